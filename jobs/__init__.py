@@ -1,0 +1,1 @@
+"""What is done, one module a job; settings.toml registers them by reference."""

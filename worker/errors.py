@@ -1,0 +1,207 @@
+"""Every error of the worker, by what its reader does next.
+
+::
+
+    WorkerError                    one line for the operator, a hint, an exit code
+    ├── SettingsError              mend settings.toml or the environment
+    ├── SchemaError                migrate, or install the matching release
+    ├── UsageError                 the command was called wrongly
+    ├── InputError                 mend one field of one row or line
+    ├── DatabaseUnreachable        mend the database; nothing was lost
+    ├── DiskFull                   make room; nothing was lost
+    ├── NeedsAuthorisation         the customer must authorise the connection again
+    ├── TryLater                   held, or a named job runs elsewhere: come back
+    └── EnvoyError                 Envoy, or the way to it
+        ├── NotSent                no byte left this host: repeat at will
+        ├── Throttled              429: not executed, wait
+        ├── Unauthorised           401: not executed, refresh the token
+        ├── Forbidden              403: not executed, scope or role is missing
+        ├── Refused                Envoy will never accept this request
+        │   └── NotFound           404: what was named is not there
+        ├── Misdirected            a redirect: the configured URL is wrong
+        ├── OutcomeUnknown         it was sent, and may or may not have been executed
+        └── TokenError             the token endpoint said no
+            ├── GrantDead          the grant is over: authorise again
+            ├── ClientRefused      our own client id or secret is wrong
+            └── TokenRefused       a refusal that does not say whose fault it is
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every command; the numbers follow sysexits.h."""
+
+    DONE = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    REJECTED = 3
+    UNREACHABLE = 69
+    DISK_FULL = 74
+    TRY_LATER = 75
+    NEEDS_AUTHORISATION = 77
+    SETTINGS = 78
+
+
+class WorkerError(Exception):
+    """One line that says what is wrong and for whom; ``hint`` says what to do about it."""
+
+    exit_code = ExitCode.UNEXPECTED
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        """Keep *message* free of secrets and personal data: it is printed and logged."""
+        super().__init__(message)
+        self.hint = hint
+
+
+class SettingsError(WorkerError):
+    """A setting or secret is missing, misspelt or nonsense; the message names the key."""
+
+    exit_code = ExitCode.SETTINGS
+
+
+class SchemaError(WorkerError):
+    """The database's schema does not fit this release."""
+
+    exit_code = ExitCode.SETTINGS
+
+
+class UsageError(WorkerError):
+    """The command names something that does not exist, or asks for the impossible."""
+
+    exit_code = ExitCode.USAGE
+
+
+class InputError(WorkerError):
+    """One field of one row is unusable; ``field`` names it, the value is never quoted."""
+
+    exit_code = ExitCode.REJECTED
+
+    def __init__(self, field: str, message: str, *, code: str = "invalid", hint: str = "") -> None:
+        """Describe what is wrong with *field*; *code* is the stable ``error_code``."""
+        super().__init__(message, hint=hint)
+        self.field = field
+        self.code = code
+
+
+class DatabaseUnreachable(WorkerError):
+    """The database does not answer, or will not let us in."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class DiskFull(WorkerError):
+    """The disk under the database is full."""
+
+    exit_code = ExitCode.DISK_FULL
+
+
+class NeedsAuthorisation(WorkerError):
+    """A connection has no usable grant; only the customer can give a new one."""
+
+    exit_code = ExitCode.NEEDS_AUTHORISATION
+
+
+class TryLater(WorkerError):
+    """Nothing is broken, but not now: a hold, or another process is at it."""
+
+    exit_code = ExitCode.TRY_LATER
+
+
+class EnvoyError(WorkerError):
+    """What became of a request to Envoy; the subclass says what may be done next.
+
+    ``error_code`` is stable and safe to log.  ``retry_after`` is in seconds, and
+    None where Envoy did not say.
+    """
+
+    exit_code = ExitCode.UNREACHABLE
+    default_code = "envoy_error"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        error_code: str = "",
+        http_status: int | None = None,
+        retry_after: float | None = None,
+        hint: str = "",
+    ) -> None:
+        """Take only what is safe to log: no body, no URL with a query, no header."""
+        self.error_code = error_code or self.default_code
+        super().__init__(message or self.error_code, hint=hint)
+        self.http_status = http_status
+        self.retry_after = retry_after
+
+
+class NotSent(EnvoyError):
+    """No byte of the request left this host, so nothing was executed."""
+
+    default_code = "not_sent"
+
+
+class Throttled(EnvoyError):
+    """Envoy turned the request away at the door (429); nothing was executed."""
+
+    default_code = "rate_limited"
+    exit_code = ExitCode.TRY_LATER
+
+
+class Unauthorised(EnvoyError):
+    """The access token is not accepted (401); nothing was executed."""
+
+    default_code = "unauthorised"
+
+
+class Forbidden(EnvoyError):
+    """The token is valid but lacks the scope or role (403); nothing was executed."""
+
+    default_code = "forbidden"
+
+
+class Refused(EnvoyError):
+    """Envoy refused the request for good; the fault is in the request."""
+
+    default_code = "refused"
+
+
+class NotFound(Refused):
+    """What the request names does not exist (404)."""
+
+    default_code = "not_found"
+
+
+class Misdirected(EnvoyError):
+    """A redirect, which is never followed: the configured URL is wrong."""
+
+    default_code = "redirected"
+
+
+class OutcomeUnknown(EnvoyError):
+    """The request was sent; whether it was executed is not known."""
+
+    default_code = "outcome_unknown"
+
+
+class TokenError(EnvoyError):
+    """The token endpoint answered, and refused."""
+
+    default_code = "token_refused"
+
+
+class GrantDead(TokenError):
+    """The authorization code or refresh token is not valid (RFC 6749 section 5.2, invalid_grant)."""
+
+    default_code = "invalid_grant"
+    exit_code = ExitCode.NEEDS_AUTHORISATION
+
+
+class ClientRefused(TokenError):
+    """Our own client credentials or request are refused: no customer is at fault."""
+
+    default_code = "invalid_client"
+    exit_code = ExitCode.SETTINGS
+
+
+class TokenRefused(TokenError):
+    """A 400 or 401 that does not say whether the client or the grant is at fault."""
