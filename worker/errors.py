@@ -26,6 +26,7 @@
             └── TokenRefused       a refusal that does not say whose fault it is
 """
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 
@@ -55,9 +56,17 @@ class WorkerError(Exception):
 
 
 class SettingsError(WorkerError):
-    """A setting or secret is missing, misspelt or nonsense; the message names the key."""
+    """A setting or secret is missing, misspelt or nonsense; the message names the key.
+
+    ``problems`` holds one line for each mistake that was found.
+    """
 
     exit_code = ExitCode.SETTINGS
+
+    def __init__(self, message: str, *, hint: str = "", problems: Sequence[str] = ()) -> None:
+        """Take the line to print, and all mistakes where there are several."""
+        super().__init__(message, hint=hint)
+        self.problems = list(problems) or [message]
 
 
 class SchemaError(WorkerError):

@@ -1,0 +1,6 @@
+"""The database: engine, transactions, the one clock, and the schema's version."""
+
+from worker.database.engine import Database
+from worker.database.types import StrictJson, Timestamp, utc_now
+
+__all__ = ["Database", "StrictJson", "Timestamp", "utc_now"]

@@ -1,0 +1,127 @@
+"""The engine: how transactions begin, whose clock counts, and what a failure means."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlmodel import Session
+
+from worker.database.failures import translated
+from worker.database.files import database_path, prepare_file
+from worker.database.types import Timestamp
+from worker.errors import SettingsError
+
+BUSY_TIMEOUT_SECONDS = 10
+READ_ONLY = "worker_read_only"
+
+
+def normalise_url(url: str) -> sa.URL:
+    """Return the URL as SQLAlchemy wants it; Heroku's ``postgres://`` is understood.
+
+    Raises:
+        SettingsError: it is no URL of SQLite or PostgreSQL.  The URL is not shown: it may hold a password.
+    """
+    for scheme in ("postgres://", "postgresql://"):
+        if url.startswith(scheme):
+            url = "postgresql+psycopg://" + url.removeprefix(scheme)
+    try:
+        parsed = sa.make_url(url)
+        supported = parsed.get_backend_name() in {"sqlite", "postgresql"}
+    except sa.exc.ArgumentError:
+        supported = False
+    if not supported:
+        raise SettingsError("database.url: must be an sqlite:/// or postgresql:// URL")
+    return parsed
+
+
+class Database:
+    """One database, shared by all threads of a process.
+
+    ``clock`` replaces the database's own clock, for tests of what time does.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        file_mode: int = 0o600,
+        pool_size: int = 8,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        """Prepare the engine; nothing is connected yet."""
+        self.url = normalise_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._clock = clock
+        # SQLite has one writer: threads of one process queue here, not in its busy handler's sleeps.
+        self._writer: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
+        if self.is_sqlite:
+            prepare_file(database_path(self.url), file_mode)
+        self.engine = sa.create_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=4,
+            pool_pre_ping=not self.is_sqlite,
+            hide_parameters=True,
+            connect_args={"timeout": BUSY_TIMEOUT_SECONDS} if self.is_sqlite else {"connect_timeout": 10},
+        )
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+
+    def now(self) -> sa.ColumnElement[datetime]:
+        """Return the expression for the time that leases, holds and due times go by."""
+        if self._clock is not None:
+            return sa.literal(self._clock(), Timestamp())
+        if self.is_sqlite:
+            return sa.type_coerce(sa.func.strftime("%Y-%m-%dT%H:%M:%fZ", "now"), Timestamp())
+        return sa.type_coerce(sa.func.clock_timestamp(), Timestamp())
+
+    def read_now(self) -> datetime:
+        """Return the time by that same clock."""
+        with self.read() as connection:
+            return connection.execute(sa.select(self.now())).scalar_one()
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """Give a connection that sees one state and never waits for a writer."""
+        with translated(), self.engine.connect() as raw:
+            connection = raw.execution_options(**{READ_ONLY: True})
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """Give a connection in a transaction of its own, committed on leaving."""
+        with translated(), self._writer, self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Give an ORM session in a writing transaction, committed on leaving."""
+        with self.write() as connection, Session(connection, expire_on_commit=False) as session:
+            yield session
+            session.flush()
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _prepare_sqlite(raw: Any, _record: Any) -> None:  # noqa: ANN401 -- the driver's own types
+    raw.isolation_level = None  # the driver must not begin transactions behind our back
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",  # an intent must survive a power cut
+        "foreign_keys = ON",
+        "secure_delete = ON",
+    ):
+        raw.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    read_only = connection.get_execution_options().get(READ_ONLY, False)
+    connection.exec_driver_sql("BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")

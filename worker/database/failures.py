@@ -1,0 +1,48 @@
+"""What a database failure means to its caller; no bound value is ever shown."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from worker.errors import DatabaseUnreachable, DiskFull, SchemaError, WorkerError
+
+POSTGRESQL_DISK_FULL = "53100"
+UPGRADE_HINT = "run `envoy-worker db upgrade`"
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the driver's troubles into ours; errors of data and constraints pass unchanged."""
+    failure: WorkerError
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+        failure = describe(error)
+    except sa.exc.ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != "42P01":  # undefined_table
+            raise
+        failure = SchemaError("the database has no tables of the worker yet", hint=UPGRADE_HINT)
+    else:
+        return
+    # Raised out here so that no statement and no value travels along as the cause.
+    raise failure from None
+
+
+def describe(error: Exception) -> WorkerError:
+    """Return our error for a driver's; its text is the first line of the driver's, without values."""
+    original = getattr(error, "orig", None) or error
+    text = (str(original).strip().splitlines() or ["no answer"])[0]
+    if "no such table" in text:
+        return SchemaError("the database has no tables of the worker yet", hint=UPGRADE_HINT)
+    if "database or disk is full" in text or getattr(original, "sqlstate", None) == POSTGRESQL_DISK_FULL:
+        return DiskFull("the disk of the database is full", hint="make room; nothing was lost")
+    if "locked" in text:
+        return DatabaseUnreachable(
+            "the database is locked by another writer", hint="find the process that keeps a transaction open"
+        )
+    return DatabaseUnreachable(f"database: {_without_credentials(text)}", hint="check DATABASE_URL and the server")
+
+
+def _without_credentials(text: str) -> str:
+    return " ".join(word for word in text.split() if "@" not in word and "password=" not in word)

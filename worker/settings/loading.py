@@ -1,0 +1,125 @@
+"""Read settings.toml and the environment; name every mistake by its key."""
+
+import difflib
+import json
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ValidationError
+
+from worker.errors import SettingsError
+from worker.settings.model import Settings
+
+PREFIX = "WORKER_"
+FILE_VARIABLE = "WORKER_SETTINGS"
+DEFAULT_FILE = "settings.toml"
+
+
+def environment() -> dict[str, str]:
+    """Return the process's environment, with the lines of a ``.env`` file beneath it."""
+    lines = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    return {**lines, **os.environ}
+
+
+def load_settings(env: Mapping[str, str]) -> Settings:
+    """Return the settings of this working directory and environment.
+
+    Raises:
+        SettingsError: with one line per mistake in ``problems``.
+    """
+    return build(load_toml(Path(env.get(FILE_VARIABLE, DEFAULT_FILE))), env)
+
+
+def load_toml(path: Path) -> dict[str, Any]:
+    """Return the tables of a TOML file.
+
+    Raises:
+        SettingsError: it is missing, unreadable or no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(
+            f"{path}: no such settings file",
+            hint=f"run in the directory of {DEFAULT_FILE}, or name the file in {FILE_VARIABLE}",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read ({type(error).__name__})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: no valid TOML: {error}") from None
+
+
+def build(tables: Mapping[str, Any], env: Mapping[str, str]) -> Settings:
+    """Return *tables* with the environment's overrides, checked."""
+    merged = {key: dict(value) if isinstance(value, dict) else value for key, value in tables.items()}
+    problems = [problem for name in sorted(env) for problem in _override(merged, name, env[name])]
+    try:
+        settings = Settings.model_validate(merged)
+    except ValidationError as error:
+        problems += [_describe(dict(item)) for item in error.errors(include_url=False, include_input=False)]
+    if problems:
+        more = f" (and {len(problems) - 1} more: run `check`)" if len(problems) > 1 else ""
+        raise SettingsError(problems[0] + more, problems=problems)
+    return settings
+
+
+def _override(tables: dict[str, Any], name: str, text: str) -> Iterator[str]:
+    """Put one variable into *tables*; yield what is wrong with its name."""
+    path = name.removeprefix(PREFIX).lower().split("__")
+    if not name.startswith(PREFIX) or len(path) < 2:  # noqa: PLR2004 -- section and key
+        return
+    section, *keys = path
+    if section == "jobs":
+        jobs = tables.get("jobs", {})
+        if len(keys) != 2 or keys[0] not in jobs:  # noqa: PLR2004 -- job and key
+            yield f"{name}: no such setting{_nearest(keys[0], jobs)}"
+            return
+        jobs[keys[0]] = {**jobs[keys[0]], keys[1]: _value(text)}
+        return
+    model = _section_model(section)
+    if model is None or len(keys) != 1 or keys[0] not in model.model_fields:
+        known = [f"{PREFIX}{s}__{k}".upper() for s, k in _known_keys()]
+        yield f"{name}: no such setting{_nearest(name, known)}"
+        return
+    tables.setdefault(section, {})[keys[0]] = _value(text)
+
+
+def _value(text: str) -> Any:  # noqa: ANN401 -- JSON is anything
+    """Read lists, tables, numbers and booleans as JSON; all else is text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _section_model(name: str) -> type[BaseModel] | None:
+    field = Settings.model_fields.get(name)
+    model = field.annotation if field else None
+    return model if isinstance(model, type) and issubclass(model, BaseModel) else None
+
+
+def _known_keys() -> Iterator[tuple[str, str]]:
+    for section in Settings.model_fields:
+        model = _section_model(section)
+        for key in model.model_fields if model else ():
+            yield section, key
+
+
+def _nearest(word: str, known: Any) -> str:  # noqa: ANN401 -- any iterable of names
+    matches = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {matches[0]}?" if matches else ""
+
+
+def _describe(item: dict[str, Any]) -> str:
+    """Say in one line which key is wrong and why, never with its value."""
+    path = [str(part) for part in item["loc"]]
+    key = ".".join(path)
+    if item["type"] == "extra_forbidden":
+        known = Settings.model_fields if len(path) == 1 else [k for s, k in _known_keys() if s == path[0]]
+        nearest = _nearest(path[-1], known)
+        return f"{key}: no such setting{nearest}"
+    return f"{key}: {item['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,133 @@
+"""The shape of settings.toml: every key, its default and its bounds."""
+
+import re
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+DEFAULT_SCOPES = ("locations.read", "flows.read", "invites.write", "token.refresh")
+
+
+def _https_or_loopback(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment:
+        raise ValueError("must be an absolute http(s) URL without a fragment")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
+        raise ValueError("must be https, since its host is not loopback")
+    return url.rstrip("/")
+
+
+def _octal_mode(text: str) -> str:
+    if not re.fullmatch(r"0?[0-7]{3}", text):
+        raise ValueError('must be an octal mode such as "0600"')
+    return text
+
+
+def _least_most(pair: tuple[float, float]) -> tuple[float, float]:
+    if not 0 < pair[0] <= pair[1]:
+        raise ValueError("must be [least, most], both above 0")
+    return pair
+
+
+Url = Annotated[str, AfterValidator(_https_or_loopback)]
+LeastMost = Annotated[tuple[float, float], AfterValidator(_least_most)]
+
+
+class Section(BaseModel):
+    """A table of settings.toml: unknown keys are refused, values never shown in errors."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, coerce_numbers_to_str=True
+    )
+
+
+class DatabaseSettings(Section):
+    """Where the invites lie."""
+
+    url: str = Field(default="sqlite:///worker.db", repr=False)
+    file_mode: Annotated[str, AfterValidator(_octal_mode)] = "0600"
+    allow_ephemeral_disk: bool = False
+
+
+class EnvoySettings(Section):
+    """Envoy's addresses, and what our external application asks for."""
+
+    api_url: Url = "https://api.envoy.com"
+    authorize_url: Url = "https://app.envoy.com/a/auth/v0/authorize"
+    token_url: Url = "https://app.envoy.com/a/auth/v0/token"  # noqa: S105 -- an address, no token
+    redirect_uri: Url = "http://127.0.0.1:8765/oauth/callback"
+    scopes: tuple[Annotated[str, Field(pattern=r"^[!#-\[\]-~]+$")], ...] = DEFAULT_SCOPES
+    pkce: bool = True
+
+
+class PushSettings(Section):
+    """How invites are sent; every time in seconds."""
+
+    concurrency: int = Field(default=8, ge=1, le=256)
+    rate_per_second: float = Field(default=2.0, ge=0, le=10_000)
+    request_timeout_seconds: float = Field(default=15.0, gt=0, le=120)
+    lease_seconds: float = Field(default=60.0, gt=1, le=3600)
+    backoff_seconds: LeastMost = (5.0, 900.0)
+    hold_seconds: LeastMost = (5.0, 900.0)
+    without_read: Literal["park"] = "park"
+
+    @model_validator(mode="after")
+    def _lease_outlives_request(self) -> Self:
+        if self.lease_seconds <= self.request_timeout_seconds + 1:
+            raise ValueError("lease_seconds must be more than request_timeout_seconds + 1")
+        return self
+
+
+class ReconcileSettings(Section):
+    """When a doubtful create is looked up."""
+
+    look_up_after: tuple[Annotated[float, Field(gt=0)], ...] = (5.0, 30.0, 120.0, 600.0)
+
+
+class LogSettings(Section):
+    """How events are written."""
+
+    format: Literal["auto", "json", "console"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class JobSettings(Section):
+    """One registered job: its function, its schedule, and its own parameters."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    run: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+    every: float | None = Field(default=None, ge=0.1)
+    cron: str | None = None
+    jitter: float = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> Self:
+        if (self.every is None) == (self.cron is None):
+            raise ValueError("needs either every (seconds) or cron, and not both")
+        if self.cron is not None:
+            fields = self.cron.split()
+            if len(fields) != 5:  # noqa: PLR2004 -- minute hour day month weekday
+                raise ValueError("cron needs five fields: minute hour day month weekday")
+            # APScheduler counts Monday as 0, cron as 1: only names mean the same to both.
+            if re.search(r"\d", fields[4]):
+                raise ValueError("cron takes weekdays by name (mon..sun), not by number")
+        return self
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """The keys that are the job's own."""
+        return dict(self.model_extra or {})
+
+
+class Settings(Section):
+    """All settings."""
+
+    database: DatabaseSettings = DatabaseSettings()
+    envoy: EnvoySettings = EnvoySettings()
+    push: PushSettings = PushSettings()
+    reconcile: ReconcileSettings = ReconcileSettings()
+    log: LogSettings = LogSettings()
+    jobs: dict[str, JobSettings] = Field(default_factory=dict)

@@ -1,0 +1,63 @@
+"""Secrets: from the environment, from a file it names, or from systemd's credentials."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from worker.errors import SettingsError
+
+CLIENT_ID = "ENVOY_CLIENT_ID"
+CLIENT_SECRET = "ENVOY_CLIENT_SECRET"  # noqa: S105 -- a name, no secret
+ENCRYPTION_KEYS = "WORKER_ENCRYPTION_KEYS"
+DATABASE_URL = "DATABASE_URL"
+
+HINTS = {
+    CLIENT_ID: "Envoy's developer dashboard shows it with the external application",
+    CLIENT_SECRET: "Envoy's developer dashboard shows it with the external application",
+    ENCRYPTION_KEYS: "make one with `envoy-worker keys new`, and keep it: tokens cannot be read without it",
+}
+
+
+class Secrets:
+    """The secrets of one environment, read only when asked for."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        """Read nothing yet."""
+        self._env = env
+
+    def __repr__(self) -> str:
+        """Show no value."""
+        return "Secrets(...)"
+
+    def get(self, name: str) -> str:
+        """Return a secret.
+
+        Raises:
+            SettingsError: it is not set anywhere, or its file cannot be read.
+        """
+        value = self.find(name)
+        if not value:
+            raise SettingsError(
+                f"{name} is not set (nor {name}_FILE, nor a systemd credential {name})",
+                hint=HINTS.get(name, ""),
+            )
+        return value
+
+    def find(self, name: str) -> str | None:
+        """Return a secret, or None where it is not set; without a trailing newline."""
+        if value := self._env.get(name, "").strip():
+            return value
+        if path := self._env.get(f"{name}_FILE"):
+            return _read(Path(path), f"{name}_FILE")
+        directory = self._env.get("CREDENTIALS_DIRECTORY")
+        credential = Path(directory) / name if directory else None
+        if credential is not None and credential.is_file():
+            return _read(credential, f"systemd credential {name}")
+        return None
+
+
+def _read(path: Path, source: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = type(error).__name__
+    raise SettingsError(f"{source}: the file cannot be read ({reason})")
