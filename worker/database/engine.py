@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,7 +31,7 @@ def normalise_url(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
         supported = parsed.get_backend_name() in {"sqlite", "postgresql"}
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):  # ValueError: a port that is no number
         supported = False
     if not supported:
         raise SettingsError("database.url: must be an sqlite:/// or postgresql:// URL")
@@ -80,6 +80,15 @@ class Database:
             return sa.type_coerce(sa.func.strftime("%Y-%m-%dT%H:%M:%fZ", "now"), Timestamp())
         return sa.type_coerce(sa.func.clock_timestamp(), Timestamp())
 
+    def later(self, seconds: float) -> sa.ColumnElement[datetime]:
+        """Return the expression for the time so many seconds from now; before now if negative."""
+        if self._clock is not None:
+            return sa.literal(self._clock() + timedelta(seconds=seconds), Timestamp())
+        if self.is_sqlite:
+            offset = f"{seconds:+.3f} seconds"
+            return sa.type_coerce(sa.func.strftime("%Y-%m-%dT%H:%M:%fZ", "now", offset), Timestamp())
+        return sa.type_coerce(sa.func.clock_timestamp() + timedelta(seconds=seconds), Timestamp())
+
     def read_now(self) -> datetime:
         """Return the time by that same clock."""
         with self.read() as connection:
@@ -113,6 +122,8 @@ class Database:
 
 def _prepare_sqlite(raw: Any, _record: Any) -> None:  # noqa: ANN401 -- the driver's own types
     raw.isolation_level = None  # the driver must not begin transactions behind our back
+    # A caller may have written Latin-1 bytes: one such row must not keep all others from being read.
+    raw.text_factory = _decode
     for pragma in (
         "journal_mode = WAL",
         "synchronous = FULL",  # an intent must survive a power cut
@@ -120,6 +131,10 @@ def _prepare_sqlite(raw: Any, _record: Any) -> None:  # noqa: ANN401 -- the driv
         "secure_delete = ON",
     ):
         raw.execute(f"PRAGMA {pragma}")
+
+
+def _decode(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

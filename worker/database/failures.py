@@ -41,7 +41,9 @@ def describe(error: Exception) -> WorkerError:
         return DatabaseUnreachable(
             "the database is locked by another writer", hint="find the process that keeps a transaction open"
         )
-    return DatabaseUnreachable(f"database: {_without_credentials(text)}", hint="check DATABASE_URL and the server")
+    return DatabaseUnreachable(
+        f"database: {_without_credentials(text)}", hint="check DATABASE_URL and the server"
+    )
 
 
 def _without_credentials(text: str) -> str:

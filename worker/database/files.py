@@ -1,5 +1,6 @@
 """The SQLite file: private from its first byte on, and really a database."""
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 from worker.errors import DatabaseUnreachable, SettingsError
 
 MAGIC = b"SQLite format 3\x00"
+SIDE_FILES = ("-wal", "-shm", "-journal")
 
 
 def database_path(url: sa.URL) -> Path:
@@ -18,7 +20,9 @@ def database_path(url: sa.URL) -> Path:
         SettingsError: it names no file; a database in memory would be lost with the process.
     """
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
-        raise SettingsError("database.url: an SQLite database must be a plain file, as in sqlite:///worker.db")
+        raise SettingsError(
+            "database.url: an SQLite database must be a plain file, as in sqlite:///worker.db"
+        )
     return Path(url.database)
 
 
@@ -41,7 +45,8 @@ def prepare_file(path: Path, mode: int) -> None:
             raise SettingsError(f"database.url: {path} is not an SQLite database")
         return
     raise DatabaseUnreachable(
-        f"{path}: {reason}", hint="the worker's user must be able to read and write the file and its directory"
+        f"{path}: {reason}",
+        hint="the worker's user must be able to read and write the file and its directory",
     )
 
 
@@ -49,9 +54,15 @@ def _create_or_tighten(path: Path, mode: int) -> None:
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, mode))
     except FileExistsError:
-        present = stat.S_IMODE(path.stat().st_mode)
+        for file in (path, *(path.with_name(path.name + end) for end in SIDE_FILES)):
+            _tighten(file, mode)
+
+
+def _tighten(file: Path, mode: int) -> None:
+    with contextlib.suppress(FileNotFoundError):  # the last one to close the database removes the side files
+        present = stat.S_IMODE(file.stat().st_mode)
         if present & ~mode:
-            path.chmod(present & mode)
+            file.chmod(present & mode)
 
 
 def _first_bytes(path: Path) -> bytes:

@@ -69,7 +69,7 @@ def _known_revisions() -> set[str]:
 
 
 def _compatible(database: Database) -> bool:
-    """Has the newer schema's migration named our revision as one that may run on it?"""
+    """Tell whether the newer schema's migration named our revision as one that may run on it."""
     query = sa.text("SELECT count(*) FROM schema_compatibility WHERE revision = :ours")
     with database.read() as connection:
         return bool(connection.execute(query, {"ours": migrations.HEAD}).scalar())

@@ -20,9 +20,18 @@ DEFAULT_FILE = "settings.toml"
 
 
 def environment() -> dict[str, str]:
-    """Return the process's environment, with the lines of a ``.env`` file beneath it."""
-    lines = {name: value for name, value in dotenv_values(".env").items() if value is not None}
-    return {**lines, **os.environ}
+    """Return the process's environment, with the lines of a ``.env`` file beneath it.
+
+    Raises:
+        SettingsError: there is a ``.env`` file, and it cannot be read.
+    """
+    try:
+        lines = dotenv_values(".env")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = type(error).__name__
+    else:
+        return {**{name: value for name, value in lines.items() if value is not None}, **os.environ}
+    raise SettingsError(f".env: cannot be read ({reason})")
 
 
 def load_settings(env: Mapping[str, str]) -> Settings:
@@ -69,23 +78,32 @@ def build(tables: Mapping[str, Any], env: Mapping[str, str]) -> Settings:
 
 def _override(tables: dict[str, Any], name: str, text: str) -> Iterator[str]:
     """Put one variable into *tables*; yield what is wrong with its name."""
-    path = name.removeprefix(PREFIX).lower().split("__")
-    if not name.startswith(PREFIX) or len(path) < 2:  # noqa: PLR2004 -- section and key
+    section, *keys = name.removeprefix(PREFIX).lower().split("__")
+    if not name.startswith(PREFIX) or not keys:
         return
-    section, *keys = path
+    table = tables.get(section, {})
+    if not isinstance(table, dict):
+        return  # the file is wrong here, and the model says so
     if section == "jobs":
-        jobs = tables.get("jobs", {})
-        if len(keys) != 2 or keys[0] not in jobs:  # noqa: PLR2004 -- job and key
-            yield f"{name}: no such setting{_nearest(keys[0], jobs)}"
-            return
-        jobs[keys[0]] = {**jobs[keys[0]], keys[1]: _value(text)}
+        yield from _override_job(tables.setdefault(section, table), name, keys, _value(text))
         return
     model = _section_model(section)
     if model is None or len(keys) != 1 or keys[0] not in model.model_fields:
         known = [f"{PREFIX}{s}__{k}".upper() for s, k in _known_keys()]
         yield f"{name}: no such setting{_nearest(name, known)}"
         return
-    tables.setdefault(section, {})[keys[0]] = _value(text)
+    tables[section] = {**table, keys[0]: _value(text)}
+
+
+def _override_job(jobs: dict[str, Any], name: str, keys: list[str], value: object) -> Iterator[str]:
+    """Put one key of a registered job, or a whole job as a JSON table, into *jobs*."""
+    job, *key = keys
+    if not key and isinstance(value, dict):
+        jobs[job] = value
+    elif len(key) == 1 and isinstance(jobs.get(job), dict):
+        jobs[job] = {**jobs[job], key[0]: value}
+    else:
+        yield f"{name}: no such setting{_nearest(job, jobs)}"
 
 
 def _value(text: str) -> Any:  # noqa: ANN401 -- JSON is anything

@@ -11,11 +11,22 @@ DEFAULT_SCOPES = ("locations.read", "flows.read", "invites.write", "token.refres
 
 
 def _https_or_loopback(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:  # its text quotes the URL
+        raise ValueError("is no URL") from None
+    if parts.username is not None:
+        raise ValueError("must not hold a user name or password")
+    absolute = parts.scheme in {"http", "https"} and parts.hostname and not re.search(r"[\x00- \x7f]", url)
+    if not absolute or parts.fragment:
         raise ValueError("must be an absolute http(s) URL without a fragment")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
         raise ValueError("must be https, since its host is not loopback")
+    return url
+
+
+def _without_slash(url: str) -> str:
     return url.rstrip("/")
 
 
@@ -31,7 +42,9 @@ def _least_most(pair: tuple[float, float]) -> tuple[float, float]:
     return pair
 
 
+# A redirect URI is compared byte by byte (RFC 6749 section 3.1.2.3), so only a base loses its slash.
 Url = Annotated[str, AfterValidator(_https_or_loopback)]
+BaseUrl = Annotated[Url, AfterValidator(_without_slash)]
 LeastMost = Annotated[tuple[float, float], AfterValidator(_least_most)]
 
 
@@ -39,7 +52,11 @@ class Section(BaseModel):
     """A table of settings.toml: unknown keys are refused, values never shown in errors."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, coerce_numbers_to_str=True
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        coerce_numbers_to_str=True,
+        allow_inf_nan=False,
     )
 
 
@@ -54,7 +71,7 @@ class DatabaseSettings(Section):
 class EnvoySettings(Section):
     """Envoy's addresses, and what our external application asks for."""
 
-    api_url: Url = "https://api.envoy.com"
+    api_url: BaseUrl = "https://api.envoy.com"
     authorize_url: Url = "https://app.envoy.com/a/auth/v0/authorize"
     token_url: Url = "https://app.envoy.com/a/auth/v0/token"  # noqa: S105 -- an address, no token
     redirect_uri: Url = "http://127.0.0.1:8765/oauth/callback"
@@ -96,7 +113,7 @@ class LogSettings(Section):
 class JobSettings(Section):
     """One registered job: its function, its schedule, and its own parameters."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
     run: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
     every: float | None = Field(default=None, ge=0.1)

@@ -42,6 +42,11 @@ class Secrets:
             )
         return value
 
+    def values(self) -> list[str]:
+        """Return every secret that is set, each key apart: what must never be printed."""
+        found = [self.find(name) for name in (CLIENT_SECRET, ENCRYPTION_KEYS)]
+        return [part.strip() for value in found if value for part in value.split(",")]
+
     def find(self, name: str) -> str | None:
         """Return a secret, or None where it is not set; without a trailing newline."""
         if value := self._env.get(name, "").strip():

@@ -4,8 +4,11 @@
 CREATE TRIGGER invite_inserted AFTER INSERT ON invite
 BEGIN
     UPDATE invite SET
-        expected_arrival_at = strftime('%Y-%m-%dT%H:%M:%fZ', NEW.expected_arrival_at, '+0 days'),
-        expected_departure_at = strftime('%Y-%m-%dT%H:%M:%fZ', NEW.expected_departure_at, '+0 days')
+        expected_arrival_at = strftime('%Y-%m-%dT%H:%M:%fZ', expected_arrival_at, '+0 days'),
+        expected_departure_at = strftime('%Y-%m-%dT%H:%M:%fZ', expected_departure_at, '+0 days'),
+        created_at = strftime('%Y-%m-%dT%H:%M:%fZ', created_at, '+0 days'),
+        updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', updated_at, '+0 days'),
+        cleared_at = strftime('%Y-%m-%dT%H:%M:%fZ', cleared_at, '+0 days')
     WHERE id = NEW.id;
     UPDATE delivery SET
         revision = revision + 1,
@@ -24,12 +27,27 @@ BEGIN
 END
 -- ;;
 -- The key of an invite that was ever attempted must stay: Envoy's invite hangs on it.
+-- OR REPLACE deletes what is in its way without any trigger, so the other row's delivery counts as well.
 CREATE TRIGGER invite_renaming BEFORE UPDATE OF connection, external_id ON invite
 WHEN (NEW.connection IS NOT OLD.connection OR NEW.external_id IS NOT OLD.external_id)
-     AND EXISTS (SELECT 1 FROM delivery WHERE connection = OLD.connection
-                 AND external_id = OLD.external_id AND fencing_token > 0)
+     AND EXISTS (SELECT 1 FROM delivery WHERE fencing_token > 0
+                 AND (connection = OLD.connection AND external_id = OLD.external_id
+                      OR connection = NEW.connection AND external_id = NEW.external_id))
 BEGIN
     SELECT RAISE(ABORT, 'this invite was sent or tried: set wanted = ''absent'' and insert a new row instead of renaming it');
+END
+-- ;;
+-- INSERT OR REPLACE (or an upsert) with an id that is taken by another key renames, too.
+CREATE TRIGGER invite_replacing BEFORE INSERT ON invite
+WHEN EXISTS (SELECT 1 FROM invite AS i WHERE i.id = NEW.id
+             AND (i.connection IS NOT NEW.connection OR i.external_id IS NOT NEW.external_id))
+BEGIN
+    SELECT RAISE(ABORT, 'this id belongs to another invite: leave the id out, or give its own')
+    WHERE EXISTS (SELECT 1 FROM invite AS i
+                  JOIN delivery AS d ON d.connection = i.connection AND d.external_id = i.external_id
+                  WHERE i.id = NEW.id AND d.fencing_token > 0);
+    DELETE FROM delivery WHERE fencing_token = 0 AND (connection, external_id) IN
+        (SELECT i.connection, i.external_id FROM invite AS i WHERE i.id = NEW.id);
 END
 -- ;;
 CREATE TRIGGER invite_renamed AFTER UPDATE OF connection, external_id ON invite
@@ -37,6 +55,10 @@ WHEN NEW.connection IS NOT OLD.connection OR NEW.external_id IS NOT OLD.external
 BEGIN
     UPDATE delivery SET connection = NEW.connection, external_id = NEW.external_id
     WHERE connection = OLD.connection AND external_id = OLD.external_id;
+    INSERT INTO delivery (connection, external_id, next_attempt_at)
+    SELECT NEW.connection, NEW.external_id, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+    WHERE NOT EXISTS (SELECT 1 FROM delivery
+                      WHERE connection = NEW.connection AND external_id = NEW.external_id);
 END
 -- ;;
 -- UPDATE: only a change of what the caller says about the visit counts; a retention clear does not.
@@ -75,13 +97,20 @@ BEGIN
 END
 -- ;;
 -- A time written in another form, but the same moment, is stored in ours and is no change.
-CREATE TRIGGER invite_retimed AFTER UPDATE OF expected_arrival_at, expected_departure_at ON invite
+CREATE TRIGGER invite_retimed
+AFTER UPDATE OF expected_arrival_at, expected_departure_at, created_at, updated_at, cleared_at ON invite
 WHEN NEW.expected_arrival_at NOT GLOB '????-??-??T??:??:??.???Z'
      OR NEW.expected_departure_at NOT GLOB '????-??-??T??:??:??.???Z'
+     OR NEW.created_at NOT GLOB '????-??-??T??:??:??.???Z'
+     OR NEW.updated_at NOT GLOB '????-??-??T??:??:??.???Z'
+     OR NEW.cleared_at NOT GLOB '????-??-??T??:??:??.???Z'
 BEGIN
     UPDATE invite SET
-        expected_arrival_at = strftime('%Y-%m-%dT%H:%M:%fZ', NEW.expected_arrival_at, '+0 days'),
-        expected_departure_at = strftime('%Y-%m-%dT%H:%M:%fZ', NEW.expected_departure_at, '+0 days')
+        expected_arrival_at = strftime('%Y-%m-%dT%H:%M:%fZ', expected_arrival_at, '+0 days'),
+        expected_departure_at = strftime('%Y-%m-%dT%H:%M:%fZ', expected_departure_at, '+0 days'),
+        created_at = strftime('%Y-%m-%dT%H:%M:%fZ', created_at, '+0 days'),
+        updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', updated_at, '+0 days'),
+        cleared_at = strftime('%Y-%m-%dT%H:%M:%fZ', cleared_at, '+0 days')
     WHERE id = NEW.id;
 END
 -- ;;

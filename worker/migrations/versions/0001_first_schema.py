@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
+from worker.migrations.invite_checks_0001 import invite_checks
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -29,6 +31,9 @@ def upgrade() -> None:
     _attempt()
     _jobs()
     op.create_table("schema_compatibility", sa.Column("revision", sa.Text(), primary_key=True))
+    if not sqlite:
+        # The functions keep this path, and look among a caller's temporary tables last, not first.
+        op.execute("SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)")
     for statement in _contract():
         op.execute(sa.text(statement.replace(":", "\\:")))
 
@@ -150,49 +155,9 @@ def _invite(*, sqlite: bool) -> None:
         *_moments("cleared_at"),
         *_stamps(),
         sa.UniqueConstraint("connection", "external_id", name="invite_external_id_unique"),
-        *_invite_checks(sqlite=sqlite),
+        *invite_checks(sqlite=sqlite),
         sqlite_autoincrement=True,
     )
-
-
-def _invite_checks(*, sqlite: bool) -> Iterator[sa.CheckConstraint]:
-    def check(name: str, rule: str) -> sa.CheckConstraint:
-        return sa.CheckConstraint(sa.text(rule.replace(":", "\\:")), name=f"invite_{name}")
-
-    for column, longest in (("connection", 100), ("external_id", 255), ("invitee_name", 255)):
-        yield check(f"{column}_length", f"length(trim({column})) > 0 AND length({column}) <= {longest}")
-    yield check("notes_length", "length(notes) <= 2000")
-    for column, longest in (("location", 255), ("flow", 255), ("host_employee_id", 64), ("host_email", 320)):
-        yield check(f"{column}_length", f"length({column}) <= {longest}")
-    yield check(
-        "invitee_email_form",
-        "invitee_email IS NULL OR invitee_email = '' OR"
-        " (invitee_email LIKE '%_@_%' AND length(invitee_email) <= 320)",
-    )
-    yield check("wanted_known", "wanted IN ('present', 'absent')")
-    if sqlite:
-        yield from (check(*rule) for rule in _sqlite_rules())
-    else:
-        yield check("departure_after_arrival", "expected_departure_at >= expected_arrival_at")
-        yield check("custom_fields_object", "jsonb_typeof(custom_fields) = 'object'")
-
-
-def _sqlite_rules() -> Iterator[tuple[str, str]]:
-    for column in ("expected_arrival_at", "expected_departure_at"):
-        # '+0 days' makes SQLite do the calendar's arithmetic: 31 February becomes 3 March, and differs.
-        calendar = f"date(substr({column}, 1, 10), '+0 days') IS substr({column}, 1, 10)"
-        zone = f"({column} LIKE '%Z' OR {column} GLOB '*[+-][0-9][0-9]:[0-9][0-9]')"
-        moment = f"strftime('%s', {column}) IS NOT NULL AND {calendar}"
-        yield f"{column}_real", f"{column} IS NULL OR ({moment})"
-        yield f"{column}_has_zone", f"{column} IS NULL OR {zone}"
-    yield "departure_after_arrival", "julianday(expected_departure_at) >= julianday(expected_arrival_at)"
-    yield (
-        "custom_fields_object",
-        "custom_fields IS NULL OR (json_valid(custom_fields) AND json_type(custom_fields) = 'object')",
-    )
-    yield "send_email_boolean", "send_email IN (0, 1)"
-    for column in ("connection", "external_id", "invitee_name", "invitee_email", "notes"):
-        yield f"{column}_no_nul", f"{column} IS NULL OR instr({column}, char(0)) = 0"
 
 
 def _delivery() -> None:
@@ -226,9 +191,7 @@ def _delivery() -> None:
         ("expired", ["next_attempt_at"]),
     ):
         where = sa.text(f"status = '{status}'")
-        op.create_index(
-            f"delivery_{status}", "delivery", columns, sqlite_where=where, postgresql_where=where
-        )
+        op.create_index(f"delivery_{status}", "delivery", columns, sqlite_where=where, postgresql_where=where)
     # Two creates of equal content must never be in doubt together: a look-up could not tell them apart.
     where = sa.text("content_key IS NOT NULL AND status IN ('sending', 'unknown')")
     op.create_index(

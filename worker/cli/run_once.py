@@ -1,0 +1,93 @@
+"""``envoy-worker run-once``: one pass by hand."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from worker.cli.output import complain, show, show_json
+from worker.cli.parts import opened
+from worker.errors import ExitCode, UsageError
+from worker.report import first_that_applies
+
+if TYPE_CHECKING:
+    from worker.context import Context
+    from worker.runs import ResolvedJob, RunResult
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("run-once")(run_once)
+
+
+def run_once(
+    jobs: Annotated[list[str] | None, typer.Argument(help="Only these jobs; else all, in order.")] = None,
+    connection: Annotated[str | None, typer.Option(help="Only this connection.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many invites.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Name each due invite's fate; write nothing.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Run the registered jobs once, now, and say what became of it."""
+    from worker.connections import store
+    from worker.runs import resolve_all
+
+    with opened() as parts:
+        registered = resolve_all(parts.settings.jobs)
+        chosen = [_named(registered, name) for name in jobs or registered]
+        if connection is not None:
+            store.require(parts.database, connection)
+        if dry_run:
+            _preview(parts, connection, limit, as_json=json)
+            return
+        results = [_execute(parts, job, connection, limit) for job in chosen]
+        _summarise(results, as_json=json)
+        codes = {code for result in results for code in result.codes}
+        if jobs and any(result.ran_elsewhere for result in results):
+            codes.add(ExitCode.TRY_LATER)
+        if store.any_needs_authorisation(parts.database, only=connection):
+            codes.add(ExitCode.NEEDS_AUTHORISATION)
+        raise typer.Exit(first_that_applies(codes))
+
+
+def _named(registered: "dict[str, ResolvedJob]", name: str) -> "ResolvedJob":
+    if name not in registered:
+        raise UsageError(f"no job {name} is registered", hint=f"there are: {', '.join(registered)}")
+    return registered[name]
+
+
+def _execute(
+    parts: "Context", job: "ResolvedJob", connection: str | None, limit: int | None
+) -> "RunResult":
+    from worker.runs import execute
+    from worker.runs.context import MANUAL
+
+    result = execute(parts, job, trigger=MANUAL, connection=connection, limit=limit)
+    if result.error is not None:
+        complain(result.error)
+    return result
+
+
+def _preview(parts: "Context", connection: str | None, limit: int | None, *, as_json: bool) -> None:
+    from worker.delivery.preview import preview
+
+    fates = preview(parts.database, only=connection, limit=limit)
+    if as_json:
+        show_json([
+            {"invite": f"{x.connection}/{x.external_id}", "fate": x.fate, "why": x.why} for x in fates
+        ])
+        return
+    for fate in fates:
+        show(f"{fate.connection}/{fate.external_id}: {fate.fate}" + (f" ({fate.why})" if fate.why else ""))
+
+
+def _summarise(results: "list[RunResult]", *, as_json: bool) -> None:
+    counts = {result.job: dict(result.report.counts) for result in results}
+    if as_json:
+        show_json({"jobs": counts})
+        return
+    for result in results:
+        told = ", ".join(f"{number} {name}" for name, number in counts[result.job].items() if number)
+        if result.ran_elsewhere:
+            told = "runs in another process now"
+        show(f"{result.job}: {told or 'nothing to do'} ({result.duration_ms / 1000:.1f} s)")

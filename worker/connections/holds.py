@@ -1,0 +1,220 @@
+"""Holds: a connection is not used until a stored time, for a stored reason.
+
+Each call is a short transaction of its own.  While a hold lasts, refusals of requests that were
+already on their way do not count again: one burst is one trouble.
+"""
+
+import random
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+import sqlalchemy as sa
+import structlog
+
+from worker.connections.model import Connection, HoldReason
+from worker.connections.pace import cut, raised
+from worker.connections.rows import CONNECTIONS, change, clock_of, lies_ahead, locked, look
+from worker.database import Database
+
+Values: TypeAlias = dict[str, object]
+Decision: TypeAlias = Callable[[Connection, datetime], Values]
+
+HOLD_MAXIMUM = 3600.0  # no hold but a pause is longer
+FORBIDDEN_IN_A_ROW = 3
+UNAUTHORISED_IN_A_ROW = 2
+DEFAULT_HOLD_SECONDS = (5.0, 900.0)
+
+RELEASED: Values = {"hold_reason": None, "held_until": None, "hold_count": 0}
+UNDISTURBED: Values = RELEASED | {"forbidden_count": 0, "unauthorised_count": 0}
+
+HINTS = {
+    HoldReason.FORBIDDEN: "a scope or role is missing in Envoy: mend it there or run"
+    " `envoy-worker connect {name}`, then `envoy-worker connections resume {name}`",
+    HoldReason.UNAUTHORISED: "Envoy refuses this customer's newest tokens: if it lasts,"
+    " run `envoy-worker connect {name}`",
+}
+
+log = structlog.get_logger()
+
+
+class Holds:
+    """What the senders tell about a connection, and what follows from it."""
+
+    def __init__(
+        self, database: Database, *, hold_seconds: tuple[float, float], rate_per_second: float
+    ) -> None:
+        """Take the least and the most that a hold lasts, and the pace of undisturbed sending."""
+        self._database = database
+        self._seconds = hold_seconds
+        self._rate = rate_per_second
+        self._counted: dict[int, int] = {}
+        self._lock = threading.Lock()
+
+    def throttled(self, connection_id: int, retry_after: float | None) -> None:
+        """Envoy said 429: hold for what it asked, at least our own back-off, and slow down."""
+
+        def decide(row: Connection, now: datetime) -> Values:
+            seconds = max(retry_after or 0.0, jittered(row.hold_count, self._seconds))
+            slower: Values = {"pace_per_second": cut(row.pace_per_second, self._rate)}
+            return hold(row, now, HoldReason.RATE_LIMITED, seconds) | slower
+
+        move(self._database, connection_id, decide, while_held=lambda row, now: prolong(row, now, retry_after))
+
+    def forbidden(self, connection_id: int) -> bool:
+        """Envoy said 403; return whether the connection is held now, after three without a success."""
+
+        def decide(row: Connection, now: datetime) -> Values:
+            values: Values = {"forbidden_count": row.forbidden_count + 1}
+            if row.forbidden_count + 1 < FORBIDDEN_IN_A_ROW:
+                return values
+            return values | hold(row, now, HoldReason.FORBIDDEN, self._seconds[1])
+
+        return move(self._database, connection_id, decide)
+
+    def unauthorised(self, connection_id: int, *, version: int | None = None) -> bool:
+        """Envoy said 401 to a young token; return whether the connection is held now, after two.
+
+        *version* is the token's: several requests that were refused with one token count once.
+        """
+        if self._is_counted(connection_id, version):
+            return self.is_held(connection_id)
+
+        def decide(row: Connection, now: datetime) -> Values:
+            values: Values = {"unauthorised_count": row.unauthorised_count + 1}
+            if row.unauthorised_count + 1 < UNAUTHORISED_IN_A_ROW:
+                return values
+            return values | hold(row, now, HoldReason.UNAUTHORISED, grown(row.hold_count, self._seconds))
+
+        return move(self._database, connection_id, decide)
+
+    def outage(self, connection_id: int) -> None:
+        """Envoy does not answer properly: hold, longer each time."""
+        move(
+            self._database,
+            connection_id,
+            lambda row, now: hold(row, now, HoldReason.OUTAGE, jittered(row.hold_count, self._seconds)),
+        )
+
+    def succeeded(self, connection_id: int) -> None:
+        """Envoy did as asked: forget past troubles, and raise the pace a little.
+
+        A hold in force is not ended by a success that was already on its way.
+        """
+        row, now = look(self._database, connection_id)
+        if row is None or not _is_disturbed(row) or in_force(row, now):
+            return
+        move(
+            self._database,
+            connection_id,
+            lambda row, _: {**UNDISTURBED, "pace_per_second": raised(row.pace_per_second, self._rate)},
+        )
+
+    def is_held(self, connection_id: int) -> bool:
+        """Say whether a connection must not be used now."""
+        row, now = look(self._database, connection_id)
+        return row is not None and in_force(row, now)
+
+    def forbidden_count(self, connection_id: int) -> int:
+        """Return how many 403 came since the last success."""
+        row, _ = look(self._database, connection_id)
+        return 0 if row is None else row.forbidden_count
+
+    def _is_counted(self, connection_id: int, version: int | None) -> bool:
+        with self._lock:
+            if version is not None and self._counted.get(connection_id) == version:
+                return True
+            if version is not None:
+                self._counted[connection_id] = version
+            return False
+
+
+def is_held(database: Database) -> sa.ColumnElement[bool]:
+    """Return the condition that a row of table ``connection`` has a hold in force."""
+    own = CONNECTIONS.c
+    paused = own.hold_reason == HoldReason.PAUSED
+    lasting = (own.held_until > database.now()) & (own.held_until <= database.later(HOLD_MAXIMUM))
+    return (paused & (own.held_until.is_(None) | (own.held_until > database.now()))) | (
+        own.hold_reason.is_not(None) & ~paused & lasting
+    )
+
+
+def in_force(row: Connection, now: datetime) -> bool:
+    """Say whether a row that was read has a hold in force."""
+    if row.hold_reason == HoldReason.PAUSED:
+        return row.held_until is None or now < row.held_until
+    return row.hold_reason is not None and lies_ahead(row.held_until, now, HOLD_MAXIMUM)
+
+
+def hold(row: Connection, now: datetime, reason: HoldReason, seconds: float) -> Values:
+    """Return the columns of a new hold."""
+    until = now + timedelta(seconds=min(seconds, HOLD_MAXIMUM))
+    return {"hold_reason": reason, "held_until": until, "hold_count": row.hold_count + 1}
+
+
+def prolong(row: Connection, now: datetime, seconds: float | None) -> Values:
+    """Return the columns of a hold in force that lasts *seconds* at least; a pause lasts as it is."""
+    until = now + timedelta(seconds=min(seconds or 0.0, HOLD_MAXIMUM))
+    if row.hold_reason == HoldReason.PAUSED or row.held_until is None or until <= row.held_until:
+        return {}
+    return {"held_until": until}
+
+
+def grown(count: int, seconds: tuple[float, float]) -> float:
+    """Return how long the hold after *count* others lasts: doubling from the least to the most."""
+    least, most = seconds
+    return float(min(most, least * 2 ** min(count, 32)))
+
+
+def jittered(count: int, seconds: tuple[float, float]) -> float:
+    """Return the same with full jitter, so that connections held together do not return together."""
+    return max(seconds[0], random.uniform(0, grown(count, seconds)))  # noqa: S311 -- spreads load, guards nothing
+
+
+def move(
+    database: Database, connection_id: int, decide: Decision, *, while_held: Decision | None = None
+) -> bool:
+    """Change a connection's holds as decided from its row; return whether it is held afterwards.
+
+    A hold in force is left alone, but for what *while_held* decides.
+    """
+    with database.write() as connection:
+        before, now = locked(connection, connection_id), clock_of(connection, database)
+        if before is None:
+            return False
+        held_before = in_force(before, now)
+        values = (while_held(before, now) if while_held else {}) if held_before else decide(before, now)
+        if values:
+            change(connection, CONNECTIONS.c.id == connection_id, **values, updated_at=now)
+    if not held_before:
+        _announce(before, values)
+    return held_before or values.get("hold_reason") is not None
+
+
+def announce_hold(name: str, reason: HoldReason, until: datetime | None) -> None:
+    """Emit that a connection is held; as an error where a person must look at it."""
+    if reason in HINTS:
+        hint = HINTS[reason].format(name=name)
+        log.error("connection.held", connection=name, error_code=reason.value, held_until=until, hint=hint)
+    else:
+        log.warning("connection.held", connection=name, error_code=reason.value, held_until=until)
+
+
+def announce_release(name: str) -> None:
+    """Emit that a connection is used again."""
+    log.info("connection.released", connection=name)
+
+
+def _announce(before: Connection, values: Values) -> None:
+    if values.get("hold_reason") is not None:
+        until = values["held_until"]
+        assert isinstance(until, datetime)  # noqa: S101 -- only a pause has no end
+        announce_hold(before.name, HoldReason(str(values["hold_reason"])), until)
+    elif "hold_reason" in values and before.hold_reason is not None:
+        announce_release(before.name)
+
+
+def _is_disturbed(row: Connection) -> bool:
+    counts = (row.hold_count, row.forbidden_count, row.unauthorised_count)
+    return any(counts) or row.hold_reason is not None or row.pace_per_second is not None

@@ -1,0 +1,72 @@
+"""The table ``connection``: one customer's grant, how it stands, and its pace."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlmodel import Field, SQLModel
+
+from worker.database import Timestamp
+
+
+class ConnectionStatus(StrEnum):
+    """How a connection stands; ``held`` is shown while its hold lasts, and never stored."""
+
+    ACTIVE = "active"
+    HELD = "held"
+    NEEDS_AUTHORISATION = "needs_authorisation"
+    REMOVED = "removed"
+
+
+class HoldReason(StrEnum):
+    """Why a connection is not used until a stored time."""
+
+    RATE_LIMITED = "rate_limited"
+    OUTAGE = "outage"
+    FORBIDDEN = "forbidden"
+    UNAUTHORISED = "unauthorised"
+    PAUSED = "paused"
+
+
+class Connection(SQLModel, table=True):
+    """One customer's grant to our external application."""
+
+    __tablename__ = "connection"
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    status: str = ConnectionStatus.NEEDS_AUTHORISATION
+    status_reason: str | None = None
+    company_id: str | None = None
+    scopes: str | None = None  # as asked for at consent, space separated
+    can_read_invites: bool | None = None
+
+    access_token_enc: str | None = Field(default=None, repr=False)
+    refresh_token_enc: str | None = Field(default=None, repr=False)
+    access_issued_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    access_expires_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    lifetime_seconds: float | None = None
+    refresh_expires_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    refreshed_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    token_version: int = 0  # raised by every new pair
+
+    lease_owner: str | None = None  # who refreshes now
+    lease_until: datetime | None = Field(default=None, sa_type=Timestamp)
+    refresh_started_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    refresh_fingerprint: str | None = None  # of the refresh token last posted
+    refresh_error: str | None = None
+    refresh_failures: int = 0
+    refresh_retry_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+    held_until: datetime | None = Field(default=None, sa_type=Timestamp)  # None while paused without an end
+    hold_reason: str | None = None
+    hold_count: int = 0
+    forbidden_count: int = 0
+    unauthorised_count: int = 0
+    pace_per_second: float | None = None
+    pace_next_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+    default_location: str | None = None
+    default_flow: str | None = None
+    directory_refreshed_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    created_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    updated_at: datetime | None = Field(default=None, sa_type=Timestamp)

@@ -1,0 +1,53 @@
+"""The rows of table ``connection``, read whole."""
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlmodel import SQLModel
+
+from worker.connections.model import Connection
+from worker.database import Database
+
+CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
+
+
+def look(database: Database, connection_id: int) -> tuple[Connection | None, datetime]:
+    """Return a connection as it is stored now, None where it is gone; and the database's time."""
+    with database.read() as connection:
+        row = select_one(connection, CONNECTIONS.c.id == connection_id)
+        return row, clock_of(connection, database)
+
+
+def locked(connection: sa.Connection, connection_id: int) -> Connection | None:
+    """Return a connection and keep others from changing it until the transaction ends.
+
+    SQLite has no row locks and needs none: a writing transaction is alone there.
+    """
+    return select_one(connection, CONNECTIONS.c.id == connection_id, lock=True)
+
+
+def select_one(
+    connection: sa.Connection, where: sa.ColumnElement[bool], *, lock: bool = False
+) -> Connection | None:
+    """Return the connection that *where* finds."""
+    query = sa.select(CONNECTIONS).where(where)
+    row = connection.execute(query.with_for_update() if lock else query).mappings().one_or_none()
+    return None if row is None else Connection(**row)
+
+
+def change(connection: sa.Connection, where: sa.ColumnElement[bool], **values: object) -> bool:
+    """Update what *where* finds; return whether it found a row."""
+    return connection.execute(sa.update(CONNECTIONS).where(where).values(**values)).rowcount > 0
+
+
+def clock_of(connection: sa.Connection, database: Database) -> datetime:
+    """Return the database's time within a transaction."""
+    return connection.execute(sa.select(database.now())).scalar_one()
+
+
+def lies_ahead(moment: datetime | None, now: datetime, most_seconds: float) -> bool:
+    """Say whether *moment* is still to come.
+
+    What lies further ahead than it was ever put came from a clock that was wrong, and is over.
+    """
+    return moment is not None and now < moment <= now + timedelta(seconds=most_seconds)

@@ -1,0 +1,169 @@
+"""Store a new pair of tokens: in a transaction of its own, before anything uses it, whatever it takes."""
+
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+import structlog
+
+from worker.connections.expiry import CLOCK_SLACK, DEFAULT_LIFETIME
+from worker.connections.leases import Lease
+from worker.connections.model import ConnectionStatus
+from worker.connections.rows import CONNECTIONS, change, locked
+from worker.connections.vault import Vault
+from worker.database import Database
+from worker.envoy.clock import boot_clock
+from worker.envoy.tokens import TokenAnswer
+from worker.errors import WorkerError
+
+SAVE_SECONDS, SAVE_SECONDS_STOPPING = 20.0, 5.0
+PAUSE_SECONDS = 0.5
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What the token endpoint gave for a lease, and when it was asked."""
+
+    lease: Lease
+    answer: TokenAnswer = field(repr=False)
+    sent_at: datetime
+
+    @property
+    def expires_at(self) -> datetime:
+        """The end of the access token's life; early rather than late, for it counts from the sending."""
+        life = self.answer.expires_in or self.lease.row.lifetime_seconds or DEFAULT_LIFETIME
+        return self.sent_at + timedelta(seconds=life)
+
+
+class Saver:
+    """Stores pairs; one that the database would not take is kept, and stored as soon as it does.
+
+    A kept pair is never posted to Envoy from here, so it cannot go stale: it is stored, or it turns
+    out that the connection has moved on.
+    """
+
+    def __init__(self, database: Database, vault: Vault, *, stop: threading.Event) -> None:
+        """Keep nothing yet."""
+        self._database = database
+        self._vault = vault
+        self._stop = stop
+        self._pauses = threading.Event()  # never set: a pair in hand is saved even while we stop
+        self._unsaved: dict[int, Pair] = {}
+        self._lock = threading.Lock()
+
+    def save(self, pair: Pair) -> None:
+        """Store a pair, trying for 20 seconds (5 once the process is to stop).
+
+        Raises:
+            DatabaseUnreachable, DiskFull: it is kept in memory for `flush`.
+        """
+        begun = boot_clock()
+        while (failure := self._try(pair)) is not None:
+            if boot_clock() - begun > self._patience():
+                self._keep(pair, failure)
+                raise failure
+            self._pauses.wait(PAUSE_SECONDS)
+        _announce(pair)
+
+    def flush(self, connection_id: int | None = None) -> None:
+        """Store what was kept for a connection, or for all.
+
+        Raises:
+            DatabaseUnreachable, DiskFull: it is kept further.
+        """
+        with self._lock:
+            kept = [pair for key, pair in self._unsaved.items() if connection_id in {None, key}]
+        for pair in kept:
+            self._store(pair)
+            with self._lock:
+                self._unsaved.pop(pair.lease.connection_id, None)
+            _announce(pair)
+
+    def _try(self, pair: Pair) -> Exception | None:
+        try:
+            self._store(pair)
+        except (WorkerError, sa.exc.SQLAlchemyError) as error:
+            return error
+        return None
+
+    def _patience(self) -> float:
+        return SAVE_SECONDS_STOPPING if self._stop.is_set() else SAVE_SECONDS
+
+    def _keep(self, pair: Pair, failure: Exception) -> None:
+        with self._lock:
+            self._unsaved[pair.lease.connection_id] = pair
+        log.error(
+            "token.refresh_failed",
+            connection=pair.lease.row.name,
+            error_code="token_not_saved",
+            fingerprint=pair.lease.fingerprint,
+            reason=type(failure).__name__,
+            hint="mend the database before this process ends: it holds the only copy of a new refresh token",
+        )
+
+    def _store(self, pair: Pair) -> None:
+        lease, values = pair.lease, self._values(pair)
+        same_grant = (CONNECTIONS.c.id == lease.row.id) & (
+            CONNECTIONS.c.token_version == lease.row.token_version
+        )
+        mine = same_grant & (CONNECTIONS.c.lease_owner == lease.owner)
+        with self._database.write() as connection:
+            usable = CONNECTIONS.c.status == ConnectionStatus.ACTIVE
+            if change(connection, mine & usable, **values, lease_owner=None, lease_until=None):
+                return
+            # Fenced out.  While the row still has the token that we spent, ours is the living pair:
+            # also where somebody else was refused with the spent one and called the grant dead.
+            row = locked(connection, lease.connection_id)
+            if row is not None and row.status != ConnectionStatus.REMOVED:
+                change(connection, same_grant, **values)
+
+    def _values(self, pair: Pair) -> dict[str, object]:
+        lease, answer = pair.lease, pair.answer
+        values: dict[str, object] = {
+            "status": ConnectionStatus.ACTIVE,
+            "status_reason": None,
+            "access_token_enc": self._seal(lease, answer.access_token, "access"),
+            "access_issued_at": pair.sent_at,
+            "access_expires_at": pair.expires_at,
+            "lifetime_seconds": answer.expires_in or lease.row.lifetime_seconds,
+            "token_version": lease.row.token_version + 1,
+            **CLEARED,
+            "refreshed_at": self._database.now(),
+            "updated_at": self._database.now(),
+        }
+        # Without a refresh token in the answer the old one stays (RFC 6749 section 6).
+        if answer.refresh_token:
+            values["refresh_token_enc"] = self._seal(lease, answer.refresh_token, "refresh")
+            values["refresh_expires_at"] = None
+        if answer.refresh_expires_in:
+            values["refresh_expires_at"] = pair.sent_at + timedelta(seconds=answer.refresh_expires_in)
+        return values
+
+    def _seal(self, lease: Lease, token: str, name: str) -> str:
+        return self._vault.seal(token, connection_id=lease.connection_id, field=name)
+
+
+# What a success wipes out.
+CLEARED: dict[str, object] = {
+    "refresh_started_at": None,
+    "refresh_fingerprint": None,
+    "refresh_error": None,
+    "refresh_failures": 0,
+    "refresh_retry_at": None,
+}
+
+
+def _announce(pair: Pair) -> None:
+    name, server_time = pair.lease.row.name, pair.answer.server_time
+    if server_time is not None and abs((server_time - pair.sent_at).total_seconds()) > CLOCK_SLACK:
+        log.warning(
+            "token.refreshed",
+            connection=name,
+            error_code="clock_skew",
+            hint="this host's clock and Envoy's differ by more than a minute: check time synchronisation",
+        )
+    else:
+        log.info("token.refreshed", connection=name)

@@ -1,0 +1,194 @@
+"""Connections as the operator sees and moves them; never a token."""
+
+import difflib
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from worker.connections.holds import UNDISTURBED, announce_hold, announce_release, in_force
+from worker.connections.model import Connection, ConnectionStatus, HoldReason
+from worker.connections.rows import CONNECTIONS, change, clock_of, select_one
+from worker.database import Database
+from worker.errors import UsageError
+
+LONGEST_NAME = 100
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionView:
+    """One connection as it stands; hold fields only while the hold is in force."""
+
+    name: str
+    status: ConnectionStatus
+    status_reason: str | None
+    hold_reason: str | None
+    held_until: datetime | None
+    company_id: str | None
+    scopes: str | None
+    can_read_invites: bool | None
+    access_expires_at: datetime | None
+    refresh_expires_at: datetime | None
+    refreshed_at: datetime | None
+    refresh_error: str | None
+    pace_per_second: float | None
+    default_location: str | None
+    default_flow: str | None
+    directory_refreshed_at: datetime | None
+
+
+def check_name(name: str) -> str:
+    """Return a name that a connection may have.
+
+    Raises:
+        UsageError: it has other characters than letters, digits, dot, dash and underscore, or too many.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            "a connection's name has letters, digits, dots, dashes and underscores only",
+            hint="take a short one, as in `envoy-worker connect acme`",
+        )
+    return name
+
+
+def names(database: Database) -> list[str]:
+    """Return the names of all connections, the removed ones too."""
+    return [row.name for row in connections(database)]
+
+
+def connections(database: Database) -> list[Connection]:
+    """Return all connections by name, the removed ones too."""
+    with database.read() as connection:
+        rows = connection.execute(sa.select(CONNECTIONS).order_by(CONNECTIONS.c.name)).mappings().all()
+    return [Connection(**row) for row in rows]
+
+
+def views(database: Database) -> list[ConnectionView]:
+    """Return all connections as they stand now."""
+    now = database.read_now()
+    return [view(row, now) for row in connections(database)]
+
+
+def view(row: Connection, now: datetime) -> ConnectionView:
+    """Return a connection as it stands at *now*, by the database's clock."""
+    held = in_force(row, now)
+    shown = {
+        field: getattr(row, field)
+        for field in ConnectionView.__slots__
+        if field not in {"status", "hold_reason", "held_until"}
+    }
+    return ConnectionView(
+        **shown,
+        status=effective_status(row, now),
+        hold_reason=row.hold_reason if held else None,
+        held_until=row.held_until if held else None,
+    )
+
+
+def effective_status(row: Connection, now: datetime) -> ConnectionStatus:
+    """Return how a connection stands: held while it would be active but for a hold."""
+    status = ConnectionStatus(row.status)
+    return ConnectionStatus.HELD if status is ConnectionStatus.ACTIVE and in_force(row, now) else status
+
+
+def find(database: Database, name: str) -> Connection | None:
+    """Return the connection of that name, None where there is none."""
+    with database.read() as connection:
+        return select_one(connection, CONNECTIONS.c.name == name)
+
+
+def require(database: Database, name: str) -> Connection:
+    """Return the connection of that name.
+
+    Raises:
+        UsageError: there is none; the nearest names are the hint.
+    """
+    row = find(database, name)
+    if row is None:
+        known = names(database)
+        nearest = difflib.get_close_matches(name, known, n=3) or known[:3]
+        raise UsageError(
+            f"there is no connection {name!r}",
+            hint=f"did you mean {', '.join(nearest)}?" if nearest else "run `envoy-worker connect NAME` first",
+        )
+    return row
+
+
+def pause(database: Database, name: str, until: datetime | None = None) -> None:
+    """Hold a connection until it is resumed or *until* comes; no other hold replaces this one."""
+    row = require(database, name)
+    with database.write() as connection:
+        change(
+            connection,
+            CONNECTIONS.c.id == row.id,
+            hold_reason=HoldReason.PAUSED,
+            held_until=until,
+            updated_at=database.now(),
+        )
+    announce_hold(name, HoldReason.PAUSED, until)
+
+
+def resume(database: Database, name: str) -> bool:
+    """End any hold and forget the troubles before it; return whether there was a hold."""
+    row = require(database, name)
+    with database.write() as connection:
+        change(
+            connection,
+            CONNECTIONS.c.id == row.id,
+            **UNDISTURBED,
+            pace_per_second=None,
+            refresh_retry_at=None,
+            updated_at=database.now(),
+        )
+    held = row.hold_reason is not None
+    if held:
+        announce_release(name)
+    return held
+
+
+def remove(database: Database, name: str) -> None:
+    """Wipe a connection's tokens and use it no more; its row stays, for its invites refer to it.
+
+    Envoy offers no revocation: the customer removes the application there.
+    """
+    row = require(database, name)
+    with database.write() as connection:
+        change(
+            connection,
+            CONNECTIONS.c.id == row.id,
+            status=ConnectionStatus.REMOVED,
+            status_reason=None,
+            access_token_enc=None,
+            refresh_token_enc=None,
+            access_issued_at=None,
+            access_expires_at=None,
+            refresh_expires_at=None,
+            # A refresh in flight finds another version than its own, and saves nothing.
+            token_version=CONNECTIONS.c.token_version + 1,
+            **UNDISTURBED,
+            updated_at=database.now(),
+        )
+
+
+def set_defaults(database: Database, name: str, **defaults: str | None) -> None:
+    """Set ``default_location`` or ``default_flow``, an Envoy id or a name; None clears, absent leaves."""
+    row = require(database, name)
+    unknown = defaults.keys() - {"default_location", "default_flow"}
+    if unknown:
+        raise TypeError(f"no such default: {', '.join(sorted(unknown))}")
+    if defaults:
+        with database.write() as connection:
+            change(connection, CONNECTIONS.c.id == row.id, **defaults, updated_at=database.now())
+
+
+def note_reading(database: Database, connection_id: int, can_read: bool | None) -> None:
+    """Store whether the grant can read invites, as a probe has shown."""
+    with database.write() as connection:
+        change(
+            connection,
+            CONNECTIONS.c.id == connection_id,
+            can_read_invites=can_read,
+            updated_at=clock_of(connection, database),
+        )

@@ -1,0 +1,223 @@
+"""A valid access token for a connection, whatever it takes; the worker's only way to get one.
+
+A refresh token works once.  So it is posted by one thread of one process at a time (a lease in the
+connection's row), read from the row inside the lease, never kept in memory, and the new pair is
+committed before anything uses it.
+"""
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import NoReturn
+
+import sqlalchemy as sa
+
+from worker.connections.expiry import AccessToken, is_fresh
+from worker.connections.flights import Flights
+from worker.connections.leases import Lease, Leases, is_cooling
+from worker.connections.model import Connection, ConnectionStatus
+from worker.connections.refresher import Refresher, Wait
+from worker.connections.rows import CONNECTIONS, clock_of, look
+from worker.connections.saving import Saver
+from worker.connections.troubles import CLIENT_HINT, Troubles
+from worker.connections.vault import Vault
+from worker.database import Database, utc_now
+from worker.envoy.clock import boot_clock
+from worker.envoy.oauth import OAuth
+from worker.errors import (
+    ClientRefused,
+    DatabaseUnreachable,
+    DiskFull,
+    EnvoyError,
+    NeedsAuthorisation,
+    TokenRefused,
+    TryLater,
+)
+from worker.logs import add_secret
+from worker.report import Report
+
+__all__ = ["AccessToken", "Tokens"]
+
+PATIENCE_SECONDS = 20.0
+LEAST_LEASE_SECONDS = 75.0  # three posts with their pauses, and the save
+LOOK_EVERY = (0.05, 0.25)
+
+
+class Tokens:
+    """Access tokens of all connections, shared by all threads of a process."""
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        oauth: OAuth,
+        *,
+        owner: str,
+        clock: Callable[[], datetime] = utc_now,
+        stop: threading.Event | None = None,
+        lease_seconds: float = 90,
+        wait: Wait | None = None,
+    ) -> None:
+        """Read nothing yet; *owner* is this process's name in leases.
+
+        *clock* tells how old tokens are; leases and cool-downs go by the database's.  *wait* stands
+        between repeated posts, for tests.
+        """
+        if lease_seconds < LEAST_LEASE_SECONDS:
+            raise ValueError(f"a refresh may take {LEAST_LEASE_SECONDS} s, so the lease must be longer")
+        self._database = database
+        self._vault = vault
+        self._clock = clock
+        self._stop = stop or threading.Event()
+        self._flights = Flights()
+        self._leases = Leases(database, vault, owner=owner, seconds=lease_seconds)
+        self._saver = Saver(database, vault, stop=self._stop)
+        self._troubles = Troubles(database, self._leases, clock=clock)
+        self._refresher = Refresher(
+            oauth, self._saver, self._troubles, clock=clock, stop=self._stop, wait=wait
+        )
+
+    def access(self, connection_id: int, *, rejected_version: int | None = None) -> AccessToken:
+        """Return a token that should work, refreshed first if its end is near.
+
+        *rejected_version* is that of a token which Envoy refused: it is refreshed once, unless the
+        stored one is newer already.  While the old token is valid, trouble with a refresh is none
+        of the caller's.
+
+        Raises:
+            NeedsAuthorisation: there is no grant, or it is dead.
+            TryLater: refreshing rests after a failure, or takes long elsewhere, or we are stopping.
+            EnvoyError: the refresh failed, and there is no other token.
+        """
+        self._saver.flush(connection_id)
+        row, _ = self._look(connection_id)
+        token = self._valid(row, rejected_version)
+        if token is not None and self._is_fresh(connection_id, token):
+            return token
+        with self._flights.enter(connection_id, seconds=0 if token else PATIENCE_SECONDS) as alone:
+            if alone:
+                return self._renewed(connection_id, rejected_version)
+        return token or self._later(row, "another thread is refreshing its token")
+
+    def keep_fresh(self, *, max_idle: float, only: str | None = None) -> Report:
+        """Refresh the grants that lay idle for *max_idle* seconds or a quarter of their life.
+
+        Held and paused connections are refreshed too, or their grants would die meanwhile.  Counts
+        ``refreshed``, ``deferred``, ``failed`` and ``needs_authorisation``; *only* names one connection.
+        """
+        self._saver.flush()
+        report = Report()
+        for connection_id, version in self._idle(max_idle, only):
+            if self._stop.is_set():
+                break
+            self._refresh_idle(connection_id, version, report)
+        return report
+
+    def _renewed(self, connection_id: int, rejected_version: int | None) -> AccessToken:
+        """Return a token that this thread refreshed, or that another process did meanwhile."""
+        token: AccessToken | None = None
+        for row, now in self._looks(connection_id):
+            token = self._valid(row, rejected_version)
+            if token is not None and self._is_fresh(connection_id, token):
+                return token
+            if reason := self._resting(row, now):
+                return token or self._later(row, reason)
+            lease = self._leases.take(row, now)
+            if lease is not None:
+                return self._refreshed(lease, rejected_version)
+            if token is not None:
+                return token
+        return self._later(row, "another process is refreshing its token")
+
+    def _refreshed(self, lease: Lease, rejected_version: int | None) -> AccessToken:
+        failure = self._refresher.refresh(lease)
+        row, _ = self._look(lease.connection_id)
+        token = self._valid(row, rejected_version)
+        # A token whose life is shorter than its refresh took is still the newest there is.
+        if token is None and failure is None:
+            token = self._open(row)
+        if token is not None:
+            return token
+        if isinstance(failure, ClientRefused | TokenRefused):
+            return self._later(row, "Envoy refuses to refresh its token", hint=CLIENT_HINT)
+        assert failure is not None  # noqa: S101 -- without a failure there is a token
+        raise failure
+
+    def _looks(self, connection_id: int) -> Iterator[tuple[Connection, datetime]]:
+        """Read the row, and again every now and then, for as long as it makes sense to wait."""
+        begun = boot_clock()
+        yield self._look(connection_id)
+        while boot_clock() - begun < PATIENCE_SECONDS:
+            if self._stop.wait(random.uniform(*LOOK_EVERY)):  # noqa: S311 -- keeps processes out of step
+                return
+            yield self._look(connection_id)
+
+    def _look(self, connection_id: int) -> tuple[Connection, datetime]:
+        row, now = look(self._database, connection_id)
+        if row is None:
+            raise NeedsAuthorisation("the connection is gone")
+        if row.status != ConnectionStatus.ACTIVE or not row.access_token_enc:
+            raise NeedsAuthorisation(
+                f"{row.name}: no usable grant ({row.status_reason or row.status})",
+                hint=f"run `envoy-worker connect {row.name}`",
+            )
+        return row, now
+
+    def _resting(self, row: Connection, now: datetime) -> str:
+        """Return why no refresh is begun now, nothing where one may be."""
+        if self._stop.is_set():
+            return "the worker is stopping"
+        if is_cooling(row, now):
+            return f"its last refresh failed ({row.refresh_error})"
+        return "Envoy refuses our client credentials" if self._troubles.client_is_refused() else ""
+
+    def _later(self, row: Connection, reason: str, *, hint: str = "") -> NoReturn:
+        raise TryLater(f"{row.name}: {reason}", hint=hint)
+
+    def _valid(self, row: Connection, rejected_version: int | None) -> AccessToken | None:
+        """Return the stored token if it is not over, and newer than the one that was refused."""
+        if rejected_version is not None and row.token_version <= rejected_version:
+            return None
+        token = self._open(row)
+        return token if self._clock() < token.expires_at else None
+
+    def _open(self, row: Connection) -> AccessToken:
+        value = self._vault.open(str(row.access_token_enc), connection_id=int(row.id or 0), field="access")
+        add_secret(value)
+        issued_at = row.access_issued_at or self._clock()
+        return AccessToken(value, row.token_version, issued_at, row.access_expires_at or issued_at)
+
+    def _is_fresh(self, connection_id: int, token: AccessToken) -> bool:
+        return is_fresh(token.issued_at, token.expires_at, connection_id, self._clock())
+
+    def _idle(self, max_idle: float, only: str | None) -> list[tuple[int, int]]:
+        """Return id and token version of the grants that nothing has refreshed for long, longest first."""
+        active = sa.select(CONNECTIONS).where(CONNECTIONS.c.status == ConnectionStatus.ACTIVE)
+        query = active if only is None else active.where(CONNECTIONS.c.name == only)
+        with self._database.read() as connection:
+            now = clock_of(connection, self._database)
+            rows = connection.execute(query.order_by(CONNECTIONS.c.refreshed_at)).mappings().all()
+        return [(row["id"], row["token_version"]) for row in rows if _is_idle(row, now, max_idle)]
+
+    def _refresh_idle(self, connection_id: int, version: int, report: Report) -> None:
+        try:
+            self.access(connection_id, rejected_version=version)
+        except (DatabaseUnreachable, DiskFull):
+            raise
+        except (NeedsAuthorisation, TryLater, EnvoyError) as error:
+            report.add(_OUTCOMES.get(type(error), "failed"))
+            report.trouble(error.exit_code)
+        else:
+            report.add("refreshed")
+
+
+_OUTCOMES = {NeedsAuthorisation: "needs_authorisation", TryLater: "deferred"}
+
+
+def _is_idle(row: sa.RowMapping, now: datetime, max_idle: float) -> bool:
+    refreshed_at, ends_at = row["refreshed_at"], row["refresh_expires_at"]
+    if refreshed_at is None:
+        return True
+    longest = max_idle if ends_at is None else min(max_idle, (ends_at - refreshed_at).total_seconds() / 4)
+    return bool(now - refreshed_at >= timedelta(seconds=longest))

@@ -1,0 +1,132 @@
+"""The composition root: settings and secrets in, working parts out; everything else receives them."""
+
+import threading
+from collections.abc import Mapping
+from functools import cached_property
+from types import TracebackType
+from typing import Self
+
+from worker import __version__
+from worker.connections.holds import Holds
+from worker.connections.tokens import Tokens
+from worker.connections.vault import Vault
+from worker.database import Database
+from worker.database.owner import this_process
+from worker.database.schema import require_fit
+from worker.envoy.api import EnvoyApi
+from worker.envoy.http import HttpClient
+from worker.envoy.oauth import ClientCredentials, OAuth
+from worker.errors import SettingsError
+from worker.settings import Secrets, Settings, load_settings
+from worker.settings import secrets as names
+
+JOB_THREADS = 4
+
+
+class Context:
+    """The parts of one process, each made when it is first asked for.
+
+    So a command asks only for the settings and secrets that it uses.
+    """
+
+    def __init__(self, settings: Settings, secrets: Secrets, env: Mapping[str, str]) -> None:
+        """Make nothing yet."""
+        self.settings = settings
+        self.secrets = secrets
+        self.stop = threading.Event()
+        self._env = env
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str]) -> Self:
+        """Read the settings of *env*."""
+        return cls(load_settings(env), Secrets(env), env)
+
+    def __enter__(self) -> Self:
+        """Give the parts."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close what was opened."""
+        for part in ("http", "any_database"):
+            opened = self.__dict__.get(part)
+            if isinstance(opened, HttpClient):
+                opened.close()
+            elif isinstance(opened, Database):
+                opened.dispose()
+
+    @cached_property
+    def database(self) -> Database:
+        """The database, on a schema that this release can run on."""
+        require_fit(self.any_database)
+        return self.any_database
+
+    @cached_property
+    def any_database(self) -> Database:
+        """The database, whatever its schema."""
+        url = self.secrets.find(names.DATABASE_URL) or self.settings.database.url
+        ephemeral = "DYNO" in self._env and not self.settings.database.allow_ephemeral_disk
+        if url.startswith("sqlite") and ephemeral:
+            raise SettingsError(
+                "database.url: SQLite on a dyno loses every invite and token at its daily restart",
+                hint="attach PostgreSQL (DATABASE_URL), or set database.allow_ephemeral_disk = true",
+            )
+        return Database(
+            url,
+            file_mode=int(self.settings.database.file_mode, 8),
+            pool_size=self.settings.push.concurrency + JOB_THREADS,
+        )
+
+    @cached_property
+    def vault(self) -> Vault:
+        """The key ring that tokens are sealed with."""
+        return Vault(self.secrets.get(names.ENCRYPTION_KEYS))
+
+    @cached_property
+    def http(self) -> HttpClient:
+        """The one HTTP client, shared by all threads."""
+        return HttpClient(
+            max_connections=self.settings.push.concurrency + JOB_THREADS,
+            user_agent=f"envoy-invite-worker/{__version__}",
+        )
+
+    @cached_property
+    def oauth(self) -> OAuth:
+        """Envoy's OAuth2 endpoints, with our client's credentials."""
+        credentials = ClientCredentials(
+            self.secrets.get(names.CLIENT_ID), self.secrets.get(names.CLIENT_SECRET)
+        )
+        return OAuth(
+            self.http,
+            credentials,
+            authorize_url=self.settings.envoy.authorize_url,
+            token_url=self.settings.envoy.token_url,
+        )
+
+    @cached_property
+    def api(self) -> EnvoyApi:
+        """Envoy's API."""
+        return EnvoyApi(
+            self.http,
+            self.settings.envoy.api_url,
+            deadline_seconds=self.settings.push.request_timeout_seconds,
+            stop=self.stop,
+        )
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """The one refresher."""
+        return Tokens(self.database, self.vault, self.oauth, owner=this_process(), stop=self.stop)
+
+    @cached_property
+    def holds(self) -> Holds:
+        """What connections are held for, and their pace."""
+        return Holds(
+            self.database,
+            hold_seconds=self.settings.push.hold_seconds,
+            rate_per_second=self.settings.push.rate_per_second,
+        )

@@ -1,0 +1,1 @@
+"""Deliver invites: plan, claim, attempt, verdict."""

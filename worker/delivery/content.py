@@ -1,0 +1,86 @@
+"""What Envoy shall have: an invite in Envoy's own words, and how two of them differ.
+
+Field names and formats follow Envoy's API reference, "Create an invite" and "Update an invite".
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from worker.delivery.rows import DueRow
+
+Content = dict[str, Any]
+
+# Envoy wants these to agree with each other, so that they travel together.
+TOGETHER = ("locationId", "flowId", "hostEmployeeId")
+
+
+def content_of(row: DueRow, *, location_id: str, flow_id: str | None, host_id: str | None) -> Content:
+    """Return the invite as Envoy shall have it; what is not given is left out."""
+    invitee = {"name": row.invitee_name, "email": blank_to_none(row.invitee_email)}
+    fields: Content = {
+        "expectedArrivalAt": utc_z(row.expected_arrival_at),
+        "expectedDepartureAt": utc_z(row.expected_departure_at) if row.expected_departure_at else None,
+        "locationId": location_id,
+        "flowId": flow_id,
+        "hostEmployeeId": host_id,
+        "invitee": {key: value for key, value in invitee.items() if value is not None},
+        "notes": blank_to_none(row.notes),
+        # Envoy's default is not documented, and a mail to a visitor cannot be taken back.
+        "sendEmailToInvitee": row.send_email,
+        "customFields": _custom_fields(row.custom_fields),
+    }
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def changes(before: Mapping[str, Any] | None, after: Content) -> Content:
+    """Return the part of *after* that must be sent, empty where nothing differs.
+
+    A field that was cleared is sent as null.  Location, flow and host go together.
+    """
+    if before is None:
+        return dict(after)
+    changed = {key for key in {*before, *after} if before.get(key) != after.get(key)}
+    if not changed:
+        return {}
+    if changed.intersection(TOGETHER):
+        changed.update(key for key in TOGETHER if key in after or key in before)
+    body = {key: after.get(key) for key in sorted(changed)}
+    return {**body, "sendEmailToInvitee": after["sendEmailToInvitee"]}
+
+
+def content_key(connection: str, content: Content) -> str:
+    """Return what two creates share that a look-up in Envoy could not tell apart."""
+    invitee = content["invitee"]
+    same = [
+        connection,
+        content["locationId"],
+        content["expectedArrivalAt"],
+        invitee.get("email", "").casefold(),
+        " ".join(invitee["name"].casefold().split()),
+    ]
+    return hashlib.sha256(json.dumps(same).encode()).hexdigest()
+
+
+def utc_z(moment: datetime) -> str:
+    """Write a moment as Envoy takes it: UTC, whole seconds, ``Z``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def blank_to_none(text: str | None) -> str | None:
+    """Return stripped text, None where nothing is left: many callers write '' for NULL."""
+    return (text or "").strip() or None
+
+
+def _custom_fields(fields: Mapping[str, Any] | None) -> list[dict[str, str]] | None:
+    if not fields:
+        return None
+    return [{"field": label, "value": _text(value)} for label, value in sorted(fields.items())]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)

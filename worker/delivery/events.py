@@ -1,0 +1,92 @@
+"""Tell what became of an invite: one event each, by ids, never by name."""
+
+import structlog
+
+from worker.delivery.claim import Claim
+from worker.delivery.outcomes import Outcome
+from worker.delivery.plan import Settled
+from worker.delivery.rows import DueRow
+from worker.delivery.verdicts import Stored
+from worker.invites import Status
+
+log = structlog.get_logger()
+
+HINTS = {
+    Status.REJECTED: "mend the row and it is tried again, or: envoy-worker invites retry {invite}",
+    Status.UNKNOWN: "look it up in Envoy, then: envoy-worker invites resolve {invite}",
+}
+
+
+def attempted(row: DueRow, claim: Claim, outcome: Outcome, stored: Stored, duration_ms: int) -> None:
+    """Emit an attempt's result, after its verdict is stored."""
+    fields = {
+        **_identity(row),
+        "attempt": claim.attempt_id,
+        "number": claim.number,
+        "duration_ms": duration_ms,
+        "envoy_invite_id": outcome.envoy_invite_id,
+        "approval_status": outcome.approval_status,
+        "http_status": outcome.http_status,
+        "error_code": outcome.error_code,
+    }
+    shown = {key: value for key, value in fields.items() if value is not None}
+    if stored is Stored.SETTLED:
+        _result(outcome.event, outcome.status, row, shown)
+    elif stored is Stored.OTHER_ID:
+        log.error("invite.stale", **shown, hint="Envoy may hold this visit twice: compare both ids in Envoy")
+    else:
+        log.warning("invite.stale", **shown)
+
+
+def settled(row: DueRow, decision: Settled) -> None:
+    """Emit what was decided without a call; a row that is sent already says nothing."""
+    if decision.status is Status.SENT:
+        return
+    shown = {**_identity(row), "error_code": decision.error_code, "detail": decision.error_detail}
+    shown = {key: value for key, value in shown.items() if value is not None}
+    _result(decision.status.value, decision.status, row, shown)
+
+
+def unstored(row: DueRow, claim: Claim, outcome: Outcome) -> None:
+    """Print a verdict that the database would not take, so that a person still can."""
+    log.error(
+        "invite.unknown",
+        **_identity(row),
+        attempt=claim.attempt_id,
+        envoy_invite_id=outcome.envoy_invite_id,
+        error_code="verdict_not_stored",
+        hint="the verdict could not be stored; with the id, settle it by `invites resolve`",
+    )
+
+
+def interrupted(connection: str, external_id: str, *, doubtful: bool, attempt: str) -> None:
+    """Emit that an attempt was abandoned, by a crash or by the end of its lease."""
+    fields = {"connection": connection, "external_id": external_id, "attempt": attempt}
+    if doubtful:
+        hint = HINTS[Status.UNKNOWN].format(invite=f"{connection}/{external_id}")
+        log.error("invite.unknown", **fields, error_code="interrupted", hint=hint)
+    else:
+        log.warning("invite.deferred", **fields, error_code="interrupted")
+
+
+def _identity(row: DueRow) -> dict[str, object]:
+    return {"connection": row.connection, "invite_id": row.invite_id, "external_id": row.external_id}
+
+
+def _result(event: str, status: Status, row: DueRow, fields: dict[str, object]) -> None:
+    hint = HINTS.get(status, "").format(invite=f"{row.connection}/{row.external_id}")
+    match event:
+        case "sent":
+            log.info("invite.sent", **fields)
+        case "updated":
+            log.info("invite.updated", **fields)
+        case "withdrawn":
+            log.info("invite.withdrawn", **fields)
+        case "expired":
+            log.info("invite.expired", **fields)
+        case "deferred":
+            log.warning("invite.deferred", **fields)
+        case "unknown":
+            log.error("invite.unknown", **fields, hint=hint)
+        case _:
+            log.error("invite.rejected", **fields, hint=hint)

@@ -1,0 +1,105 @@
+"""What an attempt came to: Envoy's answers and failures, turned into one verdict each.
+
+The rule behind the table: only what surely was not executed may be sent again.  A create whose
+outcome is not certain is ``unknown``; an uncertain update or remove is repeated, since doing it
+twice leaves Envoy as doing it once.
+"""
+
+from dataclasses import dataclass, field
+
+from worker.delivery.content import Content
+from worker.delivery.plan import Call
+from worker.delivery.rows import DueRow
+from worker.envoy.resources import Invite as EnvoyInvite
+from worker.errors import (
+    EnvoyError,
+    Forbidden,
+    Misdirected,
+    NotSent,
+    OutcomeUnknown,
+    Refused,
+    Throttled,
+    Unauthorised,
+)
+from worker.invites import Kind, Status, Verdict
+
+# Troubles that are not the invite's: they count no attempt and lengthen no back-off.
+NOT_THE_INVITES_FAULT = (NotSent, Throttled, Unauthorised, Misdirected, Forbidden)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A verdict, and what is stored with it.
+
+    ``back_off`` asks for a wait that grows with each deferral in a row; without it the row is due at
+    once, and whatever hinders it is stored as a hold of the connection.
+    """
+
+    verdict: Verdict
+    status: Status
+    event: str
+    error_code: str | None = None
+    detail: str | None = None
+    http_status: int | None = None
+    counts_as_attempt: bool = True
+    back_off: bool = False
+    envoy_invite_id: str | None = None
+    approval_status: str | None = None
+    content: Content | None = field(default=None, repr=False)
+
+
+def accepted(call: Call, row: DueRow, answer: EnvoyInvite | None) -> Outcome:
+    """Return the outcome of an attempt that Envoy confirmed."""
+    if call.kind is Kind.REMOVE:
+        return Outcome(Verdict.SENT, Status.WITHDRAWN, "withdrawn")
+    return Outcome(
+        Verdict.SENT,
+        Status.SENT,
+        "sent" if call.kind is Kind.CREATE else "updated",
+        envoy_invite_id=row.envoy_invite_id or (answer.id if answer else None),
+        approval_status=answer.approval_status if answer else None,
+        content=call.content,
+    )
+
+
+def failed(call: Call, row: DueRow, error: EnvoyError) -> Outcome:
+    """Return the outcome of an attempt that ended in *error*."""
+    if isinstance(error, Refused):
+        return _outcome(Verdict.REJECTED, Status.REJECTED, "rejected", error)
+    if isinstance(error, OutcomeUnknown) and call.kind is Kind.CREATE:
+        return _outcome(Verdict.UNKNOWN, Status.UNKNOWN, "unknown", error)
+    own_fault = not isinstance(error, NOT_THE_INVITES_FAULT)
+    return _outcome(
+        Verdict.DEFERRED,
+        Status.PENDING,
+        "deferred",
+        error,
+        counts_as_attempt=own_fault,
+        back_off=own_fault or isinstance(error, Forbidden),
+    )
+
+
+def forbidden_amid_successes(row: DueRow, error: Forbidden) -> Outcome:
+    """Return the rejection of a row that was refused again although others went through since."""
+    return _outcome(Verdict.REJECTED, Status.REJECTED, "rejected", error)
+
+
+def _outcome(
+    verdict: Verdict,
+    status: Status,
+    event: str,
+    error: EnvoyError,
+    *,
+    counts_as_attempt: bool = True,
+    back_off: bool = False,
+) -> Outcome:
+    return Outcome(
+        verdict,
+        status,
+        event,
+        error_code=error.error_code,
+        detail=str(error),
+        http_status=error.http_status,
+        counts_as_attempt=counts_as_attempt,
+        back_off=back_off,
+    )

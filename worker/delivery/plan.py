@@ -1,0 +1,92 @@
+"""Decide what is to be done about a due row; pure, and shared by push and dry run."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+
+from worker.connections.model import Connection
+from worker.delivery.content import Content, blank_to_none, changes, content_key, content_of
+from worker.delivery.rows import DueRow
+from worker.directory import Directory
+from worker.directory.model import Location
+from worker.directory.resolve import zone_of
+from worker.errors import InputError
+from worker.invites import Kind, Status, Wanted
+
+LAST_ZONE_ON_EARTH = timezone(timedelta(hours=-12))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Envoy must be called: ``body`` is sent, ``content`` is what Envoy then has."""
+
+    kind: Kind
+    body: Content = field(default_factory=dict, repr=False)
+    content: Content | None = field(default=None, repr=False)
+    content_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Nothing has to be sent: the row is finished as it is."""
+
+    status: Status
+    error_code: str | None = None
+    error_detail: str | None = None
+    visit_end: datetime | None = None
+
+
+Plan = Call | Settled
+
+
+def plan(
+    row: DueRow, directory: Directory, connection: Connection, *, host_id: str | None, now: datetime
+) -> Plan:
+    """Return what is to be done.
+
+    Raises:
+        InputError: the row names what is not in the directory, or not usable.
+    """
+    if row.wanted == Wanted.ABSENT:
+        return Call(Kind.REMOVE) if row.envoy_invite_id else Settled(Status.WITHDRAWN)
+    departure = row.expected_departure_at
+    if row.envoy_invite_id is None and departure is not None and departure < now:
+        return Settled(Status.EXPIRED, visit_end=departure)
+    location = _location(row, directory, connection)
+    end = departure or end_of_day(row.expected_arrival_at, location)
+    if row.envoy_invite_id is None and end < now:
+        return Settled(Status.EXPIRED, visit_end=end)
+    flow = blank_to_none(row.flow) or blank_to_none(connection.default_flow)
+    flow_id = directory.flow(flow, location).envoy_id if flow else None
+    content = content_of(row, location_id=location.envoy_id, flow_id=flow_id, host_id=host_id)
+    return _call(row, content)
+
+
+def end_of_day(arrival: datetime, location: Location) -> datetime:
+    """Return the end of the arrival's day at the location; unknown zone: the last place on Earth's."""
+    local = arrival.astimezone(zone_of(location) or LAST_ZONE_ON_EARTH)
+    return local.replace(hour=23, minute=59, second=59, microsecond=0, fold=1)
+
+
+def _location(row: DueRow, directory: Directory, connection: Connection) -> Location:
+    wanted = blank_to_none(row.location) or blank_to_none(connection.default_location)
+    if wanted is None:
+        raise InputError(
+            "location",
+            "no location is given, and the connection has no default",
+            code="location_missing",
+            hint=f"envoy-worker connections set {row.connection} --default-location NAME",
+        )
+    return directory.location(wanted)
+
+
+def _call(row: DueRow, content: Content) -> Plan:
+    if row.envoy_invite_id is None:
+        return Call(Kind.CREATE, content, content, content_key(row.connection, content))
+    body = changes(row.sent_content, content)
+    return Call(Kind.UPDATE, body, content) if body else Settled(Status.SENT)
+
+
+def rejection(error: InputError) -> Settled:
+    """Return the finished state of a row that its own content makes impossible."""
+    detail = f"{error}; {error.hint}" if error.hint else str(error)
+    return Settled(Status.REJECTED, error.code, detail)

@@ -1,0 +1,70 @@
+"""Name each due row's fate from the database alone, and write nothing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from worker.connections.holds import is_held
+from worker.connections.model import Connection, ConnectionStatus
+from worker.database import Database
+from worker.delivery.content import blank_to_none
+from worker.delivery.plan import Call, plan
+from worker.delivery.rows import Cursor, DueRow, due_connections, due_page
+from worker.directory import Directory, load
+from worker.errors import InputError
+
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What a push would do about one row; ``why`` is given where it would not be sent."""
+
+    connection: str
+    external_id: str
+    fate: str
+    why: str = ""
+
+
+def preview(database: Database, *, only: str | None, limit: int | None) -> Iterator[Fate]:
+    """Yield the fate of each due row, connection by connection, in the order of a push."""
+    now = database.read_now()
+    left = limit
+    for connection in due_connections(database, only=only):
+        for fate in _fates(database, connection, now):
+            if left == 0:
+                return
+            left = None if left is None else left - 1
+            yield fate
+
+
+def _fates(
+    database: Database, connection: Connection, now: datetime
+) -> Iterator[Fate]:
+    assert connection.id is not None  # noqa: S101 -- a stored row has its id
+    waits = ""
+    if connection.status != ConnectionStatus.ACTIVE:
+        waits = connection.status
+    elif is_held(connection, now):
+        waits = f"held: {connection.hold_reason}"
+    directory = load(database, connection.id)
+    after: Cursor | None = None
+    while page := due_page(database, connection.name, after=after, until=now, size=PAGE):
+        after = page[-1].cursor
+        for row in page:
+            yield _fate(row, directory, connection, now, waits)
+
+
+def _fate(
+    row: DueRow, directory: Directory, connection: Connection, now: datetime, waits: str
+) -> Fate:
+    host = blank_to_none(row.host_employee_id)
+    try:
+        made = plan(row, directory, connection, host_id=host, now=now)
+    except InputError as error:
+        return Fate(row.connection, row.external_id, "reject", f"{error.code}: {error} {error.hint}".strip())
+    if not isinstance(made, Call):
+        return Fate(row.connection, row.external_id, made.status)
+    if waits:
+        return Fate(row.connection, row.external_id, "wait", waits)
+    return Fate(row.connection, row.external_id, made.kind)

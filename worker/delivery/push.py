@@ -1,0 +1,132 @@
+"""Push what is due: recover, then let the senders drain the lanes."""
+
+import contextvars
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import structlog
+
+from worker.connections import pace
+from worker.connections.holds import Holds
+from worker.connections.tokens import Tokens
+from worker.database import Database
+from worker.delivery import events, recovery
+from worker.delivery.claim import Lease
+from worker.delivery.filling import Filling
+from worker.delivery.lanes import Lane, Lanes
+from worker.delivery.rows import due_connections
+from worker.delivery.sending import Sending
+from worker.delivery.verdicts import BackOff
+from worker.envoy.api import EnvoyApi
+from worker.envoy.clock import boot_clock
+from worker.errors import ExitCode
+from worker.invites import Kind
+from worker.report import Report
+from worker.settings.model import PushSettings
+
+log = structlog.get_logger()
+
+DISCOVER_EVERY_SECONDS = 5.0
+COUNTS = ("sent", "updated", "withdrawn", "rejected", "deferred", "unknown", "expired")
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One run of pushing; ``max_seconds`` ends it early, so that a schedule stays a schedule."""
+
+    database: Database
+    api: EnvoyApi
+    tokens: Tokens
+    holds: Holds
+    settings: PushSettings
+    stop: threading.Event
+    run_id: str
+    connection: str | None = None
+    limit: int | None = None
+    max_seconds: float | None = None
+
+    def run(self) -> Report:
+        """Push until nothing is due; return what became of it."""
+        report = Report(Counter(dict.fromkeys(COUNTS, 0)))
+        self._recover(report)
+        if due_connections(self.database, only=self.connection):
+            self._drain(report)
+        return report
+
+    def _recover(self, report: Report) -> None:
+        database, settings = self.database, self.settings
+        for attempt in recovery.abandoned(database, longest_lease=settings.lease_seconds):
+            if recovery.give_up(database, attempt):
+                doubtful = attempt["kind"] == Kind.CREATE
+                report.add("unknown" if doubtful else "deferred")
+                if doubtful:
+                    report.trouble(ExitCode.REJECTED)
+                events.interrupted(
+                    attempt["connection"],
+                    attempt["external_id"],
+                    doubtful=doubtful,
+                    attempt=attempt["attempt_id"],
+                )
+        recovery.reopen(database, longest_back_off=settings.backoff_seconds[1])
+        for name, number in recovery.mark_unknown_connections(database).items():
+            log.warning(
+                "invite.deferred",
+                connection=name,
+                number=number,
+                error_code=recovery.CONNECTION_UNKNOWN,
+                hint=f"envoy-worker connect {name}, or correct the rows",
+            )
+
+    def _drain(self, report: Report) -> None:
+        filling = Filling(self.database, self.api, self.tokens, report)
+        sending = Sending(
+            database=self.database,
+            api=self.api,
+            tokens=self.tokens,
+            holds=self.holds,
+            report=report,
+            lease=Lease(self.settings.lease_seconds, self.settings.request_timeout_seconds),
+            back_off=BackOff(*self.settings.backoff_seconds),
+            run_id=self.run_id,
+        )
+        ends_at = None if self.max_seconds is None else boot_clock() + self.max_seconds
+        failed = threading.Event()
+        lanes = Lanes(
+            fill=lambda lane: filling.fill(lanes, lane),
+            reserve=self._reserve if self.settings.rate_per_second else None,
+            discover=lambda: list(due_connections(self.database, only=self.connection)),
+            clock=boot_clock,
+            discover_every=DISCOVER_EVERY_SECONDS,
+            limit=self.limit,
+            over=lambda: (
+                self.stop.is_set() or failed.is_set() or (ends_at is not None and boot_clock() > ends_at)
+            ),
+        )
+        self._send_all(lanes, sending, failed)
+
+    def _send_all(self, lanes: Lanes, sending: Sending, failed: threading.Event) -> None:
+        """Run the senders; the first unexpected error stops the run, after what is in flight."""
+
+        def drain() -> None:
+            try:
+                while (work := lanes.next()) is not None:
+                    sending.send(lanes, work)
+            except BaseException:
+                failed.set()
+                raise
+
+        with ThreadPoolExecutor(self.settings.concurrency, thread_name_prefix="sender") as pool:
+            senders = [
+                pool.submit(contextvars.copy_context().run, drain)
+                for _ in range(self.settings.concurrency)
+            ]
+        for sender in senders:
+            sender.result()
+
+    def _reserve(self, lane: Lane) -> float:
+        assert lane.connection.id is not None  # noqa: S101 -- a stored row has its id
+        return pace.reserve(
+            self.database, lane.connection.id, rate_per_second=self.settings.rate_per_second
+        )

@@ -1,0 +1,105 @@
+"""Put right what time, crashes and clocks have left behind; cheap, and done before every push."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from worker.connections.model import ConnectionStatus
+from worker.database import Database
+from worker.database.owner import is_dead
+from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, PENDING
+from worker.invites import Kind, Status, Verdict
+
+CONNECTION_UNKNOWN = "connection_unknown"
+INTERRUPTED = "interrupted"
+SENDING: sa.ColumnElement[str] = sa.literal_column(f"'{Status.SENDING}'")
+EXPIRED: sa.ColumnElement[str] = sa.literal_column(f"'{Status.EXPIRED}'")
+
+
+def abandoned(database: Database, *, longest_lease: float) -> Sequence[sa.RowMapping]:
+    """Return the attempts that nobody works on any more.
+
+    Their owner is dead, or their lease is over.  A lease that ends later than any lease can is over
+    too: a clock has jumped.
+    """
+    own = DELIVERIES.c
+    query = (
+        sa.select(own.id, own.connection, own.external_id, own.attempt_id, own.lease_owner,
+                  own.fencing_token, ATTEMPTS.c.kind,
+                  sa.or_(own.lease_until < database.now(),
+                         own.lease_until > database.later(longest_lease)).label("over"))
+        .join(ATTEMPTS, ATTEMPTS.c.id == own.attempt_id)
+        .where(own.status == SENDING)
+    )  # fmt: skip
+    with database.read() as connection:
+        rows = connection.execute(query).mappings().all()
+    return [row for row in rows if row["over"] or is_dead(row["lease_owner"])]
+
+
+def give_up(database: Database, attempt: sa.RowMapping) -> bool:
+    """Settle one abandoned attempt: a create is in doubt, anything else is simply due again."""
+    own = DELIVERIES.c
+    doubtful = attempt["kind"] == Kind.CREATE
+    values: dict[str, Any] = {
+        "status": Status.UNKNOWN if doubtful else Status.PENDING,
+        "error_code": INTERRUPTED,
+        "error_detail": None,
+        "interruptions": own.interruptions + 1,
+        "unknown_since": database.now() if doubtful else None,
+        "next_attempt_at": database.now(),
+        "lease_owner": None,
+        "lease_until": None,
+        "updated_at": database.now(),
+    }
+    with database.write() as connection:
+        settled = connection.execute(
+            sa.update(DELIVERIES)
+            .where(
+                own.id == attempt["id"],
+                own.status == SENDING,
+                own.fencing_token == attempt["fencing_token"],
+            )
+            .values(**values)
+        ).rowcount
+        if settled and is_dead(attempt["lease_owner"]):
+            # Only the dead cannot answer late; of all others the ledger still awaits the verdict.
+            connection.execute(
+                sa.update(ATTEMPTS)
+                .where(ATTEMPTS.c.id == attempt["attempt_id"], ATTEMPTS.c.verdict.is_(None))
+                .values(verdict=Verdict.INTERRUPTED, finished_at=database.now())
+            )
+    return bool(settled)
+
+
+def reopen(database: Database, *, longest_back_off: float) -> None:
+    """Make due again what only a wrong clock keeps away: far back-offs, and visits not over after all."""
+    own = DELIVERIES.c
+    too_far = sa.and_(own.status == PENDING, own.next_attempt_at > database.later(longest_back_off))
+    not_over = sa.and_(own.status == EXPIRED, own.next_attempt_at > database.now())
+    names = sa.select(CONNECTIONS.c.name)
+    with database.write() as connection:
+        for stuck in (sa.and_(own.connection.in_(names), too_far), not_over):
+            connection.execute(
+                sa.update(DELIVERIES)
+                .where(stuck)
+                .values(status=Status.PENDING, next_attempt_at=database.now(), updated_at=database.now())
+            )
+
+
+def mark_unknown_connections(database: Database) -> dict[str, int]:
+    """Note on pending rows that their connection does not exist; return how many there are of each name."""
+    own = DELIVERIES.c
+    known = sa.select(CONNECTIONS.c.name).where(CONNECTIONS.c.status != ConnectionStatus.REMOVED)
+    lost = sa.and_(own.status == PENDING, own.connection.not_in(known))
+    counts = sa.select(own.connection, sa.func.count()).where(lost).group_by(own.connection)
+    with database.read() as connection:
+        found: dict[str, int] = {name: number for name, number in connection.execute(counts)}
+    if found:
+        with database.write() as connection:
+            connection.execute(
+                sa.update(DELIVERIES)
+                .where(lost, own.error_code.is_distinct_from(CONNECTION_UNKNOWN))
+                .values(error_code=CONNECTION_UNKNOWN)
+            )
+    return found

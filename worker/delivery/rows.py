@@ -1,0 +1,130 @@
+"""Read due rows: an invite and how it stands, as one value."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import SQLModel
+
+from worker.connections.model import Connection
+from worker.database import Database
+from worker.invites import Attempt, Delivery, Invite, Status
+
+CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
+INVITES = SQLModel.metadata.tables[str(Invite.__tablename__)]
+DELIVERIES = SQLModel.metadata.tables[str(Delivery.__tablename__)]
+ATTEMPTS = SQLModel.metadata.tables[str(Attempt.__tablename__)]
+
+# A literal, not a bound value: PostgreSQL's generic plans use a partial index only for a literal.
+PENDING: sa.ColumnElement[str] = sa.literal_column(f"'{Status.PENDING}'")
+
+Cursor = tuple[datetime, int]
+
+
+@dataclass(frozen=True, slots=True)
+class DueRow:
+    """One invite that something is to be done about, as it stood when it was read."""
+
+    delivery_id: int
+    invite_id: int
+    connection: str
+    external_id: str
+    revision: int
+    fencing_token: int
+    attempts: int
+    deferrals: int
+    next_attempt_at: datetime
+    error_code: str | None
+    envoy_invite_id: str | None
+    sent_content: dict[str, Any] | None = field(repr=False)
+    invitee_name: str = field(repr=False)
+    invitee_email: str | None = field(repr=False)
+    location: str | None
+    flow: str | None
+    host_employee_id: str | None
+    host_email: str | None = field(repr=False)
+    expected_arrival_at: datetime
+    expected_departure_at: datetime | None
+    notes: str | None = field(repr=False)
+    custom_fields: dict[str, Any] | None = field(repr=False)
+    send_email: bool
+    wanted: str
+    changed_at: datetime
+
+    @property
+    def cursor(self) -> Cursor:
+        """The place of this row among the due ones of its connection."""
+        return self.next_attempt_at, self.delivery_id
+
+
+_DELIVERY_FIELDS = (
+    "revision", "fencing_token", "attempts", "deferrals", "next_attempt_at", "error_code",
+    "envoy_invite_id", "sent_content",
+)  # fmt: skip
+_INVITE_FIELDS = (
+    "connection", "external_id", "invitee_name", "invitee_email", "location", "flow", "host_employee_id",
+    "host_email", "expected_arrival_at", "expected_departure_at", "notes", "custom_fields", "send_email",
+    "wanted",
+)  # fmt: skip
+
+
+def due_page(
+    database: Database, connection: str, *, after: Cursor | None, until: datetime, size: int
+) -> list[DueRow]:
+    """Return the next due rows of a connection, those due longest first, with the content to send."""
+    due = DELIVERIES.c
+    query = (
+        sa.select(
+            due.id.label("delivery_id"),
+            INVITES.c.id.label("invite_id"),
+            *(due[name] for name in _DELIVERY_FIELDS),
+            *(INVITES.c[name] for name in _INVITE_FIELDS),
+            INVITES.c.updated_at.label("changed_at"),
+        )
+        .join(
+            INVITES,
+            sa.and_(INVITES.c.connection == due.connection, INVITES.c.external_id == due.external_id),
+        )
+        .where(due.connection == connection, due.status == PENDING, due.next_attempt_at <= until)
+        .order_by(due.next_attempt_at, due.id)
+        .limit(size)
+    )
+    if after is not None:
+        query = query.where(sa.tuple_(due.next_attempt_at, due.id) > sa.tuple_(*_bound(after)))
+    with database.read() as reader:
+        return [DueRow(**row) for row in reader.execute(query).mappings()]
+
+
+def due_connections(database: Database, *, only: str | None = None) -> Sequence[Connection]:
+    """Return the connections that have something due, whatever their status."""
+    due = DELIVERIES.c
+    has_due = sa.exists().where(
+        due.connection == CONNECTIONS.c.name,
+        due.status == PENDING,
+        due.next_attempt_at <= database.now(),
+    )
+    query = sa.select(CONNECTIONS).where(has_due).order_by(CONNECTIONS.c.name)
+    if only is not None:
+        query = query.where(CONNECTIONS.c.name == only)
+    with database.read() as reader:
+        return [Connection(**row) for row in reader.execute(query).mappings()]
+
+
+def oldest_due_seconds(database: Database) -> float | None:
+    """Return for how long the invite that waits longest has been due; None where none is due."""
+    query = sa.select(sa.func.min(DELIVERIES.c.next_attempt_at), database.now()).where(
+        DELIVERIES.c.status == PENDING
+    )
+    with database.read() as reader:
+        oldest, now = reader.execute(query).one()
+    if oldest is None:
+        return None
+    waits: float = (now - oldest) / timedelta(seconds=1)
+    return max(0.0, waits)
+
+
+def _bound(cursor: Cursor) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
+    moment, number = cursor
+    return sa.literal(moment, DELIVERIES.c.next_attempt_at.type), sa.literal(number)

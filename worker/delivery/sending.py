@@ -1,0 +1,203 @@
+"""Make one attempt: claim with intent, one request, one verdict; in this order, and nothing between."""
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_after_delay,
+    wait_exponential,
+)
+
+from worker.connections.holds import Holds
+from worker.connections.rows import look
+from worker.connections.tokens import AccessToken, Tokens
+from worker.database import Database, utc_now
+from worker.delivery import events, outcomes
+from worker.delivery.claim import Claim, Lease, claim
+from worker.delivery.lanes import Lanes, Work
+from worker.delivery.outcomes import Outcome
+from worker.delivery.verdicts import BackOff, Stored, store
+from worker.envoy.api import EnvoyApi
+from worker.envoy.clock import boot_clock
+from worker.envoy.resources import Invite as EnvoyInvite
+from worker.errors import (
+    DatabaseUnreachable,
+    DiskFull,
+    EnvoyError,
+    ExitCode,
+    Forbidden,
+    Misdirected,
+    NeedsAuthorisation,
+    NotSent,
+    OutcomeUnknown,
+    Throttled,
+    TryLater,
+    Unauthorised,
+    WorkerError,
+)
+from worker.invites import Kind, Status, Verdict
+from worker.report import Report
+
+log = structlog.get_logger()
+
+# A drain ends within 25 s; a verdict that the database will not take is given up before that.
+VERDICT_PATIENCE_SECONDS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What it takes to make attempts; shared by the sender threads of a run."""
+
+    database: Database
+    api: EnvoyApi
+    tokens: Tokens
+    holds: Holds
+    report: Report
+    lease: Lease
+    back_off: BackOff
+    run_id: str
+
+    def send(self, lanes: Lanes, work: Work) -> None:
+        """Make one attempt, and give the work back whatever happens."""
+        progressed = False
+        try:
+            progressed = self._attempt(lanes, work)
+        finally:
+            lanes.done(work, progressed=progressed)
+
+    def _attempt(self, lanes: Lanes, work: Work) -> bool:
+        try:
+            token = self.tokens.access(_id(work))
+        except (NeedsAuthorisation, TryLater, EnvoyError) as error:
+            self._close(lanes, work, error)
+            return False
+        claimed = claim(
+            self.database, work.row, work.call, lease=self.lease, run_id=self.run_id, clock=boot_clock
+        )
+        if claimed is None:
+            return False
+        began = boot_clock()
+        outcome, error_ = self._request(work, claimed, token)
+        duration_ms = round((boot_clock() - began) * 1000)
+        stored = self._store(work, claimed, outcome)
+        if stored is None:
+            return False
+        self._count(outcome)
+        self._aftermath(lanes, work, token, error_)
+        events.attempted(work.row, claimed, outcome, stored, duration_ms)
+        return outcome.verdict is not Verdict.DEFERRED or isinstance(error_, Unauthorised)
+
+    def _request(
+        self, work: Work, claimed: Claim, token: AccessToken
+    ) -> tuple[Outcome, EnvoyError | None]:
+        """Make the one request, and say what it came to."""
+        error: EnvoyError
+        try:
+            answer = self._call(work, claimed, token.value)
+        except EnvoyError as raised:
+            error = raised
+        except Exception as raised:  # noqa: BLE001 -- whatever it was, the request may have gone out
+            error = OutcomeUnknown(f"unexpected {type(raised).__name__}", error_code="unexpected")
+        else:
+            return outcomes.accepted(work.call, work.row, answer), None
+        if isinstance(error, Forbidden) and self._refused_again(work):
+            return outcomes.forbidden_amid_successes(work.row, error), error
+        return outcomes.failed(work.call, work.row, error), error
+
+    def _call(self, work: Work, claimed: Claim, token: str) -> EnvoyInvite | None:
+        row, call, guard = work.row, work.call, claimed.require_time
+        if call.kind is Kind.CREATE:
+            return self.api.create_invite(
+                token, call.body, request_id=claimed.attempt_id, before_write=guard
+            )
+        assert row.envoy_invite_id is not None  # noqa: S101 -- the plan says so
+        if call.kind is Kind.UPDATE:
+            return self.api.update_invite(
+                token, row.envoy_invite_id, call.body, request_id=claimed.attempt_id, before_write=guard
+            )
+        self.api.remove_invite(
+            token, row.envoy_invite_id, request_id=claimed.attempt_id, before_write=guard
+        )
+        return None
+
+    def _refused_again(self, work: Work) -> bool:
+        """Was this row refused before, and has its connection had a success since?"""
+        if work.row.error_code != Forbidden.default_code:
+            return False
+        connection, _ = look(self.database, _id(work))
+        return connection is not None and not connection.forbidden_count
+
+    def _store(self, work: Work, claimed: Claim, outcome: Outcome) -> Stored | None:
+        """Store the verdict, again and again while the database is away; the request is never repeated."""
+        policy = Retrying(
+            retry=retry_if_exception_type((DatabaseUnreachable, DiskFull)),
+            wait=wait_exponential(multiplier=0.1, max=2),
+            stop=stop_after_delay(VERDICT_PATIENCE_SECONDS),
+            sleep=sleep_using_event(threading.Event()),
+            retry_error_callback=_nothing_stored,
+        )
+        stored: Stored | None = policy(
+            store, self.database, work.row, claimed, outcome, self.back_off
+        )
+        if stored is None:
+            self.report.trouble(ExitCode.UNREACHABLE)
+            events.unstored(work.row, claimed, outcome)
+        return stored
+
+    def _count(self, outcome: Outcome) -> None:
+        self.report.add(outcome.event)
+        if outcome.status in {Status.REJECTED, Status.UNKNOWN}:
+            self.report.trouble(ExitCode.REJECTED)
+
+    def _aftermath(
+        self, lanes: Lanes, work: Work, token: AccessToken, error: EnvoyError | None
+    ) -> None:
+        """Let the connection feel what happened: pace, holds, a new token."""
+        connection_id = _id(work)
+        match error:
+            case None:
+                self.holds.succeeded(connection_id)
+            case Throttled():
+                self.holds.throttled(connection_id, error.retry_after)
+                self._close(lanes, work, error)
+            case NotSent(error_code="lease_over"):
+                pass
+            case NotSent() | Misdirected():
+                self.holds.outage(connection_id)
+                self._close(lanes, work, error)
+            case Forbidden():
+                if self.holds.forbidden(connection_id):
+                    self._close(lanes, work, error)
+            case Unauthorised():
+                self._renew(lanes, work, token, utc_now())
+
+    def _renew(self, lanes: Lanes, work: Work, token: AccessToken, now: datetime) -> None:
+        """After a 401: once a new token, unless this one was young; a second such 401 holds."""
+        if token.is_young(now) and self.holds.unauthorised(_id(work), version=token.version):
+            lanes.close(work.lane)
+            self.report.trouble(ExitCode.TRY_LATER)
+            return
+        try:
+            self.tokens.access(_id(work), rejected_version=token.version)
+        except (NeedsAuthorisation, TryLater, EnvoyError) as error:
+            self._close(lanes, work, error)
+
+    def _close(self, lanes: Lanes, work: Work, error: WorkerError) -> None:
+        self.report.trouble(error.exit_code)
+        lanes.close(work.lane)
+
+
+def _nothing_stored(_state: RetryCallState) -> None:
+    return None
+
+
+def _id(work: Work) -> int:
+    number = work.lane.connection.id
+    assert number is not None  # noqa: S101 -- a stored row has its id
+    return number

@@ -1,0 +1,104 @@
+"""Resolve a location or flow by Envoy id or by name, or say what is wrong and what is near."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from worker.directory.model import Flow, Location
+from worker.errors import InputError
+
+MOST_HINTS = 3
+
+
+class _Named(Protocol):
+    envoy_id: str
+    name: str
+
+
+Entry = TypeVar("Entry", bound=_Named)
+
+
+def name_key(name: str) -> str:
+    """Return what two spellings of a name share: case and runs of spaces are forgiven."""
+    return " ".join(name.casefold().split())
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """The locations and flows of one connection, as last read from Envoy."""
+
+    locations: Sequence[Location]
+    flows: Sequence[Flow]
+    refreshed_at: datetime | None = None
+
+    def location(self, wanted: str) -> Location:
+        """Return the location of that id or name.
+
+        Raises:
+            InputError: ``location_unknown``, ``location_ambiguous`` or ``location_disabled``.
+        """
+        found = _matching(self.locations, wanted)
+        usable = [entry for entry in found if entry.enabled]
+        if not found:
+            raise _unknown("location", wanted, self.locations)
+        if not usable:
+            raise InputError("location", "the location is disabled in Envoy", code="location_disabled")
+        return _only("location", usable)
+
+    def flow(self, wanted: str, location: Location) -> Flow:
+        """Return the flow of that id or name which serves *location*; its own goes before a global one.
+
+        Raises:
+            InputError: ``flow_unknown``, ``flow_ambiguous``, ``flow_disabled``, ``flow_not_for_visitors``
+                or ``flow_of_other_location``.
+        """
+        found = _matching(self.flows, wanted)
+        if not found:
+            here = [flow for flow in self.flows if flow.location_id in {None, location.envoy_id}]
+            raise _unknown("flow", wanted, here)
+        serving = [flow for flow in found if flow.location_id in {None, location.envoy_id}]
+        if not serving:
+            raise InputError(
+                "flow", "the flow belongs to another location", code="flow_of_other_location"
+            )
+        enabled = [flow for flow in serving if flow.enabled]
+        if not enabled:
+            raise InputError("flow", "the flow is disabled in Envoy", code="flow_disabled")
+        usable = [flow for flow in enabled if flow.type in {None, "VISITOR"}]
+        if not usable:
+            raise InputError("flow", "the flow is not for visitors", code="flow_not_for_visitors")
+        own = [flow for flow in usable if flow.location_id is not None]
+        return _only("flow", own or usable)
+
+
+def zone_of(location: Location) -> ZoneInfo | None:
+    """Return the location's time zone, None where Envoy gave none that is known here."""
+    try:
+        return ZoneInfo(location.timezone) if location.timezone else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def _matching(entries: Sequence[Entry], wanted: str) -> list[Entry]:
+    by_id = [entry for entry in entries if entry.envoy_id == wanted.strip()]
+    return by_id or [entry for entry in entries if name_key(entry.name) == name_key(wanted)]
+
+
+def _only(kind: str, entries: Sequence[Entry]) -> Entry:
+    if len(entries) == 1:
+        return entries[0]
+    ids = ", ".join(sorted(entry.envoy_id for entry in entries))
+    raise InputError(
+        kind, f"several {kind}s have this name", code=f"{kind}_ambiguous", hint=f"use an Envoy id: {ids}"
+    )
+
+
+def _unknown(kind: str, wanted: str, entries: Iterable[_Named]) -> InputError:
+    names = {name_key(entry.name): entry.name for entry in entries}
+    near = difflib.get_close_matches(name_key(wanted), names, n=MOST_HINTS, cutoff=0.5)
+    shown = [names[key] for key in near] or sorted(names.values())[:MOST_HINTS]
+    hint = f"known and near: {', '.join(shown)}" if shown else f"Envoy shows this connection no {kind}s"
+    return InputError(kind, f"no such {kind} in Envoy", code=f"{kind}_unknown", hint=hint)

@@ -1,0 +1,60 @@
+"""Keep a connection's directory: replaced whole, so that what Envoy no longer has is gone."""
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from sqlmodel import SQLModel
+
+from worker.connections.model import Connection
+from worker.database import Database
+from worker.directory.model import Flow, Location
+from worker.directory.resolve import Directory
+from worker.envoy import resources
+
+LOCATIONS = SQLModel.metadata.tables["location"]
+FLOWS = SQLModel.metadata.tables["flow"]
+CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
+
+
+def load(database: Database, connection_id: int) -> Directory:
+    """Return what is known of a connection's locations and flows, in the order of their names."""
+    with database.read() as connection:
+        locations = connection.execute(_entries(LOCATIONS, connection_id)).mappings().all()
+        flows = connection.execute(_entries(FLOWS, connection_id)).mappings().all()
+        refreshed_at = connection.execute(
+            sa.select(CONNECTIONS.c.directory_refreshed_at).where(CONNECTIONS.c.id == connection_id)
+        ).scalar()
+    return Directory([Location(**row) for row in locations], [Flow(**row) for row in flows], refreshed_at)
+
+
+def replace(
+    database: Database,
+    connection_id: int,
+    locations: Iterable[resources.Location],
+    flows: Iterable[resources.Flow],
+) -> None:
+    """Store what Envoy has just shown, in one transaction."""
+    location_rows = [
+        {"connection_id": connection_id, "envoy_id": x.id, "name": x.name, "enabled": x.enabled,
+         "timezone": x.timezone}
+        for x in locations
+    ]  # fmt: skip
+    flow_rows = [
+        {"connection_id": connection_id, "envoy_id": x.id, "name": x.name, "enabled": x.enabled,
+         "type": x.type, "location_id": x.location_id}
+        for x in flows
+    ]  # fmt: skip
+    with database.write() as connection:
+        for table, rows in ((LOCATIONS, location_rows), (FLOWS, flow_rows)):
+            connection.execute(sa.delete(table).where(table.c.connection_id == connection_id))
+            if rows:
+                connection.execute(sa.insert(table), rows)
+        connection.execute(
+            sa.update(CONNECTIONS)
+            .where(CONNECTIONS.c.id == connection_id)
+            .values(directory_refreshed_at=database.now())
+        )
+
+
+def _entries(table: sa.Table, connection_id: int) -> sa.Select[tuple[object, ...]]:
+    return sa.select(table).where(table.c.connection_id == connection_id).order_by(table.c.name)

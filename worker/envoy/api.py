@@ -1,0 +1,163 @@
+"""The verbs of Envoy's API that the worker uses, each as data or a typed error.
+
+Reads are repeated a few times.  Writes are repeated only where no byte left this host: whether an
+invite may be sent again is decided where its intent is stored.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from worker.envoy import resources
+from worker.envoy.calls import Calls, invite_path
+from worker.envoy.http import BeforeWrite, HttpClient
+from worker.envoy.resources import Employee, Flow, Invite, Json, Location
+from worker.errors import Forbidden, NotFound, OutcomeUnknown
+
+_Resource = TypeVar("_Resource")
+
+
+class EnvoyApi:
+    """Envoy's API at one address; shared by all threads, holding no token."""
+
+    def __init__(
+        self,
+        http: HttpClient,
+        base_url: str,
+        *,
+        deadline_seconds: float,
+        stop: threading.Event | None = None,
+    ) -> None:
+        """Do no network; *stop* ends the waits between attempts."""
+        self._calls = Calls(http, base_url, deadline_seconds=deadline_seconds, stop=stop)
+
+    def locations(self, token: str) -> list[Location]:
+        """Return all locations of the token's company, disabled ones too."""
+        return _parsed(resources.location, self._calls.read_all(token, "/v1/locations"))
+
+    def flows(self, token: str) -> list[Flow]:
+        """Return all flows of the token's company, disabled and global ones too."""
+        return _parsed(resources.flow, self._calls.read_all(token, "/v1/flows"))
+
+    def employees(self, token: str, *, email: str) -> list[Employee]:
+        """Return the employees whose e-mail is exactly *email*, in any case.
+
+        Envoy's filter finds parts of addresses too; 0 or several results name no host.
+        """
+        found = _parsed(resources.employee, self._calls.read_all(token, "/v1/employees", {"email": email}))
+        return [person for person in found if person.email.casefold() == email.casefold()]
+
+    def probe(self, token: str) -> None:
+        """Return if Envoy answers and accepts the token; otherwise raise why not."""
+        self._calls.read(token, "/v1/locations", {"perPage": 1})
+
+    def can_read_invites(self, token: str) -> bool:
+        """Tell whether the grant holds ``invites.read``, which no token answer says."""
+        try:
+            self._calls.read(token, "/v1/invites", {"perPage": 1})
+        except Forbidden:
+            return False
+        return True
+
+    def find_invites(
+        self,
+        token: str,
+        *,
+        location_id: str,
+        arrival_after: datetime,
+        arrival_before: datetime,
+        email: str | None = None,
+    ) -> list[Invite]:
+        """Return the invites that Envoy lists for a location between two instants.
+
+        Whether Envoy's bounds are inclusive and its e-mail filter exact is not documented: ask
+        widely, and compare again.
+        """
+        query = {
+            "locationIds": location_id,
+            "expectedArrivalAtAfter": utc_text(arrival_after),
+            "expectedArrivalAtBefore": utc_text(arrival_before),
+            "sort": "CREATED_AT",
+            "order": "DESC",
+        }
+        if email is not None:
+            query["inviteeEmail"] = email
+        return _parsed(resources.invite, self._calls.read_all(token, "/v1/invites", query))
+
+    def create_invite(
+        self,
+        token: str,
+        body: Mapping[str, object],
+        *,
+        request_id: str,
+        before_write: BeforeWrite | None = None,
+    ) -> Invite:
+        """Create one invite; OutcomeUnknown where it was sent and its id did not come back."""
+        answer = self._calls.write(
+            token,
+            "POST",
+            "/v1/invites",
+            body={"invite": dict(body)},
+            request_id=request_id,
+            before_write=before_write,
+        )
+        created = _one(answer)
+        if created is None:
+            raise OutcomeUnknown("Envoy accepted the invite and named no id", error_code="no_id")
+        return created
+
+    def update_invite(
+        self,
+        token: str,
+        invite_id: str,
+        body: Mapping[str, object],
+        *,
+        request_id: str,
+        before_write: BeforeWrite | None = None,
+    ) -> Invite | None:
+        """Change one invite (a POST, as Envoy has it); None where the answer does not show it."""
+        answer = self._calls.write(
+            token,
+            "POST",
+            invite_path(invite_id),
+            body={"invite": dict(body)},
+            request_id=request_id,
+            before_write=before_write,
+        )
+        return _one(answer)
+
+    def remove_invite(
+        self,
+        token: str,
+        invite_id: str,
+        *,
+        request_id: str,
+        before_write: BeforeWrite | None = None,
+    ) -> None:
+        """Remove one invite; one that is not there any more counts as removed."""
+        try:
+            self._calls.write(
+                token,
+                "DELETE",
+                invite_path(invite_id),
+                body=None,
+                request_id=request_id,
+                before_write=before_write,
+            )
+        except NotFound:
+            return
+
+
+def utc_text(moment: datetime) -> str:
+    """Return an aware time as Envoy documents them: UTC, whole seconds, ``Z``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _one(answer: Json) -> Invite | None:
+    data = answer.get("data")
+    return resources.invite(data) if isinstance(data, dict) else None
+
+
+def _parsed(parse: Callable[[Json], _Resource | None], items: Iterable[Json]) -> list[_Resource]:
+    return [parsed for item in items if (parsed := parse(item)) is not None]

@@ -1,0 +1,20 @@
+"""JSON bodies, read without trust."""
+
+import json
+from collections.abc import Callable
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def json_object(body: bytes, *, constant: Callable[[str], float] = _refuse) -> dict[str, object] | None:
+    """Return the object in *body*; None for anything else, however it is broken.
+
+    *constant* reads NaN and Infinity, which JSON does not know; as a rule they are refused.
+    """
+    try:
+        data = json.loads(body, parse_constant=constant)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None

@@ -1,0 +1,74 @@
+"""Single calls to the API: token, address, retry policy, and the meaning of the answer."""
+
+import threading
+from collections.abc import Mapping
+from urllib.parse import quote, urlencode
+
+from worker.envoy.answers import decipher
+from worker.envoy.bearer import authorization
+from worker.envoy.http import BeforeWrite, HttpClient
+from worker.envoy.paging import PER_PAGE, all_items
+from worker.envoy.resources import Json
+from worker.envoy.retries import read_policy, unsent_policy
+
+
+class Calls:
+    """Reads, which may be repeated, and writes, which may not unless they were not sent."""
+
+    def __init__(
+        self, http: HttpClient, base_url: str, *, deadline_seconds: float, stop: threading.Event | None
+    ) -> None:
+        """Do no network; *stop* ends the waits between attempts."""
+        self._http = http
+        self._base_url = base_url.rstrip("/")
+        self._deadline_seconds = deadline_seconds
+        event = stop or threading.Event()
+        self._reads = read_policy(event)
+        self._unsent = unsent_policy(event)
+
+    def read(self, token: str, path: str, query: Mapping[str, str | int]) -> Json:
+        """Return the answer to a GET."""
+        return self._reads(self._send, "GET", f"{path}?{urlencode(query)}", authorization(token))
+
+    def read_all(self, token: str, path: str, query: Mapping[str, str | int] | None = None) -> list[Json]:
+        """Return the items of every page of a list."""
+        return all_items(
+            lambda page: self.read(token, path, {**(query or {}), "page": page, "perPage": PER_PAGE})
+        )
+
+    def write(
+        self,
+        token: str,
+        method: str,
+        path: str,
+        *,
+        body: Json | None,
+        request_id: str,
+        before_write: BeforeWrite | None,
+    ) -> Json:
+        """Return the answer to a POST or DELETE; *before_write* is asked before every attempt."""
+        headers = {**authorization(token), "X-Request-Id": request_id}
+        return self._unsent(self._send, method, path, headers, body, before_write)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: Json | None = None,
+        before_write: BeforeWrite | None = None,
+    ) -> Json:
+        answer = self._http.send(
+            method,
+            self._base_url + path,
+            deadline_seconds=self._deadline_seconds,
+            headers=headers,
+            json=body,
+            before_write=before_write,
+        )
+        return decipher(answer.status, answer.headers, answer.body)
+
+
+def invite_path(invite_id: str) -> str:
+    """Return the path of one invite, its id quoted."""
+    return f"/v1/invites/{quote(invite_id, safe='')}"

@@ -1,0 +1,228 @@
+"""HTTP as the worker needs it: a total deadline, a size cap, and an honest word on what was sent.
+
+The only module of the project that imports httpx.  It uses httpx's transport without its client:
+no redirect is followed, no cookie of one customer is kept for the next, no proxy is taken from
+the environment, no URL is logged.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from json import dumps
+from typing import Self, TypeAlias
+
+import httpcore
+import httpx
+
+from worker.envoy.deadlines import Deadline, DeadlineBackend, deadline
+from worker.envoy.failures import connect_code, not_sent, outcome_unknown
+from worker.errors import EnvoyError, Misdirected, NotSent
+
+BeforeWrite: TypeAlias = Callable[[], None]
+
+FIRST_BYTE = "http11.send_request_headers.started"
+CONNECT_SECONDS = 5.0
+POOL_SECONDS = 10.0
+KEEPALIVE_SECONDS = 30.0
+
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete HTTP response, whatever its status; ``headers`` ignores case."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+class _UnusableError(Exception):
+    """The answer breaks a rule of ours; the only argument is the error code."""
+
+
+class HttpClient:
+    """Sends single requests over kept connections; one is shared by all threads."""
+
+    def __init__(self, *, max_connections: int, user_agent: str, trust_env: bool = False) -> None:
+        """Do no network; *trust_env* obeys SSL_CERT_FILE and SSL_CERT_DIR, and nothing else."""
+        self._closed = False
+        # A decompressed answer has no bound: none is asked for, and none is taken.
+        self._headers = {
+            "User-Agent": user_agent,
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+        }
+        limits = httpx.Limits(
+            max_connections=max_connections,
+            max_keepalive_connections=max_connections,
+            keepalive_expiry=KEEPALIVE_SECONDS,
+        )
+        self._transport = httpx.HTTPTransport(trust_env=trust_env, limits=limits)
+        _install_deadlines(self._transport)
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        deadline_seconds: float,
+        headers: Mapping[str, str] | None = None,
+        json: object | None = None,
+        max_bytes: int = 2_000_000,
+        before_write: BeforeWrite | None = None,
+    ) -> Answer:
+        """Send one request, and return its answer within *deadline_seconds*, all told.
+
+        *before_write* is called right before the first byte is written; what it raises goes up
+        unchanged, and nothing was sent.  NotSent and OutcomeUnknown say how far it came.
+        """
+        if self._closed:
+            raise NotSent("the HTTP client is closed", error_code="client_closed")
+        request = _request(method, url, {**self._headers, **(headers or {})}, json, deadline_seconds)
+        with deadline(deadline_seconds) as end:
+            exchange = _Exchange(end, before_write)
+            request.extensions["trace"] = exchange.trace
+            outcome = self._exchanged(request, exchange, max_bytes)
+        # Raised out here, so that no library's exception, which holds the request, hangs on it.
+        if isinstance(outcome, EnvoyError):
+            raise outcome
+        return outcome
+
+    def close(self) -> None:
+        """Close all connections; join the sending threads first, or their answers are lost."""
+        self._closed = True
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _exchanged(
+        self, request: httpx.Request, exchange: "_Exchange", max_bytes: int
+    ) -> Answer | EnvoyError:
+        try:
+            return _received(self._transport.handle_request(request), max_bytes)
+        except (httpx.TransportError, OSError, UnicodeError, _UnusableError) as error:
+            if error is exchange.veto:
+                raise
+            return exchange.failed(error, request.url.host)
+
+
+class _Exchange:
+    """One request on its way: its deadline, and whether a byte may have left."""
+
+    def __init__(self, end: Deadline, before_write: BeforeWrite | None) -> None:
+        self._end = end
+        self._before_write = before_write
+        self._sent = False
+        self.veto: BaseException | None = None
+
+    def trace(self, event: str, _details: Mapping[str, object]) -> None:
+        """Stand between the open connection and the first byte: the last chance to stop."""
+        if event == FIRST_BYTE:
+            self._ask()
+            self._end.remaining()
+            self._sent = True
+
+    def failed(self, error: Exception, host: str) -> EnvoyError:
+        """Return what *error* means, now that it is known whether anything was sent."""
+        if self._sent:
+            return outcome_unknown(self._answer_code(error), host)
+        return not_sent(_connection_code(error), host)
+
+    def _ask(self) -> None:
+        try:
+            if self._before_write is not None:
+                self._before_write()
+        except BaseException as veto:
+            self.veto = veto
+            raise
+
+    def _answer_code(self, error: Exception) -> str:
+        if isinstance(error, _UnusableError):
+            return str(error)
+        if isinstance(error, httpx.TimeoutException | TimeoutError):
+            return "timeout"
+        broken = isinstance(error, httpx.ProtocolError) and not self._end.peer_closed
+        return "bad_answer" if broken else "connection_lost"
+
+
+def _connection_code(error: Exception) -> str:
+    if isinstance(error, httpx.PoolTimeout):
+        return "pool_exhausted"
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
+        return "connect_timeout"
+    return connect_code(error)
+
+
+def _install_deadlines(transport: httpx.HTTPTransport) -> None:
+    # httpx hands no network backend on to its pool, so this reaches for private attributes.  A
+    # test with trickled headers fails should a release move them.
+    pool = transport._pool  # noqa: SLF001
+    failures = (httpcore.ConnectError, httpcore.ConnectTimeout)
+    backend = DeadlineBackend(httpcore.SyncBackend(), failures=failures)
+    pool._network_backend = backend  # type: ignore[assignment]  # noqa: SLF001
+
+
+def _request(
+    method: str, url: str, headers: Mapping[str, str], json: object | None, seconds: float
+) -> httpx.Request:
+    content = None if json is None else dumps(json, separators=(",", ":"), allow_nan=False).encode()
+    typed = {} if content is None else {"Content-Type": "application/json"}
+    timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS, pool=min(POOL_SECONDS, seconds))
+    return httpx.Request(
+        method,
+        _absolute(url),
+        headers=_checked({**headers, **typed}),
+        content=content,
+        extensions={"timeout": timeout.as_dict()},
+    )
+
+
+def _absolute(url: str) -> httpx.URL:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        parsed = httpx.URL("")
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise Misdirected("a configured URL is no URL", error_code="bad_url", hint="mend the URLs in [envoy]")
+    return parsed
+
+
+def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
+    # httpx takes a line break in a value without complaint, and with it any further header.
+    for name, value in headers.items():
+        if not _HEADER_VALUE.fullmatch(value):
+            raise ValueError(f"the value of header {name} is not printable ASCII")
+    return headers
+
+
+def _received(response: httpx.Response, max_bytes: int) -> Answer:
+    with closing(response):
+        body = _body(response, max_bytes)
+    return Answer(response.status_code, response.headers, body)
+
+
+def _body(response: httpx.Response, max_bytes: int) -> bytes:
+    try:
+        return _read(response, max_bytes)
+    except (httpx.TransportError, OSError, _UnusableError):
+        if response.is_success:
+            raise
+        # The status line alone decides what becomes of a refused request.
+        return b""
+
+
+def _read(response: httpx.Response, max_bytes: int) -> bytes:
+    if response.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:
+        raise _UnusableError("bad_answer")
+    body = bytearray()
+    for chunk in response.iter_raw():
+        body += chunk
+        if len(body) > max_bytes:
+            raise _UnusableError("answer_too_large")
+    return bytes(body)

@@ -1,0 +1,140 @@
+"""What Envoy's API gives, as values: parsed leniently, since answers may lack any optional field.
+
+A text that a database would refuse (NUL, lone surrogates) is mended; an item without a usable id
+is None.
+"""
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+Json = dict[str, object]
+
+MOST_NUMBER = 10**40
+
+# Not "." or "..": as a part of a path they mean another place.
+_IDENTIFIER = re.compile(r"(?!\.{1,2}$)[!-~]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A site of the customer; ``timezone`` is an IANA name."""
+
+    id: str
+    name: str
+    enabled: bool
+    timezone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A visitor type at a location; at every location where ``location_id`` is None."""
+
+    id: str
+    name: str
+    enabled: bool
+    type: str | None
+    location_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Employee:
+    """Somebody who can be a host."""
+
+    id: str
+    name: str = field(repr=False)
+    email: str = field(repr=False)
+    location_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """An invite as Envoy has it; times are in UTC, None where absent or unreadable."""
+
+    id: str
+    approval_status: str | None
+    created_at: datetime | None
+    expected_arrival_at: datetime | None
+    location_id: str | None
+    name: str | None = field(repr=False)
+    email: str | None = field(repr=False)
+    notes: str | None = field(repr=False)
+
+
+def location(item: Json) -> Location | None:
+    """Return the location in *item*."""
+    key = identifier(item.get("id"))
+    if key is None:
+        return None
+    return Location(key, _text(item.get("name")) or "", _enabled(item), _text(item.get("timezone")))
+
+
+def flow(item: Json) -> Flow | None:
+    """Return the flow in *item*."""
+    key = identifier(item.get("id"))
+    if key is None:
+        return None
+    place = identifier(item.get("locationId"))
+    return Flow(key, _text(item.get("name")) or "", _enabled(item), _text(item.get("type")), place)
+
+
+def employee(item: Json) -> Employee | None:
+    """Return the employee in *item*."""
+    key = identifier(item.get("id"))
+    if key is None:
+        return None
+    listed = item.get("locationIds")
+    places = [identifier(place) for place in listed] if isinstance(listed, list) else []
+    return Employee(
+        key,
+        _text(item.get("name")) or "",
+        _text(item.get("email")) or "",
+        tuple(place for place in places if place is not None),
+    )
+
+
+def invite(item: Json) -> Invite | None:
+    """Return the invite in *item*; its secretToken is never taken up."""
+    key = identifier(item.get("id"))
+    if key is None:
+        return None
+    invitee = item.get("invitee")
+    person: Json = invitee if isinstance(invitee, dict) else {}
+    return Invite(
+        id=key,
+        approval_status=_text(item.get("approvalStatus")),
+        created_at=instant(item.get("createdAt")),
+        expected_arrival_at=instant(item.get("expectedArrivalAt")),
+        location_id=identifier(item.get("locationId")),
+        name=_text(person.get("name")),
+        email=_text(person.get("email")),
+        notes=_text(item.get("notes")),
+    )
+
+
+def identifier(value: object) -> str | None:
+    """Return an id as text; None where it is no id that could stand in a path or a column."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value) if 0 <= value < MOST_NUMBER else ""
+    return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else None
+
+
+def instant(value: object) -> datetime | None:
+    """Return a time in UTC; a time without zone is taken for UTC, as Envoy documents them."""
+    if not isinstance(value, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _text(value: object) -> str | None:
+    if not isinstance(value, str):
+        return None
+    return value.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+def _enabled(item: Json) -> bool:
+    return item.get("enabled") is not False

@@ -1,0 +1,90 @@
+"""What is repeated at once, in the calling thread: what surely did nothing, and soon.
+
+Everything longer is a stored time (``next_attempt_at``, a hold), so that no thread sleeps.
+"""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    sleep_using_event,
+    stop_after_attempt,
+    stop_before_delay,
+    stop_when_event_set,
+    wait_random_exponential,
+)
+
+from worker.envoy.failures import PASSING
+from worker.errors import EnvoyError, NotSent, OutcomeUnknown, Throttled
+
+MOST_ATTEMPTS = 3
+BUDGET_SECONDS = 20.0
+_READ_WAIT = wait_random_exponential(multiplier=0.5, max=5)
+_QUICK_WAIT = wait_random_exponential(multiplier=0.1, max=1)
+
+_log = structlog.get_logger()
+
+
+def was_not_sent(error: BaseException) -> bool:
+    """Tell whether no byte left this host, for a reason that may be gone in a moment."""
+    return isinstance(error, NotSent) and error.error_code in PASSING
+
+
+def is_harmless_to_read_again(error: BaseException) -> bool:
+    """Tell whether a GET that ended like this may be repeated."""
+    return was_not_sent(error) or isinstance(error, Throttled | OutcomeUnknown)
+
+
+def read_policy(stop: threading.Event) -> Retrying:
+    """Return the policy of reads: 3 attempts, the last begun within 20 s; *stop* ends the waits.
+
+    A Retry-After beyond the budget makes the error go up at once.
+    """
+    return _policy(is_harmless_to_read_again, _read_wait, stop)
+
+
+def unsent_policy(stop: threading.Event) -> Retrying:
+    """Return the policy of writes: only what was not sent, 3 quick attempts; *stop* ends the waits."""
+    return _policy(was_not_sent, _QUICK_WAIT, stop)
+
+
+def _policy(
+    repeatable: Callable[[BaseException], bool],
+    wait: Callable[[RetryCallState], float],
+    stop: threading.Event,
+) -> Retrying:
+    return Retrying(
+        # Never a "not" predicate: those would repeat KeyboardInterrupt and SystemExit as well.
+        retry=retry_if_exception(repeatable),
+        wait=wait,
+        stop=stop_after_attempt(MOST_ATTEMPTS)
+        | stop_before_delay(BUDGET_SECONDS)
+        | stop_when_event_set(stop),
+        sleep=sleep_using_event(stop),
+        before_sleep=_announce,
+        reraise=True,
+    )
+
+
+def _read_wait(state: RetryCallState) -> float:
+    # Not capped below the budget: a longer Retry-After shall end the attempts, not be cut short.
+    return max(_READ_WAIT(state), _error(state).retry_after or 0.0)
+
+
+def _announce(state: RetryCallState) -> None:
+    error = _error(state)
+    _log.warning(
+        "envoy.retry",
+        attempt=state.attempt_number,
+        error_code=error.error_code,
+        wait_seconds=round(state.upcoming_sleep, 3),
+    )
+
+
+def _error(state: RetryCallState) -> EnvoyError:
+    error = state.outcome.exception() if state.outcome else None
+    return error if isinstance(error, EnvoyError) else EnvoyError()

@@ -1,0 +1,18 @@
+"""Files and calls become rows of the table ``invite``: CSV, JSON Lines, Python."""
+
+from worker.intake.enqueue import enqueue
+from worker.intake.importing import ImportReport, import_file
+from worker.intake.problems import FileRefused, InputErrors, Problem
+from worker.intake.rows import FIELDS, NewInvite, parse
+
+__all__ = [
+    "FIELDS",
+    "FileRefused",
+    "ImportReport",
+    "InputErrors",
+    "NewInvite",
+    "Problem",
+    "enqueue",
+    "import_file",
+    "parse",
+]

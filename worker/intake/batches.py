@@ -1,0 +1,63 @@
+"""Store a batch of invites in one transaction, or, if a row is refused, the good ones of it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from worker.database import Database
+from worker.errors import InputError
+from worker.intake.refusals import refusal_of
+from worker.intake.rows import NewInvite
+from worker.intake.storing import Plan, carry_out, plan
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A checked invite, and the line that it stands on."""
+
+    line: int
+    invite: NewInvite
+
+
+Refuse = Callable[[int, InputError], None]
+
+
+def store(database: Database, entries: Sequence[Entry], refuse: Refuse) -> list[Plan]:
+    """Store the entries and return what was done; *refuse* learns of those that the database refused.
+
+    Raises:
+        DatabaseUnreachable: nothing of the batch was stored, as with any other failure of the database.
+    """
+    if not entries:
+        return []
+    try:
+        with database.write() as connection:
+            return [_store(connection, entries)]
+    except (sa.exc.IntegrityError, sa.exc.DataError):
+        pass
+    with database.write() as connection:
+        return list(_one_by_one(connection, entries, refuse))
+
+
+def rehearse(database: Database, entries: Sequence[Entry]) -> list[Plan]:
+    """Return what storing the entries would do."""
+    with database.read() as connection:
+        return [plan(connection, [entry.invite for entry in entries])]
+
+
+def _store(connection: sa.Connection, entries: Sequence[Entry]) -> Plan:
+    made = plan(connection, [entry.invite for entry in entries])
+    carry_out(connection, made)
+    return made
+
+
+def _one_by_one(connection: sa.Connection, entries: Sequence[Entry], refuse: Refuse) -> Iterator[Plan]:
+    for entry in entries:
+        try:
+            with connection.begin_nested():
+                made = _store(connection, [entry])
+        except (sa.exc.IntegrityError, sa.exc.DataError) as error:
+            refuse(entry.line, refusal_of(error))
+        else:
+            yield made

@@ -1,0 +1,49 @@
+"""Look up what a local time needs to know: the zones of a connection's locations."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlmodel import SQLModel
+
+from worker.connections.model import Connection
+from worker.directory.model import Location
+from worker.directory.resolve import name_key, zone_of
+
+CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
+LOCATIONS = SQLModel.metadata.tables[str(Location.__tablename__)]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The time zones of one connection's locations, by Envoy id and by name."""
+
+    default_location: str | None
+    zones_by_id: Mapping[str, ZoneInfo | None]
+    zones_by_name: Mapping[str, set[ZoneInfo | None]]
+
+    def zone(self, location: str | None) -> ZoneInfo | None:
+        """Return the zone of the location, None where it is not known, or its name has several."""
+        wanted = (location or self.default_location or "").strip()
+        if wanted in self.zones_by_id:
+            return self.zones_by_id[wanted]
+        zones = self.zones_by_name.get(name_key(wanted), set())
+        return next(iter(zones)) if len(zones) == 1 else None
+
+
+def look_up(connection: sa.Connection, name: str) -> Places | None:
+    """Return the places of the connection *name*, None where there is no such connection."""
+    query = sa.select(CONNECTIONS.c.id, CONNECTIONS.c.default_location).where(CONNECTIONS.c.name == name)
+    found = connection.execute(query).first()
+    if found is None:
+        return None
+    by_id: dict[str, ZoneInfo | None] = {}
+    by_name: dict[str, set[ZoneInfo | None]] = defaultdict(set)
+    locations = sa.select(LOCATIONS).where(LOCATIONS.c.connection_id == found.id)
+    for row in connection.execute(locations).mappings():
+        location = Location(**row)
+        by_id[location.envoy_id] = zone_of(location)
+        by_name[name_key(location.name)].add(by_id[location.envoy_id])
+    return Places(found.default_location, by_id, dict(by_name))

@@ -1,0 +1,113 @@
+"""What a caller says of one visit, checked: the same rules for files and for Python calls."""
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from worker.errors import InputError
+from worker.intake.cells import Reader, email, one_of, required, switch, text
+from worker.intake.custom_fields import custom_fields
+from worker.intake.problems import Collector
+from worker.intake.times import moment, refuse_disorder, settled
+from worker.invites.states import Wanted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewInvite:
+    """One visit as the caller wants it; a time without a zone is local to the location."""
+
+    connection: str
+    external_id: str
+    invitee_name: str = field(repr=False)
+    invitee_email: str | None = field(default=None, repr=False)
+    location: str | None = None
+    flow: str | None = None
+    host_employee_id: str | None = None
+    host_email: str | None = field(default=None, repr=False)
+    expected_arrival_at: datetime
+    expected_departure_at: datetime | None = None
+    notes: str | None = field(default=None, repr=False)
+    custom_fields: dict[str, str] | None = field(default=None, repr=False)
+    send_email: bool = False
+    wanted: str = Wanted.PRESENT
+
+    def values(self) -> dict[str, Any]:
+        """Return the columns of the table ``invite`` that are the caller's."""
+        return {name: getattr(self, name) for name in FIELDS}
+
+
+FIELDS: tuple[str, ...] = tuple(column.name for column in fields(NewInvite))
+COLUMN_LIKE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+REQUIRED = ("connection", "external_id", "invitee_name", "expected_arrival_at")
+# The lengths are those of the CHECK constraints of the table.
+READERS: dict[str, Reader[object]] = {
+    "connection": required(text(100)),
+    "external_id": required(text(255)),
+    "invitee_name": required(text(255)),
+    "invitee_email": email,
+    "location": text(255),
+    "flow": text(255),
+    "host_employee_id": text(64),
+    "host_email": email,
+    "expected_arrival_at": required(moment),
+    "expected_departure_at": moment,
+    "notes": text(2000, several_lines=True),
+    "custom_fields": custom_fields,
+    "send_email": switch,
+    "wanted": one_of(*Wanted),
+}
+
+
+def parse(values: Mapping[str, object]) -> NewInvite:
+    """Return the visit that these columns describe; a column that is missing counts as blank.
+
+    Raises:
+        InputErrors: all that is wrong with the row, at once.
+    """
+    collector = Collector()
+    found: dict[str, Any] = {}
+    for name in values:
+        with collector:
+            _refuse_unknown(name)
+    for name, reader in READERS.items():
+        with collector:
+            found[name] = reader(name, values.get(name))
+    with collector:
+        refuse_disorder(found.get("expected_arrival_at"), found.get("expected_departure_at"))
+    collector.raise_any()
+    return NewInvite(**found)
+
+
+def settle(invite: NewInvite, zone: ZoneInfo | None) -> NewInvite:
+    """Return the visit with its times in UTC; *zone* is the location's, None where it is not known.
+
+    Raises:
+        InputErrors: a time has no zone and needs one, does not exist there, or the departure comes first.
+    """
+    collector = Collector()
+    found: dict[str, Any] = {}
+    for name in ("expected_arrival_at", "expected_departure_at"):
+        with collector:
+            found[name] = settled(name, getattr(invite, name), zone)
+    with collector:
+        refuse_disorder(found.get("expected_arrival_at"), found.get("expected_departure_at"))
+    collector.raise_any()
+    return replace(invite, **found)
+
+
+def nearest(name: str) -> str:
+    """Return what to do about a column that does not exist: the nearest name, else all of them."""
+    near = difflib.get_close_matches("_".join(name.casefold().split()), FIELDS, n=1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(FIELDS)}"
+
+
+def _refuse_unknown(name: str) -> None:
+    if name in READERS:
+        return
+    # Only what looks like a column's name is shown: anything else may be a person's.
+    shown = name if COLUMN_LIKE.fullmatch(name) else ""
+    raise InputError(shown, "is no column of an invite", code="column_unknown", hint=nearest(name))

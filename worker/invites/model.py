@@ -1,0 +1,86 @@
+"""The tables ``invite`` (the caller's), ``delivery`` and ``attempt`` (the worker's)."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Field, SQLModel
+
+from worker.database import StrictJson, Timestamp
+from worker.invites.states import Status, Wanted
+
+
+class Invite(SQLModel, table=True):
+    """One visit that shall exist in Envoy; the worker only reads it."""
+
+    __tablename__ = "invite"
+
+    id: int | None = Field(default=None, primary_key=True)
+    connection: str
+    external_id: str
+    invitee_name: str = Field(repr=False)
+    invitee_email: str | None = Field(default=None, repr=False)
+    location: str | None = None
+    flow: str | None = None
+    host_employee_id: str | None = None
+    host_email: str | None = Field(default=None, repr=False)
+    expected_arrival_at: datetime = Field(sa_type=Timestamp)
+    expected_departure_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    notes: str | None = Field(default=None, repr=False)
+    custom_fields: dict[str, Any] | None = Field(default=None, sa_type=StrictJson(), repr=False)  # type: ignore[call-overload]
+    send_email: bool = False
+    wanted: str = Wanted.PRESENT
+    cleared_at: datetime | None = Field(default=None, sa_type=Timestamp)  # personal data cleared by retention
+    created_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    updated_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class Delivery(SQLModel, table=True):
+    """How one invite stands with Envoy."""
+
+    __tablename__ = "delivery"
+
+    id: int | None = Field(default=None, primary_key=True)
+    connection: str
+    external_id: str
+    status: str = Status.PENDING
+    revision: int = 1
+    sent_revision: int | None = None
+    attempts: int = 0
+    deferrals: int = 0  # in a row; sets the back-off
+    interruptions: int = 0
+    next_attempt_at: datetime | None = Field(default=None, sa_type=Timestamp)  # expired: the visit's end
+    envoy_invite_id: str | None = None
+    approval_status: str | None = None
+    error_code: str | None = None
+    error_detail: str | None = None
+    sent_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    unknown_since: datetime | None = Field(default=None, sa_type=Timestamp)
+    sent_content: dict[str, Any] | None = Field(default=None, sa_type=StrictJson(), repr=False)  # type: ignore[call-overload]
+    fencing_token: int = 0  # raised by every attempt and by a person's verdict; 0 = never attempted
+    attempt_id: str | None = None
+    lease_owner: str | None = None
+    lease_until: datetime | None = Field(default=None, sa_type=Timestamp)
+    content_key: str | None = None  # only while a create is sending or unknown
+    created_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    updated_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class Attempt(SQLModel, table=True):
+    """One line of the ledger: append-only, but for the verdict, which is written once."""
+
+    __tablename__ = "attempt"
+
+    id: str = Field(primary_key=True)  # sent to Envoy as X-Request-Id
+    delivery_id: int = Field(foreign_key="delivery.id")
+    kind: str
+    revision: int
+    fencing_token: int
+    run_id: str | None = None
+    owner: str | None = None
+    started_at: datetime = Field(sa_type=Timestamp)
+    finished_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    verdict: str | None = None
+    http_status: int | None = None
+    error_code: str | None = None
+    detail: str | None = None
+    envoy_invite_id: str | None = None

@@ -1,0 +1,60 @@
+"""What a job is handed: the process's parts, and what this run is about."""
+
+import threading
+from dataclasses import dataclass
+
+from worker.connections.holds import Holds
+from worker.connections.tokens import Tokens
+from worker.context import Context
+from worker.database import Database
+from worker.envoy.api import EnvoyApi
+from worker.settings import Settings
+
+MANUAL = "manual"
+SCHEDULE = "schedule"
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """One run; ``connection`` and ``limit`` narrow it where the operator asked for that."""
+
+    parts: Context
+    run_id: str
+    trigger: str = SCHEDULE
+    connection: str | None = None
+    limit: int | None = None
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether the scheduler started it, and so will again."""
+        return self.trigger == SCHEDULE
+
+    @property
+    def settings(self) -> Settings:
+        """The settings."""
+        return self.parts.settings
+
+    @property
+    def database(self) -> Database:
+        """The database."""
+        return self.parts.database
+
+    @property
+    def api(self) -> EnvoyApi:
+        """Envoy's API."""
+        return self.parts.api
+
+    @property
+    def tokens(self) -> Tokens:
+        """The one refresher."""
+        return self.parts.tokens
+
+    @property
+    def holds(self) -> Holds:
+        """The connections' holds and pace."""
+        return self.parts.holds
+
+    @property
+    def stop(self) -> threading.Event:
+        """Set when the process is to end: nothing new is begun."""
+        return self.parts.stop

@@ -1,0 +1,101 @@
+"""Execute one run of a job, by schedule or by hand, and say what came of it."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from worker.context import Context
+from worker.delivery.rows import oldest_due_seconds
+from worker.envoy.clock import boot_clock
+from worker.errors import ExitCode, WorkerError
+from worker.report import Report
+from worker.runs import record
+from worker.runs.context import RunContext
+from worker.runs.lease import job_lease
+from worker.runs.resolve import ResolvedJob
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What one run came to; ``error`` is set where it ended early."""
+
+    job: str
+    report: Report
+    duration_ms: int
+    error: WorkerError | None = None
+    ran_elsewhere: bool = False
+
+    @property
+    def codes(self) -> set[ExitCode]:
+        """The exit codes of everything that happened."""
+        return self.report.troubles | ({self.error.exit_code} if self.error else set())
+
+
+def execute(
+    parts: Context,
+    job: ResolvedJob,
+    *,
+    trigger: str,
+    connection: str | None = None,
+    limit: int | None = None,
+    next_run_at: datetime | None = None,
+) -> RunResult:
+    """Run *job* once; its errors are logged and returned, never raised."""
+    run_id = uuid.uuid4().hex
+    began = boot_clock()
+    report, error = Report(), None
+    with structlog.contextvars.bound_contextvars(run_id=run_id, job=job.name):
+        log.debug("job.started", trigger=trigger)
+        try:
+            with _exclusively(parts, job) as ours:
+                if not ours:
+                    return RunResult(job.name, report, 0, ran_elsewhere=True)
+                started_at = parts.database.read_now()
+                report = job(RunContext(parts, run_id, trigger, connection, limit))
+                record.record(
+                    parts.database,
+                    job=job.name,
+                    run_id=run_id,
+                    trigger=trigger,
+                    started_at=started_at,
+                    result=record.DONE,
+                    counts=dict(report.counts),
+                    next_run_at=next_run_at,
+                )
+        except WorkerError as raised:
+            error = raised
+        except Exception as raised:
+            log.exception("job.failed", error_code="unexpected", hint="this is a bug: please report it")
+            error = WorkerError(f"unexpected {type(raised).__name__}; the log has the details")
+        result = RunResult(job.name, report, round((boot_clock() - began) * 1000), error)
+        _tell(parts, result, trigger)
+    return result
+
+
+@contextmanager
+def _exclusively(parts: Context, job: ResolvedJob) -> Iterator[bool]:
+    lease = job_lease(parts.database, job.name) if job.exclusive else nullcontext(enter_result=True)
+    with lease as ours:
+        yield ours
+
+
+def _tell(parts: Context, result: RunResult, trigger: str) -> None:
+    """Emit the canonical line of a run."""
+    fields = {"trigger": trigger, "duration_ms": result.duration_ms, **result.report.counts}
+    if result.error is not None:
+        if result.error.exit_code is not ExitCode.UNEXPECTED:
+            log.error("job.failed", **fields, error=str(result.error), hint=result.error.hint)
+        return
+    try:
+        oldest = oldest_due_seconds(parts.database)
+    except WorkerError:
+        oldest = None
+    if oldest is not None:
+        fields["oldest_pending_seconds"] = round(oldest, 1)
+    (log.info if result.report.did_something else log.debug)("job.finished", **fields)

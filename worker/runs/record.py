@@ -1,0 +1,49 @@
+"""Remember runs: the last one of each job, and in full those that did something."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import SQLModel
+
+from worker.database import Database
+from worker.runs.model import Job, JobRun
+
+JOBS = SQLModel.metadata.tables[str(Job.__tablename__)]
+RUNS = SQLModel.metadata.tables[str(JobRun.__tablename__)]
+
+DONE = "done"
+FAILED = "failed"
+
+
+def record(
+    database: Database,
+    *,
+    job: str,
+    run_id: str,
+    trigger: str,
+    started_at: datetime,
+    result: str,
+    counts: dict[str, int],
+    next_run_at: datetime | None,
+) -> None:
+    """Store one finished run; a run that did nothing leaves no row of its own."""
+    latest: dict[str, Any] = {"last_run_at": started_at, "last_result": result}
+    if next_run_at is not None:
+        latest["next_run_at"] = next_run_at
+    with database.write() as connection:
+        update = sa.update(JOBS).where(JOBS.c.name == job).values(**latest)
+        if not connection.execute(update).rowcount:
+            connection.execute(sa.insert(JOBS).values(name=job, **latest))
+        if any(counts.values()) or result == FAILED:
+            connection.execute(
+                sa.insert(RUNS).values(
+                    id=run_id,
+                    job=job,
+                    trigger=trigger,
+                    started_at=started_at,
+                    finished_at=database.now(),
+                    result=result,
+                    counts=counts,
+                )
+            )

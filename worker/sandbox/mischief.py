@@ -1,0 +1,88 @@
+"""Decides which request meets which fault; the same seed gives the same draws."""
+
+import random
+import time
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from http import HTTPStatus
+
+from worker.sandbox.faults import SHARES, Faults
+from worker.sandbox.refusals import Refused
+from worker.sandbox.values import Clock
+from worker.sandbox.wire import Request
+
+
+@dataclass(slots=True)
+class _Bucket:
+    level: float = 0.0
+    at: float = 0.0
+
+
+@dataclass(slots=True)
+class Mischief:
+    """The faults that are on, and what has been drawn from them so far."""
+
+    clock: Clock = time.monotonic
+    faults: Faults = field(default_factory=Faults)
+    _draws: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311 - repeatable
+    _buckets: dict[str, _Bucket] = field(default_factory=dict)
+    _throttled: int = 0
+    _token_drops: int = 0
+
+    def set(self, faults: Faults) -> None:
+        """Switch to other faults, and begin their draws anew."""
+        self.faults = faults
+        self._draws.seed(faults.seed)
+        self._buckets.clear()
+        self._throttled = 0
+        self._token_drops = faults.token_drop_after
+
+    def meets(self, request: Request) -> bool:
+        """Tell whether the shares apply to this request."""
+        return f"{request.method} {request.path}".startswith(self.faults.only)
+
+    def draw(self, request: Request) -> str:
+        """Return the name of the one share that this request falls into, "" for none."""
+        if not self.meets(request):
+            return ""
+        left = self._draws.random()
+        for name in SHARES:
+            left -= getattr(self.faults, name)
+            if left < 0:
+                return name
+        return ""
+
+    def admit(self, company_id: str) -> None:
+        """Let one request of a company in, or refuse it with 429 while its leaky bucket is full."""
+        rate = self.faults.rate_limit_per_second
+        if rate <= 0:
+            return
+        now = self.clock()
+        bucket = self._buckets.setdefault(company_id, _Bucket(at=now))
+        bucket.level = max(0.0, bucket.level - (now - bucket.at) * rate)
+        bucket.at = now
+        if bucket.level + 1 > max(1.0, rate):
+            raise self.too_many()
+        bucket.level += 1
+
+    def too_many(self) -> Refused:
+        """Return a 429 with the next Retry-After in turn."""
+        setting = self.faults.retry_after
+        turns = setting if isinstance(setting, tuple) else (setting,)
+        value = turns[self._throttled % len(turns)]
+        self._throttled += 1
+        headers = {} if value is None else {"Retry-After": _written(value)}
+        return Refused(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests", headers)
+
+    def drops_token(self) -> bool:
+        """Tell whether this refresh's answer is lost, and count it."""
+        lost = self._token_drops > 0
+        self._token_drops -= lost
+        return lost
+
+
+def _written(value: str) -> str:
+    kind, _, seconds = value.partition(":")
+    if kind != "date" or not seconds.isdecimal():
+        return value
+    return formatdate(time.time() + int(seconds), usegmt=True)

@@ -1,0 +1,71 @@
+"""The verbs on locations, flows, employees and invites."""
+
+from http import HTTPStatus
+
+from worker.sandbox.api import Answer, Call, Handler, Route
+from worker.sandbox.fields import invite_fields
+from worker.sandbox.invites import Held
+from worker.sandbox.queries import page_of
+from worker.sandbox.shapes import SHAPES
+from worker.sandbox.state import State
+
+
+def _list_of(kind: str) -> Handler:
+    def handler(state: State, call: Call) -> Answer:
+        records = state.directory.records(call.company_id, kind)
+        return Answer(page_of(records, call.request.query, SHAPES[kind]))
+
+    return handler
+
+
+def _one_of(kind: str) -> Handler:
+    def handler(state: State, call: Call) -> Answer:
+        return Answer({"data": state.directory.one(call.company_id, kind, call.item), "meta": {}})
+
+    return handler
+
+
+def _list_invites(state: State, call: Call) -> Answer:
+    shown = state.invites.listed(call.company_id, state.mischief.faults.read_lag_seconds)
+    return Answer(page_of(shown, call.request.query, SHAPES["invites"]))
+
+
+def _read_invite(state: State, call: Call) -> Answer:
+    data = state.invites.shown(call.company_id, call.item, state.mischief.faults.read_lag_seconds)
+    return Answer({"data": data, "meta": {}})
+
+
+def _create_invite(state: State, call: Call) -> Answer:
+    wanted = invite_fields(call.request.json(), partial=False)
+    held = state.invites.create(call.company_id, wanted)
+    state.ledger.creates.append(state.ledger.entry(call.request, held))
+    return _single(held, HTTPStatus.CREATED)
+
+
+def _update_invite(state: State, call: Call) -> Answer:
+    changes = invite_fields(call.request.json(), partial=True)
+    held = state.invites.update(call.company_id, call.item, changes)
+    state.ledger.updates.append(state.ledger.entry(call.request, held))
+    return _single(held)
+
+
+def _remove_invite(state: State, call: Call) -> Answer:
+    held = state.invites.remove(call.company_id, call.item)
+    state.ledger.removes.append(state.ledger.entry(call.request, held))
+    return _single(held)
+
+
+def _single(held: Held, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+    return Answer({"data": held.data, "meta": {}}, status)
+
+
+ROUTES = {
+    ("GET", "/v1/invites"): Route("invites.read", _list_invites),
+    ("POST", "/v1/invites"): Route("invites.write", _create_invite),
+    ("GET", "/v1/invites/{id}"): Route("invites.read", _read_invite),
+    ("POST", "/v1/invites/{id}"): Route("invites.write", _update_invite),
+    ("DELETE", "/v1/invites/{id}"): Route("invites.write", _remove_invite),
+}
+for _kind in ("locations", "flows", "employees"):
+    ROUTES["GET", f"/v1/{_kind}"] = Route(f"{_kind}.read", _list_of(_kind))
+    ROUTES["GET", f"/v1/{_kind}/{{id}}"] = Route(f"{_kind}.read", _one_of(_kind))
