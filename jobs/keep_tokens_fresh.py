@@ -13,4 +13,4 @@ from worker.runs import RunContext
 
 def run(context: RunContext, *, max_idle: float = 604_800) -> Report:
     """Refresh the idle grants."""
-    return Report(context.tokens.keep_fresh(max_idle=max_idle))
+    return context.tokens.keep_fresh(max_idle=max_idle, only=context.connection)

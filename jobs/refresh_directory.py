@@ -20,7 +20,7 @@ def run(context: RunContext, *, max_age: float = 3600) -> Report:
     """Refresh the directories that are older than *max_age* seconds."""
     report = Report()
     oldest = context.database.read_now() - timedelta(seconds=max_age)
-    for connection in store.all_connections(context.database):
+    for connection in store.connections(context.database):
         young = connection.directory_refreshed_at is not None and connection.directory_refreshed_at > oldest
         wanted = context.connection in {None, connection.name}
         if young or not wanted or connection.status != ConnectionStatus.ACTIVE or context.stop.is_set():

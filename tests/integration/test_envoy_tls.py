@@ -113,9 +113,9 @@ def test_a_bad_certificate_sends_nothing_and_needs_a_person(tmp_path: Path, days
     with (
         TlsServer(self_signed(tmp_path, days=days)) as server,
         HttpClient(max_connections=1, user_agent="t/1") as http,
+        pytest.raises(NotSent) as caught,
     ):
-        with pytest.raises(NotSent) as caught:
-            http.send("GET", server.url, deadline_seconds=5)
+        http.send("GET", server.url, deadline_seconds=5)
 
     assert caught.value.error_code == "tls_failed"
     assert "CA certificates" in caught.value.hint
@@ -138,8 +138,8 @@ def test_a_handshake_that_never_ends_sent_nothing() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as mute,
         HttpClient(max_connections=1, user_agent="t/1") as http,
+        pytest.raises(NotSent) as caught,
     ):
-        with pytest.raises(NotSent) as caught:
-            http.send("GET", f"https://127.0.0.1:{mute.getsockname()[1]}", deadline_seconds=0.2)
+        http.send("GET", f"https://127.0.0.1:{mute.getsockname()[1]}", deadline_seconds=0.2)
 
     assert caught.value.error_code == "connect_timeout"

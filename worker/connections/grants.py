@@ -1,6 +1,5 @@
 """Turn a code into a stored grant: all of it in one transaction, or nothing."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -106,7 +105,7 @@ def _require_same_company(
         return
     if before is not None and before.company_id not in {None, company_id}:
         raise UsageError(
-            f"{name} belongs to company {before.company_id} in Envoy, this grant to {company_id}; it was dropped",
+            f"{name} belongs to company {before.company_id} in Envoy, and this grant to {company_id}",
             hint="sign in to Envoy as the right company, or connect this one under another name",
         )
     own = CONNECTIONS.c
@@ -151,8 +150,8 @@ def _sealed(vault: Vault, answer: TokenAnswer, row_id: int) -> dict[str, object]
     }
 
 
-def _released(before: Connection | None) -> Mapping[str, object]:
-    """A new grant ends every hold but the operator's own."""
+def _released(before: Connection | None) -> dict[str, object]:
+    """Return the columns that end every hold but the operator's own."""
     paused = before is not None and before.hold_reason == HoldReason.PAUSED
     kept = RELEASED.keys() if paused else frozenset()
     return {key: value for key, value in UNDISTURBED.items() if key not in kept}

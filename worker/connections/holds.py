@@ -60,7 +60,10 @@ class Holds:
             slower: Values = {"pace_per_second": cut(row.pace_per_second, self._rate)}
             return hold(row, now, HoldReason.RATE_LIMITED, seconds) | slower
 
-        move(self._database, connection_id, decide, while_held=lambda row, now: prolong(row, now, retry_after))
+        def again(row: Connection, now: datetime) -> Values:
+            return prolong(row, now, retry_after)
+
+        move(self._database, connection_id, decide, while_held=again)
 
     def forbidden(self, connection_id: int) -> bool:
         """Envoy said 403; return whether the connection is held now, after three without a success."""

@@ -109,10 +109,8 @@ def require(database: Database, name: str) -> Connection:
     if row is None:
         known = names(database)
         nearest = difflib.get_close_matches(name, known, n=3) or known[:3]
-        raise UsageError(
-            f"there is no connection {name!r}",
-            hint=f"did you mean {', '.join(nearest)}?" if nearest else "run `envoy-worker connect NAME` first",
-        )
+        hint = f"did you mean {', '.join(nearest)}?" if nearest else "run `envoy-worker connect NAME` first"
+        raise UsageError(f"there is no connection {name!r}", hint=hint)
     return row
 
 

@@ -142,7 +142,7 @@ class Troubles:
             log.warning("token.refresh_failed", **fields)
 
     def _others_are_served(self, lease: Lease) -> bool:
-        """Has another connection been given tokens with these credentials, of late or since our last refusal?"""
+        """Say whether our credentials served another connection of late, or since our last refusal."""
         now, ours = self._clock(), lease.connection_id
         with self._lock:
             if any(_is_recent(at, now) for key, at in self._witnesses.items() if key != ours):
@@ -150,7 +150,8 @@ class Troubles:
         refused_at = lease.row.refresh_started_at
         if lease.row.refresh_error != TokenRefused.default_code or refused_at is None:
             return False
-        query = sa.select(sa.exists().where(CONNECTIONS.c.id != ours, CONNECTIONS.c.refreshed_at > refused_at))
+        served = (CONNECTIONS.c.id != ours) & (CONNECTIONS.c.refreshed_at > refused_at)
+        query = sa.select(sa.exists().where(served))
         with self._database.read() as connection:
             return bool(connection.execute(query).scalar())
 

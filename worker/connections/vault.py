@@ -9,12 +9,19 @@ import hmac
 import json
 from dataclasses import dataclass, field
 
+import sqlalchemy as sa
 from cryptography.fernet import Fernet, InvalidToken
 
+from worker.connections.model import Connection
+from worker.connections.rows import CONNECTIONS, change, clock_of, lies_ahead, select_one
+from worker.database import Database
 from worker.errors import SettingsError
 from worker.settings.secrets import ENCRYPTION_KEYS
 
-KEY_HINT = f"put the key that sealed it back into {ENCRYPTION_KEYS}, after the newer ones; nothing was changed"
+FIELDS = ("access", "refresh")
+LEASE_MAXIMUM = 3600.0
+NEW_KEY_HINT = "make one with `envoy-worker keys new`"
+KEY_HINT = f"put the key that sealed them back into {ENCRYPTION_KEYS}; nothing was changed"
 
 
 def new_key() -> str:
@@ -40,7 +47,7 @@ class Vault:
         """
         parts = [part.strip() for part in keys.split(",") if part.strip()]
         if not parts:
-            raise SettingsError(f"{ENCRYPTION_KEYS} holds no key", hint="make one with `envoy-worker keys new`")
+            raise SettingsError(f"{ENCRYPTION_KEYS} holds no key", hint=NEW_KEY_HINT)
         self._ring = [_key(part, position) for position, part in enumerate(parts, start=1)]
 
     def __repr__(self) -> str:
@@ -94,6 +101,28 @@ class Vault:
         return None
 
 
+def require_readable(database: Database, vault: Vault) -> None:
+    """Do nothing where every stored token can be opened.
+
+    Raises:
+        SettingsError: a key is missing; going on would ask every customer to connect again.
+    """
+    for row_id in _row_ids(database):
+        with database.read() as connection:
+            row = select_one(connection, CONNECTIONS.c.id == row_id)
+        for name, sealed in _sealed(row):
+            vault.open(sealed, connection_id=row_id, field=name)
+
+
+def rotate(database: Database, vault: Vault) -> int:
+    """Seal all tokens under the newest key; return how many connections changed.
+
+    Each connection is a transaction of its own, so what was interrupted is simply run again.  One
+    that is being refreshed right now is left out: its new tokens come under the newest key anyway.
+    """
+    return sum(_rotate(database, vault, row_id) for row_id in _row_ids(database))
+
+
 def _key(text: str, position: int) -> _Key:
     raw = text.encode()
     try:
@@ -112,3 +141,33 @@ def _key(text: str, position: int) -> _Key:
 
 def _fingerprint(key: _Key, token: str) -> str:
     return hmac.new(key.mac, token.encode(), hashlib.sha256).hexdigest()[:8]
+
+
+def _rotate(database: Database, vault: Vault, row_id: int) -> bool:
+    with database.write() as connection:
+        row = select_one(connection, CONNECTIONS.c.id == row_id, lock=True)
+        now = clock_of(connection, database)
+        if row is None or lies_ahead(row.lease_until, now, LEASE_MAXIMUM):
+            return False
+        values = {
+            f"{name}_token_enc": _sealed_anew(vault, sealed, row_id, name)
+            for name, sealed in _sealed(row)
+            if vault.needs_rotation(sealed)
+        }
+        same = (CONNECTIONS.c.id == row_id) & (CONNECTIONS.c.token_version == row.token_version)
+        return bool(values) and change(connection, same, **values)
+
+
+def _sealed_anew(vault: Vault, sealed: str, row_id: int, name: str) -> str:
+    return vault.seal(vault.open(sealed, connection_id=row_id, field=name), connection_id=row_id, field=name)
+
+
+def _sealed(row: Connection | None) -> list[tuple[str, str]]:
+    """Return the fields that hold a token, and their sealed values."""
+    values = ((name, getattr(row, f"{name}_token_enc", None)) for name in FIELDS)
+    return [(name, sealed) for name, sealed in values if sealed]
+
+
+def _row_ids(database: Database) -> list[int]:
+    with database.read() as connection:
+        return list(connection.execute(sa.select(CONNECTIONS.c.id).order_by(CONNECTIONS.c.id)).scalars())

@@ -73,17 +73,21 @@ class Database:
             event.listen(self.engine, "begin", _begin_sqlite)
 
     def now(self) -> sa.ColumnElement[datetime]:
-        """Return the expression for the time that leases, holds and due times go by."""
+        """Return the expression for the time that leases, holds and due times go by.
+
+        It is evaluated at each execution, so that a statement can be built once and used often.
+        """
         if self._clock is not None:
-            return sa.literal(self._clock(), Timestamp())
+            return sa.bindparam(None, callable_=self._clock, type_=Timestamp(), unique=True)
         if self.is_sqlite:
             return sa.type_coerce(sa.func.strftime("%Y-%m-%dT%H:%M:%fZ", "now"), Timestamp())
         return sa.type_coerce(sa.func.clock_timestamp(), Timestamp())
 
     def later(self, seconds: float) -> sa.ColumnElement[datetime]:
         """Return the expression for the time so many seconds from now; before now if negative."""
-        if self._clock is not None:
-            return sa.literal(self._clock() + timedelta(seconds=seconds), Timestamp())
+        if (clock := self._clock) is not None:
+            shift = timedelta(seconds=seconds)
+            return sa.bindparam(None, callable_=lambda: clock() + shift, type_=Timestamp(), unique=True)
         if self.is_sqlite:
             offset = f"{seconds:+.3f} seconds"
             return sa.type_coerce(sa.func.strftime("%Y-%m-%dT%H:%M:%fZ", "now", offset), Timestamp())

@@ -3,19 +3,16 @@
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
-from worker.connections.clauses import held
+from worker.connections.holds import is_held
 from worker.database import Database
 from worker.database.owner import this_process
 from worker.delivery.plan import Call
-from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, PENDING, DueRow
+from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, PENDING, SENDING, UNKNOWN, DueRow
 from worker.errors import NotSent
 from worker.invites import Status
-
-IN_DOUBT: sa.ColumnElement[Any] = sa.literal_column(f"('{Status.SENDING}', '{Status.UNKNOWN}')")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,58 +45,80 @@ class Claim:
             raise NotSent("the lease was too short for the request", error_code="lease_over")
 
 
-def claim(
-    database: Database,
-    row: DueRow,
-    call: Call,
-    *,
-    lease: Lease,
-    run_id: str,
-    clock: Callable[[], float],
-) -> Claim | None:
-    """Commit the intent and return the claim, or None where the row is not ours to send.
+class Claims:
+    """The claims of one run; their statements are built once, since building costs more than executing.
 
-    It is not when it changed, was taken, its connection is held, or another row of equal content is in
-    doubt.  *clock* counts suspension; it is read before the lease begins, so that it errs early.
+    *clock* counts the time that the host was suspended, too.
     """
-    attempt_id = uuid.uuid4().hex
-    began = clock()
-    try:
-        with database.write() as connection:
-            taken = connection.execute(_take(database, row, call, attempt_id, lease.seconds)).one_or_none()
-            if taken is None:
-                return None
-            connection.execute(_intent(database, row, call, attempt_id, taken.fencing_token, run_id))
-    except sa.exc.IntegrityError:  # a twin went into doubt between our look and our commit
-        return None
-    return Claim(
-        attempt_id=attempt_id,
-        delivery_id=row.delivery_id,
-        fencing_token=taken.fencing_token,
-        revision=row.revision,
-        number=taken.attempts,
-        write_before=began + lease.seconds - lease.request_timeout - 1,
-        clock=clock,
-    )
+
+    def __init__(
+        self, database: Database, *, lease: Lease, run_id: str, clock: Callable[[], float]
+    ) -> None:
+        """Build the statements."""
+        self._database = database
+        self._lease = lease
+        self._clock = clock
+        free = _free(database)
+        self._take = _take(database, free, lease.seconds)
+        self._take_unless_twin = _take(database, free.where(~_twin_in_doubt()), lease.seconds)
+        self._intent = sa.insert(ATTEMPTS).values(
+            run_id=run_id, owner=this_process(), started_at=database.now()
+        )
+
+    def take(self, row: DueRow, call: Call) -> Claim | None:
+        """Commit the intent and return the claim, or None where the row is not ours to send.
+
+        It is not when it changed, was taken, its connection is held, or another row of equal content
+        is in doubt.
+        """
+        attempt_id = uuid.uuid4().hex
+        began = self._clock()  # before the lease begins, so that it errs early
+        statement = self._take if call.content_key is None else self._take_unless_twin
+        wanted = {
+            "wanted_id": row.delivery_id, "seen_revision": row.revision, "seen_token": row.fencing_token,
+            "name": row.connection, "attempt": attempt_id, "key": call.content_key,
+        }  # fmt: skip
+        try:
+            with self._database.write() as connection:
+                taken = connection.execute(statement, wanted).one_or_none()
+                if taken is None:
+                    return None
+                intent = {
+                    "id": attempt_id, "delivery_id": row.delivery_id, "kind": call.kind.value,
+                    "revision": row.revision, "fencing_token": taken.fencing_token,
+                }  # fmt: skip
+                connection.execute(self._intent, intent)
+        except sa.exc.IntegrityError:  # a twin went into doubt between our look and our commit
+            return None
+        return Claim(
+            attempt_id=attempt_id,
+            delivery_id=row.delivery_id,
+            fencing_token=taken.fencing_token,
+            revision=row.revision,
+            number=taken.attempts,
+            write_before=began + self._lease.seconds - self._lease.request_timeout - 1,
+            clock=self._clock,
+        )
 
 
-def _take(
-    database: Database, row: DueRow, call: Call, attempt_id: str, lease_seconds: float
-) -> sa.Executable:
+def _free(database: Database) -> sa.Select[tuple[int]]:
+    """Select the wanted row, if it still is as it was seen, and may be sent now."""
     own = DELIVERIES.c
+    held = sa.exists().where(CONNECTIONS.c.name == sa.bindparam("name"), is_held(database))
     free = sa.select(own.id).where(
-        own.id == row.delivery_id,
+        own.id == sa.bindparam("wanted_id"),
         own.status == PENDING,
-        own.revision == row.revision,
-        own.fencing_token == row.fencing_token,
+        own.revision == sa.bindparam("seen_revision"),
+        own.fencing_token == sa.bindparam("seen_token"),
         own.next_attempt_at <= database.now(),
-        ~_connection_held(database, row.connection),
+        ~held,
     )
-    if call.content_key is not None:
-        free = free.where(~_twin_in_doubt(call.content_key))
-    if not database.is_sqlite:
-        # A caller's open transaction on this row must not make a sender wait.
-        free = free.with_for_update(skip_locked=True)
+    # A caller's open transaction on this row must not make a sender wait.
+    return free if database.is_sqlite else free.with_for_update(skip_locked=True)
+
+
+def _take(database: Database, free: sa.Select[tuple[int]], lease_seconds: float) -> sa.Executable:
+    own = DELIVERIES.c
     return (
         sa.update(DELIVERIES)
         .where(own.id.in_(free))
@@ -107,36 +126,17 @@ def _take(
             status=Status.SENDING,
             fencing_token=own.fencing_token + 1,
             attempts=own.attempts + 1,
-            attempt_id=attempt_id,
+            attempt_id=sa.bindparam("attempt"),
             lease_owner=this_process(),
             lease_until=database.later(lease_seconds),
-            content_key=call.content_key,
+            content_key=sa.bindparam("key", type_=sa.Text()),
             updated_at=database.now(),
         )
         .returning(own.fencing_token, own.attempts)
     )
 
 
-def _intent(
-    database: Database, row: DueRow, call: Call, attempt_id: str, fencing_token: int, run_id: str
-) -> sa.Insert:
-    return sa.insert(ATTEMPTS).values(
-        id=attempt_id,
-        delivery_id=row.delivery_id,
-        kind=call.kind,
-        revision=row.revision,
-        fencing_token=fencing_token,
-        run_id=run_id,
-        owner=this_process(),
-        started_at=database.now(),
-    )
-
-
-def _twin_in_doubt(key: str) -> sa.ColumnElement[bool]:
+def _twin_in_doubt() -> sa.ColumnElement[bool]:
     twin = DELIVERIES.alias("twin")
-    return sa.exists().where(twin.c.content_key == key, twin.c.status.in_(IN_DOUBT))
-
-
-def _connection_held(database: Database, name: str) -> sa.ColumnElement[bool]:
-    return sa.exists().where(CONNECTIONS.c.name == name, held(database))
-
+    doubtful = sa.or_(twin.c.status == SENDING, twin.c.status == UNKNOWN)
+    return sa.exists().where(twin.c.content_key == sa.bindparam("key"), doubtful)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import structlog
 
-from worker.connections.holds import is_held
+from worker.connections.holds import in_force
 from worker.connections.model import Connection, ConnectionStatus
 from worker.connections.rows import look
 from worker.connections.tokens import Tokens
@@ -64,7 +64,7 @@ class Filling:
             lanes.close(lane)
             return False
         lane.connection = connection
-        if is_held(connection, now):
+        if in_force(connection, now):
             self.report.trouble(ExitCode.TRY_LATER)
             lanes.close(lane)
             return False

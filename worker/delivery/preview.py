@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from worker.connections.holds import is_held
+from worker.connections.holds import in_force
 from worker.connections.model import Connection, ConnectionStatus
 from worker.database import Database
 from worker.delivery.content import blank_to_none
@@ -45,7 +45,7 @@ def _fates(
     waits = ""
     if connection.status != ConnectionStatus.ACTIVE:
         waits = connection.status
-    elif is_held(connection, now):
+    elif in_force(connection, now):
         waits = f"held: {connection.hold_reason}"
     directory = load(database, connection.id)
     after: Cursor | None = None

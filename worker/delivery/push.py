@@ -13,12 +13,12 @@ from worker.connections.holds import Holds
 from worker.connections.tokens import Tokens
 from worker.database import Database
 from worker.delivery import events, recovery
-from worker.delivery.claim import Lease
+from worker.delivery.claim import Claims, Lease
 from worker.delivery.filling import Filling
 from worker.delivery.lanes import Lane, Lanes
 from worker.delivery.rows import due_connections
 from worker.delivery.sending import Sending
-from worker.delivery.verdicts import BackOff
+from worker.delivery.verdicts import BackOff, Verdicts
 from worker.envoy.api import EnvoyApi
 from worker.envoy.clock import boot_clock
 from worker.errors import ExitCode
@@ -87,9 +87,13 @@ class Push:
             tokens=self.tokens,
             holds=self.holds,
             report=report,
-            lease=Lease(self.settings.lease_seconds, self.settings.request_timeout_seconds),
-            back_off=BackOff(*self.settings.backoff_seconds),
-            run_id=self.run_id,
+            claims=Claims(
+                self.database,
+                lease=Lease(self.settings.lease_seconds, self.settings.request_timeout_seconds),
+                run_id=self.run_id,
+                clock=boot_clock,
+            ),
+            verdicts=Verdicts(self.database, BackOff(*self.settings.backoff_seconds)),
         )
         ends_at = None if self.max_seconds is None else boot_clock() + self.max_seconds
         failed = threading.Event()

@@ -8,13 +8,11 @@ import sqlalchemy as sa
 from worker.connections.model import ConnectionStatus
 from worker.database import Database
 from worker.database.owner import is_dead
-from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, PENDING
+from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, EXPIRED, PENDING, SENDING
 from worker.invites import Kind, Status, Verdict
 
 CONNECTION_UNKNOWN = "connection_unknown"
 INTERRUPTED = "interrupted"
-SENDING: sa.ColumnElement[str] = sa.literal_column(f"'{Status.SENDING}'")
-EXPIRED: sa.ColumnElement[str] = sa.literal_column(f"'{Status.EXPIRED}'")
 
 
 def abandoned(database: Database, *, longest_lease: float) -> Sequence[sa.RowMapping]:

@@ -17,8 +17,11 @@ INVITES = SQLModel.metadata.tables[str(Invite.__tablename__)]
 DELIVERIES = SQLModel.metadata.tables[str(Delivery.__tablename__)]
 ATTEMPTS = SQLModel.metadata.tables[str(Attempt.__tablename__)]
 
-# A literal, not a bound value: PostgreSQL's generic plans use a partial index only for a literal.
-PENDING: sa.ColumnElement[str] = sa.literal_column(f"'{Status.PENDING}'")
+# Literals, not bound values: PostgreSQL's generic plans use a partial index only for a literal.
+PENDING, SENDING, UNKNOWN, EXPIRED = (
+    sa.literal_column(f"'{status}'", sa.Text())
+    for status in (Status.PENDING, Status.SENDING, Status.UNKNOWN, Status.EXPIRED)
+)
 
 Cursor = tuple[datetime, int]
 

@@ -19,10 +19,10 @@ from worker.connections.rows import look
 from worker.connections.tokens import AccessToken, Tokens
 from worker.database import Database, utc_now
 from worker.delivery import events, outcomes
-from worker.delivery.claim import Claim, Lease, claim
+from worker.delivery.claim import Claim, Claims
 from worker.delivery.lanes import Lanes, Work
 from worker.delivery.outcomes import Outcome
-from worker.delivery.verdicts import BackOff, Stored, store
+from worker.delivery.verdicts import Stored, Verdicts
 from worker.envoy.api import EnvoyApi
 from worker.envoy.clock import boot_clock
 from worker.envoy.resources import Invite as EnvoyInvite
@@ -59,9 +59,8 @@ class Sending:
     tokens: Tokens
     holds: Holds
     report: Report
-    lease: Lease
-    back_off: BackOff
-    run_id: str
+    claims: Claims
+    verdicts: Verdicts
 
     def send(self, lanes: Lanes, work: Work) -> None:
         """Make one attempt, and give the work back whatever happens."""
@@ -77,9 +76,7 @@ class Sending:
         except (NeedsAuthorisation, TryLater, EnvoyError) as error:
             self._close(lanes, work, error)
             return False
-        claimed = claim(
-            self.database, work.row, work.call, lease=self.lease, run_id=self.run_id, clock=boot_clock
-        )
+        claimed = self.claims.take(work.row, work.call)
         if claimed is None:
             return False
         began = boot_clock()
@@ -142,9 +139,7 @@ class Sending:
             sleep=sleep_using_event(threading.Event()),
             retry_error_callback=_nothing_stored,
         )
-        stored: Stored | None = policy(
-            store, self.database, work.row, claimed, outcome, self.back_off
-        )
+        stored: Stored | None = policy(self.verdicts.store, work.row, claimed, outcome)
         if stored is None:
             self.report.trouble(ExitCode.UNREACHABLE)
             events.unstored(work.row, claimed, outcome)

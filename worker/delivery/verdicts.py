@@ -11,7 +11,7 @@ from worker.database import Database
 from worker.delivery.claim import Claim
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Settled
-from worker.delivery.rows import ATTEMPTS, DELIVERIES, PENDING, DueRow
+from worker.delivery.rows import ATTEMPTS, DELIVERIES, PENDING, SENDING, UNKNOWN, DueRow
 from worker.invites import Status, Verdict
 
 LONGEST_DETAIL = 500
@@ -27,7 +27,7 @@ class Stored(Enum):
 
 @dataclass(frozen=True, slots=True)
 class BackOff:
-    """How long a deferred invite waits: full jitter between the least and a doubling most."""
+    """How long a deferred invite waits: full jitter between the least and a doubling most, in seconds."""
 
     least: float
     most: float
@@ -38,17 +38,53 @@ class BackOff:
         return max(self.least, random.uniform(0, ceiling))  # noqa: S311 -- jitter guards no secret
 
 
-def store(database: Database, row: DueRow, claim: Claim, outcome: Outcome, back_off: BackOff) -> Stored:
-    """Write one attempt's verdict to the ledger and, where the row still waits for it, to the row."""
-    with database.write() as connection:
-        settled = connection.execute(_settle(database, row, claim, outcome, back_off)).rowcount
-        connection.execute(_to_ledger(database, claim, outcome))
-        if settled:
-            return Stored.SETTLED
-        present = connection.execute(
-            sa.select(DELIVERIES.c.envoy_invite_id).where(DELIVERIES.c.id == claim.delivery_id)
-        ).scalar()
-    return Stored.OTHER_ID if outcome.envoy_invite_id not in {None, present} else Stored.STALE
+class Verdicts:
+    """Where the verdicts of one run go; the usual statements are built once."""
+
+    def __init__(self, database: Database, back_off: BackOff) -> None:
+        """Build the statements."""
+        self._database = database
+        self._back_off = back_off
+        self._settle = _settle(database, wait=0)
+        self._settle_sent = self._settle.values(
+            envoy_invite_id=sa.bindparam("envoy_id", type_=sa.Text()),
+            approval_status=sa.bindparam("approval", type_=sa.Text()),
+            sent_content=sa.bindparam("content", type_=DELIVERIES.c.sent_content.type),
+            sent_revision=sa.bindparam("attempted_revision"),
+            sent_at=database.now(),
+        )
+        self._to_ledger = (
+            sa.update(ATTEMPTS)
+            .where(ATTEMPTS.c.id == sa.bindparam("attempt"), ATTEMPTS.c.verdict.is_(None))
+            .values(
+                verdict=sa.bindparam("verdict"),
+                finished_at=database.now(),
+                http_status=sa.bindparam("http_status", type_=sa.Integer()),
+                error_code=sa.bindparam("error_code", type_=sa.Text()),
+                detail=sa.bindparam("detail", type_=sa.Text()),
+                envoy_invite_id=sa.bindparam("envoy_id", type_=sa.Text()),
+            )
+        )
+
+    def store(self, row: DueRow, claim: Claim, outcome: Outcome) -> Stored:
+        """Write one verdict to the ledger and, where the row still waits for it, to the row."""
+        values = _values(claim, outcome)
+        with self._database.write() as connection:
+            settled = connection.execute(self._statement(row, outcome), values).rowcount
+            connection.execute(self._to_ledger, values)
+            if settled:
+                return Stored.SETTLED
+            present = connection.execute(
+                sa.select(DELIVERIES.c.envoy_invite_id).where(DELIVERIES.c.id == claim.delivery_id)
+            ).scalar()
+        return Stored.OTHER_ID if outcome.envoy_invite_id not in {None, present} else Stored.STALE
+
+    def _statement(self, row: DueRow, outcome: Outcome) -> sa.Update:
+        if outcome.verdict is Verdict.SENT:
+            return self._settle_sent
+        if outcome.back_off:
+            return _settle(self._database, wait=self._back_off.seconds(row.deferrals))
+        return self._settle
 
 
 def settle_without_call(database: Database, decided: Sequence[tuple[DueRow, Settled]]) -> int:
@@ -59,63 +95,51 @@ def settle_without_call(database: Database, decided: Sequence[tuple[DueRow, Sett
         )
 
 
-def _settle(
-    database: Database, row: DueRow, claim: Claim, outcome: Outcome, back_off: BackOff
-) -> sa.Update:
+def _settle(database: Database, *, wait: float) -> sa.Update:
+    """Build the row's update; a change that the caller made meanwhile makes it due again at once."""
     own = DELIVERIES.c
-    unchanged = own.revision == claim.revision
-    wait = back_off.seconds(row.deferrals) if outcome.back_off else 0.0
+    unchanged = own.revision == sa.bindparam("attempted_revision")
     # A doubtful create settles first; only then the newest revision is looked at.
-    stays = outcome.status is Status.UNKNOWN
+    doubtful = sa.bindparam("final", type_=sa.Text()) == UNKNOWN
     return (
         sa.update(DELIVERIES)
         .where(
-            own.id == claim.delivery_id,
-            own.fencing_token == claim.fencing_token,
-            own.status.in_([Status.SENDING, Status.UNKNOWN]),
+            own.id == sa.bindparam("delivery"),
+            own.fencing_token == sa.bindparam("token"),
+            sa.or_(own.status == SENDING, own.status == UNKNOWN),
         )
         .values(
-            status=outcome.status if stays else sa.case((unchanged, outcome.status), else_=PENDING),
+            status=sa.case((sa.or_(doubtful, unchanged), sa.bindparam("final")), else_=PENDING),
             next_attempt_at=sa.case((unchanged, database.later(wait)), else_=database.now()),
-            attempts=own.attempts if outcome.counts_as_attempt else own.attempts - 1,
-            deferrals=own.deferrals + 1 if outcome.back_off else 0,
-            error_code=outcome.error_code,
-            error_detail=(outcome.detail or "")[:LONGEST_DETAIL] or None,
-            unknown_since=database.now() if stays else None,
-            content_key=own.content_key if stays else None,
+            attempts=own.attempts - sa.bindparam("uncounted", type_=sa.Integer()),
+            deferrals=own.deferrals + 1 if wait else 0,
+            error_code=sa.bindparam("error_code", type_=sa.Text()),
+            error_detail=sa.bindparam("detail", type_=sa.Text()),
+            unknown_since=sa.case((doubtful, database.now()), else_=None),
+            content_key=sa.case((doubtful, own.content_key), else_=None),
             lease_owner=None,
             lease_until=None,
             updated_at=database.now(),
-            **_if_sent(database, claim, outcome),
         )
     )
 
 
-def _if_sent(database: Database, claim: Claim, outcome: Outcome) -> dict[str, object]:
-    if outcome.verdict is not Verdict.SENT:
-        return {}
+def _values(claim: Claim, outcome: Outcome) -> dict[str, object]:
     return {
-        "envoy_invite_id": outcome.envoy_invite_id,
-        "approval_status": outcome.approval_status,
-        "sent_content": outcome.content,
-        "sent_revision": claim.revision,
-        "sent_at": database.now(),
+        "attempt": claim.attempt_id,
+        "delivery": claim.delivery_id,
+        "token": claim.fencing_token,
+        "attempted_revision": claim.revision,
+        "final": outcome.status.value,
+        "verdict": outcome.verdict.value,
+        "uncounted": 0 if outcome.counts_as_attempt else 1,
+        "http_status": outcome.http_status,
+        "error_code": outcome.error_code,
+        "detail": (outcome.detail or "")[:LONGEST_DETAIL] or None,
+        "envoy_id": outcome.envoy_invite_id,
+        "approval": outcome.approval_status,
+        "content": outcome.content,
     }
-
-
-def _to_ledger(database: Database, claim: Claim, outcome: Outcome) -> sa.Update:
-    return (
-        sa.update(ATTEMPTS)
-        .where(ATTEMPTS.c.id == claim.attempt_id, ATTEMPTS.c.verdict.is_(None))
-        .values(
-            verdict=outcome.verdict,
-            finished_at=database.now(),
-            http_status=outcome.http_status,
-            error_code=outcome.error_code,
-            detail=(outcome.detail or "")[:LONGEST_DETAIL] or None,
-            envoy_invite_id=outcome.envoy_invite_id,
-        )
-    )
 
 
 def _finish(database: Database, row: DueRow, settled: Settled) -> sa.Update:

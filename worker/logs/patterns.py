@@ -28,7 +28,9 @@ RULES = (
     Rule(("bearer",), re.compile(r"(?i)\bbearer\s+[^\s\"',;]+"), f"Bearer {MASK}"),
     Rule(
         ("=", "%3d", "':", '":'),
-        re.compile(rf"(?i)(?<![\w-])({_NAMES})(=|%3D|[\"']:\s*)(?:\"[^\"]*\"|'[^']*'|[^&\s\"',;)}}\]]+)"),
+        re.compile(
+            rf"(?i)(?:(?<![\w-])|(?<=%3f)|(?<=%26))({_NAMES})(=|%3D|[\"']:\s*)(?:\"[^\"]*\"|'[^']*'|[^&\s\"',;)}}\]]+)"
+        ),
         rf"\1\2{MASK}",
     ),
     Rule(("eyj",), re.compile(r"\beyJ[\w-]{5,}(?:\.[\w-]*){1,4}"), MASK),  # a JWT

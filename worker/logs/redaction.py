@@ -133,8 +133,8 @@ def _crop(text: str, longest: int) -> str:
     if len(text) <= longest:
         return text
     tail = longest * 2 // 3
-    head, _, _ = text[: longest - tail].rpartition(" ")
-    _, _, end = text[-tail:].partition(" ")
+    head = "".join(text[: longest - tail].rsplit(maxsplit=1)[:-1])
+    end = "".join(text[-tail:].split(maxsplit=1)[1:])
     return f"{head} [{len(text) - len(head) - len(end)} cut] {end}"
 
 

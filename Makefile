@@ -1,0 +1,64 @@
+# Every target does its own set-up in .venv; only that needs the network.
+PYTHON ?= python3
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+RUNTIME := .venv/.runtime-installed
+DEVELOPMENT := .venv/.development-installed
+
+COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
+	--allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
+
+.PHONY: help
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(RUNTIME) ## the main job end to end, on SQLite and the bundled sandbox, offline
+	@$(BIN)/envoy-worker demo
+
+.PHONY: test
+test: $(DEVELOPMENT) ## all tests, on SQLite and on PostgreSQL (PYTEST_ARGS="-k word" chooses)
+	@$(BIN)/pytest $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: $(DEVELOPMENT) ## style, types, and the direction of imports
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check --quiet || { echo "run: $(BIN)/ruff format"; exit 1; }
+	@$(BIN)/mypy worker jobs tests bench
+	@$(BIN)/lint-imports
+
+.PHONY: bench
+bench: $(DEVELOPMENT) ## how fast, how small: a drain of 1,000 invites, and the start of a command
+	@$(BIN)/python -m bench
+
+.PHONY: lock
+lock: $(DEVELOPMENT) ## write the lock files anew from pyproject.toml and requirements-dev.in
+	@$(COMPILE) --only-build-deps --all-build-deps --output-file=requirements-build.txt pyproject.toml
+	@$(COMPILE) --output-file=requirements.txt pyproject.toml
+	@$(COMPILE) --output-file=requirements-dev.txt requirements-dev.in
+
+.PHONY: clean
+clean: ## remove what the targets made, but no database other than the demo's
+	rm -rf .venv demo build *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The lock files have hashes, so nothing but what they name is ever installed.
+$(RUNTIME): requirements.txt requirements-build.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Installing into .venv; only the first time takes long."
+	@$(PYTHON) -m venv --clear .venv
+	@$(PIP) install --require-hashes -r requirements.txt -r requirements-build.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEVELOPMENT): $(RUNTIME) requirements-dev.txt
+	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,255 @@
+"""The API's verbs against the sandbox, over real sockets."""
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from worker.envoy.api import EnvoyApi
+from worker.envoy.http import HttpClient
+from worker.errors import (
+    EnvoyError,
+    Forbidden,
+    NotFound,
+    NotSent,
+    OutcomeUnknown,
+    Refused,
+    Throttled,
+    Unauthorised,
+)
+from worker.sandbox import Faults, Sandbox
+
+ARRIVAL = datetime(2030, 3, 2, 15, 0, 0, tzinfo=UTC)
+BODY: dict[str, object] = {
+    "expectedArrivalAt": "2030-03-02T15:00:00Z",
+    "locationId": "100001",
+    "invitee": {"name": "Test Visitor", "email": "visitor@example.com"},
+    "sendEmailToInvitee": False,
+}
+
+
+class NoPause(threading.Event):
+    """A stop event on which no time passes."""
+
+    def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002 -- the library's name
+        """Return at once."""
+        return self.is_set()
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Serve a sandbox."""
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def api(sandbox: Sandbox) -> Iterator[EnvoyApi]:
+    """Give the API at the sandbox."""
+    with HttpClient(max_connections=4, user_agent="test/1") as http:
+        yield EnvoyApi(http, sandbox.api_url + "/", deadline_seconds=2, stop=NoPause())
+
+
+@pytest.fixture
+def token(sandbox: Sandbox) -> str:
+    """Give an access token with all scopes."""
+    return str(sandbox.grant()["access_token"])
+
+
+def create_failure(api: EnvoyApi, token: str, **changes: object) -> EnvoyError:
+    """Return the error that a create ends with."""
+    with pytest.raises(EnvoyError) as caught:
+        api.create_invite(token, {**BODY, **changes}, request_id="r-1")
+    return caught.value
+
+
+def posts(sandbox: Sandbox) -> int:
+    """Return how many creates reached the sandbox."""
+    return sum(sandbox.ledger()["by_route"].get("POST /v1/invites", {}).values())
+
+
+def test_all_locations_are_read_over_pages(api: EnvoyApi, sandbox: Sandbox, token: str) -> None:
+    """Disabled ones too, for a name may be the name of a closed site."""
+    for number in range(200):
+        sandbox.add_location(f"Site {number}")
+
+    found = api.locations(token)
+
+    assert len(found) == 204
+    by_name = {location.name: location for location in found}
+    assert (by_name["Berlin"].timezone, by_name["Old Warehouse"].enabled) == ("Europe/Berlin", False)
+
+
+def test_all_flows_are_read(api: EnvoyApi, token: str) -> None:
+    """Those of one location, the global one, and the disabled one."""
+    flows = api.flows(token)
+
+    assert {flow.name for flow in flows if flow.location_id is None} == {"Delivery"}
+    assert {flow.name for flow in flows if not flow.enabled} == {"Event"}
+    assert {flow.type for flow in flows} == {"VISITOR"}
+
+
+def test_an_employee_is_found_by_the_whole_address_only(api: EnvoyApi, sandbox: Sandbox, token: str) -> None:
+    """Envoy finds parts of an address; a host must be the right person."""
+    sandbox.add_employee("Eve Lang", "eve.lang@example.com", location_ids=["100001"])
+    sandbox.add_employee("Steve Lang", "steve.lang@example.com", location_ids=["100002"])
+
+    (found,) = api.employees(token, email="Eve.Lang@Example.com")
+
+    assert (found.name, found.location_ids) == ("Eve Lang", ("100001",))
+
+
+def test_an_invite_is_created_changed_found_and_removed(api: EnvoyApi, sandbox: Sandbox, token: str) -> None:
+    """The whole life of an invite in Envoy."""
+    made = api.create_invite(token, BODY, request_id="r-1")
+    api.update_invite(token, made.id, {"expectedArrivalAt": "2030-03-02T16:00:00Z"}, request_id="r-2")
+    hour = timedelta(hours=1)
+    (found,) = api.find_invites(
+        token,
+        location_id="100001",
+        arrival_after=ARRIVAL,
+        arrival_before=ARRIVAL + 2 * hour,
+        email="visitor@example.com",
+    )
+    api.remove_invite(token, made.id, request_id="r-3")
+
+    assert (made.approval_status, made.expected_arrival_at) == ("APPROVED", ARRIVAL)
+    assert (found.id, found.expected_arrival_at, found.email) == (
+        made.id,
+        ARRIVAL + hour,
+        "visitor@example.com",
+    )
+    ledger = sandbox.ledger()
+    written = [ledger[kind][0]["request_id"] for kind in ("creates", "updates", "removes")]
+    assert (written, sandbox.invites()) == (["r-1", "r-2", "r-3"], [])
+
+
+def test_an_invite_that_is_gone_counts_as_removed(api: EnvoyApi, token: str) -> None:
+    """The second delete of a lost answer is no error."""
+    made = api.create_invite(token, BODY, request_id="r-1")
+
+    api.remove_invite(token, made.id, request_id="r-2")
+    api.remove_invite(token, made.id, request_id="r-3")
+
+
+def test_a_change_of_an_invite_that_is_gone_is_not_found(api: EnvoyApi, token: str) -> None:
+    """The caller must know that there is nothing to change."""
+    with pytest.raises(NotFound):
+        api.update_invite(token, "40999999", {"notes": "x"}, request_id="r-1")
+
+
+def test_the_right_to_read_invites_is_found_out(api: EnvoyApi, sandbox: Sandbox, token: str) -> None:
+    """No token answer tells the scopes."""
+    writer = sandbox.grant(scopes=("locations.read", "invites.write"))["access_token"]
+
+    assert (api.can_read_invites(token), api.can_read_invites(writer)) == (True, False)
+
+
+def test_a_probe_tells_a_good_token_from_a_bad_one(api: EnvoyApi, token: str) -> None:
+    """The cheapest read there is."""
+    api.probe(token)
+
+    with pytest.raises(Unauthorised):
+        api.probe("no-such-token")
+
+
+def test_a_token_that_lacks_a_scope_is_forbidden(api: EnvoyApi, sandbox: Sandbox) -> None:
+    """A new token would not help."""
+    reader = sandbox.grant(scopes=("locations.read",))["access_token"]
+
+    assert type(create_failure(api, reader)) is Forbidden
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "status"),
+    [
+        ({"locationId": "999"}, NotFound, 404),
+        ({"expectedArrivalAt": "tomorrow"}, Refused, 400),
+        ({"flowId": "200001", "locationId": "100002"}, Refused, 422),
+    ],
+)
+def test_a_bad_invite_is_refused_for_good(
+    api: EnvoyApi, token: str, changes: dict[str, object], kind: type[EnvoyError], status: int
+) -> None:
+    """And asked for once."""
+    error = create_failure(api, token, **changes)
+
+    assert (type(error), error.http_status) == (kind, status)
+    assert "visitor" not in str(error).lower().split("…")[0]
+
+
+@pytest.mark.parametrize(
+    ("faults", "kind", "code"),
+    [
+        (Faults(error_429_share=1, retry_after="30"), Throttled, "rate_limited"),
+        (Faults(error_500_share=1), OutcomeUnknown, "http_500"),
+        (Faults(commit_then_500_share=1), OutcomeUnknown, "http_500"),
+        (Faults(drop_before_share=1), OutcomeUnknown, "connection_lost"),
+        (Faults(drop_after_share=1), OutcomeUnknown, "connection_lost"),
+        (Faults(truncate_share=1), OutcomeUnknown, "connection_lost"),
+        (Faults(garbage_share=1), OutcomeUnknown, "bad_answer"),
+        (Faults(html_200=True), OutcomeUnknown, "bad_answer"),
+        (Faults(no_id_share=1), OutcomeUnknown, "no_id"),
+        (Faults(outage="503"), OutcomeUnknown, "http_503"),
+        (Faults(outage="drop"), OutcomeUnknown, "connection_lost"),
+        (Faults(slow_body_seconds=9), OutcomeUnknown, "timeout"),
+        (Faults(latency_seconds=9), OutcomeUnknown, "timeout"),
+    ],
+)
+def test_a_create_meets_each_fault_once(
+    api: EnvoyApi, sandbox: Sandbox, token: str, faults: Faults, kind: type[EnvoyError], code: str
+) -> None:
+    """A POST that was sent is never repeated in here, whatever became of it."""
+    sandbox.set_faults(faults)
+
+    error = create_failure(api, token)
+
+    assert (type(error), error.error_code) == (kind, code)
+    assert posts(sandbox) <= 1
+    assert error.retry_after == (30.0 if kind is Throttled else None)
+
+
+def test_a_create_that_cannot_be_sent_asks_anew_before_each_try(
+    api: EnvoyApi, sandbox: Sandbox, token: str
+) -> None:
+    """The lease must hold at the moment of the write, not at the first try's."""
+    asked: list[int] = []
+    sandbox.stop()
+    with pytest.raises(NotSent):
+        api.create_invite(token, BODY, request_id="r-1", before_write=lambda: asked.append(1))
+    sandbox.start()
+    api.create_invite(token, BODY, request_id="r-1", before_write=lambda: asked.append(1))
+
+    assert (len(asked), posts(sandbox)) == (1, 1)
+
+
+def test_a_veto_leaves_nothing_behind(api: EnvoyApi, sandbox: Sandbox, token: str) -> None:
+    """The caller's own exception comes back, and Envoy saw nothing."""
+
+    def refuse() -> None:
+        raise LookupError("the lease is over")
+
+    with pytest.raises(LookupError, match="lease"):
+        api.create_invite(token, BODY, request_id="r-1", before_write=refuse)
+
+    assert posts(sandbox) == 0
+
+
+@pytest.mark.parametrize("faults", [Faults(outage="503"), Faults(html_200=True), Faults(outage="drop")])
+def test_a_read_is_tried_three_times(api: EnvoyApi, sandbox: Sandbox, token: str, faults: Faults) -> None:
+    """Reading does no harm, so passing trouble is not the operator's."""
+    sandbox.set_faults(faults)
+
+    with pytest.raises(OutcomeUnknown):
+        api.probe(token)
+
+    assert sandbox.ledger()["requests"] == 3
+
+
+def test_a_token_that_cannot_stand_in_a_header_is_not_sent(api: EnvoyApi, sandbox: Sandbox) -> None:
+    """It is as good as not accepted, and a refresh mends it."""
+    with pytest.raises(Unauthorised) as caught:
+        api.probe("a\r\nX-Evil: 1")
+
+    assert (caught.value.error_code, sandbox.ledger()["requests"]) == ("bad_token", 0)

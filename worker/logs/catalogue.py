@@ -1,0 +1,44 @@
+"""The catalogue of events: every name that the worker emits, at which levels, and what it tells."""
+
+from typing import NamedTuple
+
+DEBUG, INFO, WARNING, ERROR = "debug", "info", "warning", "error"
+
+
+class Event(NamedTuple):
+    """One kind of event.  INFO is a result, WARNING heals itself, ERROR needs a person and has a ``hint``."""
+
+    levels: frozenset[str]
+    meaning: str
+
+
+def _event(meaning: str, *levels: str) -> Event:
+    return Event(frozenset(levels), meaning)
+
+
+EVENTS: dict[str, Event] = {
+    "worker.started": _event("the service runs, and its jobs are scheduled", INFO),
+    "worker.stopping": _event("a signal to end came: no new claims, what is in flight ends", INFO),
+    "worker.stopped": _event("the service has ended; ERROR: requests had to be cut off", INFO, ERROR),
+    "job.started": _event("a run began", DEBUG),
+    "job.finished": _event("a run ended, with every count; DEBUG where it did nothing", DEBUG, INFO),
+    "job.failed": _event("a run ended early; WARNING where the next one tries again", WARNING, ERROR),
+    "job.missed": _event("a run was due and did not take place", WARNING),
+    "invite.sent": _event("Envoy has the invite", INFO),
+    "invite.updated": _event("Envoy has the invite's newest content", INFO),
+    "invite.withdrawn": _event("the invite is no longer wanted, and not in Envoy", INFO),
+    "invite.rejected": _event("refused, by Envoy or by validation", ERROR),
+    "invite.deferred": _event("not done yet; it is tried again by itself", WARNING),
+    "invite.unknown": _event("Envoy may or may not have the invite", WARNING, ERROR),
+    "invite.reconciled": _event("a look-up, or a person, settled what was unknown", INFO, WARNING),
+    "invite.expired": _event("the visit was over before it could be created", INFO, WARNING),
+    "invite.stale": _event("a late answer settled nothing; ERROR: it names another Envoy id", WARNING, ERROR),
+    "connection.authorised": _event("the customer has authorised, the grant is stored", INFO),
+    "connection.needs_authorisation": _event("the grant is over; the customer must authorise again", ERROR),
+    "connection.held": _event("the connection is not used until a stored time", INFO, WARNING, ERROR),
+    "connection.released": _event("the connection is used again", INFO),
+    "token.refreshed": _event("a new pair of tokens is stored", INFO, WARNING),
+    "token.refresh_failed": _event("no new tokens; ERROR where it does not heal itself", WARNING, ERROR),
+    "directory.refreshed": _event("locations and flows were read anew", INFO),
+    "envoy.retry": _event("a request that did nothing is repeated", WARNING),
+}
