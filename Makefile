@@ -55,10 +55,10 @@ $(RUNTIME): requirements.txt requirements-build.txt pyproject.toml
 		{ echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ..."; exit 1; }
 	@echo "Installing into .venv; only the first time takes long."
 	@$(PYTHON) -m venv --clear .venv
-	@$(PIP) install --require-hashes -r requirements.txt -r requirements-build.txt
+	@$(PIP) install --require-hashes --only-binary :all: -r requirements.txt -r requirements-build.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(DEVELOPMENT): $(RUNTIME) requirements-dev.txt
-	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@$(PIP) install --require-hashes --only-binary :all: -r requirements-dev.txt
 	@touch $@

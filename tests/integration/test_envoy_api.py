@@ -176,7 +176,7 @@ def test_a_bad_invite_is_refused_for_good(
     error = create_failure(api, token, **changes)
 
     assert (type(error), error.http_status) == (kind, status)
-    assert "visitor" not in str(error).lower().split("…")[0]
+    assert str(error).startswith(f"Envoy answered {status}: ")
 
 
 @pytest.mark.parametrize(
@@ -222,18 +222,6 @@ def test_a_create_that_cannot_be_sent_asks_anew_before_each_try(
     api.create_invite(token, BODY, request_id="r-1", before_write=lambda: asked.append(1))
 
     assert (len(asked), posts(sandbox)) == (1, 1)
-
-
-def test_a_veto_leaves_nothing_behind(api: EnvoyApi, sandbox: Sandbox, token: str) -> None:
-    """The caller's own exception comes back, and Envoy saw nothing."""
-
-    def refuse() -> None:
-        raise LookupError("the lease is over")
-
-    with pytest.raises(LookupError, match="lease"):
-        api.create_invite(token, BODY, request_id="r-1", before_write=refuse)
-
-    assert posts(sandbox) == 0
 
 
 @pytest.mark.parametrize("faults", [Faults(outage="503"), Faults(html_200=True), Faults(outage="drop")])

@@ -126,9 +126,12 @@ def test_the_environment_adds_no_trust_unasked(tmp_path: Path, monkeypatch: pyte
     """SSL_CERT_FILE alone does not make a certificate good."""
     pem = self_signed(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
-    with TlsServer(pem) as server, HttpClient(max_connections=1, user_agent="t/1") as http:
-        with pytest.raises(NotSent) as caught:
-            http.send("GET", server.url, deadline_seconds=5)
+    with (
+        TlsServer(pem) as server,
+        HttpClient(max_connections=1, user_agent="t/1") as http,
+        pytest.raises(NotSent) as caught,
+    ):
+        http.send("GET", server.url, deadline_seconds=5)
 
     assert caught.value.error_code == "tls_failed"
 

@@ -173,7 +173,7 @@ def test_stopping_loses_the_answers_under_way_at_once(sandbox: Sandbox, client: 
 
 
 def test_a_restart_keeps_the_address_and_the_state(sandbox: Sandbox, client: httpx.Client) -> None:
-    """Open connections do not delay the stop; the port then refuses; afterwards the same token and the same invite are there."""
+    """Idle connections do not delay the stop, the port refuses, and later token and invite are there."""
     create(client)
     url = sandbox.url
     begin = time.monotonic()

@@ -9,15 +9,15 @@ from worker.errors import ExitCode, WorkerError
 
 def main() -> None:
     """Run ``envoy-worker`` and end the process with its exit code."""
-    raise SystemExit(run(sys.argv[1:]))
+    raise SystemExit(run_command(sys.argv[1:]))
 
 
 def run_once_main() -> None:
     """Run ``run-once``, which is ``envoy-worker run-once``."""
-    raise SystemExit(run(["run-once", *sys.argv[1:]]))
+    raise SystemExit(run_command(["run-once", *sys.argv[1:]]))
 
 
-def run(arguments: Sequence[str]) -> int:
+def run_command(arguments: Sequence[str]) -> int:
     """Run one command; return its exit code.  An operator's mistake is one line on stderr."""
     from worker.cli.app import app
 

@@ -30,6 +30,7 @@ def run_once(
 ) -> None:
     """Run the registered jobs once, now, and say what became of it."""
     from worker.connections import store
+    from worker.connections.model import ConnectionStatus
     from worker.runs import resolve_all
 
     with opened() as parts:
@@ -45,7 +46,11 @@ def run_once(
         codes = {code for result in results for code in result.codes}
         if jobs and any(result.ran_elsewhere for result in results):
             codes.add(ExitCode.TRY_LATER)
-        if store.any_needs_authorisation(parts.database, only=connection):
+        if any(
+            view.status == ConnectionStatus.NEEDS_AUTHORISATION
+            for view in store.views(parts.database)
+            if connection in {None, view.name}
+        ):
             codes.add(ExitCode.NEEDS_AUTHORISATION)
         raise typer.Exit(first_that_applies(codes))
 
@@ -56,9 +61,7 @@ def _named(registered: "dict[str, ResolvedJob]", name: str) -> "ResolvedJob":
     return registered[name]
 
 
-def _execute(
-    parts: "Context", job: "ResolvedJob", connection: str | None, limit: int | None
-) -> "RunResult":
+def _execute(parts: "Context", job: "ResolvedJob", connection: str | None, limit: int | None) -> "RunResult":
     from worker.runs import execute
     from worker.runs.context import MANUAL
 
@@ -73,9 +76,9 @@ def _preview(parts: "Context", connection: str | None, limit: int | None, *, as_
 
     fates = preview(parts.database, only=connection, limit=limit)
     if as_json:
-        show_json([
-            {"invite": f"{x.connection}/{x.external_id}", "fate": x.fate, "why": x.why} for x in fates
-        ])
+        show_json(
+            [{"invite": f"{x.connection}/{x.external_id}", "fate": x.fate, "why": x.why} for x in fates]
+        )
         return
     for fate in fates:
         show(f"{fate.connection}/{fate.external_id}: {fate.fate}" + (f" ({fate.why})" if fate.why else ""))

@@ -53,7 +53,8 @@ def code_from(request: AuthorisationRequest, redirected_url: str) -> str:
         NeedsAuthorisation: the flow is over without a grant.
     """
     parameters = _parameters(request, redirected_url)
-    if not hmac.compare_digest(parameters.get("state", "").encode(), request.state.encode()):
+    state = parameters.get("state", "").encode(errors="replace")
+    if not hmac.compare_digest(state, request.state.encode()):
         raise UsageError("the URL belongs to another authorisation (its state differs)", hint=AGAIN)
     if "error" in parameters:
         reason = REFUSALS.get(parameters["error"], "Envoy answered with an error that is not in OAuth2")
@@ -91,4 +92,4 @@ def _split(url: str) -> SplitResult | None:
 
 
 def _place(parts: SplitResult) -> tuple[str, str | None, int | None, str, str | None]:
-    return parts.scheme, parts.hostname, parts.port, parts.path, parts.username
+    return parts.scheme, parts.hostname, parts.port, parts.path or "/", parts.username

@@ -1,5 +1,6 @@
 """Turn a code into a stored grant: all of it in one transaction, or nothing."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -7,7 +8,7 @@ import structlog
 
 from worker.connections.authorise import AuthorisationRequest
 from worker.connections.expiry import DEFAULT_LIFETIME
-from worker.connections.holds import RELEASED, UNDISTURBED
+from worker.connections.hold_rules import RELEASED, UNDISTURBED
 from worker.connections.model import Connection, ConnectionStatus, HoldReason
 from worker.connections.rows import CONNECTIONS, change, select_one
 from worker.connections.saving import CLEARED
@@ -25,7 +26,14 @@ log = structlog.get_logger()
 
 
 def finish(
-    database: Database, vault: Vault, oauth: OAuth, name: str, request: AuthorisationRequest, code: str
+    database: Database,
+    vault: Vault,
+    oauth: OAuth,
+    name: str,
+    request: AuthorisationRequest,
+    code: str,
+    *,
+    clock: Callable[[], datetime] = utc_now,
 ) -> Connection:
     """Exchange *code*, store the grant under *name*, and return the connection.
 
@@ -36,7 +44,7 @@ def finish(
         EnvoyError: Envoy refused, or was not reached.
     """
     check_name(name)
-    began = utc_now()
+    began = clock()
     answer = _exchanged(oauth, request, code)
     add_secret(answer.access_token)
     add_secret(_refresh_token(answer))

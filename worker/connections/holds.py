@@ -4,30 +4,35 @@ Each call is a short transaction of its own.  While a hold lasts, refusals of re
 already on their way do not count again: one burst is one trouble.
 """
 
-import random
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeAlias
 
 import sqlalchemy as sa
 import structlog
 
+from worker.connections.hold_rules import (
+    HOLD_MAXIMUM,
+    UNDISTURBED,
+    Values,
+    grown,
+    hold,
+    in_force,
+    jittered,
+    prolong,
+)
 from worker.connections.model import Connection, HoldReason
 from worker.connections.pace import cut, raised
-from worker.connections.rows import CONNECTIONS, change, clock_of, lies_ahead, locked, look
+from worker.connections.rows import CONNECTIONS, change, clock_of, locked, look
 from worker.database import Database
 
-Values: TypeAlias = dict[str, object]
+__all__ = ["Holds", "announce_hold", "announce_release", "in_force", "is_held", "move"]
+
 Decision: TypeAlias = Callable[[Connection, datetime], Values]
 
-HOLD_MAXIMUM = 3600.0  # no hold but a pause is longer
 FORBIDDEN_IN_A_ROW = 3
 UNAUTHORISED_IN_A_ROW = 2
-DEFAULT_HOLD_SECONDS = (5.0, 900.0)
-
-RELEASED: Values = {"hold_reason": None, "held_until": None, "hold_count": 0}
-UNDISTURBED: Values = RELEASED | {"forbidden_count": 0, "unauthorised_count": 0}
 
 HINTS = {
     HoldReason.FORBIDDEN: "a scope or role is missing in Envoy: mend it there or run"
@@ -79,12 +84,15 @@ class Holds:
     def unauthorised(self, connection_id: int, *, version: int | None = None) -> bool:
         """Envoy said 401 to a young token; return whether the connection is held now, after two.
 
-        *version* is the token's: several requests that were refused with one token count once.
+        *version* is the token's: several requests that were refused with one token count once, and
+        with a token that has a successor not at all.
         """
         if self._is_counted(connection_id, version):
             return self.is_held(connection_id)
 
         def decide(row: Connection, now: datetime) -> Values:
+            if version is not None and version < row.token_version:
+                return {}
             values: Values = {"unauthorised_count": row.unauthorised_count + 1}
             if row.unauthorised_count + 1 < UNAUTHORISED_IN_A_ROW:
                 return values
@@ -141,38 +149,6 @@ def is_held(database: Database) -> sa.ColumnElement[bool]:
     return (paused & (own.held_until.is_(None) | (own.held_until > database.now()))) | (
         own.hold_reason.is_not(None) & ~paused & lasting
     )
-
-
-def in_force(row: Connection, now: datetime) -> bool:
-    """Say whether a row that was read has a hold in force."""
-    if row.hold_reason == HoldReason.PAUSED:
-        return row.held_until is None or now < row.held_until
-    return row.hold_reason is not None and lies_ahead(row.held_until, now, HOLD_MAXIMUM)
-
-
-def hold(row: Connection, now: datetime, reason: HoldReason, seconds: float) -> Values:
-    """Return the columns of a new hold."""
-    until = now + timedelta(seconds=min(seconds, HOLD_MAXIMUM))
-    return {"hold_reason": reason, "held_until": until, "hold_count": row.hold_count + 1}
-
-
-def prolong(row: Connection, now: datetime, seconds: float | None) -> Values:
-    """Return the columns of a hold in force that lasts *seconds* at least; a pause lasts as it is."""
-    until = now + timedelta(seconds=min(seconds or 0.0, HOLD_MAXIMUM))
-    if row.hold_reason == HoldReason.PAUSED or row.held_until is None or until <= row.held_until:
-        return {}
-    return {"held_until": until}
-
-
-def grown(count: int, seconds: tuple[float, float]) -> float:
-    """Return how long the hold after *count* others lasts: doubling from the least to the most."""
-    least, most = seconds
-    return float(min(most, least * 2 ** min(count, 32)))
-
-
-def jittered(count: int, seconds: tuple[float, float]) -> float:
-    """Return the same with full jitter, so that connections held together do not return together."""
-    return max(seconds[0], random.uniform(0, grown(count, seconds)))  # noqa: S311 -- spreads load, guards nothing
 
 
 def move(

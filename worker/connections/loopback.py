@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from types import TracebackType
 from typing import Self
 from urllib.parse import SplitResult, urlsplit
@@ -116,6 +117,10 @@ class RedirectListener:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+
+    def server_bind(self) -> None:
+        """Bind without looking the host's name up, which may take long."""
+        TCPServer.server_bind(self)
 
 
 class _ServerOfVersion6(_Server):

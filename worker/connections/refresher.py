@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from worker.connections.client import ClientStanding
 from worker.connections.leases import Lease
 from worker.connections.saving import SAVE_SECONDS, Pair, Saver
 from worker.connections.troubles import Troubles
@@ -35,6 +36,7 @@ class Refresher:
         oauth: OAuth,
         saver: Saver,
         troubles: Troubles,
+        client: ClientStanding,
         *,
         clock: Callable[[], datetime],
         stop: threading.Event,
@@ -44,6 +46,7 @@ class Refresher:
         self._oauth = oauth
         self._saver = saver
         self._troubles = troubles
+        self._client = client
         self._clock = clock
         self._wait: Wait = wait or stop.wait
 
@@ -56,7 +59,7 @@ class Refresher:
         outcome = self._ask(lease)
         if isinstance(outcome, Pair):
             self._saver.save(outcome)
-            self._troubles.over(lease.connection_id)
+            self._client.served(lease.connection_id)
             return None
         self._troubles.settle(lease, outcome.error, doubtful=outcome.doubtful)
         return outcome.error

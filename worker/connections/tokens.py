@@ -8,17 +8,17 @@ committed before anything uses it.
 import random
 import threading
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NoReturn
 
-import sqlalchemy as sa
-
+from worker.connections.client import ClientStanding
 from worker.connections.expiry import AccessToken, is_fresh
 from worker.connections.flights import Flights
+from worker.connections.idle import idle_grants
 from worker.connections.leases import Lease, Leases, is_cooling
 from worker.connections.model import Connection, ConnectionStatus
 from worker.connections.refresher import Refresher, Wait
-from worker.connections.rows import CONNECTIONS, clock_of, look
+from worker.connections.rows import look
 from worker.connections.saving import Saver
 from worker.connections.troubles import CLIENT_HINT, Troubles
 from worker.connections.vault import Vault
@@ -26,10 +26,10 @@ from worker.database import Database, utc_now
 from worker.envoy.clock import boot_clock
 from worker.envoy.oauth import OAuth
 from worker.errors import (
-    ClientRefused,
     DatabaseUnreachable,
     DiskFull,
     EnvoyError,
+    GrantDead,
     NeedsAuthorisation,
     TokenRefused,
     TryLater,
@@ -73,9 +73,15 @@ class Tokens:
         self._flights = Flights()
         self._leases = Leases(database, vault, owner=owner, seconds=lease_seconds)
         self._saver = Saver(database, vault, stop=self._stop)
-        self._troubles = Troubles(database, self._leases, clock=clock)
+        self._client = ClientStanding(clock)
         self._refresher = Refresher(
-            oauth, self._saver, self._troubles, clock=clock, stop=self._stop, wait=wait
+            oauth,
+            self._saver,
+            Troubles(database, self._leases, self._client, clock=clock),
+            self._client,
+            clock=clock,
+            stop=self._stop,
+            wait=wait,
         )
 
     def access(self, connection_id: int, *, rejected_version: int | None = None) -> AccessToken:
@@ -108,7 +114,7 @@ class Tokens:
         """
         self._saver.flush()
         report = Report()
-        for connection_id, version in self._idle(max_idle, only):
+        for connection_id, version in idle_grants(self._database, max_idle=max_idle, only=only):
             if self._stop.is_set():
                 break
             self._refresh_idle(connection_id, version, report)
@@ -139,7 +145,7 @@ class Tokens:
             token = self._open(row)
         if token is not None:
             return token
-        if isinstance(failure, ClientRefused | TokenRefused):
+        if isinstance(failure, TokenRefused | GrantDead):
             return self._later(row, "Envoy refuses to refresh its token", hint=CLIENT_HINT)
         assert failure is not None  # noqa: S101 -- without a failure there is a token
         raise failure
@@ -170,7 +176,7 @@ class Tokens:
             return "the worker is stopping"
         if is_cooling(row, now):
             return f"its last refresh failed ({row.refresh_error})"
-        return "Envoy refuses our client credentials" if self._troubles.client_is_refused() else ""
+        return self._client.resting()
 
     def _later(self, row: Connection, reason: str, *, hint: str = "") -> NoReturn:
         raise TryLater(f"{row.name}: {reason}", hint=hint)
@@ -191,15 +197,6 @@ class Tokens:
     def _is_fresh(self, connection_id: int, token: AccessToken) -> bool:
         return is_fresh(token.issued_at, token.expires_at, connection_id, self._clock())
 
-    def _idle(self, max_idle: float, only: str | None) -> list[tuple[int, int]]:
-        """Return id and token version of the grants that nothing has refreshed for long, longest first."""
-        active = sa.select(CONNECTIONS).where(CONNECTIONS.c.status == ConnectionStatus.ACTIVE)
-        query = active if only is None else active.where(CONNECTIONS.c.name == only)
-        with self._database.read() as connection:
-            now = clock_of(connection, self._database)
-            rows = connection.execute(query.order_by(CONNECTIONS.c.refreshed_at)).mappings().all()
-        return [(row["id"], row["token_version"]) for row in rows if _is_idle(row, now, max_idle)]
-
     def _refresh_idle(self, connection_id: int, version: int, report: Report) -> None:
         try:
             self.access(connection_id, rejected_version=version)
@@ -213,11 +210,3 @@ class Tokens:
 
 
 _OUTCOMES = {NeedsAuthorisation: "needs_authorisation", TryLater: "deferred"}
-
-
-def _is_idle(row: sa.RowMapping, now: datetime, max_idle: float) -> bool:
-    refreshed_at, ends_at = row["refreshed_at"], row["refresh_expires_at"]
-    if refreshed_at is None:
-        return True
-    longest = max_idle if ends_at is None else min(max_idle, (ends_at - refreshed_at).total_seconds() / 4)
-    return bool(now - refreshed_at >= timedelta(seconds=longest))

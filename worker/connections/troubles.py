@@ -5,24 +5,24 @@ reason that we know, the other connections decide: if one of them is served, it 
 """
 
 import random
-import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 import structlog
 
-from worker.connections.holds import DEFAULT_HOLD_SECONDS, grown, hold, move
+from worker.connections.client import ClientStanding
+from worker.connections.hold_rules import DEFAULT_HOLD_SECONDS, grown, hold
+from worker.connections.holds import move
 from worker.connections.leases import RETRY_MAXIMUM, Lease, Leases
 from worker.connections.model import ConnectionStatus, HoldReason
 from worker.connections.rows import CONNECTIONS
 from worker.database import Database
-from worker.errors import ClientRefused, EnvoyError, GrantDead, TokenRefused
+from worker.errors import ClientRefused, EnvoyError, GrantDead, Throttled, TokenRefused
 
 RETRY_LEAST, RETRY_MOST = 5.0, 300.0
-CLIENT_PAUSE = 60.0
-WITNESS_SECONDS = 900.0
 MALFORMED_IN_A_ROW = 3
+WAVE, WAVE_SHARE, WAVE_SECONDS = 5, 0.2, 600.0
 CLIENT_HINT = "check ENVOY_CLIENT_ID and ENVOY_CLIENT_SECRET; no connection was ended"
 MALFORMED_HINT = "check [envoy] token_url: what answers there does not speak OAuth2"
 
@@ -32,29 +32,19 @@ log = structlog.get_logger()
 class Troubles:
     """Classifies failed refreshes, and stores and tells what follows."""
 
-    def __init__(self, database: Database, leases: Leases, *, clock: Callable[[], datetime]) -> None:
-        """Know of no trouble yet."""
+    def __init__(
+        self,
+        database: Database,
+        leases: Leases,
+        client: ClientStanding,
+        *,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Take the parts; *clock* tells how old tokens are."""
+        self._clock = clock
         self._database = database
         self._leases = leases
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._client_refused_at: datetime | None = None
-        self._witnesses: dict[int, datetime] = {}
-
-    def client_is_refused(self) -> bool:
-        """Say whether refreshing rests because Envoy has just refused our own credentials."""
-        refused_at = self._client_refused_at
-        if refused_at is None:
-            return False
-        return timedelta() <= self._clock() - refused_at < timedelta(seconds=CLIENT_PAUSE)
-
-    def over(self, connection_id: int) -> None:
-        """Note a success: our credentials are good."""
-        now = self._clock()
-        with self._lock:
-            self._client_refused_at = None
-            recent = {key: at for key, at in self._witnesses.items() if _is_recent(at, now)}
-            self._witnesses = recent | {connection_id: now}
+        self._client = client
 
     def settle(self, lease: Lease, failure: EnvoyError, *, doubtful: bool) -> None:
         """Store what a failed refresh means and give the lease back.
@@ -63,11 +53,9 @@ class Troubles:
         """
         if isinstance(failure, ClientRefused):
             self._blame_client(lease, failure, doubtful)
-        elif isinstance(failure, GrantDead):
-            self._end(lease, failure, doubtful)
-        elif not isinstance(failure, TokenRefused):
+        elif not isinstance(failure, GrantDead | TokenRefused):
             self._wait(lease, failure, doubtful)
-        elif self._others_are_served(lease):
+        elif self._is_the_grant(lease, failure) and not self._is_wave(lease):
             self._end(lease, failure, doubtful)
         else:
             self._suspect(lease, failure, doubtful)
@@ -82,27 +70,23 @@ class Troubles:
             refresh_error=failure.error_code,
         )
         if ended:
-            name = lease.row.name
             log.error(
                 "connection.needs_authorisation",
-                connection=name,
+                connection=lease.row.name,
                 error_code=reason,
                 http_status=failure.http_status,
-                hint=f"the customer must authorise again: run `envoy-worker connect {name}`",
+                hint=f"the customer must authorise again: run `envoy-worker connect {lease.row.name}`",
             )
 
     def _blame_client(self, lease: Lease, failure: EnvoyError, doubtful: bool) -> None:
         self._give_back(lease, failure, doubtful)
-        with self._lock:
-            known = self._client_refused_at is not None
-            self._client_refused_at = self._clock()
-        if not known:
+        if self._client.refused():
             self._tell(lease, failure, hint=CLIENT_HINT)
 
     def _suspect(self, lease: Lease, failure: EnvoyError, doubtful: bool) -> None:
+        """Hold the connection, once it has no valid token left; the next refresh may decide."""
         self._give_back(lease, failure, doubtful)
-        expires_at = lease.row.access_expires_at
-        if expires_at is not None and self._clock() < expires_at:
+        if self._still_valid(lease):
             self._tell(lease, failure, hint=CLIENT_HINT)
             return
         move(
@@ -113,21 +97,26 @@ class Troubles:
             ),
         )
 
+    def _still_valid(self, lease: Lease) -> bool:
+        expires_at = lease.row.access_expires_at
+        return expires_at is not None and self._clock() < expires_at
+
     def _wait(self, lease: Lease, failure: EnvoyError, doubtful: bool) -> None:
         self._give_back(lease, failure, doubtful)
+        if isinstance(failure, Throttled):
+            self._client.throttled(failure.retry_after)
         malformed = failure.error_code == "bad_token_answer"
         often = lease.row.refresh_failures + 1 >= MALFORMED_IN_A_ROW
         self._tell(lease, failure, hint=failure.hint or (MALFORMED_HINT if malformed and often else ""))
 
     def _give_back(self, lease: Lease, failure: EnvoyError, doubtful: bool) -> None:
         failures = lease.row.refresh_failures
-        seconds = retry_seconds(failures, failure.retry_after)
         self._leases.give_back(
             lease,
             answered=not doubtful,
             refresh_error=failure.error_code,
             refresh_failures=failures + 1,
-            refresh_retry_at=self._database.read_now() + timedelta(seconds=seconds),
+            refresh_retry_at=self._database.later(retry_seconds(failures, failure.retry_after)),
         )
 
     def _tell(self, lease: Lease, failure: EnvoyError, *, hint: str) -> None:
@@ -141,19 +130,28 @@ class Troubles:
         else:
             log.warning("token.refresh_failed", **fields)
 
-    def _others_are_served(self, lease: Lease) -> bool:
-        """Say whether our credentials served another connection of late, or since our last refusal."""
-        now, ours = self._clock(), lease.connection_id
-        with self._lock:
-            if any(_is_recent(at, now) for key, at in self._witnesses.items() if key != ours):
-                return True
+    def _is_the_grant(self, lease: Lease, failure: EnvoyError) -> bool:
+        """Say whether it is surely this grant that is refused, and not our credentials."""
+        if isinstance(failure, GrantDead) or self._client.has_served_another(lease.connection_id):
+            return True
         refused_at = lease.row.refresh_started_at
         if lease.row.refresh_error != TokenRefused.default_code or refused_at is None:
             return False
-        served = (CONNECTIONS.c.id != ours) & (CONNECTIONS.c.refreshed_at > refused_at)
-        query = sa.select(sa.exists().where(served))
+        # Whoever was served between two refusals of this one proves that our credentials are good.
+        served = (CONNECTIONS.c.id != lease.connection_id) & (CONNECTIONS.c.refreshed_at > refused_at)
         with self._database.read() as connection:
-            return bool(connection.execute(query).scalar())
+            return bool(connection.execute(sa.select(sa.exists().where(served))).scalar())
+
+    def _is_wave(self, lease: Lease) -> bool:
+        """Say whether so many grants ended just now that the cause must be Envoy's."""
+        own = CONNECTIONS.c
+        dead = own.status == ConnectionStatus.NEEDS_AUTHORISATION
+        just_now = own.updated_at.between(self._database.later(-WAVE_SECONDS), self._database.now())
+        ended = sa.select(sa.func.count()).where(dead & just_now & own.refresh_token_enc.is_not(None))
+        total = sa.select(sa.func.count()).where(own.refresh_token_enc.is_not(None))
+        with self._database.read() as connection:
+            number = connection.execute(ended.where(own.id != lease.connection_id)).scalar_one()
+            return number >= max(WAVE, WAVE_SHARE * connection.execute(total).scalar_one())
 
 
 def retry_seconds(failures: int, retry_after: float | None) -> float:
@@ -161,7 +159,3 @@ def retry_seconds(failures: int, retry_after: float | None) -> float:
     most = min(RETRY_MOST, RETRY_LEAST * 2 ** min(failures + 1, 32))
     waited = max(RETRY_LEAST, random.uniform(0, most))  # noqa: S311 -- spreads load, guards nothing
     return min(max(waited, retry_after or 0.0), RETRY_MAXIMUM)
-
-
-def _is_recent(moment: datetime, now: datetime) -> bool:
-    return timedelta() <= now - moment <= timedelta(seconds=WITNESS_SECONDS)

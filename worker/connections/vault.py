@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from cryptography.fernet import Fernet, InvalidToken
 
-from worker.connections.model import Connection
-from worker.connections.rows import CONNECTIONS, change, clock_of, lies_ahead, select_one
+from worker.connections.rows import CONNECTIONS, change, clock_of, lies_ahead
 from worker.database import Database
 from worker.errors import SettingsError
 from worker.settings.secrets import ENCRYPTION_KEYS
@@ -107,11 +106,11 @@ def require_readable(database: Database, vault: Vault) -> None:
     Raises:
         SettingsError: a key is missing; going on would ask every customer to connect again.
     """
-    for row_id in _row_ids(database):
-        with database.read() as connection:
-            row = select_one(connection, CONNECTIONS.c.id == row_id)
+    with database.read() as connection:
+        rows = connection.execute(sa.select(CONNECTIONS)).mappings().all()
+    for row in rows:
         for name, sealed in _sealed(row):
-            vault.open(sealed, connection_id=row_id, field=name)
+            vault.open(sealed, connection_id=row["id"], field=name)
 
 
 def rotate(database: Database, vault: Vault) -> int:
@@ -128,10 +127,12 @@ def _key(text: str, position: int) -> _Key:
     try:
         fernet = Fernet(raw)
     except ValueError:
+        fernet = None
+    if fernet is None:
         raise SettingsError(
             f"{ENCRYPTION_KEYS}: key {position} is malformed",
             hint="a key is 44 characters as `envoy-worker keys new` prints them; several are comma separated",
-        ) from None
+        )
     return _Key(
         id=hashlib.sha256(b"key id:" + raw).hexdigest()[:8],
         fernet=fernet,
@@ -145,16 +146,17 @@ def _fingerprint(key: _Key, token: str) -> str:
 
 def _rotate(database: Database, vault: Vault, row_id: int) -> bool:
     with database.write() as connection:
-        row = select_one(connection, CONNECTIONS.c.id == row_id, lock=True)
+        query = sa.select(CONNECTIONS).where(CONNECTIONS.c.id == row_id).with_for_update()
+        row = connection.execute(query).mappings().one_or_none()
         now = clock_of(connection, database)
-        if row is None or lies_ahead(row.lease_until, now, LEASE_MAXIMUM):
+        if row is None or lies_ahead(row["lease_until"], now, LEASE_MAXIMUM):
             return False
         values = {
             f"{name}_token_enc": _sealed_anew(vault, sealed, row_id, name)
             for name, sealed in _sealed(row)
             if vault.needs_rotation(sealed)
         }
-        same = (CONNECTIONS.c.id == row_id) & (CONNECTIONS.c.token_version == row.token_version)
+        same = (CONNECTIONS.c.id == row_id) & (CONNECTIONS.c.token_version == row["token_version"])
         return bool(values) and change(connection, same, **values)
 
 
@@ -162,9 +164,9 @@ def _sealed_anew(vault: Vault, sealed: str, row_id: int, name: str) -> str:
     return vault.seal(vault.open(sealed, connection_id=row_id, field=name), connection_id=row_id, field=name)
 
 
-def _sealed(row: Connection | None) -> list[tuple[str, str]]:
+def _sealed(row: sa.RowMapping) -> list[tuple[str, str]]:
     """Return the fields that hold a token, and their sealed values."""
-    values = ((name, getattr(row, f"{name}_token_enc", None)) for name in FIELDS)
+    values = ((name, row[f"{name}_token_enc"]) for name in FIELDS)
     return [(name, sealed) for name, sealed in values if sealed]
 
 

@@ -51,9 +51,7 @@ class Claims:
     *clock* counts the time that the host was suspended, too.
     """
 
-    def __init__(
-        self, database: Database, *, lease: Lease, run_id: str, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, database: Database, *, lease: Lease, run_id: str, clock: Callable[[], float]) -> None:
         """Build the statements."""
         self._database = database
         self._lease = lease

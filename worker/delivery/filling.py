@@ -41,9 +41,7 @@ class Filling:
         now = self.database.read_now()
         if not self.usable(lanes, lane):
             return
-        page = due_page(
-            self.database, lane.name, after=lane.cursor, until=now, size=lanes.page_size(PAGE)
-        )
+        page = due_page(self.database, lane.name, after=lane.cursor, until=now, size=lanes.page_size(PAGE))
         lane.cursor = page[-1].cursor if page else None
         if not page:
             return
@@ -80,9 +78,7 @@ class Filling:
         self.report.trouble(error.exit_code)
         lanes.close(lane)
 
-    def _decide(
-        self, page: list[DueRow], connection: Connection, now: datetime
-    ) -> list[tuple[DueRow, Plan]]:
+    def _decide(self, page: list[DueRow], connection: Connection, now: datetime) -> list[tuple[DueRow, Plan]]:
         directory = load(self.database, _id(connection))
         decided: list[tuple[DueRow, Plan]] = []
         for row in page:
@@ -118,7 +114,7 @@ class Filling:
 
 
 def _may_be_news(error: InputError, row: DueRow, directory: Directory) -> bool:
-    """A directory that was read after the row was written has nothing new to say about it."""
+    """Say whether Envoy may know more; a directory read after the row was written has nothing new."""
     if error.field not in NAMED_IN_DIRECTORY or error.code.endswith("_missing"):
         return False
     return directory.refreshed_at is None or directory.refreshed_at < row.changed_at

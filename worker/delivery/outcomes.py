@@ -62,7 +62,7 @@ def accepted(call: Call, row: DueRow, answer: EnvoyInvite | None) -> Outcome:
     )
 
 
-def failed(call: Call, row: DueRow, error: EnvoyError) -> Outcome:
+def failed(call: Call, error: EnvoyError) -> Outcome:
     """Return the outcome of an attempt that ended in *error*."""
     if isinstance(error, Refused):
         return _outcome(Verdict.REJECTED, Status.REJECTED, "rejected", error)
@@ -79,7 +79,7 @@ def failed(call: Call, row: DueRow, error: EnvoyError) -> Outcome:
     )
 
 
-def forbidden_amid_successes(row: DueRow, error: Forbidden) -> Outcome:
+def forbidden_amid_successes(error: Forbidden) -> Outcome:
     """Return the rejection of a row that was refused again although others went through since."""
     return _outcome(Verdict.REJECTED, Status.REJECTED, "rejected", error)
 

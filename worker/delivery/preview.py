@@ -38,9 +38,7 @@ def preview(database: Database, *, only: str | None, limit: int | None) -> Itera
             yield fate
 
 
-def _fates(
-    database: Database, connection: Connection, now: datetime
-) -> Iterator[Fate]:
+def _fates(database: Database, connection: Connection, now: datetime) -> Iterator[Fate]:
     assert connection.id is not None  # noqa: S101 -- a stored row has its id
     waits = ""
     if connection.status != ConnectionStatus.ACTIVE:
@@ -55,9 +53,7 @@ def _fates(
             yield _fate(row, directory, connection, now, waits)
 
 
-def _fate(
-    row: DueRow, directory: Directory, connection: Connection, now: datetime, waits: str
-) -> Fate:
+def _fate(row: DueRow, directory: Directory, connection: Connection, now: datetime, waits: str) -> Fate:
     host = blank_to_none(row.host_employee_id)
     try:
         made = plan(row, directory, connection, host_id=host, now=now)

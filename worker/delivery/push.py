@@ -123,14 +123,11 @@ class Push:
 
         with ThreadPoolExecutor(self.settings.concurrency, thread_name_prefix="sender") as pool:
             senders = [
-                pool.submit(contextvars.copy_context().run, drain)
-                for _ in range(self.settings.concurrency)
+                pool.submit(contextvars.copy_context().run, drain) for _ in range(self.settings.concurrency)
             ]
         for sender in senders:
             sender.result()
 
     def _reserve(self, lane: Lane) -> float:
         assert lane.connection.id is not None  # noqa: S101 -- a stored row has its id
-        return pace.reserve(
-            self.database, lane.connection.id, rate_per_second=self.settings.rate_per_second
-        )
+        return pace.reserve(self.database, lane.connection.id, rate_per_second=self.settings.rate_per_second)

@@ -92,7 +92,7 @@ def mark_unknown_connections(database: Database) -> dict[str, int]:
     lost = sa.and_(own.status == PENDING, own.connection.not_in(known))
     counts = sa.select(own.connection, sa.func.count()).where(lost).group_by(own.connection)
     with database.read() as connection:
-        found: dict[str, int] = {name: number for name, number in connection.execute(counts)}
+        found: dict[str, int] = dict(connection.execute(counts).tuples().all())
     if found:
         with database.write() as connection:
             connection.execute(

@@ -90,9 +90,7 @@ class Sending:
         events.attempted(work.row, claimed, outcome, stored, duration_ms)
         return outcome.verdict is not Verdict.DEFERRED or isinstance(error_, Unauthorised)
 
-    def _request(
-        self, work: Work, claimed: Claim, token: AccessToken
-    ) -> tuple[Outcome, EnvoyError | None]:
+    def _request(self, work: Work, claimed: Claim, token: AccessToken) -> tuple[Outcome, EnvoyError | None]:
         """Make the one request, and say what it came to."""
         error: EnvoyError
         try:
@@ -104,27 +102,23 @@ class Sending:
         else:
             return outcomes.accepted(work.call, work.row, answer), None
         if isinstance(error, Forbidden) and self._refused_again(work):
-            return outcomes.forbidden_amid_successes(work.row, error), error
-        return outcomes.failed(work.call, work.row, error), error
+            return outcomes.forbidden_amid_successes(error), error
+        return outcomes.failed(work.call, error), error
 
     def _call(self, work: Work, claimed: Claim, token: str) -> EnvoyInvite | None:
         row, call, guard = work.row, work.call, claimed.require_time
         if call.kind is Kind.CREATE:
-            return self.api.create_invite(
-                token, call.body, request_id=claimed.attempt_id, before_write=guard
-            )
+            return self.api.create_invite(token, call.body, request_id=claimed.attempt_id, before_write=guard)
         assert row.envoy_invite_id is not None  # noqa: S101 -- the plan says so
         if call.kind is Kind.UPDATE:
             return self.api.update_invite(
                 token, row.envoy_invite_id, call.body, request_id=claimed.attempt_id, before_write=guard
             )
-        self.api.remove_invite(
-            token, row.envoy_invite_id, request_id=claimed.attempt_id, before_write=guard
-        )
+        self.api.remove_invite(token, row.envoy_invite_id, request_id=claimed.attempt_id, before_write=guard)
         return None
 
     def _refused_again(self, work: Work) -> bool:
-        """Was this row refused before, and has its connection had a success since?"""
+        """Say whether this row was refused before, and its connection has had a success since."""
         if work.row.error_code != Forbidden.default_code:
             return False
         connection, _ = look(self.database, _id(work))
@@ -150,9 +144,7 @@ class Sending:
         if outcome.status in {Status.REJECTED, Status.UNKNOWN}:
             self.report.trouble(ExitCode.REJECTED)
 
-    def _aftermath(
-        self, lanes: Lanes, work: Work, token: AccessToken, error: EnvoyError | None
-    ) -> None:
+    def _aftermath(self, lanes: Lanes, work: Work, token: AccessToken, error: EnvoyError | None) -> None:
         """Let the connection feel what happened: pace, holds, a new token."""
         connection_id = _id(work)
         match error:

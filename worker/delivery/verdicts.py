@@ -90,9 +90,7 @@ class Verdicts:
 def settle_without_call(database: Database, decided: Sequence[tuple[DueRow, Settled]]) -> int:
     """Finish rows for which nothing has to be sent, all in one transaction; return how many were."""
     with database.write() as connection:
-        return sum(
-            connection.execute(_finish(database, row, settled)).rowcount for row, settled in decided
-        )
+        return sum(connection.execute(_finish(database, row, settled)).rowcount for row, settled in decided)
 
 
 def _settle(database: Database, *, wait: float) -> sa.Update:

@@ -24,7 +24,5 @@ def refresh(database: Database, api: EnvoyApi, tokens: Tokens, connection: Conne
     locations = with_token(tokens, connection.id, api.locations)
     flows = with_token(tokens, connection.id, api.flows)
     store.replace(database, connection.id, locations, flows)
-    log.info(
-        "directory.refreshed", connection=connection.name, locations=len(locations), flows=len(flows)
-    )
+    log.info("directory.refreshed", connection=connection.name, locations=len(locations), flows=len(flows))
     return store.load(database, connection.id)

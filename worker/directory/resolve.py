@@ -61,9 +61,7 @@ class Directory:
             raise _unknown("flow", wanted, here)
         serving = [flow for flow in found if flow.location_id in {None, location.envoy_id}]
         if not serving:
-            raise InputError(
-                "flow", "the flow belongs to another location", code="flow_of_other_location"
-            )
+            raise InputError("flow", "the flow belongs to another location", code="flow_of_other_location")
         enabled = [flow for flow in serving if flow.enabled]
         if not enabled:
             raise InputError("flow", "the flow is disabled in Envoy", code="flow_disabled")

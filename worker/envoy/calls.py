@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
 from worker.envoy.answers import decipher
-from worker.envoy.bearer import authorization
+from worker.envoy.headers import authorization
 from worker.envoy.http import BeforeWrite, HttpClient
 from worker.envoy.paging import PER_PAGE, all_items
 from worker.envoy.resources import Json

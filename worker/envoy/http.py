@@ -3,9 +3,13 @@
 The only module of the project that imports httpx.  It uses httpx's transport without its client:
 no redirect is followed, no cookie of one customer is kept for the next, no proxy is taken from
 the environment, no URL is logged.
+
+Nor does it use the library's connection pool between threads.  httpcore 1.0.9 looks at connections
+while other threads begin to use them, and closes one now and then under a request in flight: an
+invite whose answer is lost.  So each connection is a transport of its own, lent to one thread.
 """
 
-import re
+import ssl
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -17,6 +21,8 @@ import httpx
 
 from worker.envoy.deadlines import Deadline, DeadlineBackend, deadline
 from worker.envoy.failures import connect_code, not_sent, outcome_unknown
+from worker.envoy.headers import checked
+from worker.envoy.lending import AllLentError, Lender
 from worker.errors import EnvoyError, Misdirected, NotSent
 
 BeforeWrite: TypeAlias = Callable[[], None]
@@ -25,8 +31,6 @@ FIRST_BYTE = "http11.send_request_headers.started"
 CONNECT_SECONDS = 5.0
 POOL_SECONDS = 10.0
 KEEPALIVE_SECONDS = 30.0
-
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +58,8 @@ class HttpClient:
             "Accept": "application/json",
             "Accept-Encoding": "identity",
         }
-        limits = httpx.Limits(
-            max_connections=max_connections,
-            max_keepalive_connections=max_connections,
-            keepalive_expiry=KEEPALIVE_SECONDS,
-        )
-        self._transport = httpx.HTTPTransport(trust_env=trust_env, limits=limits)
-        _install_deadlines(self._transport)
+        context = httpx.create_ssl_context(trust_env=trust_env)
+        self._transports = Lender(_transport(context) for _ in range(max_connections))
 
     def send(
         self,
@@ -82,9 +81,7 @@ class HttpClient:
             raise NotSent("the HTTP client is closed", error_code="client_closed")
         request = _request(method, url, {**self._headers, **(headers or {})}, json, deadline_seconds)
         with deadline(deadline_seconds) as end:
-            exchange = _Exchange(end, before_write)
-            request.extensions["trace"] = exchange.trace
-            outcome = self._exchanged(request, exchange, max_bytes)
+            outcome = self._outcome(request, _Exchange(end, before_write), max_bytes)
         # Raised out here, so that no library's exception, which holds the request, hangs on it.
         if isinstance(outcome, EnvoyError):
             raise outcome
@@ -93,7 +90,8 @@ class HttpClient:
     def close(self) -> None:
         """Close all connections; join the sending threads first, or their answers are lost."""
         self._closed = True
-        self._transport.close()
+        for transport in self._transports.items:
+            transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -101,12 +99,12 @@ class HttpClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _exchanged(
-        self, request: httpx.Request, exchange: "_Exchange", max_bytes: int
-    ) -> Answer | EnvoyError:
+    def _outcome(self, request: httpx.Request, exchange: "_Exchange", max_bytes: int) -> Answer | EnvoyError:
+        request.extensions["trace"] = exchange.trace
         try:
-            return _received(self._transport.handle_request(request), max_bytes)
-        except (httpx.TransportError, OSError, UnicodeError, _UnusableError) as error:
+            with self._transports.lend(wait_seconds=exchange.wait_seconds()) as transport:
+                return _received(transport.handle_request(request), max_bytes)
+        except (httpx.TransportError, OSError, UnicodeError, AllLentError, _UnusableError) as error:
             if error is exchange.veto:
                 raise
             return exchange.failed(error, request.url.host)
@@ -127,6 +125,10 @@ class _Exchange:
             self._ask()
             self._end.remaining()
             self._sent = True
+
+    def wait_seconds(self) -> float:
+        """Return how long to wait for a free connection."""
+        return min(POOL_SECONDS, self._end.remaining())
 
     def failed(self, error: Exception, host: str) -> EnvoyError:
         """Return what *error* means, now that it is known whether anything was sent."""
@@ -152,20 +154,24 @@ class _Exchange:
 
 
 def _connection_code(error: Exception) -> str:
-    if isinstance(error, httpx.PoolTimeout):
+    if isinstance(error, AllLentError):
         return "pool_exhausted"
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return "connect_timeout"
     return connect_code(error)
 
 
-def _install_deadlines(transport: httpx.HTTPTransport) -> None:
+def _transport(context: ssl.SSLContext) -> httpx.HTTPTransport:
+    """Return a transport of one connection, every operation of which obeys the deadline."""
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_SECONDS)
+    transport = httpx.HTTPTransport(verify=context, trust_env=False, limits=limits)
+    backend = DeadlineBackend(
+        httpcore.SyncBackend(), failures=(httpcore.ConnectError, httpcore.ConnectTimeout)
+    )
     # httpx hands no network backend on to its pool, so this reaches for private attributes.  A
     # test with trickled headers fails should a release move them.
-    pool = transport._pool  # noqa: SLF001
-    failures = (httpcore.ConnectError, httpcore.ConnectTimeout)
-    backend = DeadlineBackend(httpcore.SyncBackend(), failures=failures)
-    pool._network_backend = backend  # type: ignore[assignment]  # noqa: SLF001
+    pass
+    return transport
 
 
 def _request(
@@ -173,11 +179,11 @@ def _request(
 ) -> httpx.Request:
     content = None if json is None else dumps(json, separators=(",", ":"), allow_nan=False).encode()
     typed = {} if content is None else {"Content-Type": "application/json"}
-    timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS, pool=min(POOL_SECONDS, seconds))
+    timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
     return httpx.Request(
         method,
         _absolute(url),
-        headers=_checked({**headers, **typed}),
+        headers=checked({**headers, **typed}),
         content=content,
         extensions={"timeout": timeout.as_dict()},
     )
@@ -191,14 +197,6 @@ def _absolute(url: str) -> httpx.URL:
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise Misdirected("a configured URL is no URL", error_code="bad_url", hint="mend the URLs in [envoy]")
     return parsed
-
-
-def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
-    # httpx takes a line break in a value without complaint, and with it any further header.
-    for name, value in headers.items():
-        if not _HEADER_VALUE.fullmatch(value):
-            raise ValueError(f"the value of header {name} is not printable ASCII")
-    return headers
 
 
 def _received(response: httpx.Response, max_bytes: int) -> Answer:

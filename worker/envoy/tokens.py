@@ -13,8 +13,8 @@ from datetime import datetime
 
 from worker.envoy import http_date
 from worker.envoy.answers import error_of, is_success
-from worker.envoy.bearer import is_bearer
 from worker.envoy.bodies import json_object
+from worker.envoy.headers import is_bearer
 from worker.errors import (
     ClientRefused,
     EnvoyError,

@@ -14,26 +14,27 @@ GAP = "…"
 
 SAFE_WORDS = frozenset(
     """
-    a about above accepted access account active after allowed already an and any app application
-    approval are array arrival at attribute authorization be because been before belong belongs
-    blank body boolean by can cannot characters client company conflict conflicts correct could
-    create created customfields date deactivated deleted denied departure did disabled does
-    duplicate email employee employees.read empty enabled enough error exceeded exist exists
-    expected expectedarrival expectedarrivalat expectedarrivaltime expecteddepartureat expired
-    failed failure field fields first flow flowid flows flows.read for forbidden format found future
-    global greater guest guests has have host hostemployeeid id identifier if in inactive
-    insufficient insufficient_scope integer internal invalid invalid_request invalid_token invite
-    invited invitee invitee.email invitee.name invites invites.read invites.write is it item items
-    json key large later least less limit list location locationid locations locations.read long
-    malformed many match maximum method minimum missing more must name no not not_found notes null
-    number object of on one only or out over owner page parameter parameters parse past payload
-    permission permissions phone please policy present privileges property range rate read reason
-    record rejected request requested require required requires resource retry role same scope
-    scopes sendemailtoinvitee server short should site slow string support supported syntax taken
-    than that the there this time timestamp timezone to token token.refresh too try type unable
-    unauthorized unavailable unexpected unique unknown unprocessable unprocessable_entity
-    unsupported until update updated uuid valid validation validation_error value values visitor was
-    when with within without write wrong you your zone
+    a about above accepted access account active after allowed already an and another any app
+    application approval are array arrival at attribute authorization be because been before belong
+    belongs blank body boolean both by can cannot characters client company conflict conflicts
+    correct could create created credentials customfields date deactivated deleted denied departure
+    did different disabled does duplicate email employee employees.read empty enabled end enough
+    error exceeded exist exists expected expectedarrival expectedarrivalat expectedarrivaltime
+    expecteddepartureat expired failed failure field fields first flow flowid flows flows.read for
+    forbidden format found future global greater guest guests has have host hostemployeeid id
+    identifier if in inactive insufficient insufficient_scope integer internal invalid
+    invalid_request invalid_token invite invited invitee invitee.email invitee.name invites
+    invites.read invites.write is it item items json key lack lacks large later least less limit
+    list location locationid locations locations.read long malformed many match maximum method
+    minimum missing more must name no not not_found notes null number object of on one only or other
+    out over owner page parameter parameters parse past payload permission permissions phone please
+    policy present privileges property range rate read reason record rejected request requested
+    require required requires resource retry role same scope scopes sendemailtoinvitee server short
+    should site slow start string such support supported syntax taken than that the there this time
+    timestamp timezone to token token.refresh too try type unable unauthorized unavailable
+    unexpected unique unknown unprocessable unprocessable_entity unreadable unsupported until update
+    updated use used uuid valid validation validation_error value values visitor was when with
+    within without write wrong you your zone
     """.split()  # noqa: SIM905 -- a list literal would take 200 lines
 )
 

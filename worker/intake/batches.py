@@ -35,7 +35,7 @@ def store(database: Database, entries: Sequence[Entry], refuse: Refuse) -> list[
         with database.write() as connection:
             return [_store(connection, entries)]
     except (sa.exc.IntegrityError, sa.exc.DataError):
-        pass
+        pass  # a row broke a rule, or another import was faster: nothing of the batch is stored
     with database.write() as connection:
         return list(_one_by_one(connection, entries, refuse))
 

@@ -61,6 +61,7 @@ def records(
             return
         except csv.Error as error:
             cells, flaw = [], _wording(error)
+            # The old reader still believes that it is inside the quote.
             reader = _reader(feed, delimiter)
         else:
             flaw = flaw_of(cells) if cells else ""

@@ -1,5 +1,6 @@
 """Hand in one visit from Python, inside the caller's own transaction."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -27,7 +28,7 @@ def enqueue(
     host_email: str | None = None,
     expected_departure_at: datetime | None = None,
     notes: str | None = None,
-    custom_fields: dict[str, str] | None = None,
+    custom_fields: Mapping[str, str | int | float | bool] | None = None,
     send_email: bool = False,
     wanted: str = Wanted.PRESENT,
 ) -> int:
@@ -40,11 +41,11 @@ def enqueue(
     Raises:
         InputErrors: all that is wrong with the visit, at once; nothing was written.
     """
-    given = dict(locals())
+    given = dict(locals())  # the arguments are the columns, by name
     del given["bind"]
     invite = parse(given)
     if isinstance(bind, Session):
-        bind.flush()
+        bind.flush()  # an Invite that was added, and not written yet, is the same row
     database = bind.connection() if isinstance(bind, Session) else bind
     return _store(database, _settled(database, invite))
 

@@ -39,8 +39,8 @@ def columns_of(name: str, header: Record, filled: Collection[str] = ()) -> list[
 def _unknown(place: int, column: str) -> str:
     if not column:
         return f"column {place} of the header has no name"
-    shown = f" ({column})" if column.isprintable() and len(column) <= LONGEST_SHOWN else ""
-    return f"column {place} of the header{shown} is no column of an invite; {nearest(column)}"
+    shown = column if column.isprintable() and len(column) <= LONGEST_SHOWN else "unreadable"
+    return f"column {place} of the header ({shown}) is no column of an invite; {nearest(shown)}"
 
 
 def _refuse_missing(name: str, line: int, columns: Collection[str]) -> None:

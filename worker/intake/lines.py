@@ -35,6 +35,7 @@ def _skip_rest(stream: BinaryIO) -> None:
 
 
 def _decoded(number: int, raw: bytes) -> TextLine:
+    # RFC 8259 and RFC 4180 know no way to name an encoding in the file, so UTF-8 it is.
     try:
         return TextLine(number, raw.decode())
     except UnicodeDecodeError as error:

@@ -60,7 +60,7 @@ def _json_rows(lines: Iterator[TextLine]) -> Iterator[Line]:
 
 def _json_row(line: TextLine) -> Line:
     try:
-        values = load_json(line.text)
+        values = load_json(line.text.rstrip())
     except ValueError as error:
         place = f", at character {error.colno}" if hasattr(error, "colno") else ""
         return _bad(line.number, f"is no JSON object{place}")
@@ -88,6 +88,7 @@ def _csv_rows(
 def _flaw(columns: list[str], cells: list[str]) -> str:
     if len(cells) != len(columns) and any(cell.strip() for cell in cells):
         return f"has {len(cells)} cells, the header has {len(columns)}"
+    # A name of two lines is a quote that was never closed, and has eaten a line that is good.
     if any(
         "\n" in cell.strip() and column not in SEVERAL_LINES
         for column, cell in zip(columns, cells, strict=False)

@@ -2,7 +2,8 @@
 
 A time is ISO 8601 (RFC 3339 section 5.6, seconds may be left out), with ``Z`` or an offset; without
 one it is the wall clock's at the location.  Where the clock is put back and shows a time twice, the
-first of the two is meant; a time that it skips is refused.
+first of the two is meant, unless a Python caller says otherwise (``fold``, PEP 495).  A time that the
+clock skips is refused: whoever wrote it meant another one.
 """
 
 import re
@@ -53,8 +54,9 @@ def settled(field: str, time: datetime | None, zone: ZoneInfo | None) -> datetim
             code="time_without_zone",
             hint=f"write an offset, as in {EXAMPLE}, or name a location of `envoy-worker directory`",
         )
-    found = time.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    if found.astimezone(zone).replace(tzinfo=None) != time.replace(fold=0):
+    found = time.replace(tzinfo=zone).astimezone(UTC)
+    # A skipped time does not survive the way to UTC and back.
+    if found.astimezone(zone).replace(tzinfo=None) != time:
         raise InputError(
             field,
             "does not exist at the location: its clock is put forward over it",

@@ -26,7 +26,7 @@ class Invite(SQLModel, table=True):
     expected_arrival_at: datetime = Field(sa_type=Timestamp)
     expected_departure_at: datetime | None = Field(default=None, sa_type=Timestamp)
     notes: str | None = Field(default=None, repr=False)
-    custom_fields: dict[str, Any] | None = Field(default=None, sa_type=StrictJson(), repr=False)  # type: ignore[call-overload]
+    custom_fields: dict[str, Any] | None = Field(default=None, sa_type=StrictJson(), repr=False)
     send_email: bool = False
     wanted: str = Wanted.PRESENT
     cleared_at: datetime | None = Field(default=None, sa_type=Timestamp)  # personal data cleared by retention
@@ -55,7 +55,7 @@ class Delivery(SQLModel, table=True):
     error_detail: str | None = None
     sent_at: datetime | None = Field(default=None, sa_type=Timestamp)
     unknown_since: datetime | None = Field(default=None, sa_type=Timestamp)
-    sent_content: dict[str, Any] | None = Field(default=None, sa_type=StrictJson(), repr=False)  # type: ignore[call-overload]
+    sent_content: dict[str, Any] | None = Field(default=None, sa_type=StrictJson(), repr=False)
     fencing_token: int = 0  # raised by every attempt and by a person's verdict; 0 = never attempted
     attempt_id: str | None = None
     lease_owner: str | None = None

@@ -32,4 +32,4 @@ class JobRun(SQLModel, table=True):
     started_at: datetime = Field(sa_type=Timestamp)
     finished_at: datetime = Field(sa_type=Timestamp)
     result: str
-    counts: dict[str, Any] = Field(sa_type=StrictJson())  # type: ignore[call-overload]
+    counts: dict[str, Any] = Field(sa_type=StrictJson())

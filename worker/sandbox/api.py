@@ -47,6 +47,7 @@ def call_route(state: State, request: Request, route: Route, item: str) -> Respo
     state.wait(faults.latency_seconds)
     if faults.html_200:
         return Response(HTTPStatus.OK, HTML, "text/html; charset=utf-8")
+    # One lock from the token's check to the commit: no other request comes in between.
     with state.lock:
         consent = state.grants.bearer(request.headers.get("authorization", ""))
         _require(route.scope, consent)

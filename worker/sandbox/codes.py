@@ -52,6 +52,7 @@ class Codes:
         held = self._codes.get(code)
         if held is None or held.expires_at <= self._clock():
             raise _invalid("the code is unknown or too old")
+        # Envoy's documented exchange sends no redirect_uri, so only a different one is wrong.
         if redirect_uri and redirect_uri != held.consent.redirect_uri:
             raise _invalid("redirect_uri is not the one of the authorization request")
         if held.consent.challenge not in ("", challenge_of(verifier)):

@@ -77,6 +77,7 @@ class Directory:
         company = next(c for c in self.companies.values() if location_id in c.records["locations"])
         records = company.records["locations"]
         now = utc_text(self.clock())
+        # Replaced, not changed: an answer being written may still hold the old record.
         records[location_id] = {**records[location_id], "enabled": False, "updatedAt": now}
 
     def place(self, company_id: str, wanted: Record) -> Placement:

@@ -79,6 +79,7 @@ class Grants:
             raise _dead("the refresh token was used before")
         if not held.family.alive or held.expires_at <= self.clock():
             raise _dead("the refresh token is expired or revoked")
+        # A grace window is counted from the first use; a repeat does not prolong it.
         if held.rotated_at is None:
             held.rotated_at = self.clock()
         self.tally.refreshes += 1

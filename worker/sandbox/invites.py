@@ -52,6 +52,7 @@ class Invites:
     def update(self, company_id: str, invite_id: str, changes: Record) -> Held:
         """Change the fields named; what is left must fit together as for a new invite."""
         old = self.get(company_id, invite_id)
+        # Envoy documents partial bodies, not partial invitees; merging them loses nothing.
         invitee = {**old.wanted["invitee"], **changes.get("invitee", {})}
         wanted = {**old.wanted, **changes, "invitee": invitee}
         data = {**old.data, **self._content(company_id, wanted)}

@@ -45,6 +45,7 @@ class Mischief:
         """Return the name of the one share that this request falls into, "" for none."""
         if not self.meets(request):
             return ""
+        # One draw, cut into the shares one after the other, keeps each share exact.
         left = self._draws.random()
         for name in SHARES:
             left -= getattr(self.faults, name)

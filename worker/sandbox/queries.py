@@ -84,6 +84,7 @@ def part_of(*path: str) -> Filter:
     """Return a filter by a part of a text, in any case; the text may lie inside another object."""
 
     def compiled(value: str) -> Predicate:
+        # Envoy says "partial" for employees only; a client that is ready for it everywhere is safe.
         part = value.casefold()
         return lambda record: part in (_inner(record, path) or "").casefold()
 

@@ -36,6 +36,7 @@ def _read_invite(state: State, call: Call) -> Answer:
 
 
 def _create_invite(state: State, call: Call) -> Answer:
+    # Envoy knows no idempotency key, so nothing here looks for an equal invite.
     wanted = invite_fields(call.request.json(), partial=False)
     held = state.invites.create(call.company_id, wanted)
     state.ledger.creates.append(state.ledger.entry(call.request, held))

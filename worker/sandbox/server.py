@@ -18,6 +18,7 @@ GONE_WITHIN_SECONDS = 5.0
 class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     """Accepts connections until it is closed; closing ends those that are open, too."""
 
+    # A restart on the same port shall not wait for old connections to time out.
     allow_reuse_address = True
     daemon_threads = True
     request_queue_size = 256
@@ -37,6 +38,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         """Stop accepting, cut every open connection, and wait until no request is being handled."""
         self.shutdown()
         self.server_close()
+        # Threads that wait for an idle client's next request wake up when its socket ends.
         with self._changed:
             for connection in self._open:
                 with suppress(OSError):
@@ -61,6 +63,7 @@ class Connection(socketserver.StreamRequestHandler):
     """Answers the requests of one connection, one after the other."""
 
     server: Server
+    # Otherwise a small answer may wait 40 ms for the client's acknowledgement of the last one.
     disable_nagle_algorithm = True
 
     def handle(self) -> None:

@@ -29,6 +29,7 @@ def serve(port: int, *, announce: Callable[[Sandbox], None], **options: Unpack[O
 
     To be called in the main thread.  OSError if the port is taken.
     """
+    # Before the port opens, so that an early signal is not lost.
     ended = threading.Event()
     before = {number: signal.signal(number, lambda *_: ended.set()) for number in SIGNALS}
     try:

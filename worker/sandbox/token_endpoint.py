@@ -33,6 +33,7 @@ def _grant(state: State, fields: dict[str, str]) -> Record:
         return state.grants.exchange(code, verifier, redirect_uri)
     if grant_type == "refresh_token":
         answer = state.grants.refresh(_needed(fields, "refresh_token"))
+        # Only now: the old token is spent, and nobody gets the new one.
         if state.mischief.drops_token():
             raise Dropped
         return answer
@@ -58,6 +59,7 @@ def _check_client(app: App, fields: dict[str, str], authorization: str) -> None:
     client_id, secret = fields.get("client_id", ""), fields.get("client_secret", "")
     if authorization.startswith("Basic "):
         client_id, secret = _basic(authorization.removeprefix("Basic "))
+    # As bytes, since compare_digest refuses text beyond ASCII.
     same_secret = secrets.compare_digest(secret.encode(), app.client_secret.encode())
     if client_id != app.client_id or not same_secret:
         raise oauth_error(HTTPStatus.UNAUTHORIZED, "invalid_client", "client authentication failed")

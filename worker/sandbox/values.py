@@ -24,6 +24,7 @@ def precise_text(seconds: float) -> str:
 
 def instant_text(value: str) -> str:
     """Return an RFC 3339 instant as UTC text with ``Z``; ValueError if it is none or has no offset."""
+    # fromisoformat alone takes bare dates, week dates and times without an offset, too.
     if not _RFC3339.fullmatch(value):
         raise ValueError("not an RFC 3339 date-time with an offset")
     try:

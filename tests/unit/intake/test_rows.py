@@ -118,6 +118,14 @@ def test_an_unknown_column_that_looks_like_data_is_not_shown() -> None:
     assert "Jane" not in f"{caught.value} {caught.value.hint}"
 
 
+def test_a_row_of_unknown_columns_names_a_few() -> None:
+    """One line cannot fill the screen, however many keys it has."""
+    with pytest.raises(InputErrors) as caught:
+        parse(ROW | {f"key{number}": "x" for number in range(1000)})
+
+    assert [error.field for error in caught.value.errors] == ["key0", "key1", "key2"]
+
+
 def test_personal_data_does_not_show_in_the_representation() -> None:
     """A traceback or a debugger's log must not show who visits."""
     shown = repr(parse(ROW | {"invitee_email": "jane@example.com", "notes": "secret notes"}))

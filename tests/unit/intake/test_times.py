@@ -54,7 +54,7 @@ def test_a_datetime_is_taken_to_the_millisecond() -> None:
         ("2026-13-01T10:00Z", "does not exist"),
         ("2026-03-02T25:00Z", "does not exist"),
         ("2026-03-02T10:00+99:00", "does not exist"),
-        ("2026-03-02", "has no time of day"),
+        ("2026-03-03", "has no time of day"),
         ("02.03.2026 15:00", "is no time"),
         ("03/02/2026 3:00 PM", "is no time"),
         ("1772463600", "is no time"),
@@ -101,6 +101,13 @@ def test_a_time_that_the_clock_shows_twice_is_the_first_of_the_two() -> None:
     found = settled(ARRIVAL, moment(ARRIVAL, "2026-10-25 02:30"), BERLIN)
 
     assert found == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+
+
+def test_a_python_caller_may_mean_the_second_of_the_two() -> None:
+    """A datetime can say which of two equal readings of the clock it is."""
+    second = datetime(2026, 10, 25, 2, 30, fold=1)  # noqa: DTZ001 -- a wall clock's
+
+    assert settled(ARRIVAL, moment(ARRIVAL, second), BERLIN) == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
 
 
 @given(

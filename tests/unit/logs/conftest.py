@@ -1,37 +1,14 @@
-"""A log to write to and to read back; what a test configures is undone after it."""
+"""A log to write to; what a test configures is undone after it."""
 
 import io
-import json
 import logging
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import structlog
 
 from worker.logs import configure
 from worker.logs.configuring import LibraryHandler
-
-
-class Log:
-    """A configured log on a stream in memory."""
-
-    def __init__(self) -> None:
-        """Start with an empty stream, as JSON, from DEBUG on."""
-        self.stream = io.StringIO()
-        configure(format="json", level="debug", stream=self.stream)
-
-    def text(self) -> str:
-        """Return all that was written."""
-        return self.stream.getvalue()
-
-    def events(self) -> list[dict[str, Any]]:
-        """Return every line, read as JSON."""
-        return [json.loads(line) for line in self.text().splitlines()]
-
-    def last(self) -> dict[str, Any]:
-        """Return the last line, read as JSON."""
-        return self.events()[-1]
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +26,8 @@ def _undo() -> Iterator[None]:
 
 
 @pytest.fixture
-def written() -> Log:
-    """Give a configured log."""
-    return Log()
+def written() -> io.StringIO:
+    """Configure a log of JSON lines from DEBUG on; give the stream that it writes to."""
+    stream = io.StringIO()
+    configure(format="json", level="debug", stream=stream)
+    return stream

@@ -1,5 +1,6 @@
 """Secrets whose value is known are masked wherever they stand."""
 
+import string
 from urllib.parse import quote
 
 from hypothesis import given
@@ -8,9 +9,7 @@ from hypothesis import strategies as st
 from worker.logs import known
 from worker.logs.known import MASK, MIN_LENGTH, KnownSecrets
 
-SECRETS = st.text(min_size=MIN_LENGTH, max_size=40).filter(
-    lambda text: text not in MASK and len(set(text)) > 3 and text.isprintable()
-)
+SECRETS = st.text(string.ascii_letters + string.digits + "/+=%&äß ", min_size=MIN_LENGTH, max_size=40)
 
 
 @given(SECRETS, st.text(max_size=30), st.text(max_size=30))
@@ -19,7 +18,7 @@ def test_a_known_secret_is_masked_wherever_it_stands(secret: str, before: str, a
     secrets = KnownSecrets()
     secrets.add(secret)
 
-    assert secret not in secrets.mask(before + secret + after)
+    assert secret not in secrets.mask(f"{before}{secret}{after}")
 
 
 @given(st.lists(SECRETS, min_size=1, max_size=8, unique=True))

@@ -1,0 +1,57 @@
+"""A worker's parts on a fresh database, connected to a sandbox of their own."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import pytest
+
+from tests.integration.delivery.world import World
+from worker.sandbox import Sandbox
+
+
+class MakeWorld(Protocol):
+    """Make a world of a test's own settings."""
+
+    def __call__(self, **settings: str) -> World:
+        """Make it."""
+        ...
+
+
+ALL_SCOPES = (
+    "locations.read", "flows.read", "invites.read", "invites.write", "employees.read", "token.refresh",
+)  # fmt: skip
+
+
+@pytest.fixture
+def sandbox_scopes() -> tuple[str, ...]:
+    """Name the scopes that the sandbox's company is ready to grant."""
+    return ALL_SCOPES
+
+
+@pytest.fixture
+def sandbox(sandbox_scopes: tuple[str, ...]) -> Iterator[Sandbox]:
+    """Run a sandbox."""
+    with Sandbox(port=0, scopes=sandbox_scopes) as running:
+        yield running
+
+
+@pytest.fixture
+def make_world(database_url: str, sandbox: Sandbox) -> Iterator[MakeWorld]:
+    """Make worlds, and close them at the end."""
+    made: list[World] = []
+
+    def make(**settings: str) -> World:
+        made.append(World(database_url, sandbox, **settings))
+        return made[-1]
+
+    yield make
+    for world in made:
+        world.parts.__exit__(None, None, None)
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    """Give a connected world."""
+    made = make_world()
+    made.connect()
+    return made

@@ -1,0 +1,103 @@
+"""A worker's parts on one database, and the verbs that the delivery tests speak in."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.request import HTTPRedirectHandler, build_opener
+
+import sqlalchemy as sa
+
+from jobs import push_invites, refresh_directory
+from worker.connections import authorise, grants
+from worker.connections.vault import new_key
+from worker.context import Context
+from worker.report import Report
+from worker.runs import RunContext
+from worker.sandbox import Sandbox
+from worker.settings import Secrets
+from worker.settings.loading import build
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+class World:
+    """A worker, its database and its sandbox, with the verbs that the tests speak in."""
+
+    def __init__(self, database_url: str, sandbox: Sandbox, **settings: str) -> None:
+        """Make the parts; nothing is connected yet."""
+        self.sandbox = sandbox
+        env: dict[str, str] = {
+            "DATABASE_URL": database_url,
+            "ENVOY_CLIENT_ID": "sandbox-client",
+            "ENVOY_CLIENT_SECRET": "sandbox-secret",
+            "WORKER_ENCRYPTION_KEYS": new_key(),
+            "WORKER_ENVOY__API_URL": sandbox.api_url,
+            "WORKER_ENVOY__AUTHORIZE_URL": sandbox.authorize_url,
+            "WORKER_ENVOY__TOKEN_URL": sandbox.token_url,
+            "WORKER_PUSH__RATE_PER_SECOND": "0",
+            "WORKER_PUSH__REQUEST_TIMEOUT_SECONDS": "3",
+            **settings,
+        }
+        self.parts = Context(build({}, env), Secrets(env), env)
+
+    def connect(self, name: str = "acme") -> None:
+        """Authorise a connection through the sandbox's real consent, and read its directory."""
+        parts = self.parts
+        request = authorise.begin(parts.oauth, parts.settings.envoy)
+        opener = build_opener(_NoRedirect)
+        try:
+            opener.open(request.url + "&auto=allow")
+        except OSError as redirect:
+            location = redirect.headers["Location"]  # type: ignore[attr-defined]
+        code = authorise.code_from(request, location)
+        grants.finish(parts.database, parts.vault, parts.oauth, name, request, code)
+        refresh_directory.run(self.run_context())
+
+    def run_context(self, **scope: Any) -> RunContext:
+        """Return what a job is handed."""
+        return RunContext(self.parts, "run-1", "manual", **scope)
+
+    def push(self, **scope: Any) -> Report:
+        """Push until nothing is due."""
+        return push_invites.run(self.run_context(**scope))
+
+    def add(self, external_id: str = "v-1", **columns: Any) -> None:
+        """Insert an invite as a caller would, in plain SQL."""
+        row = {
+            "connection": "acme",
+            "external_id": external_id,
+            "invitee_name": f"Visitor {external_id}",
+            "location": "Berlin",
+            "expected_arrival_at": (datetime.now(UTC) + timedelta(days=2)).isoformat(timespec="seconds"),
+            **columns,
+        }
+        names = ", ".join(row)
+        values = ", ".join(f":{name}" for name in row)
+        self.execute(f"INSERT INTO invite ({names}) VALUES ({values})", **row)  # noqa: S608
+
+    def execute(self, statement: str, **values: Any) -> None:
+        """Run one statement in a transaction of its own."""
+        with self.parts.database.write() as connection:
+            connection.execute(sa.text(statement), values)
+
+    def rows(self, query: str) -> list[Mapping[str, Any]]:
+        """Return what a query finds."""
+        with self.parts.database.read() as connection:
+            return [dict(row) for row in connection.execute(sa.text(query)).mappings()]
+
+    def delivery(self, external_id: str = "v-1") -> Mapping[str, Any]:
+        """Return how one invite stands."""
+        rows = self.rows("SELECT * FROM delivery")
+        return next(row for row in rows if row["external_id"] == external_id)
+
+    def attempts(self) -> list[Mapping[str, Any]]:
+        """Return the ledger, oldest first."""
+        return self.rows("SELECT * FROM attempt ORDER BY started_at")
+
+    def make_due(self) -> None:
+        """Let every back-off and hold be over, as time would."""
+        self.execute("UPDATE delivery SET next_attempt_at = created_at WHERE status = 'pending'")
+        self.execute("UPDATE connection SET held_until = NULL, hold_reason = NULL, refresh_retry_at = NULL")

@@ -1,0 +1,99 @@
+"""``envoy-worker connect``: a customer authorises our application, through OAuth2."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from worker.cli.output import say, show
+from worker.cli.parts import opened
+from worker.cli.words import counted
+from worker.errors import NeedsAuthorisation, UsageError
+
+if TYPE_CHECKING:
+    from worker.connections.authorise import AuthorisationRequest
+    from worker.connections.model import Connection
+    from worker.context import Context
+
+READ_INVITES = "invites.read"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("connect")(connect)
+
+
+def connect(
+    name: Annotated[str, typer.Argument(help="A short name for the customer, as in acme.")],
+    paste: Annotated[
+        bool, typer.Option("--paste", help="Take the redirected URL from stdin; for a browser elsewhere.")
+    ] = False,
+    timeout: Annotated[float, typer.Option(min=1, help="Wait so many seconds for the browser.")] = 300,
+) -> None:
+    """Connect a customer, or renew its grant: prints the URL for an Envoy administrator's browser."""
+    from worker.connections import authorise, grants, store
+
+    store.check_name(name)
+    with opened() as parts:
+        _ = parts.database, parts.vault  # whatever they lack shall not cost a consent
+        request = authorise.begin(parts.oauth, parts.settings.envoy)
+        url = _pasted(request) if paste else _received(request, timeout)
+        code = authorise.code_from(request, url)
+        connection = grants.finish(parts.database, parts.vault, parts.oauth, name, request, code)
+        say(f"{name}: connected" + (f" (company {connection.company_id})" if connection.company_id else ""))
+        _look_around(parts, connection)
+
+
+def _received(request: "AuthorisationRequest", timeout: float) -> str:
+    """Wait for the browser at the redirect URI."""
+    from worker.connections.authorise import code_from
+    from worker.connections.loopback import RedirectListener
+
+    with RedirectListener(request.redirect_uri, validate=lambda url: code_from(request, url)) as listener:
+        show(request.url)
+        say("open this URL in a browser on this machine, signed in to Envoy as an administrator")
+        say(f"waiting for Envoy's answer at {request.redirect_uri}, {timeout:g} s at most")
+        url = listener.wait(timeout)
+    if url is None:
+        raise NeedsAuthorisation(
+            f"nobody authorised within {timeout:g} s; nothing was stored",
+            hint="run it again; where the browser is on another machine, with --paste",
+        )
+    return url
+
+
+def _pasted(request: "AuthorisationRequest") -> str:
+    """Read the URL that the browser ended up at, without echo: it holds the code."""
+    from getpass import getpass
+
+    show(request.url)
+    say("open this URL in any browser, signed in to Envoy as an administrator")
+    say(f"it ends at a page that may not load; its address begins with {request.redirect_uri}")
+    try:
+        if sys.stdin.isatty():
+            url = getpass("paste that address here (it is not shown): ")
+        else:
+            url = sys.stdin.readline()
+    except EOFError:
+        url = ""
+    if not url.strip():
+        raise UsageError("no address was pasted; nothing was stored")
+    return url
+
+
+def _look_around(parts: "Context", connection: "Connection") -> None:
+    """Read the directory, find out whether invites may be read, and say so."""
+    from worker.connections import store
+    from worker.connections.calls import with_token
+    from worker.directory import refresh
+
+    assert connection.id is not None  # noqa: S101 -- a stored row has its id
+    directory = refresh(parts.database, parts.api, parts.tokens, connection)
+    found = f"{counted(len(directory.locations), 'location')}, {counted(len(directory.flows), 'flow')}"
+    say(f"{connection.name}: {found}")
+    if READ_INVITES not in (connection.scopes or "").split():
+        return
+    can_read = with_token(parts.tokens, connection.id, parts.api.can_read_invites)
+    store.note_reading(parts.database, connection.id, can_read)
+    if not can_read:
+        say(f"{connection.name}: {READ_INVITES} was asked for and not granted; doubtful invites wait for you")

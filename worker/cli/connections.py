@@ -1,0 +1,151 @@
+"""``envoy-worker connections``: grants, holds and defaults; never tokens."""
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from worker.cli.output import say, show, show_json, show_rows
+from worker.cli.parts import opened
+from worker.cli.words import as_data, moment, parse_moment
+from worker.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from worker.connections.model import Connection
+    from worker.context import Context
+    from worker.directory import Directory
+
+Name = Annotated[str, typer.Argument(help="The connection's name.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+COLUMNS = ("name", "status", "held_until", "hold_reason", "company_id", "default_location", "default_flow")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    connections = typer.Typer(no_args_is_help=True)
+    connections.command("list")(list_all)
+    connections.command("show")(show_one)
+    connections.command("pause")(pause)
+    connections.command("resume")(resume)
+    connections.command("remove")(remove)
+    connections.command("set")(set_defaults)
+    app.add_typer(connections, name="connections", help="See, hold and remove connections; no token is shown.")
+
+
+def list_all(json: Json = False) -> None:
+    """List all connections, the removed ones too."""
+    from worker.connections import store
+
+    with opened() as parts:
+        rows = [as_data(view) for view in store.views(parts.database)]
+    if json:
+        show_json(rows)
+    else:
+        show_rows(COLUMNS, rows, empty="no connection yet: run `envoy-worker connect NAME`")
+
+
+def show_one(name: Name, json: Json = False) -> None:
+    """Show how one connection stands."""
+    from worker.connections import store
+
+    with opened() as parts:
+        row = store.require(parts.database, name)
+        data = as_data(store.view(row, parts.database.read_now()))
+    if json:
+        show_json(data)
+        return
+    for key, value in data.items():
+        show(f"{key + ':':<24}{'-' if value is None else value}")
+
+
+def pause(
+    name: Name,
+    until: Annotated[str | None, typer.Option(help="Resume by itself then: a time with zone.")] = None,
+) -> None:
+    """Send nothing for a connection until it is resumed; its grant is kept alive."""
+    from worker.connections import store
+
+    end = None if until is None else parse_moment(until, "--until")
+    with opened() as parts:
+        if end is not None and end <= parts.database.read_now():
+            raise UsageError("--until: lies in the past")
+        store.pause(parts.database, name, end)
+    show(f"{name}: paused until {moment(end) or f'`envoy-worker connections resume {name}`'}")
+
+
+def resume(name: Name) -> None:
+    """End a connection's pause, or any other hold, now."""
+    from worker.connections import store
+
+    with opened() as parts:
+        held = store.resume(parts.database, name)
+    show(f"{name}: {'is used again' if held else 'was not held'}")
+
+
+def remove(
+    name: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
+) -> None:
+    """Wipe a connection's tokens and use it no more; its invites stay as they are."""
+    from worker.connections import store
+
+    with opened() as parts:
+        store.require(parts.database, name)
+        if not yes:
+            _ask(name)
+        store.remove(parts.database, name)
+    show(f"{name}: removed, its tokens are wiped")
+    say("Envoy keeps the grant until the customer removes the application there, under Apps")
+
+
+def set_defaults(
+    name: Name,
+    default_location: Annotated[
+        str | None, typer.Option(help="For invites that name no location; '' clears it.")
+    ] = None,
+    default_flow: Annotated[
+        str | None, typer.Option(help="For invites that name no flow; '' clears it.")
+    ] = None,
+) -> None:
+    """Set what invites get that name no location or flow: an Envoy id or a name."""
+    from worker.connections import store
+
+    wanted = {"default_location": default_location, "default_flow": default_flow}
+    changed = {key: value.strip() or None for key, value in wanted.items() if value is not None}
+    if not changed:
+        raise UsageError("nothing to set", hint="give --default-location or --default-flow")
+    with opened() as parts:
+        row = store.require(parts.database, name)
+        _require_known(parts, row, changed)
+        store.set_defaults(parts.database, name, **changed)
+    for key, value in changed.items():
+        show(f"{name}: {key} is {value or 'not set'}")
+
+
+def _ask(name: str) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError(f"{name} would lose its tokens", hint="say --yes where nobody can be asked")
+    if not typer.confirm(f"Wipe the tokens of {name}? The customer must authorise again afterwards.", err=True):
+        raise UsageError(f"{name} stays as it is")
+
+
+def _require_known(parts: "Context", row: "Connection", changed: dict[str, str | None]) -> None:
+    """Return where the directory knows the defaults, or was never read.
+
+    Raises:
+        UsageError: every invite without a location or flow of its own would be rejected.
+    """
+    from worker.directory import load
+
+    assert row.id is not None  # noqa: S101 -- a stored row has its id
+    directory = load(parts.database, row.id)
+    if directory.refreshed_at is None:
+        return
+    after = replace_defaults(row, changed)
+    try:
+        _resolve(directory, *after)
+    except InputError as error:
+        problem = UsageError(f"{error.field}: {error}", hint=error.hint)
+    else:
+        return
+    raise problem

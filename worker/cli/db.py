@@ -1,0 +1,39 @@
+"""``envoy-worker db``: the schema of the database."""
+
+import typer
+
+from worker.cli.output import say, show
+from worker.cli.parts import opened
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    db = typer.Typer(no_args_is_help=True)
+    db.command("upgrade")(upgrade)
+    db.command("current")(current)
+    app.add_typer(db, name="db", help="Migrate the database, or say what its schema is at.")
+
+
+def upgrade() -> None:
+    """Migrate the database to this release's schema; a second time does nothing."""
+    from worker.database import schema
+
+    with opened() as parts:
+        before, after = schema.upgrade(parts.any_database)
+    if before == after:
+        show(f"the schema is at {after} already")
+    else:
+        show(f"the schema was {f'at {before}' if before else 'empty'}, and is at {after} now")
+
+
+def current() -> None:
+    """Print the schema's revision; what to do about it goes to stderr."""
+    from worker.database import schema
+    from worker.errors import SchemaError
+
+    with opened() as parts:
+        show(schema.current(parts.any_database) or "empty")
+        try:
+            schema.require_fit(parts.any_database)
+        except SchemaError as error:
+            say(f"{error} -- {error.hint}")

@@ -1,0 +1,8 @@
+"""``envoy-worker directory``."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    _ = app

@@ -1,0 +1,8 @@
+"""``envoy-worker invites``."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    _ = app

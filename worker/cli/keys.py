@@ -1,0 +1,35 @@
+"""``envoy-worker keys``: the keys that tokens are encrypted with at rest."""
+
+import typer
+
+from worker.cli.output import say, show
+from worker.cli.parts import opened
+from worker.cli.words import counted
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    keys = typer.Typer(no_args_is_help=True)
+    keys.command("new")(new)
+    keys.command("rotate")(rotate)
+    app.add_typer(keys, name="keys", help="Make and rotate the keys that tokens are encrypted with.")
+
+
+def new() -> None:
+    """Print a new key, alone on stdout; no setting is read and nothing is stored."""
+    from worker.connections.vault import new_key
+
+    show(new_key())
+
+
+def rotate() -> None:
+    """Encrypt all stored tokens under the first of WORKER_ENCRYPTION_KEYS.
+
+    Put the new key in front of the old one, restart the workers, run this, and take the old key out.
+    """
+    from worker.connections import vault
+
+    with opened() as parts:
+        changed = vault.rotate(parts.database, parts.vault)
+    show(f"{counted(changed, 'connection')} re-encrypted under the newest key")
+    say("the older keys may be taken out of WORKER_ENCRYPTION_KEYS once a second run changes nothing")

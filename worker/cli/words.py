@@ -1,0 +1,42 @@
+"""Put values into words: times, dataclasses, invites."""
+
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+from worker.errors import UsageError
+
+
+def moment(value: datetime | None) -> str | None:
+    """Write a moment in UTC, to the second; None stays."""
+    return None if value is None else value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def plain(value: object) -> object:
+    """Return a value as JSON has it."""
+    return moment(value) if isinstance(value, datetime) else value
+
+
+def as_data(value: Any) -> dict[str, object]:  # noqa: ANN401 -- any dataclass
+    """Return a dataclass as a table of plain values."""
+    return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+
+
+def parse_moment(text: str, option: str) -> datetime:
+    """Return the moment that an option names.
+
+    Raises:
+        UsageError: it is no ISO 8601 time, or lacks its zone.
+    """
+    try:
+        value = datetime.fromisoformat(text.strip())
+    except ValueError:
+        value = None
+    if value is None or value.tzinfo is None:
+        raise UsageError(f"{option}: needs a time with its zone", hint="for example 2030-05-17T09:00:00+02:00")
+    return value.astimezone(UTC)
+
+
+def counted(number: int, singular: str, plural: str = "") -> str:
+    """Return a number with its noun: 1 location, 2 locations."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"

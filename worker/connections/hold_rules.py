@@ -1,0 +1,48 @@
+"""When a connection is held, for how long, and what a hold writes: arithmetic only."""
+
+import random
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from worker.connections.model import Connection, HoldReason
+from worker.connections.rows import lies_ahead
+
+Values: TypeAlias = dict[str, object]
+
+HOLD_MAXIMUM = 3600.0  # no hold but a pause is longer
+DEFAULT_HOLD_SECONDS = (5.0, 900.0)
+
+RELEASED: Values = {"hold_reason": None, "held_until": None, "hold_count": 0}
+UNDISTURBED: Values = RELEASED | {"forbidden_count": 0, "unauthorised_count": 0}
+
+
+def in_force(row: Connection, now: datetime) -> bool:
+    """Say whether a row that was read has a hold in force."""
+    if row.hold_reason == HoldReason.PAUSED:
+        return row.held_until is None or now < row.held_until
+    return row.hold_reason is not None and lies_ahead(row.held_until, now, HOLD_MAXIMUM)
+
+
+def hold(row: Connection, now: datetime, reason: HoldReason, seconds: float) -> Values:
+    """Return the columns of a new hold."""
+    until = now + timedelta(seconds=min(seconds, HOLD_MAXIMUM))
+    return {"hold_reason": reason, "held_until": until, "hold_count": row.hold_count + 1}
+
+
+def prolong(row: Connection, now: datetime, seconds: float | None) -> Values:
+    """Return the columns of a hold in force that lasts *seconds* at least; a pause lasts as it is."""
+    until = now + timedelta(seconds=min(seconds or 0.0, HOLD_MAXIMUM))
+    if row.hold_reason == HoldReason.PAUSED or row.held_until is None or until <= row.held_until:
+        return {}
+    return {"held_until": until}
+
+
+def grown(count: int, seconds: tuple[float, float]) -> float:
+    """Return how long the hold after *count* others lasts: doubling from the least to the most."""
+    least, most = seconds
+    return float(min(most, least * 2 ** min(count, 32)))
+
+
+def jittered(count: int, seconds: tuple[float, float]) -> float:
+    """Return the same with full jitter, so that connections held together do not return together."""
+    return max(seconds[0], random.uniform(0, grown(count, seconds)))  # noqa: S311 -- spreads load, guards nothing

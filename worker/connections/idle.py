@@ -1,0 +1,30 @@
+"""Grants that nothing has used for long: their refresh tokens die of it."""
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from worker.connections.model import ConnectionStatus
+from worker.connections.rows import CONNECTIONS, clock_of
+from worker.database import Database
+
+
+def idle_grants(database: Database, *, max_idle: float, only: str | None) -> list[tuple[int, int]]:
+    """Return id and token version of the grants to refresh now, those that waited longest first.
+
+    Due is what was not refreshed for *max_idle* seconds, or for a quarter of its refresh token's life.
+    """
+    active = sa.select(CONNECTIONS).where(CONNECTIONS.c.status == ConnectionStatus.ACTIVE)
+    query = active if only is None else active.where(CONNECTIONS.c.name == only)
+    with database.read() as connection:
+        now = clock_of(connection, database)
+        rows = connection.execute(query.order_by(CONNECTIONS.c.refreshed_at)).mappings().all()
+    return [(row["id"], row["token_version"]) for row in rows if _is_idle(row, now, max_idle)]
+
+
+def _is_idle(row: sa.RowMapping, now: datetime, max_idle: float) -> bool:
+    refreshed_at, ends_at = row["refreshed_at"], row["refresh_expires_at"]
+    if refreshed_at is None:
+        return True
+    longest = max_idle if ends_at is None else min(max_idle, (ends_at - refreshed_at).total_seconds() / 4)
+    return bool(now - refreshed_at >= timedelta(seconds=longest))
