@@ -1,5 +1,6 @@
 """The schedule: jobs of settings.toml on APScheduler, in memory; what is due when stands in the settings."""
 
+import logging
 from datetime import UTC, datetime
 
 import structlog
@@ -39,6 +40,8 @@ def build(parts: Context) -> BackgroundScheduler:
         scheduler.add_job(
             _run, trigger, args=[parts, job, trigger], id=job.name, replace_existing=True, **started_at_once
         )
+    # It warns of each run that it passes over; the listener says the same as an event of ours.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     scheduler.add_listener(_missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR)
     return scheduler
 

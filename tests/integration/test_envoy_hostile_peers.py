@@ -67,11 +67,11 @@ def hangs_up_after(answer: bytes) -> Behaviour:
 
 
 def drips(start: bytes, drop: bytes) -> Behaviour:
-    """Answer for ever, a little at a time, faster than any timeout of a single read."""
+    """Answer for four seconds, a little at a time, faster than any timeout of a single read."""
 
     def behave(connection: socket.socket) -> None:
         connection.sendall(start)
-        while True:
+        for _ in range(200):
             connection.sendall(drop)
             time.sleep(0.02)
 

@@ -24,12 +24,19 @@ SCOPES = ("locations.read", "invites.write", "token.refresh")
 CREDENTIALS = ClientCredentials("sandbox-client", "sandbox-secret")
 
 
-class NoPause(threading.Event):
-    """A stop event on which no time passes."""
+class Repair(threading.Event):
+    """A stop event on which no time passes: whoever waits on it finds the sandbox running again."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__()
+        self.waits = 0
+        self._sandbox = sandbox
 
     def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002 -- the library's name
-        """Return at once."""
-        return self.is_set()
+        """Start the sandbox."""
+        self.waits += 1
+        self._sandbox.start()
+        return False
 
 
 @pytest.fixture
@@ -47,7 +54,12 @@ def http() -> Iterator[HttpClient]:
 
 
 def oauth_of(
-    http: HttpClient, sandbox: Sandbox, *, credentials: ClientCredentials = CREDENTIALS, seconds: float = 5
+    http: HttpClient,
+    sandbox: Sandbox,
+    *,
+    credentials: ClientCredentials = CREDENTIALS,
+    seconds: float = 5,
+    stop: threading.Event | None = None,
 ) -> OAuth:
     """Return our side of the grant."""
     return OAuth(
@@ -56,7 +68,7 @@ def oauth_of(
         authorize_url=f"{sandbox.authorize_url}?auto=allow",
         token_url=sandbox.token_url,
         deadline_seconds=seconds,
-        stop=NoPause(),
+        stop=stop,
     )
 
 
@@ -152,14 +164,23 @@ def test_trouble_at_the_endpoint_never_ends_a_grant(
 
 def test_an_exchange_is_repeated_only_while_nothing_was_sent(http: HttpClient, sandbox: Sandbox) -> None:
     """A restarting endpoint costs no consent."""
-    oauth = oauth_of(http, sandbox)
+    repair = Repair(sandbox)
+    oauth = oauth_of(http, sandbox, stop=repair)
     code = consent(http, oauth, None)
     sandbox.stop()
-    with pytest.raises(NotSent):
-        oauth.exchange(code, code_verifier=None)
-    sandbox.start()
 
     assert oauth.exchange(code, code_verifier=None).access_token
+    assert repair.waits == 1
+
+
+def test_a_refresh_is_one_request_even_when_nothing_was_sent(http: HttpClient, sandbox: Sandbox) -> None:
+    """When to try again is the refresher's decision, for it holds a lease meanwhile."""
+    repair = Repair(sandbox)
+    oauth = oauth_of(http, sandbox, stop=repair)
+    sandbox.stop()
+
+    assert type(refusal(oauth, "r-1")) is NotSent
+    assert repair.waits == 0
 
 
 def test_an_endless_token_answer_is_cut_off(http: HttpClient) -> None:

@@ -2,7 +2,20 @@
 
 import typer
 
-from worker.cli import check, connect, connections, db, demo, directory, invites, keys, run, run_once, sandbox, status
+from worker.cli import (
+    check,
+    connect,
+    connections,
+    db,
+    demo,
+    directory,
+    invites,
+    keys,
+    run,
+    run_once,
+    sandbox,
+    status,
+)
 
 EPILOG = (
     "Exit codes: 0 done; 1 unexpected; 2 usage; 3 a row or line was rejected, or one is unknown;"

@@ -1,8 +1,42 @@
-"""``envoy-worker check``."""
+"""``envoy-worker check``: what is wrong, and what to do."""
+
+from collections.abc import Iterator
+from typing import Annotated
 
 import typer
+
+from worker.cli.findings import Finding
+from worker.cli.output import show, show_json
+from worker.report import first_that_applies
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    _ = app
+    app.command("check")(check)
+
+
+def check(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Check settings, secrets, database, clock, grants and the way to Envoy; one line each."""
+    found: list[Finding] = []
+    for finding in _all():
+        found.append(finding)
+        if not json:
+            show(finding.line)
+    if json:
+        show_json([finding.as_data() for finding in found])
+    raise typer.Exit(first_that_applies(finding.code for finding in found))
+
+
+def _all() -> Iterator[Finding]:
+    """Yield what every check finds; those that cannot work after a failure are left out."""
+    from worker import logs
+    from worker.cli import check_database, check_envoy, check_setup
+
+    settings = check_setup.Setup()
+    yield from settings.findings()
+    if settings.parts is None:
+        return
+    with settings.parts as parts:
+        logs.configure(format="console", level="error", stream=None, secrets=parts.secrets.values())
+        yield from check_database.findings(parts)
+        yield from check_envoy.findings(parts)

@@ -1,7 +1,6 @@
 """``envoy-worker connections``: grants, holds and defaults; never tokens."""
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +13,6 @@ from worker.errors import InputError, UsageError
 if TYPE_CHECKING:
     from worker.connections.model import Connection
     from worker.context import Context
-    from worker.directory import Directory
 
 Name = Annotated[str, typer.Argument(help="The connection's name.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -141,11 +139,10 @@ def _require_known(parts: "Context", row: "Connection", changed: dict[str, str |
     directory = load(parts.database, row.id)
     if directory.refreshed_at is None:
         return
-    after = replace_defaults(row, changed)
+    location, flow = (changed.get(key, getattr(row, key)) for key in ("default_location", "default_flow"))
     try:
-        _resolve(directory, *after)
+        place = directory.location(location) if location else None
+        if flow and place:
+            directory.flow(flow, place)
     except InputError as error:
-        problem = UsageError(f"{error.field}: {error}", hint=error.hint)
-    else:
-        return
-    raise problem
+        raise UsageError(f"{error.field}: {error}", hint=error.hint) from None

@@ -1,8 +1,47 @@
-"""``envoy-worker demo``."""
+"""``envoy-worker demo``: the main job end to end, on this machine alone."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
 
 import typer
+
+from worker.cli.output import show
+
+DEFAULT_FOLDER = Path("demo")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    _ = app
+    app.command("demo")(demo)
+
+
+def demo(
+    keep: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where its files go; they are made anew each time.")
+    ] = DEFAULT_FOLDER,
+) -> None:
+    """Show the main job end to end: connect, import, push; on SQLite and the sandbox, offline."""
+    from worker.demo.running import play
+    from worker.demo.story import Story
+
+    raise typer.Exit(play(Story(show, colour=_wants_colour()), keep, _program()))
+
+
+def _wants_colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _program() -> str:
+    """Return how this program was called, so that it can be called again from here."""
+    called = Path(sys.argv[0])
+    if called.name == "envoy-worker":
+        return _from_here(called)
+    return f"{_from_here(Path(sys.executable))} -m worker"
+
+
+def _from_here(path: Path) -> str:
+    absolute = path.absolute()
+    here = Path.cwd()
+    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(path)

@@ -1,8 +1,114 @@
-"""``envoy-worker directory``."""
+"""``envoy-worker directory``: the locations and flows that the worker knows."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from worker.cli.output import complain, say, show_json, show_rows
+from worker.cli.parts import opened
+from worker.cli.words import moment
+from worker.errors import EnvoyError, ExitCode, NeedsAuthorisation, TryLater
+from worker.report import first_that_applies
+
+if TYPE_CHECKING:
+    from worker.connections.model import Connection
+    from worker.context import Context
+    from worker.directory import Directory
+
+LOCATION_COLUMNS = ("connection", "kind", "id", "name", "enabled", "timezone")
+FLOW_COLUMNS = ("connection", "kind", "id", "name", "enabled", "type", "location")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    _ = app
+    app.command("directory")(directory)
+
+
+def directory(
+    kind: Annotated[
+        Literal["locations", "flows"] | None, typer.Argument(help="Only these; else both.")
+    ] = None,
+    connection: Annotated[str | None, typer.Option(help="Only this connection.")] = None,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Read them from Envoy first.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the locations and flows that invites may name, by id or by name."""
+    from worker.directory import load
+
+    with opened() as parts:
+        rows = list(_chosen(parts, connection))
+        codes = {_refresh(parts, row) for row in rows} if refresh else set()
+        known = {row.name: load(parts.database, row.id or 0) for row in rows}
+    if json:
+        show_json({name: _as_json(entries, kind) for name, entries in known.items()})
+    else:
+        _show(known, kind)
+    raise typer.Exit(first_that_applies(codes))
+
+
+def _chosen(parts: "Context", name: str | None) -> "Iterator[Connection]":
+    from worker.connections import store
+    from worker.connections.model import ConnectionStatus
+
+    if name is not None:
+        yield store.require(parts.database, name)
+        return
+    for row in store.connections(parts.database):
+        if row.status != ConnectionStatus.REMOVED:
+            yield row
+
+
+def _refresh(parts: "Context", row: "Connection") -> ExitCode:
+    """Read one directory from Envoy; trouble leaves what was known, and the others go on."""
+    from worker.directory import refresh
+
+    try:
+        refresh(parts.database, parts.api, parts.tokens, row)
+    except (EnvoyError, NeedsAuthorisation, TryLater) as error:
+        complain(error)
+        return error.exit_code
+    return ExitCode.DONE
+
+
+def _show(known: "dict[str, Directory]", kind: str | None) -> None:
+    if not known:
+        say("no connection yet: run `envoy-worker connect NAME`")
+    for name, entries in known.items():
+        if entries.refreshed_at is None:
+            say(f"{name}: not read yet: run `envoy-worker directory --refresh`")
+    if kind != "flows":
+        show_rows(LOCATION_COLUMNS, [row for name in known for row in _locations(name, known[name])])
+    if kind != "locations":
+        show_rows(FLOW_COLUMNS, [row for name in known for row in _flows(name, known[name])])
+
+
+def _locations(name: str, entries: "Directory") -> list[dict[str, object]]:
+    return [
+        {"connection": name, "kind": "location", "id": x.envoy_id, "name": x.name,
+         "enabled": _yes(x.enabled), "timezone": x.timezone}
+        for x in entries.locations
+    ]  # fmt: skip
+
+
+def _flows(name: str, entries: "Directory") -> list[dict[str, object]]:
+    places = {x.envoy_id: x.name for x in entries.locations}
+    return [
+        {"connection": name, "kind": "flow", "id": x.envoy_id, "name": x.name, "enabled": _yes(x.enabled),
+         "type": x.type, "location": places.get(x.location_id, x.location_id) if x.location_id else "all"}
+        for x in entries.flows
+    ]  # fmt: skip
+
+
+def _as_json(entries: "Directory", kind: str | None) -> dict[str, object]:
+    columns = {"connection_id"}
+    parts = {
+        "locations": [x.model_dump(exclude=columns) for x in entries.locations],
+        "flows": [x.model_dump(exclude=columns) for x in entries.flows],
+    }
+    wanted = {name: rows for name, rows in parts.items() if kind in {None, name}}
+    return {"refreshed_at": moment(entries.refreshed_at), **wanted}
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"

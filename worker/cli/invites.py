@@ -1,8 +1,76 @@
-"""``envoy-worker invites``."""
+"""``envoy-worker invites``: hand them in, see them, and decide about them."""
+
+from typing import Annotated
 
 import typer
 
+from worker.cli import invites_add, invites_import, invites_show
+from worker.cli.output import complain, show
+from worker.cli.parts import opened
+from worker.errors import ExitCode, UsageError
+
+Invite = Annotated[str, typer.Argument(help="Its id, or CONNECTION/EXTERNAL_ID.", show_default=False)]
+
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
-    _ = app
+    """Add the commands."""
+    invites = typer.Typer(no_args_is_help=True)
+    invites_import.register(invites)
+    invites_add.register(invites)
+    invites_show.register(invites)
+    invites.command("retry")(retry)
+    invites.command("withdraw")(withdraw)
+    invites.command("resolve")(resolve)
+    app.add_typer(invites, name="invites", help="Hand invites in, see how they stand, decide about them.")
+
+
+def retry(
+    invites: Annotated[list[str], typer.Argument(help="Ids, or CONNECTION/EXTERNAL_ID.", show_default=False)],
+) -> None:
+    """Make rejected or expired invites due again."""
+    from worker.invites import moves, store
+
+    refused = False
+    with opened() as parts:
+        for standing in [store.require(parts.database, named) for named in invites]:
+            try:
+                moves.retry(parts.database, standing)
+            except UsageError as error:
+                refused = True
+                complain(error)
+            else:
+                show(f"{standing.name}: pending")
+    raise typer.Exit(ExitCode.USAGE if refused else ExitCode.DONE)
+
+
+def withdraw(invite: Invite) -> None:
+    """Say that a visit is not wanted any more; the next push removes it from Envoy."""
+    from worker.invites import moves, store
+
+    with opened() as parts:
+        standing = store.require(parts.database, invite)
+        withdrawn = moves.withdraw(parts.database, standing)
+    if not withdrawn:
+        show(f"{standing.name}: was withdrawn before")
+    elif standing.delivery.envoy_invite_id:
+        show(f"{standing.name}: the next push removes it from Envoy")
+    else:
+        show(f"{standing.name}: is not sent any more")
+
+
+def resolve(
+    invite: Invite,
+    sent: Annotated[
+        str | None, typer.Option("--sent", metavar="ENVOY_ID", help="Envoy has it, under this id.")
+    ] = None,
+    resend: Annotated[bool, typer.Option("--resend", help="Envoy has it not: send it again.")] = False,
+) -> None:
+    """Decide about an unknown invite, after a look into Envoy: it is there, or it is not."""
+    from worker.invites import moves, store
+
+    if (sent is not None) == resend:
+        raise UsageError("say what Envoy shows", hint="either --sent ENVOY_ID or --resend")
+    with opened() as parts:
+        standing = store.require(parts.database, invite)
+        status = moves.resolve(parts.database, standing, envoy_invite_id=sent)
+    show(f"{standing.name}: {status}")

@@ -1,8 +1,92 @@
-"""``envoy-worker sandbox``."""
+"""``envoy-worker sandbox``: the stand-in of Envoy, to try things out."""
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from worker.cli.output import say, show
+from worker.errors import UsageError
+
+if TYPE_CHECKING:
+    from worker.sandbox import Sandbox
+
+CLIENT_ID, CLIENT_SECRET = "sandbox-client", "sandbox-secret"
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    _ = app
+    app.command("sandbox")(sandbox)
+
+
+def sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Listen here; 0 takes a free one.")] = 8090,
+    companies: Annotated[int, typer.Option(min=1, max=100, help="So many customers.")] = 1,
+    token_seconds: Annotated[float, typer.Option(min=1, help="How long an access token lives.")] = 86_400,
+    latency: Annotated[float, typer.Option(min=0, help="Seconds before each answer.")] = 0,
+    rate_limit: Annotated[float, typer.Option(min=0, help="429 beyond so many requests a second.")] = 0,
+    retry_after: Annotated[str, typer.Option(help="The Retry-After of a 429.")] = "1",
+    throttled_share: Annotated[float, typer.Option(min=0, max=1, help="Share of 429 answers.")] = 0,
+    error_share: Annotated[float, typer.Option(min=0, max=1, help="Share of 500, not executed.")] = 0,
+    lost_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share executed, the connection then dropped.")
+    ] = 0,
+    garbage_share: Annotated[float, typer.Option(min=0, max=1, help="Share executed, answered by no JSON.")] = 0,
+    outage: Annotated[str, typer.Option(metavar="drop|503", help="Nothing works, in this way.")] = "",
+    seed: Annotated[int, typer.Option(help="Of the draws, so that a run can be repeated.")] = 0,
+) -> None:
+    """Serve a stand-in of Envoy's API on this machine until Ctrl-C; every fault is off by default.
+
+    The shares are of the requests that create or change an invite.  All faults, and more of them, can be
+    switched while it runs: POST them as JSON to /sandbox/faults.
+    """
+    from worker.sandbox import Faults, serve
+
+    if outage not in {"", "drop", "503"}:
+        raise UsageError("--outage: must be drop or 503")
+    faults = Faults(
+        latency_seconds=latency,
+        rate_limit_per_second=rate_limit,
+        retry_after=retry_after,
+        error_429_share=throttled_share,
+        error_500_share=error_share,
+        drop_after_share=lost_share,
+        garbage_share=garbage_share,
+        outage=outage,
+        seed=seed,
+    )
+    if throttled_share + error_share + lost_share + garbage_share > 1:
+        raise UsageError("the shares add up to more than 1")
+    try:
+        serve(
+            port,
+            announce=_announce,
+            client_id=CLIENT_ID,
+            client_secret=CLIENT_SECRET,
+            access_token_seconds=token_seconds,
+            companies=companies,
+            faults=faults,
+        )
+    except OSError as error:
+        raise UsageError(f"port {port}: {error.strerror}", hint="take another one with --port") from None
+
+
+def _announce(sandbox: "Sandbox") -> None:
+    show(sandbox.url)
+    say("the stand-in of Envoy answers there; its page shows the invites it holds; Ctrl-C ends it")
+    say(f"what it has seen: {sandbox.url}/sandbox/ledger")
+    say(f"faults, to switch while it runs: {sandbox.url}/sandbox/faults")
+    say("")
+    say("to use it, put these lines into .env, or export them:")
+    for line in settings_lines(sandbox):
+        say(f"  {line}")
+
+
+def settings_lines(sandbox: "Sandbox") -> list[str]:
+    """Return the variables that point the worker at the sandbox."""
+    return [
+        f"WORKER_ENVOY__API_URL={sandbox.api_url}",
+        f"WORKER_ENVOY__AUTHORIZE_URL={sandbox.authorize_url}",
+        f"WORKER_ENVOY__TOKEN_URL={sandbox.token_url}",
+        f"ENVOY_CLIENT_ID={CLIENT_ID}",
+        f"ENVOY_CLIENT_SECRET={CLIENT_SECRET}",
+    ]

@@ -1,8 +1,103 @@
-"""``envoy-worker status``."""
+"""``envoy-worker status``: what is going on."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from worker.cli.output import show, show_json
+from worker.cli.parts import opened
+from worker.cli.words import as_data, moment
+
+if TYPE_CHECKING:
+    from worker.connections.store import ConnectionView
+    from worker.context import Context
+    from worker.runs.standing import JobStanding
+
+MOST_UNKNOWN = 20
+FIRST_COLUMN = 13
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    _ = app
+    app.command("status")(status)
+
+
+def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Say how invites, connections and jobs stand, and what waits for a person."""
+    with opened() as parts:
+        if json:
+            show_json(_as_json(parts))
+            return
+        for line in _lines(parts):
+            show(line)
+
+
+def _as_json(parts: "Context") -> dict[str, object]:
+    from worker.connections import store as connections
+    from worker.invites import store
+    from worker.runs.standing import standing
+
+    views = [as_data(view) for view in connections.views(parts.database)]
+    shown = ("name", "status", "held_until", "hold_reason", "status_reason")
+    unknown = store.unknown(parts.database, limit=MOST_UNKNOWN)
+    return {
+        "invites": {status.value: number for status, number in store.counts(parts.database).items()},
+        "connections": [{key: view[key] for key in shown} for view in views],
+        "jobs": {
+            name: as_data(job) for name, job in standing(parts.database, parts.settings.jobs).items()
+        },
+        "unknown": [one.name for one in unknown],
+        "unknown_connections": store.without_connection(parts.database),
+    }
+
+
+def _lines(parts: "Context") -> Iterator[str]:
+    from worker.connections import store as connections
+    from worker.invites import store
+    from worker.runs.standing import standing
+
+    counts = store.counts(parts.database)
+    yield from _block("invites", ["  ".join(f"{number:,} {status}" for status, number in counts.items())])
+    yield from _block("connections", [_connection(view) for view in connections.views(parts.database)])
+    jobs = standing(parts.database, parts.settings.jobs)
+    yield from _block("jobs", [_job(name, job) for name, job in jobs.items()])
+    unknown = [one.name for one in store.unknown(parts.database, limit=MOST_UNKNOWN)]
+    if unknown:
+        yield from _block("unknown", [*unknown, "look them up in Envoy, then: envoy-worker invites resolve"])
+    lost = store.without_connection(parts.database)
+    yield from _block("waiting", [_lost(name, number) for name, number in lost.items()])
+
+
+def _block(title: str, lines: list[str]) -> Iterator[str]:
+    """Put the title before the first line, and room before the others."""
+    for number, line in enumerate(lines):
+        yield f"{'' if number else title:<{FIRST_COLUMN}}{line}"
+
+
+def _connection(view: "ConnectionView") -> str:
+    match view.status:
+        case "needs_authorisation":
+            reason = f" ({view.status_reason})" if view.status_reason else ""
+            return f"{view.name} needs_authorisation{reason} -- envoy-worker connect {view.name}"
+        case "held":
+            until = f" until {moment(view.held_until)}" if view.held_until else ""
+            mend = f" -- envoy-worker connections resume {view.name}" if view.hold_reason in _BY_PERSON else ""
+            return f"{view.name} held{until} ({view.hold_reason}){mend}"
+        case _:
+            return f"{view.name} {view.status}"
+
+
+# The other holds end by themselves.
+_BY_PERSON = frozenset({"paused", "forbidden", "unauthorised"})
+
+
+def _job(name: str, job: "JobStanding") -> str:
+    if job.last_run_at is None:
+        return f"{name} has never run"
+    following = f", next {moment(job.next_run_at)}" if job.next_run_at else ""
+    return f"{name} {job.last_result} at {moment(job.last_run_at)}{following}"
+
+
+def _lost(name: str, number: int) -> str:
+    return f"{number:,} for the unknown connection {name} -- envoy-worker connect {name}, or correct the rows"

@@ -92,7 +92,7 @@ def mark_unknown_connections(database: Database) -> dict[str, int]:
     lost = sa.and_(own.status == PENDING, own.connection.not_in(known))
     counts = sa.select(own.connection, sa.func.count()).where(lost).group_by(own.connection)
     with database.read() as connection:
-        found: dict[str, int] = dict(connection.execute(counts).tuples().all())
+        found: dict[str, int] = {str(row[0]): int(row[1]) for row in connection.execute(counts)}
     if found:
         with database.write() as connection:
             connection.execute(

@@ -2,8 +2,9 @@
 
 httpx bounds each operation by itself, so a server that sends one byte a second holds a request
 for ever.  Here the network backend is wrapped: a request's deadline lies in thread-local storage
-while it runs (the client is synchronous, the pooled streams are shared), and every connect, TLS
-handshake, read and write is clamped to it.
+while it runs (the client is synchronous, kept streams are not a thread's own), and every connect,
+TLS handshake, read and write is clamped to it.  Only the resolver takes its own time; a request
+that comes out of it too late is not sent.
 """
 
 import socket

@@ -170,7 +170,7 @@ def _transport(context: ssl.SSLContext) -> httpx.HTTPTransport:
     )
     # httpx hands no network backend on to its pool, so this reaches for private attributes.  A
     # test with trickled headers fails should a release move them.
-    pass
+    transport._pool._network_backend = backend  # type: ignore[assignment]  # noqa: SLF001
     return transport
 
 

@@ -52,7 +52,7 @@ def records(
     first line; the lines after it are read as records of their own.
     """
     feed = _Feed(lines)
-    reader = _reader(feed, delimiter)
+    reader = csv.reader(feed, delimiter=delimiter, strict=True, skipinitialspace=True)
     while True:
         feed.taken.clear()
         try:
@@ -61,19 +61,14 @@ def records(
             return
         except csv.Error as error:
             cells, flaw = [], _wording(error)
-            # The old reader still believes that it is inside the quote.
-            reader = _reader(feed, delimiter)
         else:
             flaw = flaw_of(cells) if cells else ""
         if flaw:
+            # Where the quote should have ended nobody knows, so the next line begins a new record.
             feed.give_back()
         first = feed.taken[0]
         flaws = [line.flaw for line in feed.taken if line.flaw]
         yield Record(first.number, cells, next(iter(flaws), flaw))
-
-
-def _reader(feed: Iterator[str], delimiter: str) -> Iterator[list[str]]:
-    return csv.reader(feed, delimiter=delimiter, strict=True, skipinitialspace=True)
 
 
 def _wording(error: csv.Error) -> str:

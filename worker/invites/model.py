@@ -3,10 +3,15 @@
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from worker.database import StrictJson, Timestamp
 from worker.invites.states import Status, Wanted
+
+
+# Left out of an INSERT where it is None, so that the database's own default counts.
+MADE_BY_DATABASE = {"server_default": sa.FetchedValue()}
 
 
 class Invite(SQLModel, table=True):
@@ -30,8 +35,8 @@ class Invite(SQLModel, table=True):
     send_email: bool = False
     wanted: str = Wanted.PRESENT
     cleared_at: datetime | None = Field(default=None, sa_type=Timestamp)  # personal data cleared by retention
-    created_at: datetime | None = Field(default=None, sa_type=Timestamp)
-    updated_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    created_at: datetime | None = Field(default=None, sa_type=Timestamp, sa_column_kwargs=MADE_BY_DATABASE)
+    updated_at: datetime | None = Field(default=None, sa_type=Timestamp, sa_column_kwargs=MADE_BY_DATABASE)
 
 
 class Delivery(SQLModel, table=True):

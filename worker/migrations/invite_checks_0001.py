@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 TEXTS = (
     "connection", "external_id", "invitee_name", "invitee_email", "location", "flow", "host_employee_id",
-    "host_email", "notes",
+    "host_email", "notes", "custom_fields",
 )  # fmt: skip
 TIMES = ("expected_arrival_at", "expected_departure_at", "created_at", "updated_at", "cleared_at")
 # Beyond these bounds (and in infinity) no client library can read a time back.
@@ -55,4 +55,7 @@ def _sqlite_rules() -> Iterator[tuple[str, str]]:
     )
     yield "send_email_boolean", "send_email IN (0, 1)"
     for column in TEXTS:
-        yield f"{column}_no_nul", f"{column} IS NULL OR instr({column}, char(0)) = 0"
+        yield (
+            f"{column}_plain_text",
+            f"typeof({column}) <> 'blob' AND ifnull(instr({column}, char(0)), 0) = 0",
+        )

@@ -42,6 +42,10 @@ class Codes:
         self._codes[code] = _Code(consent, self._clock() + CODE_SECONDS)
         return code
 
+    def issued(self) -> list[str]:
+        """Return every code ever given."""
+        return list(self._codes)
+
     def family_of_used(self, code: str) -> int | None:
         """Return the family opened with this code, None while it is unused or unknown."""
         held = self._codes.get(code)

@@ -106,6 +106,10 @@ class Grants:
         for held in self._access.values():
             held.expires_at = self.clock()
 
+    def issued(self) -> list[str]:
+        """Return every code and token ever given: what must stand in nobody's log."""
+        return [*self.codes.issued(), *self._access, *self._refresh]
+
     def _new_family(self, consent: Consent) -> Family:
         family = Family(len(self._families) + 1, consent)
         self._families[family.number] = family

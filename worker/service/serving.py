@@ -35,8 +35,8 @@ def serve(parts: Context) -> ExitCode:
     require_readable(parts.database, parts.vault)
     schedule = scheduler.build(parts)
     _ = parts.tokens, parts.holds, parts.api  # made once, before threads could make them twice
-    schedule.start()
     log.info("worker.started", version=__version__, owner=this_process(), jobs=list(parts.settings.jobs))
+    schedule.start()
     notify("READY=1")
     received = _wait_for_end()
     notify("STOPPING=1")

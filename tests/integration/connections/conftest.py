@@ -4,19 +4,46 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.connections.support import Clock, House, TokenEndpoint, oauth_for
-from worker.connections.vault import Vault, new_key
+from tests.integration.connections.support import Clock, House, RealClock, TokenEndpoint, build
 from worker.database import Database
 from worker.envoy.http import HttpClient
 
 
 @pytest.fixture
-def house(database_url: str) -> Iterator[House]:
-    """Give an empty house."""
-    clock = Clock()
-    database = Database(database_url, clock=clock)
+def endpoint() -> Iterator[TokenEndpoint]:
+    """Give a token endpoint on a socket."""
     endpoint = TokenEndpoint()
-    with HttpClient(max_connections=16, user_agent="tests") as http:
-        yield House(database, clock, Vault(new_key()), endpoint, oauth_for(http, endpoint))
+    yield endpoint
     endpoint.close()
+
+
+@pytest.fixture
+def http() -> Iterator[HttpClient]:
+    """Give the product's HTTP client."""
+    with HttpClient(max_connections=16, user_agent="tests") as client:
+        yield client
+
+
+@pytest.fixture
+def house(database_url: str, endpoint: TokenEndpoint, http: HttpClient) -> Iterator[House]:
+    """Give a house whose clock is turned by hand, once on each database."""
+    yield from _house(database_url, endpoint, http)
+
+
+@pytest.fixture
+def small_house(sqlite_url: str, endpoint: TokenEndpoint, http: HttpClient) -> Iterator[House]:
+    """Give such a house on SQLite only, for what no database has a say in."""
+    yield from _house(sqlite_url, endpoint, http)
+
+
+def _house(url: str, endpoint: TokenEndpoint, http: HttpClient) -> Iterator[House]:
+    clock = Clock()
+    database = Database(url, clock=clock)
+    yield build(url, database, clock, endpoint, http)
     database.dispose()
+
+
+@pytest.fixture
+def real_house(database: Database, database_url: str, endpoint: TokenEndpoint, http: HttpClient) -> House:
+    """Give a house in real time, which other processes can live in, too."""
+    return build(database_url, database, RealClock(), endpoint, http)

@@ -1,24 +1,32 @@
 """What the tests of connections need: a clock to turn, and a token endpoint to break."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+
+import sqlalchemy as sa
 
 from worker.connections import store
 from worker.connections.authorise import AuthorisationRequest
 from worker.connections.grants import finish
 from worker.connections.model import Connection
+from worker.connections.rows import CONNECTIONS, change
 from worker.connections.tokens import Tokens
-from worker.connections.vault import Vault
-from worker.database import Database
+from worker.connections.vault import Vault, new_key
+from worker.database import Database, utc_now
 from worker.envoy.http import HttpClient
 from worker.envoy.oauth import ClientCredentials, OAuth
 
+ROOT = Path(__file__).parents[3]
 START = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
 
 
@@ -159,12 +167,21 @@ def _handler(endpoint: TokenEndpoint) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
+class RealClock(Clock):
+    """The host's own clock; it cannot be turned."""
+
+    def __call__(self) -> datetime:
+        return utc_now()
+
+
 @dataclass
 class House:
     """One database, one endpoint, one clock, and the parts of a process upon them."""
 
+    url: str
     database: Database
     clock: Clock
+    key: str
     vault: Vault
     endpoint: TokenEndpoint
     oauth: OAuth
@@ -201,6 +218,25 @@ class House:
         assert row.refresh_token_enc is not None
         return self.vault.open(row.refresh_token_enc, connection_id=row.id, field="refresh")
 
+    def change(self, name: str = "acme", **values: object) -> None:
+        """Write columns of a connection, as another process might."""
+        with self.database.write() as connection:
+            assert change(connection, CONNECTIONS.c.name == name, **values)
+
+    def delete(self, name: str = "acme") -> None:
+        """Delete a connection's row."""
+        with self.database.write() as connection:
+            connection.execute(sa.delete(CONNECTIONS).where(CONNECTIONS.c.name == name))
+
+    def once(self, act: Callable[[], object]) -> None:
+        """Do something while the next request is in flight."""
+
+        def during() -> None:
+            self.endpoint.during = None
+            act()
+
+        self.endpoint.during = during
+
     def _wait(self, seconds: float) -> bool:
         self.waits.append(seconds)
         return False
@@ -219,4 +255,29 @@ def oauth_for(http: HttpClient, endpoint: TokenEndpoint) -> OAuth:
         authorize_url=endpoint.url,
         token_url=endpoint.url,
         deadline_seconds=5,
+    )
+
+
+def build(url: str, database: Database, clock: Clock, endpoint: TokenEndpoint, http: HttpClient) -> House:
+    """Put a house together, with a key of its own."""
+    key = new_key()
+    return House(url, database, clock, key, Vault(key), endpoint, oauth_for(http, endpoint))
+
+
+def start_child(
+    house: House, number: int, mode: str, *, token_url: str = ""
+) -> subprocess.Popen[bytes]:
+    """Start a process that refreshes one connection, as soon as it reads a line."""
+    environment = os.environ | {
+        "CHILD_DATABASE": house.url,
+        "CHILD_KEY": house.key,
+        "CHILD_TOKEN_URL": token_url or house.endpoint.url,
+        "CHILD_CONNECTION": str(number),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.connections.refreshing_process", mode],
+        env=environment,
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )

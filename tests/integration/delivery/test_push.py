@@ -1,6 +1,5 @@
 """Push: what Envoy gets, and what is stored, in the main cases."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +9,7 @@ from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.world import World
 from worker.errors import ExitCode
 from worker.sandbox import Faults
+from worker.sandbox.faults import faults_from_json
 
 SOON = datetime.now(UTC) + timedelta(days=2)
 
@@ -213,7 +213,7 @@ def test_throttling_holds_the_connection_and_burns_no_attempt(world: World) -> N
 def test_a_doubtful_create_is_unknown_and_never_sent_again(world: World, fault: str) -> None:
     """When Envoy acted but its answer is lost or strange, the invite is left alone."""
     world.add()
-    world.sandbox.set_faults(replace(Faults(), **{fault: 1.0}))
+    world.sandbox.set_faults(faults_from_json({fault: 1.0}))
 
     report = world.push()
     world.sandbox.set_faults(Faults())

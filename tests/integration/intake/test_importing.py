@@ -107,6 +107,20 @@ def test_an_identical_repeat_is_skipped_and_another_content_is_an_error(
     assert stored("invitee_name") == [("Jane",)]
 
 
+def test_an_external_id_belongs_to_its_connection(import_text: Import, stored: Stored) -> None:
+    """Two customers' visits may have the same key, in one file or in two."""
+    import_text(f"{HEADER}\nacme,1,Jane,Berlin,2026-03-02T15:00Z,\n")
+    both = "\n".join([HEADER, *(f"{name},1,John,Berlin,2026-03-02T15:00Z," for name in ("acme", "globex"))])
+
+    report, problems = import_text(both)
+
+    assert (report.created, report.changed, problems) == (1, 1, [])
+    assert sorted(stored("connection, invitee_name, revision"), key=str) == [
+        ("acme", "John", 2),
+        ("globex", "John", 1),
+    ]
+
+
 def test_a_good_line_goes_in_after_a_bad_one_of_the_same_external_id(import_text: Import) -> None:
     """A line that was refused is not in the way of its correction."""
     report, _ = import_text(

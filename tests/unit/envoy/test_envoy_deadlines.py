@@ -1,12 +1,15 @@
 """Socket operations under a total deadline, on a stream of memory."""
 
+import socket
 import ssl
+from collections.abc import Iterable
 
 import pytest
 
 from worker.envoy.clock import boot_clock
 from worker.envoy.deadlines import (
     WRITE_CHUNK,
+    DeadlineBackend,
     DeadlinePassed,
     DeadlineStream,
     clamp,
@@ -101,6 +104,49 @@ def test_nothing_is_written_after_the_deadline() -> None:
         DeadlineStream(memory).write(b"y", 60.0)
 
     assert memory.written == []
+
+
+class Network:
+    """A network backend that lets no connection through until the last one asked for."""
+
+    def __init__(self, *, refusals: int) -> None:
+        self.addresses: list[str] = []
+        self.timeouts: list[float | None] = []
+        self._refusals = refusals
+
+    def connect_tcp(
+        self,
+        host: str,
+        _port: int,
+        timeout: float | None = None,
+        _local_address: str | None = None,
+        _options: Iterable[object] | None = None,
+    ) -> Memory:
+        """Note the try, and refuse it as often as planned."""
+        self.addresses.append(host)
+        self.timeouts.append(timeout)
+        if len(self.addresses) <= self._refusals:
+            raise LookupError(host)
+        return Memory()
+
+
+def test_each_address_of_a_name_is_tried_within_the_deadline() -> None:
+    """A dead IPv6 address does not hide a live IPv4 one, nor does it stretch the time."""
+    known = [str(entry[4][0]) for entry in socket.getaddrinfo("localhost", 80, type=socket.SOCK_STREAM)]
+    network = Network(refusals=len(known) - 1)
+    with deadline(5.0):
+        DeadlineBackend(network, failures=(LookupError,)).connect_tcp("localhost", 80, 60.0)
+
+    assert network.addresses == known
+    assert all(timeout is not None and timeout <= 5.0 for timeout in network.timeouts)
+
+
+def test_a_name_of_dead_addresses_fails_as_the_last_one_did() -> None:
+    """The library's own error goes up, for the library to understand."""
+    network = Network(refusals=99)
+
+    with pytest.raises(LookupError, match="127"):
+        DeadlineBackend(network, failures=(LookupError,)).connect_tcp("127.0.0.1", 80)
 
 
 def test_the_end_of_a_stream_is_noted() -> None:

@@ -111,7 +111,7 @@ class Hostile:
 class Endless(collections.UserDict[str, object]):
     """A mapping that cannot be read."""
 
-    def items(self) -> Any:  # noqa: ANN401 -- it never returns
+    def items(self) -> Any:
         """Raise."""
         raise RecursionError
 

@@ -1,0 +1,9 @@
+"""Everything that ``make bench`` measures."""
+
+from bench.drain import Load, drain
+from bench.startup import startup
+
+if __name__ == "__main__":
+    startup()
+    drain(Load(database="sqlite"))
+    drain(Load(database="postgresql"))

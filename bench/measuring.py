@@ -1,0 +1,36 @@
+"""Commands of the worker, run as a person would run them, and what each used."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+LONGEST_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What one command used; ``lines`` is what it printed."""
+
+    exit_code: int
+    seconds: float
+    cpu_seconds: float
+    peak_mib: float
+    lines: list[str] = field(repr=False)
+
+    def event(self, name: str) -> dict[str, float]:
+        """Return the last event of that name; its numbers are what is wanted of it."""
+        return [json.loads(line) for line in self.lines if f'"{name}"' in line][-1]
+
+
+def worker(env: Mapping[str, str], *arguments: str) -> Used:
+    """Run ``python -m worker`` and return what it used; it must end with exit code 0."""
+    command = [sys.executable, "-m", "bench.watch", sys.executable, "-m", "worker", *arguments]
+    done = subprocess.run(
+        command, env=dict(env), capture_output=True, text=True, timeout=LONGEST_SECONDS, check=True
+    )
+    used = Used(**json.loads(done.stdout), lines=done.stderr.splitlines())
+    if used.exit_code:
+        raise SystemExit(f"{' '.join(arguments)}: exit code {used.exit_code}\n{done.stderr[-2000:]}")
+    return used

@@ -1,0 +1,110 @@
+"""A worker as an operator has it: commands as real processes, on one database and one sandbox."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import sqlalchemy as sa
+
+from worker.connections.vault import new_key
+from worker.database import Database
+from worker.sandbox import Sandbox
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 60
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Installation:
+    """One installation; every command is a process of its own."""
+
+    def __init__(self, database_url: str, sandbox: Sandbox, **settings: str) -> None:
+        """Set the environment; nothing is started yet."""
+        self.sandbox = sandbox
+        self.database = Database(database_url)
+        self.env = {
+            **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+            "DATABASE_URL": database_url,
+            "ENVOY_CLIENT_ID": "sandbox-client",
+            "ENVOY_CLIENT_SECRET": "sandbox-secret",
+            "WORKER_ENCRYPTION_KEYS": new_key(),
+            "WORKER_ENVOY__API_URL": sandbox.api_url,
+            "WORKER_ENVOY__AUTHORIZE_URL": sandbox.authorize_url,
+            "WORKER_ENVOY__TOKEN_URL": sandbox.token_url,
+            "WORKER_ENVOY__REDIRECT_URI": f"http://127.0.0.1:{free_port()}/oauth/callback",
+            "WORKER_PUSH__RATE_PER_SECOND": "0",
+            "WORKER_LOG__FORMAT": "json",
+            **settings,
+        }
+
+    def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
+        """Start a command and leave it running."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "worker", *arguments],
+            env={**self.env, **env},
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(
+        self, *arguments: str, expect: int = 0, stdin: str = "", **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, and check its exit code."""
+        process = self.start(*arguments, **env)
+        out, err = process.communicate(stdin, timeout=PATIENCE_SECONDS)
+        assert process.returncode == expect, f"exit {process.returncode}\n{out}\n{err}"
+        assert "Traceback" not in err
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def connect(self, name: str = "acme") -> str:
+        """Connect as a customer would: open the printed URL and agree; return what was said."""
+        process = self.start("connect", name)
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        with urlopen(url + "&auto=allow", timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 -- loopback
+            assert answer.status == 200
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
+        assert process.returncode == 0, err
+        return url + out + err
+
+    def stop(self, process: subprocess.Popen[str], number: int = signal.SIGTERM) -> tuple[str, str]:
+        """Send a signal, wait for the end, and return what was printed."""
+        process.send_signal(number)
+        return process.communicate(timeout=PATIENCE_SECONDS)
+
+    def rows(self, query: str) -> list[Mapping[str, Any]]:
+        """Return what a query finds."""
+        with self.database.read() as connection:
+            return [dict(row) for row in connection.execute(sa.text(query)).mappings()]
+
+    def execute(self, statement: str, **values: object) -> None:
+        """Run one statement, as a caller's own program would."""
+        with self.database.write() as connection:
+            connection.execute(sa.text(statement), values)
+
+    def statuses(self) -> dict[str, int]:
+        """Return how many deliveries there are of each status."""
+        query = "SELECT status, count(*) AS number FROM delivery GROUP BY status"
+        return {row["status"]: row["number"] for row in self.rows(query)}
+
+
+def events(text: str) -> list[dict[str, Any]]:
+    """Return the events of a log, each line of which must be a JSON object."""
+    return [json.loads(line) for line in text.splitlines()]

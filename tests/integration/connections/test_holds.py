@@ -1,0 +1,262 @@
+"""Holds as the senders bring them about."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from structlog.testing import capture_logs
+
+from tests.integration.connections.support import START, House
+from worker.connections import store
+from worker.connections.hold_rules import in_force
+from worker.connections.holds import Holds, is_held
+from worker.connections.model import ConnectionStatus, HoldReason
+from worker.connections.rows import CONNECTIONS
+
+
+def holds(house: House, rate: float = 2.0) -> Holds:
+    """Return the holds of one process."""
+    return Holds(house.database, hold_seconds=(5.0, 900.0), rate_per_second=rate)
+
+
+def held_seconds(house: House) -> float:
+    """Return how long the hold lasts from now on."""
+    until = house.row().held_until
+    assert until is not None
+    return (until - house.clock()).total_seconds()
+
+
+def test_a_429_holds_for_as_long_as_envoy_asks_and_halves_the_pace(house: House) -> None:
+    """Retry-After counts where it is longer than our own back-off; one WARNING tells of it."""
+    number = house.connect()
+    with capture_logs() as events:
+        holds(house).throttled(number, 120)
+
+    row = house.row()
+    assert (row.hold_reason, row.held_until) == (HoldReason.RATE_LIMITED, START + timedelta(seconds=120))
+    assert row.pace_per_second == 1.0
+    assert store.effective_status(row, house.clock()) == ConnectionStatus.HELD
+    assert [(event["event"], event["log_level"]) for event in events] == [("connection.held", "warning")]
+
+
+def test_a_burst_of_429_counts_once(house: House) -> None:
+    """Eight requests in flight are refused together: one hold, one halving, one event."""
+    number = house.connect()
+    with capture_logs() as events, ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: holds(house).throttled(number, 10), range(8)))
+
+    row = house.row()
+    assert (row.pace_per_second, row.hold_count) == (1.0, 1)
+    assert len(events) == 1
+
+
+def test_a_longer_retry_after_prolongs_a_hold(house: House) -> None:
+    """The latest wish of Envoy's that reaches furthest is the one that counts."""
+    number = house.connect()
+    guard = holds(house)
+
+    guard.throttled(number, 60)
+    guard.throttled(number, 300)
+    guard.throttled(number, 30)
+
+    assert held_seconds(house) == 300
+
+
+def test_no_hold_is_longer_than_an_hour(house: House) -> None:
+    """Whatever Envoy asks for, we look again after an hour."""
+    number = house.connect()
+    holds(house).throttled(number, 1e9)
+
+    assert held_seconds(house) == 3600
+
+
+def test_unlimited_sending_gets_no_pace_by_a_429(house: House) -> None:
+    """Where the setting says no limit, only the hold slows down."""
+    number = house.connect()
+    holds(house, rate=0).throttled(number, 10)
+
+    assert house.row().pace_per_second is None
+
+
+def test_three_403_in_a_row_hold_the_connection(house: House) -> None:
+    """The third refusal without a success between is the connection's; an ERROR says what to do."""
+    number = house.connect()
+    guard = holds(house)
+    with capture_logs() as events:
+        assert [guard.forbidden(number) for _ in range(3)] == [False, False, True]
+
+    assert house.row().hold_reason == HoldReason.FORBIDDEN
+    assert [(event["event"], event["log_level"]) for event in events] == [("connection.held", "error")]
+    assert "connections resume acme" in events[0]["hint"]
+
+
+def test_a_success_between_403_begins_the_count_anew(house: House) -> None:
+    """Single refusals amid successes are the rows' own."""
+    number = house.connect()
+    guard = holds(house)
+
+    guard.forbidden(number)
+    guard.forbidden(number)
+    guard.succeeded(number)
+
+    assert guard.forbidden(number) is False
+    assert guard.forbidden_count(number) == 1
+
+
+def test_a_403_after_the_hold_holds_again_at_once(house: House) -> None:
+    """Once held, one more refusal is enough until something succeeds."""
+    number = house.connect()
+    guard = holds(house)
+    for _ in range(3):
+        guard.forbidden(number)
+    house.clock.advance(901)
+
+    assert guard.is_held(number) is False
+    assert guard.forbidden(number) is True
+
+
+def test_two_401_on_young_tokens_hold_for_five_seconds_and_then_longer(house: House) -> None:
+    """From the second on the connection is held, twice as long each time, up to a quarter of an hour."""
+    number = house.connect()
+    guard = holds(house)
+    assert guard.unauthorised(number) is False
+
+    lasted = []
+    for _ in range(10):
+        assert guard.unauthorised(number) is True
+        lasted.append(held_seconds(house))
+        house.clock.advance(901)
+
+    assert lasted == [5, 10, 20, 40, 80, 160, 320, 640, 900, 900]
+
+
+def test_many_401_on_one_token_count_once(house: House) -> None:
+    """All requests in flight are refused with one token: that is one refusal."""
+    number = house.connect()
+    guard = holds(house)
+
+    assert [guard.unauthorised(number, version=1) for _ in range(8)] == [False] * 8
+    assert house.row().unauthorised_count == 1
+
+
+def test_a_401_on_a_token_that_has_a_successor_does_not_count(house: House) -> None:
+    """Envoy may end an access token as soon as it is refreshed: that says nothing about the new one."""
+    number = house.connect()
+    house.tokens().access(number, rejected_version=1)
+
+    holds(house).unauthorised(number, version=1)
+
+    assert house.row().unauthorised_count == 0
+
+
+def test_outages_hold_longer_each_time(house: House) -> None:
+    """The holds grow with full jitter between the least and the most."""
+    number = house.connect()
+    guard = holds(house)
+    for _ in range(12):
+        guard.outage(number)
+        assert 5 <= held_seconds(house) <= 900
+        house.clock.advance(901)
+
+    assert house.row().hold_reason == HoldReason.OUTAGE
+    assert house.row().hold_count == 12
+
+
+def test_the_first_success_after_a_hold_releases_the_connection(house: House) -> None:
+    """Counts are forgotten, the pace rises step by step, and one event tells of it."""
+    number = house.connect()
+    guard = holds(house)
+    guard.throttled(number, 10)
+    house.clock.advance(11)
+
+    with capture_logs() as events:
+        guard.succeeded(number)
+
+    row = house.row()
+    assert (row.hold_reason, row.held_until, row.hold_count) == (None, None, 0)
+    assert row.pace_per_second == pytest.approx(1.1)
+    assert events == [{"event": "connection.released", "log_level": "info", "connection": "acme"}]
+
+
+def test_the_pace_comes_back_to_the_setting(house: House) -> None:
+    """After enough successes nothing is left of the cut."""
+    number = house.connect()
+    guard = holds(house)
+    guard.throttled(number, 10)
+    house.clock.advance(11)
+    for _ in range(10):
+        guard.succeeded(number)
+
+    assert house.row().pace_per_second is None
+
+
+def test_a_success_on_its_way_does_not_end_a_hold(house: House) -> None:
+    """Only time and the operator end a hold that is in force."""
+    number = house.connect()
+    guard = holds(house)
+    guard.throttled(number, 60)
+    guard.succeeded(number)
+
+    assert held_seconds(house) == 60
+
+
+def test_an_undisturbed_success_writes_nothing(house: House) -> None:
+    """The usual case costs a read only."""
+    number = house.connect()
+    before = house.row()
+    house.clock.advance(5)
+    holds(house).succeeded(number)
+
+    assert house.row() == before
+
+
+def test_a_pause_is_replaced_by_no_other_hold(house: House) -> None:
+    """What the operator paused stays paused, whatever requests in flight come back with."""
+    number = house.connect()
+    store.pause(house.database, "acme")
+    guard = holds(house)
+
+    guard.throttled(number, 60)
+    guard.outage(number)
+    guard.succeeded(number)
+
+    assert (house.row().hold_reason, house.row().held_until) == (HoldReason.PAUSED, None)
+
+
+def test_a_hold_that_ends_later_than_any_hold_is_over(house: House) -> None:
+    """After the clock jumped back by hours, a hold does not last for hours."""
+    number = house.connect()
+    holds(house).throttled(number, 60)
+    house.clock.advance(-7200)
+
+    assert holds(house).is_held(number) is False
+
+
+@pytest.mark.parametrize("reason", [None, *HoldReason])
+@pytest.mark.parametrize("until", [None, -1, 0, 1, 3600, 3601])
+def test_the_condition_in_sql_is_the_rule_in_python(
+    house: House, reason: HoldReason | None, until: int | None
+) -> None:
+    """Rows that are read and rows that the database picks are held by the same rule."""
+    house.connect()
+    moment = None if until is None else house.clock() + timedelta(seconds=until)
+    house.change(hold_reason=reason, held_until=moment)
+
+    with house.database.read() as connection:
+        query = sa.select(sa.func.count()).select_from(CONNECTIONS).where(is_held(house.database))
+        picked = connection.execute(query).scalar_one()
+
+    assert bool(picked) == in_force(house.row(), house.clock())
+
+
+def test_trouble_of_a_connection_that_is_gone_is_no_trouble(house: House) -> None:
+    """A row that was deleted meanwhile is passed over."""
+    guard = holds(house)
+
+    guard.throttled(99, 1)
+    guard.outage(99)
+    guard.succeeded(99)
+
+    assert not (guard.forbidden(99) or guard.unauthorised(99) or guard.is_held(99))
+    assert guard.forbidden_count(99) == 0

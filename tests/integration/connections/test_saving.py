@@ -1,0 +1,130 @@
+"""Saving a new pair while the database is in trouble: it is kept until it is stored."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import sqlalchemy as sa
+from structlog.testing import capture_logs
+
+from tests.integration.connections.support import House
+from worker.connections import saving, store
+from worker.database import Database
+from worker.errors import WorkerError
+
+
+class Away:
+    """Takes the table away and puts it back, by a connection of its own."""
+
+    def __init__(self, house: House) -> None:
+        self._database = Database(house.url)
+        self._gone = False
+
+    def go(self) -> None:
+        """Make every statement on connections fail from now on."""
+        self._rename("connection", "connection_away")
+        self._gone = True
+
+    def come_back(self) -> None:
+        """End the trouble."""
+        if self._gone:
+            self._rename("connection_away", "connection")
+            self._gone = False
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._database.dispose()
+
+    def _rename(self, old: str, new: str) -> None:
+        with self._database.write() as connection:
+            connection.execute(sa.text(f"ALTER TABLE {old} RENAME TO {new}"))
+
+
+@contextmanager
+def trouble(house: House) -> Iterator[Away]:
+    """Give the trouble, and end it whatever happens."""
+    away = Away(house)
+    try:
+        yield away
+    finally:
+        away.come_back()
+        away.close()
+
+
+def test_a_database_that_comes_back_in_time_gets_the_pair(house: House) -> None:
+    """The save is repeated in place; the caller notices nothing but the time."""
+    number = house.connect()
+    with trouble(house) as away:
+        house.once(away.go)
+        timer = threading.Timer(1.2, away.come_back)
+        timer.start()
+
+        token = house.tokens().access(number, rejected_version=1)
+        timer.join()
+
+    assert token.version == 2
+    assert house.stored_refresh_token() == "refresh-10000-000002"
+
+
+def test_a_pair_that_could_not_be_stored_is_kept_until_it_can(house: House) -> None:
+    """While we stop, the save gives up after seconds; the pair waits in memory and is stored first thing."""
+    number = house.connect()
+    stop = threading.Event()
+    tokens = house.tokens(stop=stop)
+    with trouble(house) as away:
+        house.once(lambda: (away.go(), stop.set()))
+
+        with capture_logs() as events, pytest.raises(WorkerError):
+            tokens.access(number, rejected_version=1)
+        with pytest.raises(WorkerError):
+            tokens.access(number)
+
+    assert house.row().token_version == 1
+    stop.clear()
+    assert tokens.access(number).version == 2
+    assert house.stored_refresh_token() == "refresh-10000-000002"
+    assert house.endpoint.posted == ["refresh-10000-000001"]
+    assert [event["error_code"] for event in events] == ["token_not_saved"]
+    assert "refresh-10000" not in repr(events)
+    assert "access-10000" not in repr(events)
+
+
+def test_a_kept_pair_gives_way_to_a_new_consent(small_house: House) -> None:
+    """What was kept is stored only while the row still has the token that it came from."""
+    number = small_house.connect()
+    stop = threading.Event()
+    tokens = small_house.tokens(stop=stop)
+    with trouble(small_house) as away:
+        small_house.once(lambda: (away.go(), stop.set()))
+        with pytest.raises(WorkerError):
+            tokens.access(number, rejected_version=1)
+
+    small_house.connect()
+    newest = small_house.stored_refresh_token()
+    stop.clear()
+
+    assert tokens.access(number).version == 2
+    assert small_house.stored_refresh_token() == newest
+
+
+def test_a_kept_pair_does_not_bring_a_removed_connection_back(small_house: House) -> None:
+    """Removed is removed."""
+    number = small_house.connect()
+    stop = threading.Event()
+    tokens = small_house.tokens(stop=stop)
+    with trouble(small_house) as away:
+        small_house.once(lambda: (away.go(), stop.set()))
+        with pytest.raises(WorkerError):
+            tokens.access(number, rejected_version=1)
+
+    store.remove(small_house.database, "acme")
+    with pytest.raises(WorkerError):
+        tokens.access(number)
+
+    assert small_house.row().refresh_token_enc is None
+
+
+def test_saving_fits_into_the_lease_with_all_repeats() -> None:
+    """Three posts of ten seconds, their pauses and the save end before anybody may take over."""
+    assert 3 * 10 + 0.5 + 5 + saving.SAVE_SECONDS + 10 < 75

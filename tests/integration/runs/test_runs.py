@@ -1,0 +1,151 @@
+"""A run: its lease, its record, its errors."""
+
+import multiprocessing
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from worker.context import Context
+from worker.database import Database
+from worker.database.owner import this_process
+from worker.errors import ExitCode, TryLater
+from worker.report import Report, first_that_applies
+from worker.runs import ResolvedJob, RunContext, execute
+from worker.runs.lease import job_lease
+from worker.settings import JobSettings, Secrets
+from worker.settings.loading import build
+
+
+@pytest.fixture
+def parts(database_url: str) -> Iterator[Context]:
+    """Give a process's parts on a fresh database."""
+    env = {"DATABASE_URL": database_url}
+    with Context(build({}, env), Secrets(env), env) as made:
+        yield made
+
+
+def job(function: Any, *, exclusive: bool = True) -> ResolvedJob:
+    """Return a job that runs *function*."""
+    settings = JobSettings.model_validate({"run": "jobs.x:run", "every": 5})
+    return ResolvedJob("x", function, {}, exclusive, settings)
+
+
+def rows(parts: Context, table: str) -> list[dict[str, Any]]:
+    """Return all rows of a table."""
+    with parts.database.read() as connection:
+        return [dict(row) for row in connection.execute(sa.text(f"SELECT * FROM {table}")).mappings()]  # noqa: S608
+
+
+def counting(**counts: int) -> Any:
+    """Return a job function that reports *counts*."""
+
+    def run(_context: RunContext) -> Report:
+        report = Report()
+        for name, number in counts.items():
+            report.add(name, number)
+        return report
+
+    return run
+
+
+def test_a_run_that_did_something_is_recorded(parts: Context) -> None:
+    """Its counts, its trigger and the job's last and next run are stored."""
+    soon = datetime(2030, 1, 1, tzinfo=UTC)
+
+    result = execute(parts, job(counting(sent=3)), trigger="manual", next_run_at=soon)
+
+    (run,) = rows(parts, "job_run")
+    (stored,) = rows(parts, "job")
+    assert result.error is None
+    assert (run["job"], run["trigger"], run["result"]) == ("x", "manual", "done")
+    assert stored["last_result"] == "done"
+    assert stored["lease_owner"] is None
+
+
+def test_a_run_that_did_nothing_leaves_no_row(parts: Context) -> None:
+    """Only the job's last run is noted."""
+    execute(parts, job(counting(sent=0)), trigger="schedule")
+
+    assert rows(parts, "job_run") == []
+    assert len(rows(parts, "job")) == 1
+
+
+def test_a_typed_error_is_returned_with_its_code(parts: Context) -> None:
+    """A job that cannot go on ends its run, not the process."""
+
+    def run(_context: RunContext) -> Report:
+        raise TryLater("not now")
+
+    assert execute(parts, job(run), trigger="manual").codes == {ExitCode.TRY_LATER}
+
+
+def test_a_bug_in_a_job_is_exit_code_1(parts: Context) -> None:
+    """An unexpected exception is told apart from what is foreseen."""
+
+    def run(_context: RunContext) -> Report:
+        raise ZeroDivisionError
+
+    result = execute(parts, job(run), trigger="manual")
+
+    assert result.codes == {ExitCode.UNEXPECTED}
+    assert rows(parts, "job")[0]["lease_owner"] is None
+
+
+def test_an_exclusive_job_runs_in_one_place(parts: Context) -> None:
+    """While its lease is held it is not run again; a job that is not exclusive is."""
+    with job_lease(parts.database, "x") as ours:
+        assert ours
+        assert execute(parts, job(counting()), trigger="manual").ran_elsewhere
+        assert not execute(parts, job(counting(), exclusive=False), trigger="manual").ran_elsewhere
+
+    assert not execute(parts, job(counting()), trigger="manual").ran_elsewhere
+
+
+def test_the_lease_of_a_dead_process_is_free_at_once(parts: Context) -> None:
+    """Nobody waits a quarter of an hour for a process that was killed."""
+    dead = this_process().rpartition("/")[0] + "/1/abc"
+    with parts.database.write() as connection:
+        connection.execute(
+            sa.text("INSERT INTO job (name, lease_owner, lease_until) VALUES ('x', :owner, :until)"),
+            {"owner": dead, "until": "2031-01-01T00:00:00.000Z"},
+        )
+
+    with job_lease(parts.database, "x") as ours:
+        assert ours
+
+
+def _try_lease(url: str, results: Any, go: Any, done: Any) -> None:
+    database = Database(url)
+    go.wait()
+    with job_lease(database, "x") as ours:
+        results.put(ours)
+        done.wait()
+
+
+def test_of_several_processes_one_gets_the_lease(database_url: str) -> None:
+    """They all ask at the same moment, on a job that has no row yet."""
+    spawn = multiprocessing.get_context("spawn")
+    results, go, done = spawn.Queue(), spawn.Event(), spawn.Event()
+    workers = [
+        spawn.Process(target=_try_lease, args=(database_url, results, go, done)) for _ in range(4)
+    ]
+    for worker in workers:
+        worker.start()
+    go.set()
+    got = [results.get(timeout=60) for _ in workers]
+    done.set()
+    for worker in workers:
+        worker.join(60)
+
+    assert sorted(got) == [False, False, False, True]
+
+
+def test_the_first_exit_code_that_applies_is_taken() -> None:
+    """Wrong settings go before an unreachable Envoy, and that before a rejected row."""
+    assert first_that_applies([]) is ExitCode.DONE
+    assert first_that_applies([ExitCode.TRY_LATER, ExitCode.REJECTED]) is ExitCode.REJECTED
+    assert first_that_applies([ExitCode.REJECTED, ExitCode.UNREACHABLE]) is ExitCode.UNREACHABLE
+    assert first_that_applies([ExitCode.UNREACHABLE, ExitCode.SETTINGS]) is ExitCode.SETTINGS

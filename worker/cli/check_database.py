@@ -1,0 +1,67 @@
+"""Check the database: there, migrated, on time, and its tokens readable."""
+
+from collections.abc import Iterator
+
+from worker.cli.findings import Finding, attempt, failures, ok, warn
+from worker.cli.words import counted
+from worker.connections import store as connections
+from worker.connections.vault import require_readable
+from worker.context import Context
+from worker.database import Database, schema, utc_now
+from worker.errors import WorkerError
+from worker.invites import Status, store
+from worker.settings.secrets import ENCRYPTION_KEYS
+
+MOST_SKEW_SECONDS = 5.0
+
+
+def findings(parts: Context) -> Iterator[Finding]:
+    """Yield what is found, up to the first failure that hides all else."""
+    try:
+        revision = schema.current(parts.any_database)
+        yield ok(f"database: reachable ({parts.any_database.url.get_backend_name()})")
+        schema.require_fit(parts.any_database)
+    except WorkerError as error:
+        yield from failures(error)
+        return
+    yield ok(f"schema: {revision}")
+    yield _clock(parts.database)
+    yield from _keys(parts)
+    yield from _invites(parts.database)
+
+
+def _clock(database: Database) -> Finding:
+    began = utc_now()
+    theirs = database.read_now()
+    skew = (theirs - began).total_seconds()
+    if abs(skew) <= MOST_SKEW_SECONDS:
+        return ok("clock: this host's and the database's agree")
+    return warn(
+        f"clock: the database's is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}",
+        "let both hosts keep time (NTP): tokens end by this host's clock, leases by the database's",
+    )
+
+
+def _keys(parts: Context) -> Iterator[Finding]:
+    if parts.secrets.find(ENCRYPTION_KEYS) is None:
+        return
+    with attempt() as opened:
+        require_readable(parts.database, parts.vault)
+    yield from opened.found or [ok("encryption keys: they open every stored token")]
+
+
+def _invites(database: Database) -> Iterator[Finding]:
+    for name, number in store.without_connection(database).items():
+        yield warn(
+            f"{counted(number, 'invite')} for the connection {name}, which is not there",
+            f"run `envoy-worker connect {name}`, or correct the rows",
+        )
+    doubtful = store.counts(database)[Status.UNKNOWN]
+    if doubtful:
+        first = ", ".join(one.name for one in store.unknown(database, limit=3))
+        yield warn(
+            f"{counted(doubtful, 'invite')} unknown: {first}" + (", ..." if doubtful > 3 else ""),
+            "look them up in Envoy, then `envoy-worker invites resolve`",
+        )
+    if not connections.connections(database):
+        yield warn("no connection yet", "run `envoy-worker connect NAME`")

@@ -1,0 +1,63 @@
+"""What a check finds: fine, a warning, or a failure with its exit code and what to do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from worker.errors import ExitCode, SettingsError, WorkerError
+
+OK, WARN, FAIL = "ok", "warn", "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of ``check``; ``mend`` says what to do."""
+
+    level: str
+    text: str
+    mend: str = ""
+    code: ExitCode = ExitCode.DONE
+
+    @property
+    def line(self) -> str:
+        """The finding as one line."""
+        return f"{self.level:<4} {self.text}" + (f" -- {self.mend}" if self.mend else "")
+
+    def as_data(self) -> dict[str, object]:
+        """Return the finding for JSON."""
+        return {"level": self.level.lower(), "text": self.text, "mend": self.mend, "exit_code": int(self.code)}
+
+
+def ok(text: str) -> Finding:
+    """Return that something is as it should be."""
+    return Finding(OK, text)
+
+
+def warn(text: str, mend: str) -> Finding:
+    """Return that something deserves a look; the exit code stays."""
+    return Finding(WARN, text, mend)
+
+
+def failures(error: WorkerError) -> list[Finding]:
+    """Return an error's findings: one for each mistake that it knows of."""
+    texts = error.problems if isinstance(error, SettingsError) else [str(error)]
+    return [Finding(FAIL, text, error.hint, error.exit_code) for text in texts]
+
+
+@dataclass(slots=True)
+class Attempted:
+    """What became of a guarded block."""
+
+    error: WorkerError | None = None
+    found: list[Finding] = field(default_factory=list)
+
+
+@contextmanager
+def attempt() -> Iterator[Attempted]:
+    """Give an outcome to look at after the block; an error of ours ends the block only."""
+    outcome = Attempted()
+    try:
+        yield outcome
+    except WorkerError as error:
+        outcome.error = error
+        outcome.found = failures(error)

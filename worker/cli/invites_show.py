@@ -1,0 +1,118 @@
+"""``envoy-worker invites list`` and ``show``."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from worker.cli.output import say, show, show_json, show_rows
+from worker.cli.parts import opened
+from worker.cli.words import moment, plain
+from worker.errors import UsageError
+
+if TYPE_CHECKING:
+    from worker.invites import Attempt, Status
+    from worker.invites.store import Standing
+
+COLUMNS = ("id", "invite", "status", "location", "arrival", "envoy_invite_id", "next_attempt_at", "error_code")
+# What leases and look-ups need is nobody's business.
+HIDDEN = frozenset(
+    {"id", "connection", "external_id", "content_key", "sent_content", "lease_owner", "lease_until", "attempt_id"}
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("list")(list_all)
+    app.command("show")(show_one)
+
+
+def list_all(
+    status: Annotated[str | None, typer.Option(help="Only these: pending, sent, unknown, ...")] = None,
+    connection: Annotated[str | None, typer.Option(help="Only this connection's.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List invites and how they stand with Envoy, newest first; no visitor is named."""
+    from worker.invites import store
+
+    wanted = _status(status)
+    with opened() as parts:
+        found = store.page(parts.database, status=wanted, connection=connection, limit=limit + 1)
+    rows = [_line(standing) for standing in found[:limit]]
+    if json:
+        show_json(rows)
+    else:
+        show_rows(COLUMNS, rows, empty="no such invite")
+    if len(found) > limit:
+        say(f"there are more: these are the newest {limit} (--limit)")
+
+
+def show_one(
+    invite: Annotated[str, typer.Argument(help="Its id, or CONNECTION/EXTERNAL_ID.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show one invite whole, the visitor's name too, and everything that was tried."""
+    from worker.invites import store
+
+    with opened() as parts:
+        standing = store.require(parts.database, invite)
+        tried = store.attempts(parts.database, standing.delivery)
+    wanted = {key: plain(value) for key, value in standing.invite.model_dump().items()}
+    stands = standing.delivery.model_dump(exclude=set(HIDDEN))
+    stands = {key: plain(value) for key, value in stands.items()}
+    if json:
+        show_json({"invite": wanted, "delivery": stands, "attempts": [_attempt(one) for one in tried]})
+        return
+    _show_fields(wanted)
+    show()
+    _show_fields(stands)
+    show()
+    for one in tried:
+        show(_told(one))
+    if not tried:
+        show("nothing was tried yet")
+
+
+def _status(text: str | None) -> "Status | None":
+    from worker.invites import Status
+
+    try:
+        return None if text is None else Status(text)
+    except ValueError:
+        raise UsageError(f"--status: there is no {text}", hint=f"there are {', '.join(Status)}") from None
+
+
+def _line(standing: "Standing") -> dict[str, object]:
+    invite, delivery = standing.invite, standing.delivery
+    return {
+        "id": invite.id,
+        "invite": standing.name,
+        "status": delivery.status,
+        "location": invite.location,
+        "arrival": moment(invite.expected_arrival_at),
+        "envoy_invite_id": delivery.envoy_invite_id,
+        "next_attempt_at": moment(delivery.next_attempt_at) if delivery.status == "pending" else None,
+        "error_code": delivery.error_code,
+        "error_detail": delivery.error_detail,
+    }
+
+
+def _show_fields(values: dict[str, object]) -> None:
+    for key, value in values.items():
+        if value is not None:
+            show(f"{key + ':':<24}{value}")
+
+
+def _attempt(one: "Attempt") -> dict[str, object]:
+    values = one.model_dump(exclude={"delivery_id", "owner"})
+    return {key: plain(value) for key, value in values.items()}
+
+
+def _told(one: "Attempt") -> str:
+    """Tell one attempt in a line."""
+    came_to = one.verdict or "no verdict yet"
+    why = " ".join(str(part) for part in (one.http_status, one.error_code, one.detail) if part is not None)
+    envoy_id = f" as {one.envoy_invite_id}" if one.envoy_invite_id else ""
+    return f"{moment(one.started_at)}  {one.kind} (revision {one.revision}): {came_to}{envoy_id}" + (
+        f" -- {why}" if why else ""
+    )

@@ -1,0 +1,176 @@
+"""What a person decides about an invite: each decision is one guarded UPDATE.
+
+A worker may be at the same row.  Where it was faster, the decision is refused and nothing changes.
+"""
+
+import uuid
+
+import sqlalchemy as sa
+import structlog
+
+from worker.database import Database
+from worker.database.owner import this_process
+from worker.envoy.resources import identifier
+from worker.errors import UsageError
+from worker.invites.model import Delivery
+from worker.invites.states import Kind, Status, Verdict, Wanted
+from worker.invites.store import ATTEMPTS, DELIVERIES, INVITES, Standing
+
+RETRIED = (Status.REJECTED, Status.EXPIRED)
+
+log = structlog.get_logger()
+
+
+def retry(database: Database, standing: Standing) -> None:
+    """Make a rejected or expired invite due again.
+
+    Raises:
+        UsageError: it stands otherwise by now.
+    """
+    own = DELIVERIES.c
+    statement = (
+        sa.update(DELIVERIES)
+        .where(own.id == standing.delivery.id, own.status.in_(RETRIED))
+        .values(
+            status=Status.PENDING,
+            next_attempt_at=database.now(),
+            error_code=None,
+            error_detail=None,
+            deferrals=0,
+            updated_at=database.now(),
+        )
+    )
+    with database.write() as connection:
+        retried = connection.execute(statement).rowcount
+    if not retried:
+        raise UsageError(
+            f"{standing.name} is {_status(database, standing.delivery)}, neither rejected nor expired"
+        )
+
+
+def withdraw(database: Database, standing: Standing) -> bool:
+    """Say in the caller's row that the invite is not wanted; return whether it was until now."""
+    own = INVITES.c
+    statement = (
+        sa.update(INVITES)
+        .where(own.id == standing.invite.id, own.wanted != Wanted.ABSENT)
+        .values(wanted=Wanted.ABSENT)
+    )
+    with database.write() as connection:
+        return connection.execute(statement).rowcount > 0
+
+
+def resolve(database: Database, standing: Standing, *, envoy_invite_id: str | None) -> Status:
+    """Settle an unknown invite by a person's verdict; return how it stands now.
+
+    With the id that Envoy shows it is sent, or due for an update where the caller changed it since.
+    Without one, Envoy has it not, and it is sent again.
+
+    Raises:
+        UsageError: it is not unknown (any more), or the id cannot be its own.
+    """
+    attempt_id = uuid.uuid4().hex
+    values = _settled(database, attempt_id)
+    if envoy_invite_id is not None:
+        values |= _sent(database, _checked(envoy_invite_id))
+    settled = _settle(database, standing, values, envoy_invite_id)
+    if settled is None:
+        status = _status(database, standing.delivery)
+        raise UsageError(f"{standing.name} is {status}, not unknown: there is nothing to resolve")
+    log.info(
+        "invite.reconciled",
+        connection=standing.invite.connection,
+        external_id=standing.invite.external_id,
+        invite_id=standing.invite.id,
+        envoy_invite_id=envoy_invite_id,
+        attempt=attempt_id,
+        by=Kind.PERSON.value,
+    )
+    return settled
+
+
+def _settle(
+    database: Database, standing: Standing, values: dict[str, object], envoy_invite_id: str | None
+) -> Status | None:
+    """Write the verdict to the row and to the ledger; None where the row was not unknown."""
+    own = DELIVERIES.c
+    statement = (
+        sa.update(DELIVERIES)
+        .where(own.id == standing.delivery.id, own.status == Status.UNKNOWN)
+        .values(**values)
+        .returning(own.status, own.revision, own.fencing_token)
+    )
+    taken = False
+    try:
+        with database.write() as connection:
+            row = connection.execute(statement).one_or_none()
+            if row is None:
+                return None
+            verdict = Verdict.DEFERRED if envoy_invite_id is None else Verdict.SENT
+            connection.execute(
+                sa.insert(ATTEMPTS).values(
+                    id=values["attempt_id"],
+                    delivery_id=standing.delivery.id,
+                    kind=Kind.PERSON,
+                    revision=row.revision,
+                    fencing_token=row.fencing_token,
+                    owner=this_process(),
+                    started_at=database.now(),
+                    finished_at=database.now(),
+                    verdict=verdict,
+                    envoy_invite_id=envoy_invite_id,
+                )
+            )
+            return Status(row.status)
+    except sa.exc.IntegrityError:
+        taken = True
+    assert taken  # noqa: S101 -- all other ways have left by now
+    raise UsageError(
+        f"another invite of {standing.invite.connection} has this Envoy id already; nothing was changed",
+        hint="compare both visits in Envoy: this one has an id of its own there, or is not there",
+    )
+
+
+def _settled(database: Database, attempt_id: str) -> dict[str, object]:
+    """Return the columns of a row that is due again, out of reach of every earlier attempt."""
+    return {
+        "status": Status.PENDING,
+        "fencing_token": DELIVERIES.c.fencing_token + 1,
+        "attempt_id": attempt_id,
+        "next_attempt_at": database.now(),
+        "deferrals": 0,
+        "error_code": None,
+        "error_detail": None,
+        "unknown_since": None,
+        "content_key": None,
+        "lease_owner": None,
+        "lease_until": None,
+        "updated_at": database.now(),
+    }
+
+
+def _sent(database: Database, envoy_invite_id: str) -> dict[str, object]:
+    """Return the columns of a row that Envoy has, in the revision that was last tried."""
+    own = DELIVERIES.c
+    tried = sa.select(ATTEMPTS.c.revision).where(ATTEMPTS.c.id == own.attempt_id).scalar_subquery()
+    return {
+        "status": sa.case((own.revision == tried, Status.SENT.value), else_=Status.PENDING.value),
+        "sent_revision": tried,
+        "sent_at": database.now(),
+        "envoy_invite_id": envoy_invite_id,
+    }
+
+
+def _checked(envoy_invite_id: str) -> str:
+    found = identifier(envoy_invite_id)
+    if found is None or not found.isalnum():
+        raise UsageError("this is no id of Envoy's", hint="it is the number at the end of the invite's address")
+    return found
+
+
+def _status(database: Database, delivery: Delivery) -> str:
+    with database.read() as connection:
+        status = connection.execute(
+            sa.select(DELIVERIES.c.status).where(DELIVERIES.c.id == delivery.id)
+        ).scalar()
+    return str(status or "gone")
