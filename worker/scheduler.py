@@ -4,7 +4,13 @@ import logging
 from datetime import UTC, datetime
 
 import structlog
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
+from apscheduler.events import (
+    EVENT_JOB_ERROR,
+    EVENT_JOB_EXECUTED,
+    EVENT_JOB_MAX_INSTANCES,
+    EVENT_JOB_MISSED,
+    JobEvent,
+)
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
@@ -20,6 +26,7 @@ log = structlog.get_logger()
 
 # APScheduler drops a run that is one second late, unless told otherwise: late is better than never.
 JOB_DEFAULTS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+WATCHED = EVENT_JOB_MISSED | EVENT_JOB_ERROR | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_EXECUTED
 
 
 def build(parts: Context) -> BackgroundScheduler:
@@ -42,7 +49,7 @@ def build(parts: Context) -> BackgroundScheduler:
         )
     # It warns of each run that it passes over; the listener says the same as an event of ours.
     logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
-    scheduler.add_listener(_missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR)
+    scheduler.add_listener(Misses().listen, WATCHED)
     return scheduler
 
 
@@ -68,9 +75,20 @@ def _run(parts: Context, job: ResolvedJob, trigger: BaseTrigger) -> None:
     execute(parts, job, trigger=SCHEDULE, next_run_at=trigger.get_next_fire_time(now, now))
 
 
-def _missed(event: JobEvent) -> None:
-    """Say that a run did not take place; while the one before still works, that is nothing to mend."""
-    if event.code == EVENT_JOB_MAX_INSTANCES:
-        log.debug("job.missed", job=event.job_id, error_code="still_running")
-    else:
-        log.warning("job.missed", job=event.job_id, error_code="not_started_in_time")
+class Misses:
+    """Says which runs did not take place: once while a run still works, else each time."""
+
+    def __init__(self) -> None:
+        """Know of none yet."""
+        self._overlapping: set[str] = set()
+
+    def listen(self, event: JobEvent) -> None:
+        """Take one event of the scheduler; called by its threads."""
+        job = event.job_id
+        if event.code == EVENT_JOB_EXECUTED:
+            self._overlapping.discard(job)
+        elif event.code != EVENT_JOB_MAX_INSTANCES:
+            log.warning("job.missed", job=job, error_code="not_started_in_time")
+        elif job not in self._overlapping:
+            self._overlapping.add(job)
+            log.info("job.missed", job=job, error_code="still_running")

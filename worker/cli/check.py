@@ -16,7 +16,10 @@ def register(app: typer.Typer) -> None:
 
 
 def check(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Check settings, secrets, database, clock, grants and the way to Envoy; one line each."""
+    """Say what is wrong, and what to do.
+
+    Looks at settings, secrets, jobs, database, schema, clock, encryption keys, grants, and the way to Envoy.
+    """
     found: list[Finding] = []
     for finding in _all():
         found.append(finding)

@@ -13,6 +13,7 @@ from worker.invites import Status, store
 from worker.settings.secrets import ENCRYPTION_KEYS
 
 MOST_SKEW_SECONDS = 5.0
+MOST_NAMED = 3
 
 
 def findings(parts: Context) -> Iterator[Finding]:
@@ -58,9 +59,9 @@ def _invites(database: Database) -> Iterator[Finding]:
         )
     doubtful = store.counts(database)[Status.UNKNOWN]
     if doubtful:
-        first = ", ".join(one.name for one in store.unknown(database, limit=3))
+        first = ", ".join(one.name for one in store.unknown(database, limit=MOST_NAMED))
         yield warn(
-            f"{counted(doubtful, 'invite')} unknown: {first}" + (", ..." if doubtful > 3 else ""),
+            f"{counted(doubtful, 'invite')} unknown: {first}" + (", ..." if doubtful > MOST_NAMED else ""),
             "look them up in Envoy, then `envoy-worker invites resolve`",
         )
     if not connections.connections(database):

@@ -1,7 +1,7 @@
 """Check the grants, and the way to Envoy."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from worker.cli.findings import Finding, attempt, failures, ok, warn
 from worker.cli.words import moment
@@ -9,11 +9,11 @@ from worker.connections import store
 from worker.connections.calls import with_token
 from worker.connections.model import Connection, ConnectionStatus
 from worker.context import Context
-from worker.errors import NeedsAuthorisation, WorkerError
+from worker.errors import NeedsAuthorisation
 from worker.settings import secrets as names
 
 REACH_SECONDS = 10.0
-REFRESH_ENDS_WITHIN = timedelta(days=3)
+ENDS_SOON = timedelta(days=3)
 
 
 def findings(parts: Context) -> Iterator[Finding]:
@@ -26,7 +26,7 @@ def findings(parts: Context) -> Iterator[Finding]:
     probed = False
     for row in rows:
         status = store.effective_status(row, now)
-        yield from _grant(row, status)
+        yield from _grant(row, status, now)
         if status is ConnectionStatus.ACTIVE and _has_secrets(parts):
             probed = True
             yield _probe(parts, row)
@@ -34,7 +34,7 @@ def findings(parts: Context) -> Iterator[Finding]:
         yield _reach(parts)
 
 
-def _grant(row: Connection, status: ConnectionStatus) -> Iterator[Finding]:
+def _grant(row: Connection, status: ConnectionStatus, now: datetime) -> Iterator[Finding]:
     """Yield what is to be said of a grant without asking Envoy."""
     if status is ConnectionStatus.NEEDS_AUTHORISATION:
         yield from failures(
@@ -44,14 +44,29 @@ def _grant(row: Connection, status: ConnectionStatus) -> Iterator[Finding]:
             )
         )
         return
+    yield from _ending(row, now)
     if status is ConnectionStatus.HELD:
         until = f" until {moment(row.held_until)}" if row.held_until else ""
-        yield warn(f"{row.name}: held{until} ({row.hold_reason})", f"`envoy-worker connections resume {row.name}` ends it")
+        yield warn(
+            f"{row.name}: held{until} ({row.hold_reason})",
+            f"`envoy-worker connections resume {row.name}` ends it",
+        )
     if row.can_read_invites is not True:
         yield warn(
             f"{row.name}: may not read invites, so that a doubtful one waits for a person",
             f"add invites.read to [envoy] scopes, and run `envoy-worker connect {row.name}`",
         )
+
+
+def _ending(row: Connection, now: datetime) -> Iterator[Finding]:
+    """Yield what threatens a grant that still works."""
+    if row.refresh_expires_at is not None and row.refresh_expires_at - now < ENDS_SOON:
+        yield warn(
+            f"{row.name}: its grant ends at {moment(row.refresh_expires_at)} unless it is refreshed",
+            f"`envoy-worker run-once keep_tokens_fresh --connection {row.name}`, and see why nothing ran",
+        )
+    if row.refresh_error is not None:
+        yield warn(f"{row.name}: its last refresh failed ({row.refresh_error})", "it is repeated by itself")
 
 
 def _probe(parts: Context, row: Connection) -> Finding:

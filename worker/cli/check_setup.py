@@ -47,5 +47,3 @@ def _jobs(parts: Context) -> Iterator[Finding]:
     with attempt() as found:
         resolve_all(parts.settings.jobs)
     yield from found.found or [ok(f"jobs: {', '.join(parts.settings.jobs)}")]
-
-

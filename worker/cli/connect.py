@@ -1,5 +1,6 @@
 """``envoy-worker connect``: a customer authorises our application, through OAuth2."""
 
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from worker.connections.model import Connection
     from worker.context import Context
 
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 READ_INVITES = "invites.read"
 
 
@@ -24,16 +26,19 @@ def register(app: typer.Typer) -> None:
 
 
 def connect(
-    name: Annotated[str, typer.Argument(help="A short name for the customer, as in acme.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A short name for the customer: acme.")],
     paste: Annotated[
         bool, typer.Option("--paste", help="Take the redirected URL from stdin; for a browser elsewhere.")
     ] = False,
     timeout: Annotated[float, typer.Option(min=1, help="Wait so many seconds for the browser.")] = 300,
 ) -> None:
-    """Connect a customer, or renew its grant: prints the URL for an Envoy administrator's browser."""
-    from worker.connections import authorise, grants, store
+    """Connect a customer through OAuth2, or renew its grant.
 
-    store.check_name(name)
+    Prints the URL that an Envoy administrator of the customer opens in a browser, and waits for the answer.
+    """
+    from worker.connections import authorise, grants
+
+    _require_plain(name)
     with opened() as parts:
         _ = parts.database, parts.vault  # whatever they lack shall not cost a consent
         request = authorise.begin(parts.oauth, parts.settings.envoy)
@@ -42,6 +47,14 @@ def connect(
         connection = grants.finish(parts.database, parts.vault, parts.oauth, name, request, code)
         say(f"{name}: connected" + (f" (company {connection.company_id})" if connection.company_id else ""))
         _look_around(parts, connection)
+
+
+def _require_plain(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            "a connection's name has lower-case letters, digits, dashes and underscores, 63 at most",
+            hint="as in `envoy-worker connect acme`",
+        )
 
 
 def _received(request: "AuthorisationRequest", timeout: float) -> str:

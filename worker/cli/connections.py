@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from worker.connections.model import Connection
     from worker.context import Context
 
-Name = Annotated[str, typer.Argument(help="The connection's name.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection's name.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 COLUMNS = ("name", "status", "held_until", "hold_reason", "company_id", "default_location", "default_flow")
 
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
     connections.command("resume")(resume)
     connections.command("remove")(remove)
     connections.command("set")(set_defaults)
-    app.add_typer(connections, name="connections", help="See, hold and remove connections; no token is shown.")
+    app.add_typer(connections, name="connections", help="See, hold and remove connections; never a token.")
 
 
 def list_all(json: Json = False) -> None:
@@ -81,9 +81,7 @@ def resume(name: Name) -> None:
     show(f"{name}: {'is used again' if held else 'was not held'}")
 
 
-def remove(
-    name: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
-) -> None:
+def remove(name: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
     """Wipe a connection's tokens and use it no more; its invites stay as they are."""
     from worker.connections import store
 
@@ -123,7 +121,7 @@ def set_defaults(
 def _ask(name: str) -> None:
     if not sys.stdin.isatty():
         raise UsageError(f"{name} would lose its tokens", hint="say --yes where nobody can be asked")
-    if not typer.confirm(f"Wipe the tokens of {name}? The customer must authorise again afterwards.", err=True):
+    if not typer.confirm(f"Wipe the tokens of {name}? Only the customer can give new ones.", err=True):
         raise UsageError(f"{name} stays as it is")
 
 

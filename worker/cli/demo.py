@@ -22,7 +22,10 @@ def demo(
         Path, typer.Option(metavar="DIR", help="Where its files go; they are made anew each time.")
     ] = DEFAULT_FOLDER,
 ) -> None:
-    """Show the main job end to end: connect, import, push; on SQLite and the sandbox, offline."""
+    """Show the main job end to end, offline.
+
+    A customer is connected, 25 visits are imported and pushed; on SQLite and the sandbox, in half a minute.
+    """
     from worker.demo.running import play
     from worker.demo.story import Story
 

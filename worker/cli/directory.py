@@ -33,7 +33,7 @@ def directory(
     refresh: Annotated[bool, typer.Option("--refresh", help="Read them from Envoy first.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show the locations and flows that invites may name, by id or by name."""
+    """Show the locations and flows that invites may name."""
     from worker.directory import load
 
     with opened() as parts:

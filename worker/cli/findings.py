@@ -25,7 +25,8 @@ class Finding:
 
     def as_data(self) -> dict[str, object]:
         """Return the finding for JSON."""
-        return {"level": self.level.lower(), "text": self.text, "mend": self.mend, "exit_code": int(self.code)}
+        level, code = self.level.lower(), int(self.code)
+        return {"level": level, "text": self.text, "mend": self.mend, "exit_code": code}
 
 
 def ok(text: str) -> Finding:

@@ -1,6 +1,6 @@
 """``envoy-worker invites``: hand them in, see them, and decide about them."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,7 +9,10 @@ from worker.cli.output import complain, show
 from worker.cli.parts import opened
 from worker.errors import ExitCode, UsageError
 
-Invite = Annotated[str, typer.Argument(help="Its id, or CONNECTION/EXTERNAL_ID.", show_default=False)]
+if TYPE_CHECKING:
+    from worker.invites.store import Standing
+
+Invite = Annotated[str, typer.Argument(metavar="INVITE", help="Its id, or CONNECTION/EXTERNAL_ID.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +28,9 @@ def register(app: typer.Typer) -> None:
 
 
 def retry(
-    invites: Annotated[list[str], typer.Argument(help="Ids, or CONNECTION/EXTERNAL_ID.", show_default=False)],
+    invites: Annotated[
+        list[str], typer.Argument(metavar="INVITE...", help="Their ids, or CONNECTION/EXTERNAL_ID.")
+    ],
 ) -> None:
     """Make rejected or expired invites due again."""
     from worker.invites import moves, store
@@ -44,18 +49,22 @@ def retry(
 
 
 def withdraw(invite: Invite) -> None:
-    """Say that a visit is not wanted any more; the next push removes it from Envoy."""
+    """Say that a visit is not wanted any more."""
     from worker.invites import moves, store
 
     with opened() as parts:
         standing = store.require(parts.database, invite)
         withdrawn = moves.withdraw(parts.database, standing)
-    if not withdrawn:
-        show(f"{standing.name}: was withdrawn before")
-    elif standing.delivery.envoy_invite_id:
-        show(f"{standing.name}: the next push removes it from Envoy")
-    else:
-        show(f"{standing.name}: is not sent any more")
+    show(f"{standing.name}: {_fate(standing) if withdrawn else 'was withdrawn before'}")
+
+
+def _fate(standing: "Standing") -> str:
+    """Say what becomes of an invite that is not wanted any more."""
+    from worker.invites.states import IN_DOUBT
+
+    if standing.delivery.status in IN_DOUBT:
+        return f"it is {standing.delivery.status}; once that is settled, it is removed if Envoy has it"
+    return "the next push removes it from Envoy" if standing.delivery.envoy_invite_id else "is not sent"
 
 
 def resolve(
@@ -65,7 +74,7 @@ def resolve(
     ] = None,
     resend: Annotated[bool, typer.Option("--resend", help="Envoy has it not: send it again.")] = False,
 ) -> None:
-    """Decide about an unknown invite, after a look into Envoy: it is there, or it is not."""
+    """Decide about an unknown invite, after a look into Envoy."""
     from worker.invites import moves, store
 
     if (sent is not None) == resend:

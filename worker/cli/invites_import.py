@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from worker.intake import ImportReport, Problem
 
 STDIN = "-"
+COUNTS = ("created", "changed", "unchanged", "repeated", "rejected")
 
 
 def register(app: typer.Typer) -> None:
@@ -24,11 +25,16 @@ def register(app: typer.Typer) -> None:
 
 
 def import_(
-    file: Annotated[str, typer.Argument(help="CSV with a header, or JSON Lines; - is stdin.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="CSV with a header, or JSON Lines; - is stdin.")
+    ],
     connection: Annotated[str | None, typer.Option(help="Fills the column where it is empty.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count; write nothing.")] = False,
 ) -> None:
-    """Import visits: good lines go in, bad ones are told by line and column; repeatable."""
+    """Import visits from CSV or JSON Lines; repeatable.
+
+    Good lines go in, bad ones are told by line and column.  A line that changed updates its visit.
+    """
     from worker.intake import import_file
 
     name = "stdin" if file == STDIN else file
@@ -56,9 +62,7 @@ def problem_line(name: str, problem: "Problem") -> str:
 
 def summary(report: "ImportReport", *, dry_run: bool) -> str:
     """Return the counts in one line."""
-    counts = ", ".join(
-        f"{getattr(report, name)} {name}" for name in ("created", "changed", "unchanged", "repeated", "rejected")
-    )
+    counts = ", ".join(f"{getattr(report, name)} {name}" for name in COUNTS)
     return f"dry run, nothing was written: {counts}" if dry_run else counts
 
 

@@ -1,5 +1,6 @@
 """``envoy-worker invites list`` and ``show``."""
 
+from json import dumps
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,10 +14,28 @@ if TYPE_CHECKING:
     from worker.invites import Attempt, Status
     from worker.invites.store import Standing
 
-COLUMNS = ("id", "invite", "status", "location", "arrival", "envoy_invite_id", "next_attempt_at", "error_code")
+COLUMNS = (
+    "id",
+    "invite",
+    "status",
+    "location",
+    "arrival",
+    "envoy_invite_id",
+    "next_attempt_at",
+    "error_code",
+)
 # What leases and look-ups need is nobody's business.
 HIDDEN = frozenset(
-    {"id", "connection", "external_id", "content_key", "sent_content", "lease_owner", "lease_until", "attempt_id"}
+    {
+        "id",
+        "connection",
+        "external_id",
+        "content_key",
+        "sent_content",
+        "lease_owner",
+        "lease_until",
+        "attempt_id",
+    }
 )
 
 
@@ -32,7 +51,7 @@ def list_all(
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List invites and how they stand with Envoy, newest first; no visitor is named."""
+    """List invites, newest first; no visitor is named."""
     from worker.invites import store
 
     wanted = _status(status)
@@ -48,10 +67,10 @@ def list_all(
 
 
 def show_one(
-    invite: Annotated[str, typer.Argument(help="Its id, or CONNECTION/EXTERNAL_ID.")],
+    invite: Annotated[str, typer.Argument(metavar="INVITE", help="Its id, or CONNECTION/EXTERNAL_ID.")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show one invite whole, the visitor's name too, and everything that was tried."""
+    """Show one invite whole, the visitor's name too, and what was tried."""
     from worker.invites import store
 
     with opened() as parts:
@@ -100,7 +119,7 @@ def _line(standing: "Standing") -> dict[str, object]:
 def _show_fields(values: dict[str, object]) -> None:
     for key, value in values.items():
         if value is not None:
-            show(f"{key + ':':<24}{value}")
+            show(f"{key + ':':<24}{value if isinstance(value, str) else dumps(value, ensure_ascii=False)}")
 
 
 def _attempt(one: "Attempt") -> dict[str, object]:

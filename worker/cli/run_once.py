@@ -1,5 +1,6 @@
 """``envoy-worker run-once``: one pass by hand."""
 
+import signal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,10 +42,13 @@ def run_once(
         if dry_run:
             _preview(parts, connection, limit, as_json=json)
             return
+        _end_in_order(parts)
         results = [_execute(parts, job, connection, limit) for job in chosen]
         _summarise(results, as_json=json)
         codes = {code for result in results for code in result.codes}
         if jobs and any(result.ran_elsewhere for result in results):
+            codes.add(ExitCode.TRY_LATER)
+        if parts.stop.is_set():
             codes.add(ExitCode.TRY_LATER)
         if any(
             view.status == ConnectionStatus.NEEDS_AUTHORISATION
@@ -53,6 +57,12 @@ def run_once(
         ):
             codes.add(ExitCode.NEEDS_AUTHORISATION)
         raise typer.Exit(first_that_applies(codes))
+
+
+def _end_in_order(parts: "Context") -> None:
+    """On SIGTERM and SIGINT begin nothing new; what is in flight ends, and its verdicts are stored."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: parts.stop.set())
 
 
 def _named(registered: "dict[str, ResolvedJob]", name: str) -> "ResolvedJob":

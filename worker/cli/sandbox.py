@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def sandbox(
+    *,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Listen here; 0 takes a free one.")] = 8090,
     companies: Annotated[int, typer.Option(min=1, max=100, help="So many customers.")] = 1,
     token_seconds: Annotated[float, typer.Option(min=1, help="How long an access token lives.")] = 86_400,
@@ -27,17 +28,15 @@ def sandbox(
     retry_after: Annotated[str, typer.Option(help="The Retry-After of a 429.")] = "1",
     throttled_share: Annotated[float, typer.Option(min=0, max=1, help="Share of 429 answers.")] = 0,
     error_share: Annotated[float, typer.Option(min=0, max=1, help="Share of 500, not executed.")] = 0,
-    lost_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Share executed, the connection then dropped.")
-    ] = 0,
-    garbage_share: Annotated[float, typer.Option(min=0, max=1, help="Share executed, answered by no JSON.")] = 0,
+    lost_share: Annotated[float, typer.Option(min=0, max=1, help="Share executed, and not answered.")] = 0,
+    garbage_share: Annotated[float, typer.Option(min=0, max=1, help="Share executed, answered by HTML.")] = 0,
     outage: Annotated[str, typer.Option(metavar="drop|503", help="Nothing works, in this way.")] = "",
     seed: Annotated[int, typer.Option(help="Of the draws, so that a run can be repeated.")] = 0,
 ) -> None:
-    """Serve a stand-in of Envoy's API on this machine until Ctrl-C; every fault is off by default.
+    """Serve a stand-in of Envoy on this machine, until Ctrl-C.
 
-    The shares are of the requests that create or change an invite.  All faults, and more of them, can be
-    switched while it runs: POST them as JSON to /sandbox/faults.
+    Every fault is off by default; the shares are of the requests that create or change an invite.  More
+    faults can be switched on while it runs: POST them as JSON to /sandbox/faults.
     """
     from worker.sandbox import Faults, serve
 

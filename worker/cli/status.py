@@ -7,7 +7,7 @@ import typer
 
 from worker.cli.output import show, show_json
 from worker.cli.parts import opened
-from worker.cli.words import as_data, moment
+from worker.cli.words import as_data, counted, moment
 
 if TYPE_CHECKING:
     from worker.connections.store import ConnectionView
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from worker.runs.standing import JobStanding
 
 MOST_UNKNOWN = 20
+LONG_SECONDS = 120
 FIRST_COLUMN = 13
 
 
@@ -24,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Say how invites, connections and jobs stand, and what waits for a person."""
+    """Say what is going on, and what waits for a person."""
     with opened() as parts:
         if json:
             show_json(_as_json(parts))
@@ -44,9 +45,7 @@ def _as_json(parts: "Context") -> dict[str, object]:
     return {
         "invites": {status.value: number for status, number in store.counts(parts.database).items()},
         "connections": [{key: view[key] for key in shown} for view in views],
-        "jobs": {
-            name: as_data(job) for name, job in standing(parts.database, parts.settings.jobs).items()
-        },
+        "jobs": {name: as_data(job) for name, job in standing(parts.database, parts.settings.jobs).items()},
         "unknown": [one.name for one in unknown],
         "unknown_connections": store.without_connection(parts.database),
     }
@@ -54,11 +53,15 @@ def _as_json(parts: "Context") -> dict[str, object]:
 
 def _lines(parts: "Context") -> Iterator[str]:
     from worker.connections import store as connections
+    from worker.delivery.rows import oldest_due_seconds
     from worker.invites import store
     from worker.runs.standing import standing
 
     counts = store.counts(parts.database)
     yield from _block("invites", ["  ".join(f"{number:,} {status}" for status, number in counts.items())])
+    oldest = oldest_due_seconds(parts.database)
+    if oldest is not None and oldest >= LONG_SECONDS:
+        yield from _block("", [f"one has been due for {counted(int(oldest / 60), 'minute')}"])
     yield from _block("connections", [_connection(view) for view in connections.views(parts.database)])
     jobs = standing(parts.database, parts.settings.jobs)
     yield from _block("jobs", [_job(name, job) for name, job in jobs.items()])
@@ -82,7 +85,8 @@ def _connection(view: "ConnectionView") -> str:
             return f"{view.name} needs_authorisation{reason} -- envoy-worker connect {view.name}"
         case "held":
             until = f" until {moment(view.held_until)}" if view.held_until else ""
-            mend = f" -- envoy-worker connections resume {view.name}" if view.hold_reason in _BY_PERSON else ""
+            by_itself = view.hold_reason not in _BY_PERSON
+            mend = "" if by_itself else f" -- envoy-worker connections resume {view.name}"
             return f"{view.name} held{until} ({view.hold_reason}){mend}"
         case _:
             return f"{view.name} {view.status}"

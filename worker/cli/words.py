@@ -33,7 +33,7 @@ def parse_moment(text: str, option: str) -> datetime:
     except ValueError:
         value = None
     if value is None or value.tzinfo is None:
-        raise UsageError(f"{option}: needs a time with its zone", hint="for example 2030-05-17T09:00:00+02:00")
+        raise UsageError(f"{option}: needs a time with its zone", hint="as in 2030-05-17T09:00:00+02:00")
     return value.astimezone(UTC)
 
 

@@ -57,7 +57,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._clock = clock
         # SQLite has one writer: threads of one process queue here, not in its busy handler's sleeps.
-        self._writer: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
+        self._writer: AbstractContextManager[Any] = threading.RLock() if self.is_sqlite else nullcontext()
         if self.is_sqlite:
             prepare_file(database_path(self.url), file_mode)
         self.engine = sa.create_engine(

@@ -104,8 +104,9 @@ class Filling:
             return rejection(error)
 
     def _finish(self, lanes: Lanes, lane: Lane, finished: list[tuple[DueRow, Settled]]) -> None:
-        lanes.settled(lane, settle_without_call(self.database, finished))
-        for row, settled in finished:
+        done = settle_without_call(self.database, finished)
+        lanes.settled(lane, len(done))
+        for row, settled in done:
             if settled.status is not Status.SENT:
                 self.report.add(settled.status)
             if settled.status is Status.REJECTED:

@@ -94,6 +94,7 @@ class Push:
                 clock=boot_clock,
             ),
             verdicts=Verdicts(self.database, BackOff(*self.settings.backoff_seconds)),
+            stop=self.stop,
         )
         ends_at = None if self.max_seconds is None else boot_clock() + self.max_seconds
         failed = threading.Event()

@@ -18,9 +18,9 @@ DELIVERIES = SQLModel.metadata.tables[str(Delivery.__tablename__)]
 ATTEMPTS = SQLModel.metadata.tables[str(Attempt.__tablename__)]
 
 # Literals, not bound values: PostgreSQL's generic plans use a partial index only for a literal.
-PENDING, SENDING, UNKNOWN, EXPIRED = (
+PENDING, SENDING, SENT, UNKNOWN, EXPIRED = (
     sa.literal_column(f"'{status}'", sa.Text())
-    for status in (Status.PENDING, Status.SENDING, Status.UNKNOWN, Status.EXPIRED)
+    for status in (Status.PENDING, Status.SENDING, Status.SENT, Status.UNKNOWN, Status.EXPIRED)
 )
 
 Cursor = tuple[datetime, int]

@@ -10,7 +10,6 @@ from tenacity import (
     Retrying,
     retry_if_exception_type,
     sleep_using_event,
-    stop_after_delay,
     wait_exponential,
 )
 
@@ -46,8 +45,10 @@ from worker.report import Report
 
 log = structlog.get_logger()
 
-# A drain ends within 25 s; a verdict that the database will not take is given up before that.
-VERDICT_PATIENCE_SECONDS = 15
+# For how long a verdict is offered to a database that will not take it.  A process that is to end must
+# be able to print the verdict before it is ended.
+VERDICT_PATIENCE_SECONDS = 15.0
+LAST_PATIENCE_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Sending:
     report: Report
     claims: Claims
     verdicts: Verdicts
+    stop: threading.Event
 
     def send(self, lanes: Lanes, work: Work) -> None:
         """Make one attempt, and give the work back whatever happens."""
@@ -129,7 +131,7 @@ class Sending:
         policy = Retrying(
             retry=retry_if_exception_type((DatabaseUnreachable, DiskFull)),
             wait=wait_exponential(multiplier=0.1, max=2),
-            stop=stop_after_delay(VERDICT_PATIENCE_SECONDS),
+            stop=self._patience_is_over,
             sleep=sleep_using_event(threading.Event()),
             retry_error_callback=_nothing_stored,
         )
@@ -138,6 +140,10 @@ class Sending:
             self.report.trouble(ExitCode.UNREACHABLE)
             events.unstored(work.row, claimed, outcome)
         return stored
+
+    def _patience_is_over(self, state: RetryCallState) -> bool:
+        patience = LAST_PATIENCE_SECONDS if self.stop.is_set() else VERDICT_PATIENCE_SECONDS
+        return (state.seconds_since_start or 0.0) > patience
 
     def _count(self, outcome: Outcome) -> None:
         self.report.add(outcome.event)

@@ -11,8 +11,8 @@ from worker.database import Database
 from worker.delivery.claim import Claim
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Settled
-from worker.delivery.rows import ATTEMPTS, DELIVERIES, PENDING, SENDING, UNKNOWN, DueRow
-from worker.invites import Status, Verdict
+from worker.delivery.rows import ATTEMPTS, DELIVERIES, PENDING, SENDING, SENT, UNKNOWN, DueRow
+from worker.invites import Verdict
 
 LONGEST_DETAIL = 500
 
@@ -87,10 +87,20 @@ class Verdicts:
         return self._settle
 
 
-def settle_without_call(database: Database, decided: Sequence[tuple[DueRow, Settled]]) -> int:
-    """Finish rows for which nothing has to be sent, all in one transaction; return how many were."""
+def settle_without_call(
+    database: Database, decided: Sequence[tuple[DueRow, Settled]]
+) -> list[tuple[DueRow, Settled]]:
+    """Finish rows for which nothing has to be sent, all in one transaction; return those that were.
+
+    A row that has changed or was taken meanwhile is left for another look.
+    """
+    statement = _finish(database)
     with database.write() as connection:
-        return sum(connection.execute(_finish(database, row, settled)).rowcount for row, settled in decided)
+        return [
+            (row, settled)
+            for row, settled in decided
+            if connection.execute(statement, _finished_values(row, settled)).rowcount
+        ]
 
 
 def _settle(database: Database, *, wait: float) -> sa.Update:
@@ -140,26 +150,37 @@ def _values(claim: Claim, outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _finish(database: Database, row: DueRow, settled: Settled) -> sa.Update:
+def _finish(database: Database) -> sa.Update:
     own = DELIVERIES.c
-    values: dict[str, object] = {
-        "status": settled.status,
-        "error_code": settled.error_code,
-        "error_detail": (settled.error_detail or "")[:LONGEST_DETAIL] or None,
-        "deferrals": 0,
-        "updated_at": database.now(),
-    }
-    if settled.visit_end is not None:
-        values["next_attempt_at"] = settled.visit_end
-    if settled.status is Status.SENT:
-        values["sent_revision"] = row.revision
+    final = sa.bindparam("final", type_=sa.Text())
+    visit_end = sa.bindparam("visit_end", type_=own.next_attempt_at.type)
     return (
         sa.update(DELIVERIES)
         .where(
-            own.id == row.delivery_id,
+            own.id == sa.bindparam("delivery"),
             own.status == PENDING,
-            own.revision == row.revision,
-            own.fencing_token == row.fencing_token,
+            own.revision == sa.bindparam("seen_revision"),
+            own.fencing_token == sa.bindparam("seen_token"),
         )
-        .values(**values)
+        .values(
+            status=final,
+            error_code=sa.bindparam("error_code", type_=sa.Text()),
+            error_detail=sa.bindparam("detail", type_=sa.Text()),
+            deferrals=0,
+            next_attempt_at=sa.func.coalesce(visit_end, own.next_attempt_at),
+            sent_revision=sa.case((final == SENT, own.revision), else_=own.sent_revision),
+            updated_at=database.now(),
+        )
     )
+
+
+def _finished_values(row: DueRow, settled: Settled) -> dict[str, object]:
+    return {
+        "delivery": row.delivery_id,
+        "seen_revision": row.revision,
+        "seen_token": row.fencing_token,
+        "final": settled.status.value,
+        "error_code": settled.error_code,
+        "detail": (settled.error_detail or "")[:LONGEST_DETAIL] or None,
+        "visit_end": settled.visit_end,
+    }

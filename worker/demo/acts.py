@@ -71,7 +71,8 @@ class Acts:
         directory = refresh(self.parts.database, self.parts.api, self.parts.tokens, connection)
         names = [x.name if x.enabled else f"{x.name} (disabled)" for x in directory.locations]
         self.story.tell(f"{len(names)} locations: {', '.join(names)}")
-        self.story.tell(f"{len(directory.flows)} flows: {', '.join(sorted({x.name for x in directory.flows}))}")
+        flows = sorted({x.name for x in directory.flows})
+        self.story.tell(f"{len(directory.flows)} flows: {', '.join(flows)}")
 
     def import_visits(self) -> None:
         """Import the sample file, with its bad lines."""
@@ -135,7 +136,7 @@ class Acts:
             self._wait_for_release()
 
     def _pass(self) -> tuple[Counter[str], bool]:
-        """Run every registered job once, as `run-once` does; return the counts, and whether a hold ended it."""
+        """Run every registered job once; return the counts, and whether a hold ended it."""
         counts: Counter[str] = Counter()
         held = False
         for job in resolve_all(self.parts.settings.jobs).values():

@@ -20,6 +20,7 @@ BROKEN = (
     " and a departure before its arrival (line 18). One names a location that does not exist, Berln"
     " (line 14): only Envoy's directory can tell, so it is found when it is pushed."
 )
+NEXT = ("invites list", "invites show acme/visit-1013", "status")
 SHOWN_EVENTS = ("connection.authorised", "invite.sent", "invite.rejected")
 
 
@@ -35,7 +36,8 @@ def play(story: Story, folder: Path, program: str) -> ExitCode:
     story.title("The main job, end to end")
     story.tell(INTRODUCTION)
     story.tell(BROKEN)
-    with shop.sandbox() as sandbox, shop.parts(sandbox) as parts, shop.events.open("w", encoding="utf-8") as stream:
+    events = shop.events.open("w", encoding="utf-8")
+    with shop.sandbox() as sandbox, shop.parts(sandbox) as parts, events as stream:
         secrets = [parts.secrets.get(names.CLIENT_SECRET), parts.secrets.get(names.ENCRYPTION_KEYS)]
         logs.configure(format="json", level="info", stream=stream, secrets=secrets)
         right = _play(Acts(story, shop, sandbox, parts))
@@ -69,9 +71,8 @@ def _first_of_each(file: Path) -> Iterator[str]:
 
 def _show_next(story: Story, shop: Workshop, program: str) -> None:
     story.heading("What to type next")
-    story.command(f"export DATABASE_URL={shop.database_url}")
-    story.command(f"{program} invites list")
-    story.command(f"{program} invites show acme/visit-1013")
-    story.command(f"{program} status")
-    story.command(f"unset DATABASE_URL; {program} sandbox    # to try your own data; prints what to set")
-    story.tell("How to connect a real Envoy account: README.md, and `connect --help`.")
+    for command in NEXT:
+        story.command(f"DATABASE_URL={shop.database_url} {program} {command}")
+    story.tell("To try your own data against the sandbox (it prints what to set):")
+    story.command(f"{program} sandbox")
+    story.tell("To connect a real Envoy account, see README.md.")

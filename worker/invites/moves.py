@@ -164,7 +164,7 @@ def _sent(database: Database, envoy_invite_id: str) -> dict[str, object]:
 def _checked(envoy_invite_id: str) -> str:
     found = identifier(envoy_invite_id)
     if found is None or not found.isalnum():
-        raise UsageError("this is no id of Envoy's", hint="it is the number at the end of the invite's address")
+        raise UsageError("this is no id of Envoy's", hint="it is the number at the end of its address")
     return found
 
 

@@ -75,9 +75,9 @@ def attempts(database: Database, delivery: Delivery) -> list[Attempt]:
 
 def counts(database: Database) -> dict[Status, int]:
     """Return how many invites stand how; every status is there."""
-    query = sa.select(DELIVERIES.c.status, sa.func.count()).group_by(DELIVERIES.c.status)
+    query = sa.select(DELIVERIES.c.status, sa.func.count().label("number")).group_by(DELIVERIES.c.status)
     with database.read() as connection:
-        found: dict[str, int] = {status: number for status, number in connection.execute(query)}
+        found = {row.status: row.number for row in connection.execute(query)}
     return {status: found.get(status, 0) for status in Status}
 
 
@@ -93,13 +93,13 @@ def without_connection(database: Database) -> dict[str, int]:
     own = DELIVERIES.c
     known = sa.select(CONNECTIONS.c.name).where(CONNECTIONS.c.status != ConnectionStatus.REMOVED)
     query = (
-        sa.select(own.connection, sa.func.count())
+        sa.select(own.connection, sa.func.count().label("number"))
         .where(own.status == Status.PENDING, own.connection.not_in(known))
         .group_by(own.connection)
         .order_by(own.connection)
     )
     with database.read() as connection:
-        return {name: number for name, number in connection.execute(query)}
+        return {row.connection: row.number for row in connection.execute(query)}
 
 
 def _both() -> sa.Select[Any]:
@@ -128,5 +128,3 @@ def _standing(row: sa.Row[Any]) -> Standing:
         for table in (INVITES, DELIVERIES)
     }
     return Standing(Invite(**of[INVITES.name]), Delivery(**of[DELIVERIES.name]))
-
-

@@ -63,6 +63,11 @@ class Caller:
         marks = ", ".join("?" * len(given))
         self.rows(f"{verb} INTO invite ({', '.join(given)}) VALUES ({marks})", *given.values())
 
+    def change(self, **columns: object) -> None:
+        """Write those columns of every invite."""
+        assignments = ", ".join(f"{column} = ?" for column in columns)
+        self.rows(f"UPDATE invite SET {assignments}", *columns.values())  # noqa: S608 -- our own names
+
     def invite(self, external_id: str = "v-1") -> dict[str, Any]:
         """Read an invite back."""
         return self.one("SELECT * FROM invite WHERE external_id = ?", external_id)

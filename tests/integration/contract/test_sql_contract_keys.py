@@ -50,7 +50,7 @@ def test_an_invite_that_was_never_tried_can_be_renamed(column: str, value: str, 
     """Its delivery takes the new key, and stays the only one."""
     caller.insert()
 
-    caller.rows(f"UPDATE invite SET {column} = ?", value)
+    caller.change(**{column: value})
 
     delivery = caller.one("SELECT * FROM delivery")
     assert (delivery[column], delivery["status"]) == (value, "pending")
@@ -63,7 +63,7 @@ def test_an_invite_that_was_tried_cannot_be_renamed(column: str, value: str, cal
     caller.deliver("sent")
 
     with pytest.raises(Refused, match="instead of renaming"):
-        caller.rows(f"UPDATE invite SET {column} = ?", value)
+        caller.change(**{column: value})
 
     assert caller.delivery()["status"] == "sent"
 

@@ -45,9 +45,9 @@ def test_rights_on_the_table_are_enough(guest: Caller) -> None:
 @pytest.mark.parametrize("table", ["delivery", "attempt", "connection", "job"])
 def test_the_worker_s_tables_stay_closed(table: str, guest: Caller) -> None:
     """A caller can neither read tokens nor write states."""
-    for statement in (f"SELECT * FROM {table}", f"DELETE FROM {table}"):
+    for statement in ("SELECT 1 FROM ", "DELETE FROM "):
         with pytest.raises(Refused, match="permission denied"):
-            guest.rows(statement)
+            guest.rows(statement + table)
 
 
 def test_the_triggers_cannot_be_called_for_other_purposes(guest: Caller) -> None:

@@ -17,7 +17,7 @@ def test_a_change_of_any_column_of_the_caller_counts(column: str, caller: Caller
     caller.deliver("sent")
     value = True if column == "send_email" else OTHER[column]
 
-    caller.rows(f"UPDATE invite SET {column} = ? WHERE external_id = 'v-1'", value)
+    caller.change(**{column: value})
 
     delivery = caller.delivery()
     assert (delivery["status"], delivery["revision"]) == ("pending", 2)
@@ -56,7 +56,7 @@ def test_an_orm_that_writes_every_column_changes_nothing(caller: Caller) -> None
     caller.deliver("sent")
     stamp = caller.invite()["updated_at"]
 
-    caller.rows(f"UPDATE invite SET {', '.join(f'{key} = ?' for key in COLUMNS)}", *COLUMNS.values())
+    caller.change(**COLUMNS)
 
     assert (caller.delivery()["status"], caller.delivery()["revision"]) == ("sent", 1)
     assert caller.invite()["updated_at"] == stamp
@@ -93,7 +93,7 @@ def test_a_caller_s_own_stamps_are_no_change(column: str, caller: Caller) -> Non
     caller.insert()
     caller.deliver("sent")
 
-    caller.rows(f"UPDATE invite SET {column} = '2026-03-01 09:00:00+00:00'")
+    caller.change(**{column: "2026-03-01 09:00:00+00:00"})
 
     assert moment(caller.invite()[column]) == moment(ARRIVAL)
     assert caller.delivery()["revision"] == 1
@@ -113,9 +113,12 @@ def test_a_retention_clear_is_no_change(caller: Caller) -> None:
     caller.insert(**COLUMNS)
     caller.deliver("sent")
 
-    caller.rows(
-        "UPDATE invite SET invitee_name = 'cleared', invitee_email = NULL, notes = NULL, custom_fields = NULL,"
-        " cleared_at = '2026-04-01T00:00:00Z'"
+    caller.change(
+        invitee_name="cleared",
+        invitee_email=None,
+        notes=None,
+        custom_fields=None,
+        cleared_at="2026-04-01T00:00:00Z",
     )
 
     assert (caller.delivery()["status"], caller.delivery()["revision"]) == ("sent", 1)

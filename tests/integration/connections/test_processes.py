@@ -1,0 +1,54 @@
+"""Real processes against the sandbox, which ends a grant as soon as a refresh token comes twice."""
+
+from tests.integration.connections.support import REQUEST, House, start_child
+from worker.connections.authorise import begin, code_from
+from worker.connections.grants import finish
+from worker.connections.model import ConnectionStatus
+from worker.database import Database
+from worker.envoy.http import HttpClient
+from worker.envoy.oauth import ClientCredentials, OAuth
+from worker.sandbox import Sandbox
+from worker.settings.model import EnvoySettings
+
+PROCESSES = 4
+SECONDS = 4
+
+
+def connected(house: House, http: HttpClient, sandbox: Sandbox) -> int:
+    """Store a grant of the sandbox's, and return the connection's id."""
+    oauth = OAuth(
+        http,
+        ClientCredentials("sandbox-client", "sandbox-secret"),
+        authorize_url=sandbox.authorize_url,
+        token_url=sandbox.token_url,
+    )
+    request = begin(oauth, EnvoySettings())
+    answer = http.send("GET", f"{request.url}&auto=allow", deadline_seconds=5)
+    code = code_from(request, answer.headers["Location"])
+    row = finish(house.database, house.vault, oauth, "acme", request, code)
+    assert row.id is not None
+    return row.id
+
+
+def test_four_processes_never_use_a_refresh_token_twice(real_house: House, http: HttpClient) -> None:
+    """Tokens live for one second; four processes ask for them as fast as they can; the grant lives on."""
+    with Sandbox(access_token_seconds=1) as sandbox:
+        number = connected(real_house, http, sandbox)
+        children = [
+            start_child(real_house, number, str(SECONDS), token_url=sandbox.token_url)
+            for _ in range(PROCESSES)
+        ]
+        for child in children:
+            assert child.stdin is not None
+            child.stdin.write(b"go\n")
+            child.stdin.flush()
+        given = [int(child.communicate(timeout=60)[0]) for child in children]
+        ledger = sandbox.ledger()
+
+    assert all(child.returncode == 0 for child in children)
+    assert all(number > 0 for number in given)
+    assert ledger["refresh_token_reuse"] == 0
+    assert ledger["families_killed"] == 0
+    assert ledger["refreshes"] >= SECONDS
+    row = real_house.row()
+    assert (row.status, row.token_version) == (ConnectionStatus.ACTIVE, 1 + ledger["refreshes"])

@@ -1,0 +1,157 @@
+"""Connections as the operator sees and moves them."""
+
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.integration.connections.support import START, House
+from worker.connections import store
+from worker.connections.model import ConnectionStatus, HoldReason
+from worker.errors import UsageError
+
+
+def test_an_unknown_name_is_answered_with_the_nearest(small_house: House) -> None:
+    """A typo costs one look at the hint."""
+    small_house.connect("acme-berlin", "1")
+    small_house.connect("globex", "2")
+
+    with pytest.raises(UsageError, match="acme-berln") as caught:
+        store.require(small_house.database, "acme-berln")
+
+    assert "acme-berlin" in caught.value.hint
+    assert "globex" not in caught.value.hint
+
+
+def test_without_any_connection_the_hint_is_to_connect(small_house: House) -> None:
+    """An empty table has no nearest name."""
+    with pytest.raises(UsageError) as caught:
+        store.require(small_house.database, "acme")
+
+    assert "envoy-worker connect" in caught.value.hint
+
+
+def test_a_view_shows_what_matters_and_no_token(house: House) -> None:
+    """Status, company, scopes and times are shown; nothing that could be a token."""
+    house.connect()
+
+    (view,) = store.views(house.database)
+
+    assert (view.name, view.status, view.company_id) == ("acme", ConnectionStatus.ACTIVE, "10000")
+    assert view.scopes == "invites.write"
+    assert view.access_expires_at == START + timedelta(hours=1)
+    assert "token" not in " ".join(type(view).__slots__)
+
+
+def test_a_row_shows_no_token_in_its_repr(house: House) -> None:
+    """A row in a traceback or log tells nothing, not even the ciphertext."""
+    house.connect()
+
+    assert "token_enc" not in repr(house.row())
+
+
+def test_a_paused_connection_is_held_until_it_is_resumed(house: House) -> None:
+    """A pause without an end lasts through any length of time."""
+    house.connect()
+    store.pause(house.database, "acme")
+    house.clock.advance(10**8)
+    (paused,) = store.views(house.database)
+
+    with capture_logs() as events:
+        assert store.resume(house.database, "acme") is True
+    (resumed,) = store.views(house.database)
+
+    assert (paused.status, paused.hold_reason) == (ConnectionStatus.HELD, HoldReason.PAUSED)
+    assert (resumed.status, resumed.hold_reason) == (ConnectionStatus.ACTIVE, None)
+    assert [event["event"] for event in events] == ["connection.released"]
+
+
+def test_a_pause_with_an_end_ends_by_itself(house: House) -> None:
+    """Also one of many days, which no other hold may last."""
+    house.connect()
+    store.pause(house.database, "acme", START + timedelta(days=30))
+
+    house.clock.advance(29 * 86_400)
+    (paused,) = store.views(house.database)
+    house.clock.advance(86_400)
+    (over,) = store.views(house.database)
+
+    assert (paused.status, paused.held_until) == (ConnectionStatus.HELD, START + timedelta(days=30))
+    assert (over.status, over.hold_reason, over.held_until) == (ConnectionStatus.ACTIVE, None, None)
+
+
+def test_resuming_what_is_not_held_says_so(house: House) -> None:
+    """The command can tell the operator that there was nothing to do."""
+    house.connect()
+
+    assert store.resume(house.database, "acme") is False
+
+
+def test_resuming_ends_a_cool_down_and_a_cut_pace(house: House) -> None:
+    """Whoever resumes wants it tried now."""
+    house.connect()
+    house.change(
+        hold_reason=HoldReason.FORBIDDEN,
+        held_until=house.clock() + timedelta(seconds=60),
+        forbidden_count=3,
+        pace_per_second=0.1,
+        refresh_retry_at=house.clock() + timedelta(seconds=60),
+    )
+    store.resume(house.database, "acme")
+
+    row = house.row()
+    assert (row.hold_reason, row.forbidden_count, row.pace_per_second) == (None, 0, None)
+    assert row.refresh_retry_at is None
+
+
+def test_a_removed_connection_keeps_its_row_and_no_token(house: House) -> None:
+    """Its invites still know whose they were; Envoy's tokens are wiped."""
+    house.connect()
+    store.remove(house.database, "acme")
+
+    row = house.row()
+    assert (row.status, row.company_id) == (ConnectionStatus.REMOVED, "10000")
+    assert (row.access_token_enc, row.refresh_token_enc) == (None, None)
+    assert store.names(house.database) == ["acme"]
+
+
+def test_a_dead_grant_is_shown_as_such_also_while_it_is_paused(house: House) -> None:
+    """What needs a person is not hidden behind a hold."""
+    house.connect()
+    house.change(status=ConnectionStatus.NEEDS_AUTHORISATION)
+    store.pause(house.database, "acme")
+
+    (view,) = store.views(house.database)
+
+    assert view.status == ConnectionStatus.NEEDS_AUTHORISATION
+
+
+def test_defaults_are_set_left_and_cleared(house: House) -> None:
+    """None clears a default; one that is not named stays."""
+    house.connect()
+    store.set_defaults(house.database, "acme", default_location="Berlin", default_flow="Visitor")
+    store.set_defaults(house.database, "acme", default_flow=None)
+
+    assert (house.row().default_location, house.row().default_flow) == ("Berlin", None)
+
+
+def test_only_defaults_can_be_set_as_defaults(house: House) -> None:
+    """A caller's mistake does not reach another column."""
+    house.connect()
+    with pytest.raises(TypeError, match="status"):
+        store.set_defaults(house.database, "acme", status="removed")
+
+
+def test_what_a_probe_showed_is_stored(house: House) -> None:
+    """Whether invites can be read decides what becomes of doubtful creates."""
+    number = house.connect()
+    store.note_reading(house.database, number, can_read=False)
+
+    assert house.row().can_read_invites is False
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "-x", "ä", "a b", "x" * 101, "a\n"])
+def test_names_that_would_not_fit_a_command_line_are_refused(name: str) -> None:
+    """An invite is named CONNECTION/EXTERNAL_ID, so the name has no slash and no blank."""
+    with pytest.raises(UsageError, match="letters"):
+        store.check_name(name)

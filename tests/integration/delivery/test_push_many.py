@@ -1,0 +1,54 @@
+"""Push, many rows and many connections."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+from tests.integration.delivery.world import World
+from worker.sandbox import Faults
+
+
+def test_ten_thousand_rows_of_an_unknown_location_are_rejected_without_a_call(world: World) -> None:
+    """A wrong name in a big import costs Envoy one look into its directory, and no create."""
+    arrival = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+    with world.parts.database.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO invite (connection, external_id, invitee_name, location, expected_arrival_at)"
+            f" WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)"  # noqa: S608
+            f" SELECT 'acme', 'v-' || i, 'Visitor', 'Nowhere', '{arrival}' FROM n"
+        )
+
+    report = world.push()
+
+    assert report.counts["rejected"] == 10_000
+    assert world.sandbox.ledger()["creates"] == []
+    assert world.rows("SELECT DISTINCT error_code FROM delivery") == [{"error_code": "location_unknown"}]
+
+
+def test_a_held_connection_does_not_delay_the_others(world: World) -> None:
+    """Its invites wait; the other connection's go out in the same run."""
+    world.execute("UPDATE connection SET name = 'held', company_id = 'x'")
+    world.connect("acme")
+    world.execute("UPDATE connection SET hold_reason = 'paused' WHERE name = 'held'")
+    for number in range(5):
+        world.add(f"h-{number}", connection="held")
+        world.add(f"v-{number}")
+
+    report = world.push()
+
+    assert report.counts["sent"] == 5
+    statuses = {row["connection"]: row["status"] for row in world.rows("SELECT * FROM delivery")}
+    assert statuses == {"held": "pending", "acme": "sent"}
+
+
+def test_two_pushes_at_once_send_nothing_twice(world: World) -> None:
+    """Rows are claimed one by one, so that two workers share them."""
+    world.sandbox.set_faults(Faults(latency_seconds=0.01))
+    for number in range(60):
+        world.add(f"v-{number}")
+
+    with ThreadPoolExecutor(3) as pool:
+        reports = [future.result() for future in [pool.submit(world.push) for _ in range(3)]]
+
+    assert sum(report.counts["sent"] for report in reports) == 60
+    assert len(world.sandbox.ledger()["creates"]) == 60
+    assert world.sandbox.ledger()["duplicates"] == []
