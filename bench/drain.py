@@ -43,12 +43,15 @@ def drain(load: Load) -> None:
 
 def _tell(load: Load, used: Used, *, created: int, twice: int, naive: float) -> None:
     speed = load.invites / (used.event("job.finished")["duration_ms"] / 1000)
+    with_start = load.invites / used.seconds
+    cpu = used.cpu_seconds / load.invites * 1000
+    size = f"{load.invites} invites, {load.latency * 1000:g} ms, {load.senders} senders"
     print(
-        f"drain, {load.database}: {load.invites} invites, {load.latency * 1000:g} ms, {load.senders} senders\n"
+        f"drain, {load.database}: {size}\n"
         f"  {speed:.1f} a second, {speed / load.ideal:.2f} of the ideal {load.ideal:.0f}\n"
-        f"  {load.invites / used.seconds:.1f} a second with the process's start and end\n"
+        f"  {with_start:.1f} a second with the process's start and end\n"
         f"  {speed / naive:.1f} times a naive loop ({naive:.1f} a second; one thread, nothing stored)\n"
-        f"  peak memory {used.peak_mib:.0f} MiB, CPU {used.cpu_seconds / load.invites * 1000:.1f} ms per invite\n"
+        f"  peak memory {used.peak_mib:.0f} MiB, CPU {cpu:.1f} ms per invite\n"
         f"  in the sandbox's ledger: {created} created, {twice} of them twice"
     )
     if (created, twice) != (load.invites, 0):

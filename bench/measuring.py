@@ -21,7 +21,8 @@ class Used:
 
     def event(self, name: str) -> dict[str, float]:
         """Return the last event of that name; its numbers are what is wanted of it."""
-        return [json.loads(line) for line in self.lines if f'"{name}"' in line][-1]
+        found: list[dict[str, float]] = [json.loads(line) for line in self.lines if f'"{name}"' in line]
+        return found[-1]
 
 
 def worker(env: Mapping[str, str], *arguments: str) -> Used:

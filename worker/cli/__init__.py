@@ -1,14 +1,17 @@
 """The command line: one module a noun, each thin; imports late, so that --help answers at once."""
 
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from worker.cli.output import complain
+from worker.cli.output import complain, say
 from worker.errors import ExitCode, UsageError, WorkerError
 
 if TYPE_CHECKING:
     from typer import TyperException
+
+INTERRUPTED = 130  # as a shell reports SIGINT
 
 
 def main() -> None:
@@ -33,18 +36,29 @@ def run_command(arguments: Sequence[str]) -> int:
         complain(error)
         return error.exit_code
     except typer.TyperException as error:
-        # Called without a command, a group has printed its help by now, and there is no more to say.
-        if error.format_message():
-            complain(_misuse(error))
+        _teach(error)
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        return 130
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 -- a bug; its text may hold a row, so it is not shown
+        complain(_bug(error))
+        return ExitCode.UNEXPECTED
     return int(ended or ExitCode.DONE)
 
 
-def _misuse(error: "TyperException") -> UsageError:
-    """Return what typer has to say about the arguments, as one line of ours."""
+def _bug(error: Exception) -> WorkerError:
+    """Print where an unexpected error came from; return the line that says so."""
+    for line in traceback.format_tb(error.__traceback__):
+        say(line.rstrip())
+    return WorkerError(f"unexpected {type(error).__name__}", hint="this is a bug: please report these lines")
+
+
+def _teach(error: "TyperException") -> None:
+    """Print what typer has to say about the arguments, in one line; or the help that it says instead."""
+    message = error.format_message()
+    if "\n" in message:
+        say(message)
+        return
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "envoy-worker"
-    message = error.format_message().rstrip(".")
-    return UsageError(message[:1].lower() + message[1:], hint=f"see `{path} --help`")
+    complain(UsageError(message[:1].lower() + message[1:].rstrip("."), hint=f"see `{path} --help`"))

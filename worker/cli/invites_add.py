@@ -8,8 +8,27 @@ from worker.cli.output import say, show
 from worker.cli.parts import opened
 from worker.errors import UsageError
 
-PLACE_HELP = "Envoy id or name; else the connection's default."
-TIME_HELP = "ISO 8601 with Z or offset; without a zone it is local to the location."
+Connection = Annotated[str, typer.Option("--connection", help="The connection's name.")]
+ExternalId = Annotated[str, typer.Option("--external-id", help="Your own key of the visit.")]
+Name = Annotated[str, typer.Option("--name", help="The visitor.")]
+Arrival = Annotated[
+    str,
+    typer.Option("--arrival", help="ISO 8601 with Z or offset; without a zone it is local to the location."),
+]
+Departure = Annotated[str | None, typer.Option("--departure", help="Until when, in the same form.")]
+Email = Annotated[str | None, typer.Option("--email", help="The visitor's address.")]
+Location = Annotated[
+    str | None, typer.Option("--location", help="Envoy id or name; else the connection's default.")
+]
+Flow = Annotated[str | None, typer.Option("--flow", help="Envoy id or name; else the connection's default.")]
+HostId = Annotated[str | None, typer.Option("--host-employee-id", help="The host, by Envoy id.")]
+HostEmail = Annotated[str | None, typer.Option("--host-email", help="The host, by address.")]
+Notes = Annotated[str | None, typer.Option("--notes", help="For the front desk.")]
+CustomFields = Annotated[
+    list[str] | None,
+    typer.Option("--custom-field", metavar="LABEL=VALUE", help="A field of the flow; repeatable."),
+]
+SendEmail = Annotated[bool, typer.Option("--send-email", help="Let Envoy mail the visitor.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -19,58 +38,37 @@ def register(app: typer.Typer) -> None:
 
 def add(
     *,
-    connection: Annotated[str, typer.Option(help="The connection's name.")],
-    external_id: Annotated[str, typer.Option(help="Your own key of the visit.")],
-    name: Annotated[str, typer.Option(help="The visitor.")],
-    arrival: Annotated[str, typer.Option(help=f"When: {TIME_HELP}")],
-    departure: Annotated[str | None, typer.Option(help=f"Until when: {TIME_HELP}")] = None,
-    email: Annotated[str | None, typer.Option(help="The visitor's address.")] = None,
-    location: Annotated[str | None, typer.Option(help=PLACE_HELP)] = None,
-    flow: Annotated[str | None, typer.Option(help=PLACE_HELP)] = None,
-    host_employee_id: Annotated[str | None, typer.Option(help="The host, by Envoy id.")] = None,
-    host_email: Annotated[str | None, typer.Option(help="The host, by address.")] = None,
-    notes: Annotated[str | None, typer.Option(help="For the front desk.")] = None,
-    custom_field: Annotated[
-        list[str] | None, typer.Option(metavar="LABEL=VALUE", help="A field of the flow; repeatable.")
-    ] = None,
-    send_email: Annotated[bool, typer.Option("--send-email", help="Let Envoy mail the visitor.")] = False,
+    connection: Connection,
+    external_id: ExternalId,
+    invitee_name: Name,
+    expected_arrival_at: Arrival,
+    expected_departure_at: Departure = None,
+    invitee_email: Email = None,
+    location: Location = None,
+    flow: Flow = None,
+    host_employee_id: HostId = None,
+    host_email: HostEmail = None,
+    notes: Notes = None,
+    custom_fields: CustomFields = None,
+    send_email: SendEmail = False,
 ) -> None:
     """Hand in one visit.
 
     Where the connection has a visit of this external id, it is brought to what is said here.
     """
-    labels = dict(_pair(text) for text in custom_field or ())
-    _store(
-        {
-            "connection": connection,
-            "external_id": external_id,
-            "invitee_name": name,
-            "invitee_email": email,
-            "location": location,
-            "flow": flow,
-            "host_employee_id": host_employee_id,
-            "host_email": host_email,
-            "expected_arrival_at": arrival,
-            "expected_departure_at": departure,
-            "notes": notes,
-            "custom_fields": labels or None,
-            "send_email": send_email,
-        }
-    )
-
-
-def _store(values: dict[str, object]) -> None:
+    values: dict[str, object] = dict(locals())
     from worker.connections import store
     from worker.intake import enqueue, parse
 
+    values["custom_fields"] = dict(_pair(text) for text in custom_fields or ()) or None
     with opened() as parts:
         invite = parse(values)
         with parts.database.write() as bind:
             invite_id = enqueue(bind, **invite.values())
-        known = store.find(parts.database, invite.connection) is not None
-    show(f"{invite.connection}/{invite.external_id}: stored as invite {invite_id}")
+        known = store.find(parts.database, connection) is not None
+    show(f"{connection}/{external_id}: stored as invite {invite_id}")
     if not known:
-        say(f"{invite.connection} is not there yet: run `envoy-worker connect {invite.connection}`")
+        say(f"{connection} is not there yet: run `envoy-worker connect {connection}`")
 
 
 def _pair(text: str) -> tuple[str, str]:

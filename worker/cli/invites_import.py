@@ -38,7 +38,7 @@ def import_(
     from worker.intake import import_file
 
     name = "stdin" if file == STDIN else file
-    with opened() as parts, _open(file) as stream, _progress(stream) as on_progress:
+    with _open(file) as stream, opened() as parts, _progress(stream) as on_progress:
         report = import_file(
             parts.database,
             stream,

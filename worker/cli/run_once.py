@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.output import complain, show, show_json
+from worker.cli.output import show, show_json
 from worker.cli.parts import opened
 from worker.errors import ExitCode, UsageError
 from worker.report import first_that_applies
@@ -42,6 +42,7 @@ def run_once(
         if dry_run:
             _preview(parts, connection, limit, as_json=json)
             return
+        _ = parts.tokens, parts.api  # what is missing is said once, before any job
         _end_in_order(parts)
         results = [_execute(parts, job, connection, limit) for job in chosen]
         _summarise(results, as_json=json)
@@ -75,10 +76,7 @@ def _execute(parts: "Context", job: "ResolvedJob", connection: str | None, limit
     from worker.runs import execute
     from worker.runs.context import MANUAL
 
-    result = execute(parts, job, trigger=MANUAL, connection=connection, limit=limit)
-    if result.error is not None:
-        complain(result.error)
-    return result
+    return execute(parts, job, trigger=MANUAL, connection=connection, limit=limit)
 
 
 def _preview(parts: "Context", connection: str | None, limit: int | None, *, as_json: bool) -> None:
@@ -101,6 +99,8 @@ def _summarise(results: "list[RunResult]", *, as_json: bool) -> None:
         return
     for result in results:
         told = ", ".join(f"{number} {name}" for name, number in counts[result.job].items() if number)
+        if result.error is not None:
+            told = f"{told}; ended early: {result.error}".removeprefix("; ")
         if result.ran_elsewhere:
             told = "runs in another process now"
         show(f"{result.job}: {told or 'nothing to do'} ({result.duration_ms / 1000:.1f} s)")

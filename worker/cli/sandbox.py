@@ -1,6 +1,6 @@
 """``envoy-worker sandbox``: the stand-in of Envoy, to try things out."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -8,9 +8,22 @@ from worker.cli.output import say, show
 from worker.errors import UsageError
 
 if TYPE_CHECKING:
-    from worker.sandbox import Sandbox
+    from worker.sandbox import Faults, Sandbox
 
 CLIENT_ID, CLIENT_SECRET = "sandbox-client", "sandbox-secret"
+
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Listen here; 0 takes a free one.")]
+Companies = Annotated[int, typer.Option(min=1, max=100, help="So many customers.")]
+TokenSeconds = Annotated[float, typer.Option(min=1, help="How long an access token lives.")]
+Latency = Annotated[float, typer.Option(min=0, help="Seconds before each answer.")]
+RateLimit = Annotated[float, typer.Option(min=0, help="429 beyond so many requests a second.")]
+RetryAfter = Annotated[str, typer.Option(help="The Retry-After of a 429: seconds, or date:SECONDS.")]
+ThrottledShare = Annotated[float, typer.Option(min=0, max=1, help="Answered by 429, not executed.")]
+ErrorShare = Annotated[float, typer.Option(min=0, max=1, help="Answered by 500, not executed.")]
+LostShare = Annotated[float, typer.Option(min=0, max=1, help="Executed, and never answered.")]
+GarbageShare = Annotated[float, typer.Option(min=0, max=1, help="Executed, and answered by HTML.")]
+Outage = Annotated[Literal["drop", "503"] | None, typer.Option(help="Nothing works, in this way.")]
+Seed = Annotated[int, typer.Option(help="Of the draws, so that a run can be repeated.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -20,28 +33,28 @@ def register(app: typer.Typer) -> None:
 
 def sandbox(
     *,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Listen here; 0 takes a free one.")] = 8090,
-    companies: Annotated[int, typer.Option(min=1, max=100, help="So many customers.")] = 1,
-    token_seconds: Annotated[float, typer.Option(min=1, help="How long an access token lives.")] = 86_400,
-    latency: Annotated[float, typer.Option(min=0, help="Seconds before each answer.")] = 0,
-    rate_limit: Annotated[float, typer.Option(min=0, help="429 beyond so many requests a second.")] = 0,
-    retry_after: Annotated[str, typer.Option(help="The Retry-After of a 429.")] = "1",
-    throttled_share: Annotated[float, typer.Option(min=0, max=1, help="Share of 429 answers.")] = 0,
-    error_share: Annotated[float, typer.Option(min=0, max=1, help="Share of 500, not executed.")] = 0,
-    lost_share: Annotated[float, typer.Option(min=0, max=1, help="Share executed, and not answered.")] = 0,
-    garbage_share: Annotated[float, typer.Option(min=0, max=1, help="Share executed, answered by HTML.")] = 0,
-    outage: Annotated[str, typer.Option(metavar="drop|503", help="Nothing works, in this way.")] = "",
-    seed: Annotated[int, typer.Option(help="Of the draws, so that a run can be repeated.")] = 0,
+    port: Port = 8090,
+    companies: Companies = 1,
+    token_seconds: TokenSeconds = 86_400,
+    latency: Latency = 0,
+    rate_limit: RateLimit = 0,
+    retry_after: RetryAfter = "1",
+    throttled_share: ThrottledShare = 0,
+    error_share: ErrorShare = 0,
+    lost_share: LostShare = 0,
+    garbage_share: GarbageShare = 0,
+    outage: Outage = None,
+    seed: Seed = 0,
 ) -> None:
     """Serve a stand-in of Envoy on this machine, until Ctrl-C.
 
     Every fault is off by default; the shares are of the requests that create or change an invite.  More
     faults can be switched on while it runs: POST them as JSON to /sandbox/faults.
     """
-    from worker.sandbox import Faults, serve
+    from worker.sandbox import Faults
 
-    if outage not in {"", "drop", "503"}:
-        raise UsageError("--outage: must be drop or 503")
+    if throttled_share + error_share + lost_share + garbage_share > 1:
+        raise UsageError("the shares add up to more than 1")
     faults = Faults(
         latency_seconds=latency,
         rate_limit_per_second=rate_limit,
@@ -50,11 +63,15 @@ def sandbox(
         error_500_share=error_share,
         drop_after_share=lost_share,
         garbage_share=garbage_share,
-        outage=outage,
+        outage=outage or "",
         seed=seed,
     )
-    if throttled_share + error_share + lost_share + garbage_share > 1:
-        raise UsageError("the shares add up to more than 1")
+    _serve(port, companies, token_seconds, faults)
+
+
+def _serve(port: int, companies: int, token_seconds: float, faults: "Faults") -> None:
+    from worker.sandbox import serve
+
     try:
         serve(
             port,
@@ -76,11 +93,11 @@ def _announce(sandbox: "Sandbox") -> None:
     say(f"faults, to switch while it runs: {sandbox.url}/sandbox/faults")
     say("")
     say("to use it, put these lines into .env, or export them:")
-    for line in settings_lines(sandbox):
+    for line in _settings_lines(sandbox):
         say(f"  {line}")
 
 
-def settings_lines(sandbox: "Sandbox") -> list[str]:
+def _settings_lines(sandbox: "Sandbox") -> list[str]:
     """Return the variables that point the worker at the sandbox."""
     return [
         f"WORKER_ENVOY__API_URL={sandbox.api_url}",

@@ -46,8 +46,7 @@ def finish(
     check_name(name)
     began = clock()
     answer = _exchanged(oauth, request, code)
-    add_secret(answer.access_token)
-    add_secret(_refresh_token(answer))
+    refresh_token = _refresh_token(answer)
     scopes = _granted(answer, request)
     with database.write() as connection:
         if not database.is_sqlite:
@@ -56,7 +55,8 @@ def finish(
         before = select_one(connection, CONNECTIONS.c.name == name)
         _require_same_company(connection, before, name, answer.company_id)
         row_id = _row_id(connection, before, name)
-        values = _values(answer, began) | _sealed(vault, answer, row_id) | _released(before)
+        sealed = _sealed(vault, answer.access_token, refresh_token, row_id)
+        values = _values(answer, began) | sealed | _released(before)
         version = CONNECTIONS.c.token_version + 1
         change(
             connection,
@@ -69,6 +69,8 @@ def finish(
         )
         row = select_one(connection, CONNECTIONS.c.id == row_id)
     assert row is not None  # noqa: S101 -- it was just written
+    add_secret(answer.access_token)
+    add_secret(refresh_token)
     log.info("connection.authorised", connection=name)
     return row
 
@@ -151,10 +153,10 @@ def _values(answer: TokenAnswer, began: datetime) -> dict[str, object]:
     }
 
 
-def _sealed(vault: Vault, answer: TokenAnswer, row_id: int) -> dict[str, object]:
+def _sealed(vault: Vault, access: str, refresh: str, row_id: int) -> dict[str, object]:
     return {
-        "access_token_enc": vault.seal(answer.access_token, connection_id=row_id, field="access"),
-        "refresh_token_enc": vault.seal(_refresh_token(answer), connection_id=row_id, field="refresh"),
+        "access_token_enc": vault.seal(access, connection_id=row_id, field="access"),
+        "refresh_token_enc": vault.seal(refresh, connection_id=row_id, field="refresh"),
     }
 
 

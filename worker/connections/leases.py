@@ -14,6 +14,7 @@ from worker.connections.vault import Vault
 from worker.database import Database
 from worker.database.owner import is_dead
 from worker.envoy.clock import boot_clock
+from worker.logs import add_secret
 
 RETRY_MAXIMUM = 3600.0  # no cool-down is longer
 
@@ -104,9 +105,8 @@ class Leases:
         return not held or is_dead(str(row.lease_owner).partition("#")[0])
 
     def _lease(self, row: Connection) -> Lease:
-        token = self._vault.open(
-            str(row.refresh_token_enc), connection_id=int(row.id or 0), field="refresh"
-        )
+        token = self._vault.open(str(row.refresh_token_enc), connection_id=int(row.id or 0), field="refresh")
+        add_secret(token)
         return Lease(
             row=row,
             owner=f"{self._owner}#{uuid.uuid4().hex}",

@@ -94,7 +94,7 @@ class Vault:
                 continue
             try:
                 envelope: dict[str, object] = json.loads(key.fernet.decrypt(value))
-            except InvalidToken:
+            except (InvalidToken, ValueError):  # ValueError: not even text that could be sealed
                 continue
             return envelope
         return None
@@ -141,7 +141,7 @@ def _key(text: str, position: int) -> _Key:
 
 
 def _fingerprint(key: _Key, token: str) -> str:
-    return hmac.new(key.mac, token.encode(), hashlib.sha256).hexdigest()[:8]
+    return hmac.new(key.mac, token.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()[:8]
 
 
 def _rotate(database: Database, vault: Vault, row_id: int) -> bool:

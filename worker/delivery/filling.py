@@ -67,7 +67,7 @@ class Filling:
             lanes.close(lane)
             return False
         try:
-            self.tokens.access(_id(connection))
+            lane.fresh.keep(self.tokens.access(_id(connection)))
         except (NeedsAuthorisation, TryLater, EnvoyError) as error:
             self.give_up(lanes, lane, error)
             return False

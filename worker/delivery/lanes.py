@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from worker.connections.model import Connection
+from worker.delivery.freshness import Freshness
 from worker.delivery.plan import Call
 from worker.delivery.rows import Cursor, DueRow
 
@@ -24,6 +25,7 @@ class Lane:
     """The due rows of one connection, as far as they were read."""
 
     connection: Connection
+    fresh: Freshness
     ready: deque[Work] = field(default_factory=deque)
     cursor: Cursor | None = None
     progressed: bool = False  # since the sweep began: then there may be more due, and it begins again
@@ -68,21 +70,14 @@ class Lanes:
 
     def next(self) -> Work | None:
         """Return the next work, waiting for it if needed; None when there is none left in this run."""
-        while not self._over():
-            with self._changed:
-                if self._left == 0:
-                    return None
-                lane = self._pick()
-                if lane is None:
-                    if self._finished():
-                        self._changed.notify_all()
-                        return None
-                    self._changed.wait(self._patience())
-                    continue
-                if self._may_go(lane):
-                    return self._hand_out(lane)
-                lane.busy = True
-            self._advance(lane)
+        while self._left != 0 and not self._over():
+            lane, work = self._turn()
+            if work is not None:
+                return work
+            if lane is not None:
+                self._advance(lane)
+            elif self._is_over():
+                return None
         return None
 
     def done(self, work: Work, *, progressed: bool) -> None:
@@ -111,6 +106,19 @@ class Lanes:
             lane.progressed = lane.progressed or number > 0
             if self._left is not None:
                 self._left = max(0, self._left - number)
+
+    def _turn(self) -> tuple[Lane | None, Work | None]:
+        """Return the lane whose turn it is, with work if it has some ready; wait a little if there is none."""
+        with self._changed:
+            lane = self._pick()
+            if lane is None:
+                if not self._finished():
+                    self._changed.wait(self._patience())
+                return None, None
+            if self._may_go(lane):
+                return lane, self._hand_out(lane)
+            lane.busy = True
+            return lane, None
 
     def _advance(self, lane: Lane) -> None:
         """Bring a lane one step further, outside the lock: it may ask the database, or Envoy."""
@@ -151,7 +159,7 @@ class Lanes:
         for connection in connections:
             lane = known.get(connection.name)
             if lane is None:
-                self._lanes.append(Lane(connection))
+                self._lanes.append(Lane(connection, Freshness(self._clock)))
             else:
                 lane.closed = lane.exhausted = False
 
@@ -164,6 +172,10 @@ class Lanes:
         if self._left is not None:
             self._left -= 1
         return lane.ready.popleft()
+
+    def _is_over(self) -> bool:
+        with self._changed:
+            return self._finished()
 
     def _finished(self) -> bool:
         return self._in_flight == 0 and all(lane.closed or lane.exhausted for lane in self._lanes)

@@ -74,7 +74,7 @@ class Sending:
 
     def _attempt(self, lanes: Lanes, work: Work) -> bool:
         try:
-            token = self.tokens.access(_id(work))
+            token = work.lane.fresh.token() or work.lane.fresh.keep(self.tokens.access(_id(work)))
         except (NeedsAuthorisation, TryLater, EnvoyError) as error:
             self._close(lanes, work, error)
             return False
@@ -153,9 +153,12 @@ class Sending:
     def _aftermath(self, lanes: Lanes, work: Work, token: AccessToken, error: EnvoyError | None) -> None:
         """Let the connection feel what happened: pace, holds, a new token."""
         connection_id = _id(work)
+        if error is not None:
+            work.lane.fresh.forget()
         match error:
             case None:
-                self.holds.succeeded(connection_id)
+                if work.lane.fresh.success_is_news():
+                    self.holds.succeeded(connection_id)
             case Throttled():
                 self.holds.throttled(connection_id, error.retry_after)
                 self._close(lanes, work, error)

@@ -12,7 +12,6 @@ from worker.database import Database
 from worker.database.owner import this_process
 from worker.envoy.resources import identifier
 from worker.errors import UsageError
-from worker.invites.model import Delivery
 from worker.invites.states import Kind, Status, Verdict, Wanted
 from worker.invites.store import ATTEMPTS, DELIVERIES, INVITES, Standing
 
@@ -31,21 +30,12 @@ def retry(database: Database, standing: Standing) -> None:
     statement = (
         sa.update(DELIVERIES)
         .where(own.id == standing.delivery.id, own.status.in_(RETRIED))
-        .values(
-            status=Status.PENDING,
-            next_attempt_at=database.now(),
-            error_code=None,
-            error_detail=None,
-            deferrals=0,
-            updated_at=database.now(),
-        )
+        .values(_due(database))
     )
     with database.write() as connection:
         retried = connection.execute(statement).rowcount
     if not retried:
-        raise UsageError(
-            f"{standing.name} is {_status(database, standing.delivery)}, neither rejected nor expired"
-        )
+        raise UsageError(f"{standing.name} is {_status(database, standing)}, neither rejected nor expired")
 
 
 def withdraw(database: Database, standing: Standing) -> bool:
@@ -72,80 +62,92 @@ def resolve(database: Database, standing: Standing, *, envoy_invite_id: str | No
     attempt_id = uuid.uuid4().hex
     values = _settled(database, attempt_id)
     if envoy_invite_id is not None:
-        values |= _sent(database, _checked(envoy_invite_id))
-    settled = _settle(database, standing, values, envoy_invite_id)
-    if settled is None:
-        status = _status(database, standing.delivery)
-        raise UsageError(f"{standing.name} is {status}, not unknown: there is nothing to resolve")
+        envoy_invite_id = _checked(envoy_invite_id)
+        values |= _sent(database, envoy_invite_id)
+    status = _store(database, standing, values, envoy_invite_id)
+    if status is None:
+        stands = _status(database, standing)
+        raise UsageError(f"{standing.name} is {stands}, not unknown: there is nothing to resolve")
     log.info(
         "invite.reconciled",
         connection=standing.invite.connection,
-        external_id=standing.invite.external_id,
         invite_id=standing.invite.id,
+        external_id=standing.invite.external_id,
         envoy_invite_id=envoy_invite_id,
         attempt=attempt_id,
         by=Kind.PERSON.value,
     )
-    return settled
+    return status
 
 
-def _settle(
+def _store(
     database: Database, standing: Standing, values: dict[str, object], envoy_invite_id: str | None
 ) -> Status | None:
-    """Write the verdict to the row and to the ledger; None where the row was not unknown."""
+    """Write the verdict to the row and to the ledger; return None where the row was not unknown."""
+    try:
+        with database.write() as connection:
+            return _write(connection, database, standing, values, envoy_invite_id)
+    except sa.exc.IntegrityError:  # its text may hold the row
+        problem = UsageError(
+            f"another invite of {standing.invite.connection} has this Envoy id already; nothing was changed",
+            hint="compare both visits in Envoy: this one has an id of its own there, or is not there",
+        )
+    raise problem
+
+
+def _write(
+    connection: sa.Connection,
+    database: Database,
+    standing: Standing,
+    values: dict[str, object],
+    envoy_invite_id: str | None,
+) -> Status | None:
     own = DELIVERIES.c
     statement = (
         sa.update(DELIVERIES)
         .where(own.id == standing.delivery.id, own.status == Status.UNKNOWN)
-        .values(**values)
-        .returning(own.status, own.revision, own.fencing_token)
+        .values(values)
+        .returning(own.id, own.status, own.revision, own.fencing_token)
     )
-    taken = False
-    try:
-        with database.write() as connection:
-            row = connection.execute(statement).one_or_none()
-            if row is None:
-                return None
-            verdict = Verdict.DEFERRED if envoy_invite_id is None else Verdict.SENT
-            connection.execute(
-                sa.insert(ATTEMPTS).values(
-                    id=values["attempt_id"],
-                    delivery_id=standing.delivery.id,
-                    kind=Kind.PERSON,
-                    revision=row.revision,
-                    fencing_token=row.fencing_token,
-                    owner=this_process(),
-                    started_at=database.now(),
-                    finished_at=database.now(),
-                    verdict=verdict,
-                    envoy_invite_id=envoy_invite_id,
-                )
-            )
-            return Status(row.status)
-    except sa.exc.IntegrityError:
-        taken = True
-    assert taken  # noqa: S101 -- all other ways have left by now
-    raise UsageError(
-        f"another invite of {standing.invite.connection} has this Envoy id already; nothing was changed",
-        hint="compare both visits in Envoy: this one has an id of its own there, or is not there",
-    )
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        return None
+    entry = {
+        "id": values["attempt_id"],
+        "delivery_id": row.id,
+        "kind": Kind.PERSON,
+        "revision": row.revision,
+        "fencing_token": row.fencing_token,
+        "owner": this_process(),
+        "verdict": Verdict.DEFERRED if envoy_invite_id is None else Verdict.SENT,
+        "envoy_invite_id": envoy_invite_id,
+    }
+    now = database.now()
+    connection.execute(sa.insert(ATTEMPTS).values(**entry, started_at=now, finished_at=now))
+    return Status(row.status)
 
 
-def _settled(database: Database, attempt_id: str) -> dict[str, object]:
-    """Return the columns of a row that is due again, out of reach of every earlier attempt."""
+def _due(database: Database) -> dict[str, object]:
+    """Return the columns of a row that is due now, and of which nothing is wrong."""
     return {
         "status": Status.PENDING,
-        "fencing_token": DELIVERIES.c.fencing_token + 1,
-        "attempt_id": attempt_id,
         "next_attempt_at": database.now(),
         "deferrals": 0,
         "error_code": None,
         "error_detail": None,
+        "updated_at": database.now(),
+    }
+
+
+def _settled(database: Database, attempt_id: str) -> dict[str, object]:
+    """Return the columns of a row that is due, and out of reach of every earlier attempt."""
+    return _due(database) | {
+        "fencing_token": DELIVERIES.c.fencing_token + 1,
+        "attempt_id": attempt_id,
         "unknown_since": None,
         "content_key": None,
         "lease_owner": None,
         "lease_until": None,
-        "updated_at": database.now(),
     }
 
 
@@ -162,15 +164,13 @@ def _sent(database: Database, envoy_invite_id: str) -> dict[str, object]:
 
 
 def _checked(envoy_invite_id: str) -> str:
-    found = identifier(envoy_invite_id)
+    found = identifier(envoy_invite_id.strip())
     if found is None or not found.isalnum():
         raise UsageError("this is no id of Envoy's", hint="it is the number at the end of its address")
     return found
 
 
-def _status(database: Database, delivery: Delivery) -> str:
+def _status(database: Database, standing: Standing) -> str:
+    query = sa.select(DELIVERIES.c.status).where(DELIVERIES.c.id == standing.delivery.id)
     with database.read() as connection:
-        status = connection.execute(
-            sa.select(DELIVERIES.c.status).where(DELIVERIES.c.id == delivery.id)
-        ).scalar()
-    return str(status or "gone")
+        return str(connection.execute(query).scalar() or "gone")

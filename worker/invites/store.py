@@ -67,7 +67,7 @@ def attempts(database: Database, delivery: Delivery) -> list[Attempt]:
     query = (
         sa.select(ATTEMPTS)
         .where(ATTEMPTS.c.delivery_id == delivery.id)
-        .order_by(ATTEMPTS.c.started_at, ATTEMPTS.c.fencing_token)
+        .order_by(ATTEMPTS.c.fencing_token, ATTEMPTS.c.started_at)
     )
     with database.read() as connection:
         return [Attempt(**row) for row in connection.execute(query).mappings()]

@@ -14,7 +14,7 @@ from worker.logs.redaction import FAILED, Redactor, moment
 from worker.logs.rendering import console_line, is_terminal, json_line
 
 # At DEBUG these write headers, URLs and whole rows; at INFO a line per request or run.
-QUIET = ("httpx", "httpcore", "hpack", "h2", "sqlalchemy", "psycopg", "apscheduler")
+QUIET = ("httpx", "httpcore", "hpack", "h2", "sqlalchemy", "psycopg", "apscheduler", "alembic")
 
 _known = KnownSecrets()
 _redactor = Redactor(_known)

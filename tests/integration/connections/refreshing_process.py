@@ -14,7 +14,7 @@ from worker.errors import TryLater
 
 
 def main(mode: str) -> None:
-    """Wait for a line on stdin, then get tokens; print how many."""
+    """Wait for a line on stdin, then get tokens; the last line of stdout says how many."""
     env = os.environ
     connection = int(env["CHILD_CONNECTION"])
     with HttpClient(max_connections=4, user_agent="tests") as http:
@@ -30,7 +30,7 @@ def main(mode: str) -> None:
         if mode == "once":
             tokens.access(connection, rejected_version=1)
         else:
-            print(_as_fast_as_it_can(tokens, connection, float(mode)))
+            sys.stdout.write(f"{_as_fast_as_it_can(tokens, connection, float(mode))}\n")
         database.dispose()
 
 

@@ -37,6 +37,7 @@ class Clock:
         self.now = START
 
     def __call__(self) -> datetime:
+        """Return the time that it shows."""
         return self.now
 
     def advance(self, seconds: float) -> None:
@@ -149,6 +150,7 @@ class TokenEndpoint:
 def _handler(endpoint: TokenEndpoint) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            """Answer as the endpoint says."""
             post = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             reply = endpoint.answer(post)
             if reply.status == 0:
@@ -171,6 +173,7 @@ class RealClock(Clock):
     """The host's own clock; it cannot be turned."""
 
     def __call__(self) -> datetime:
+        """Return the time that it shows."""
         return utc_now()
 
 
@@ -228,12 +231,13 @@ class House:
         with self.database.write() as connection:
             connection.execute(sa.delete(CONNECTIONS).where(CONNECTIONS.c.name == name))
 
-    def once(self, act: Callable[[], object]) -> None:
+    def once(self, *acts: Callable[[], object]) -> None:
         """Do something while the next request is in flight."""
 
         def during() -> None:
             self.endpoint.during = None
-            act()
+            for act in acts:
+                act()
 
         self.endpoint.during = during
 
@@ -264,9 +268,7 @@ def build(url: str, database: Database, clock: Clock, endpoint: TokenEndpoint, h
     return House(url, database, clock, key, Vault(key), endpoint, oauth_for(http, endpoint))
 
 
-def start_child(
-    house: House, number: int, mode: str, *, token_url: str = ""
-) -> subprocess.Popen[bytes]:
+def start_child(house: House, number: int, mode: str, *, token_url: str = "") -> subprocess.Popen[bytes]:
     """Start a process that refreshes one connection, as soon as it reads a line."""
     environment = os.environ | {
         "CHILD_DATABASE": house.url,

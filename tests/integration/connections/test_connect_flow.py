@@ -43,9 +43,7 @@ def flow(http: HttpClient) -> Iterator[Flow]:
         port = probe.getsockname()[1]
     with Sandbox() as sandbox:
         credentials = ClientCredentials("sandbox-client", "sandbox-secret")
-        oauth = OAuth(
-            http, credentials, authorize_url=sandbox.authorize_url, token_url=sandbox.token_url
-        )
+        oauth = OAuth(http, credentials, authorize_url=sandbox.authorize_url, token_url=sandbox.token_url)
         settings = EnvoySettings(redirect_uri=f"http://127.0.0.1:{port}/oauth/callback")
         yield Flow(sandbox, oauth, settings, Vault(new_key()))
 

@@ -140,7 +140,7 @@ def test_another_companys_grant_is_refused_and_the_old_one_stays(house: House) -
     """The wrong administrator signed in: the tokens that work are not replaced."""
     number = house.connect("acme", "1")
 
-    with pytest.raises(UsageError, match="company 1 .* 2"):
+    with pytest.raises(UsageError, match=r"company 1 .* 2"):
         house.connect("acme", "2")
 
     row = house.row()

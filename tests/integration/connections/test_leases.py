@@ -37,7 +37,7 @@ def test_a_dead_token_waits_until_the_other_process_is_done(house: House) -> Non
     house.clock.advance(4000)
     refreshing = threading.Event()
     finish = threading.Event()
-    house.once(lambda: (refreshing.set(), finish.wait(10)))
+    house.once(refreshing.set, lambda: finish.wait(10))
 
     with ThreadPoolExecutor(2) as pool:
         holder = pool.submit(house.tokens("host/1/1").access, number)
@@ -215,7 +215,7 @@ def test_a_refresh_that_rests_elsewhere_is_not_waited_for(house: House) -> None:
     number = house.connect()
     house.clock.advance(4000)
     refreshing, finish = threading.Event(), threading.Event()
-    house.once(lambda: (refreshing.set(), finish.wait(10)))
+    house.once(refreshing.set, lambda: finish.wait(10))
     house.endpoint.replies.append(Reply(500))
 
     with ThreadPoolExecutor(2) as pool:

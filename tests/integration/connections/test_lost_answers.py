@@ -11,7 +11,6 @@ from worker.connections.model import ConnectionStatus
 from worker.errors import NeedsAuthorisation, OutcomeUnknown
 
 
-
 def test_a_forgiving_server_gives_the_lost_pair_again(house: House) -> None:
     """The answer is lost, the server has a grace window: the same token, half a second later, is enough."""
     number = house.connect()
@@ -104,7 +103,7 @@ def test_an_answer_that_was_lost_on_the_way_is_asked_for_again(small_house: Hous
 
 @pytest.mark.parametrize("grace", [True, False])
 def test_a_process_killed_before_it_could_save_is_found_out(real_house: House, grace: bool) -> None:
-    """kill -9 between Envoy's rotation and our commit: one more post, no loop; grace decides how it ends."""
+    """Killed between Envoy's rotation and our commit: one more post, no loop; grace decides how it ends."""
     house = real_house
     number = house.connect()
     house.endpoint.grace = grace
@@ -123,4 +122,3 @@ def test_a_process_killed_before_it_could_save_is_found_out(real_house: House, g
             house.tokens().access(number, rejected_version=1)
 
     assert house.endpoint.posted == ["refresh-10000-000001"] * 2
-

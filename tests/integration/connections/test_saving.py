@@ -73,7 +73,7 @@ def test_a_pair_that_could_not_be_stored_is_kept_until_it_can(house: House) -> N
     stop = threading.Event()
     tokens = house.tokens(stop=stop)
     with trouble(house) as away:
-        house.once(lambda: (away.go(), stop.set()))
+        house.once(away.go, stop.set)
 
         with capture_logs() as events, pytest.raises(WorkerError):
             tokens.access(number, rejected_version=1)
@@ -96,7 +96,7 @@ def test_a_kept_pair_gives_way_to_a_new_consent(small_house: House) -> None:
     stop = threading.Event()
     tokens = small_house.tokens(stop=stop)
     with trouble(small_house) as away:
-        small_house.once(lambda: (away.go(), stop.set()))
+        small_house.once(away.go, stop.set)
         with pytest.raises(WorkerError):
             tokens.access(number, rejected_version=1)
 
@@ -114,7 +114,7 @@ def test_a_kept_pair_does_not_bring_a_removed_connection_back(small_house: House
     stop = threading.Event()
     tokens = small_house.tokens(stop=stop)
     with trouble(small_house) as away:
-        small_house.once(lambda: (away.go(), stop.set()))
+        small_house.once(away.go, stop.set)
         with pytest.raises(WorkerError):
             tokens.access(number, rejected_version=1)
 

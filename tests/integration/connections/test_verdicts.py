@@ -72,9 +72,7 @@ def test_a_wrong_client_secret_is_nobodys_end(house: House, word: str) -> None:
 
     assert statuses(house) == {ConnectionStatus.ACTIVE}
     assert len(house.endpoint.posted) == 1
-    assert [(event["event"], event["log_level"]) for event in events] == [
-        ("token.refresh_failed", "error")
-    ]
+    assert [(event["event"], event["log_level"]) for event in events] == [("token.refresh_failed", "error")]
     assert "ENVOY_CLIENT_SECRET" in events[0]["hint"]
 
 
@@ -103,7 +101,9 @@ def test_a_valid_token_serves_while_the_client_secret_is_wrong(house: House) -> 
     assert len(house.endpoint.posted) == 1
 
 
-@pytest.mark.parametrize("reply", [TWIN, refusal({"code": "?"}), Reply(401), Reply(400, b"<p>no</p>")], ids=str)
+@pytest.mark.parametrize(
+    "reply", [TWIN, refusal({"code": "?"}), Reply(401), Reply(400, b"<p>no</p>")], ids=str
+)
 def test_a_refusal_without_a_known_reason_holds_a_lone_connection(house: House, reply: Reply) -> None:
     """Grant or client, nobody can tell: the connection is held with an alarm, and not ended."""
     number = house.connect()

@@ -1,0 +1,183 @@
+"""connect, through real processes: what the operator sees, and what is stored, whatever the customer does."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from urllib.error import HTTPError
+from urllib.request import HTTPRedirectHandler, Request, build_opener, urlopen
+
+import pytest
+
+from tests.acceptance.installation import PATIENCE_SECONDS, Installation
+from worker.sandbox import Sandbox
+
+ALL_SCOPES = '["locations.read", "flows.read", "invites.read", "invites.write", "token.refresh"]'
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Run a sandbox with two customers."""
+    with Sandbox(port=0, companies=2) as running:
+        yield running
+
+
+@pytest.fixture
+def installation(database_url: str, sandbox: Sandbox) -> Iterator[Installation]:
+    """Give an installation on a fresh database."""
+    made = Installation(database_url, sandbox)
+    yield made
+    made.database.dispose()
+
+
+class _Stay(HTTPRedirectHandler):
+    """Stops before the redirect, as a browser on another machine cannot follow it."""
+
+    def redirect_request(self, *_: object, **__: object) -> None:
+        """Follow nothing."""
+
+
+def redirected(url: str) -> str:
+    """Return where the consent page would send the browser."""
+    try:
+        build_opener(_Stay()).open(Request(url))  # noqa: S310 -- loopback
+    except HTTPError as answer:
+        with answer:
+            return str(answer.headers["Location"])
+    raise AssertionError("no redirect")
+
+
+def begun(installation: Installation, *arguments: str, **env: str) -> tuple[subprocess.Popen[str], str]:
+    """Start `connect acme`, and return it with the URL that it prints."""
+    process = installation.start("connect", "acme", *arguments, **env)
+    assert process.stdout is not None
+    return process, process.stdout.readline().strip()
+
+
+def visit(url: str) -> int:
+    """Open a URL as a browser does; return the last page's status."""
+    try:
+        with urlopen(url, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 -- loopback
+            return int(answer.status)
+    except HTTPError as error:
+        with error:
+            return error.code
+
+
+def ended(process: subprocess.Popen[str], stdin: str = "") -> tuple[int, str, str]:
+    """Wait for the end; return exit code, rest of stdout, stderr."""
+    out, err = process.communicate(stdin, timeout=PATIENCE_SECONDS)
+    return process.returncode, out, err
+
+
+def test_a_wrong_visitor_does_not_end_the_wait(installation: Installation, sandbox: Sandbox) -> None:
+    """A redirect with another state is answered by 400 and forgotten; the right one connects."""
+    process, url = begun(installation)
+    callback = installation.env["WORKER_ENVOY__REDIRECT_URI"]
+
+    wrong = visit(f"{callback}?code=stolen&state=guessed")
+    elsewhere = visit(callback.replace("/oauth/callback", "/favicon.ico"))
+    right = visit(url + "&auto=allow")
+
+    code, out, err = ended(process)
+    assert (wrong, elsewhere, right) == (400, 404, 200)
+    assert (code, out) == (0, "")
+    assert "acme: connected (company 10000)" in err
+    assert "acme: 4 locations, 11 flows" in err
+    assert [secret for secret in sandbox.secrets_given() if secret in err] == []
+
+
+def test_a_declined_consent_is_a_clear_line(installation: Installation) -> None:
+    """The exit code says that authorisation is needed, and nothing was stored."""
+    process, url = begun(installation)
+
+    visit(url + "&auto=deny")
+
+    code, _, err = ended(process)
+    assert code == 77
+    assert err.splitlines()[-1].startswith("error: nothing was authorised: the customer declined -- ")
+    assert installation.rows("SELECT * FROM connection") == []
+
+
+def test_the_redirected_url_may_be_pasted(installation: Installation) -> None:
+    """With --paste the browser may be anywhere; a URL of another attempt is refused."""
+    first, url = begun(installation, "--paste")
+    pasted = redirected(url + "&auto=allow")
+    second, _ = begun(installation, "--paste")
+
+    refused = ended(second, pasted + "\n")
+    accepted = ended(first, pasted + "\n")
+    third, _ = begun(installation, "--paste")
+    empty = ended(third, "")
+
+    assert (refused[0], accepted[0], empty[0]) == (2, 0, 2)
+    assert "belongs to another authorisation" in refused[2]
+    assert "no address was pasted" in empty[2]
+    assert pasted.split("code=")[1].split("&")[0] not in refused[2] + accepted[2]
+
+
+def test_nobody_coming_is_an_end_too(installation: Installation) -> None:
+    """After the time limit the line says how to go on."""
+    process, _ = begun(installation, "--timeout", "1")
+
+    code, _, err = ended(process)
+
+    assert code == 77
+    assert "nobody authorised within 1 s; nothing was stored" in err
+
+
+def test_another_company_does_not_slip_under_a_name(installation: Installation) -> None:
+    """A reconnect by another company is refused, and so is a second name; the old grant works on."""
+    installation.connect()
+
+    reconnected, url = begun(installation)
+    visit(url + "&auto=allow&company_id=20000")
+    other = installation.start("connect", "beta")
+    assert other.stdout is not None
+    visit(other.stdout.readline().strip() + "&auto=allow")
+
+    code, _, err = ended(reconnected)
+    other_code, _, other_err = ended(other)
+    assert (code, other_code) == (2, 2)
+    assert "acme belongs to company 10000 in Envoy" in err
+    assert "is connected as acme already" in other_err
+    assert [row["company_id"] for row in installation.rows("SELECT company_id FROM connection")] == ["10000"]
+    installation.run("directory", "--refresh", "--connection", "acme")
+
+
+def test_a_grant_without_refresh_token_is_not_stored(installation: Installation) -> None:
+    """Without the scope token.refresh the grant would end within a day: the line names the scope."""
+    scopes = '["locations.read", "flows.read", "invites.write"]'
+    process, url = begun(installation, WORKER_ENVOY__SCOPES=scopes)
+
+    visit(url + "&auto=allow")
+
+    code, _, err = ended(process)
+    assert code == 77
+    assert "token.refresh" in err
+    assert installation.rows("SELECT * FROM connection") == []
+
+
+@pytest.mark.parametrize("granted", [True, False])
+def test_reading_invites_is_tried_out(sqlite_url: str, granted: bool) -> None:
+    """Envoy does not say which scopes it granted, so a look shows it, and the result is kept."""
+    scopes = ("locations.read", "flows.read", "invites.write", "token.refresh")
+    with Sandbox(port=0, scopes=(*scopes, "invites.read") if granted else scopes) as sandbox:
+        installation = Installation(sqlite_url, sandbox, WORKER_ENVOY__SCOPES=ALL_SCOPES)
+        said = installation.connect()
+        shown = json.loads(installation.run("connections", "show", "acme", "--json").stdout)
+        installation.database.dispose()
+
+    assert shown["can_read_invites"] is granted
+    assert ("was asked for and not granted" in said) is not granted
+
+
+def test_a_busy_port_is_said_before_the_customer_is_asked(installation: Installation) -> None:
+    """Two at once cannot wait at one redirect URI: the second says so, and prints no URL."""
+    first, _ = begun(installation)
+
+    second = installation.run("connect", "beta", expect=2)
+
+    first.terminate()
+    first.communicate(timeout=PATIENCE_SECONDS)
+    assert second.stdout == ""
+    assert "redirect_uri cannot be opened" in second.stderr

@@ -1,0 +1,165 @@
+"""A person's decisions about an invite are guarded, fenced, and on record."""
+
+import threading
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.integration.invites.desk import Desk
+from worker.errors import UsageError
+from worker.invites import Attempt, Status, moves, store
+
+
+def ledger(desk: Desk, name: str) -> list[Attempt]:
+    """Return what is on record of an invite."""
+    return store.attempts(desk.database, desk.look(name).delivery)
+
+
+@pytest.mark.parametrize("status", ["rejected", "expired"])
+def test_a_finished_invite_is_retried(desk: Desk, status: str) -> None:
+    """It is due at once, with a clean record of errors."""
+    standing = desk.invite("one", status=status, error_code="refused", error_detail="no", deferrals=4)
+
+    moves.retry(desk.database, standing)
+
+    after = desk.look("acme/one").delivery
+    assert (after.status, after.error_code, after.error_detail, after.deferrals) == ("pending", None, None, 0)
+    assert after.next_attempt_at is not None
+    assert after.next_attempt_at <= desk.database.read_now()
+
+
+@pytest.mark.parametrize("status", ["pending", "sending", "sent", "unknown", "withdrawn"])
+def test_no_other_invite_is_retried(desk: Desk, status: str) -> None:
+    """An invite that Envoy has, or may have, is not made due again; the line says how it stands."""
+    standing = desk.invite("one", status=status)
+
+    with pytest.raises(UsageError, match=f"acme/one is {status}"):
+        moves.retry(desk.database, standing)
+
+    assert desk.look("acme/one").delivery.status == status
+
+
+def test_a_decision_that_comes_too_late_changes_nothing(desk: Desk) -> None:
+    """What the operator saw does not count, only how the row stands when it is written."""
+    standing = desk.invite("one", status="rejected")
+    desk.stand("acme/one", status="sent")
+
+    with pytest.raises(UsageError, match="is sent"):
+        moves.retry(desk.database, standing)
+
+    assert desk.look("acme/one").delivery.status == "sent"
+
+
+def test_withdrawing_speaks_for_the_caller(desk: Desk) -> None:
+    """It changes the caller's row, so that the worker sees a new revision; a second time says so."""
+    standing = desk.invite("one", status="sent", envoy_invite_id="4001", fencing_token=1)
+
+    first, second = moves.withdraw(desk.database, standing), moves.withdraw(desk.database, standing)
+
+    after = desk.look("acme/one")
+    assert (first, second) == (True, False)
+    assert (after.invite.wanted, after.delivery.status, after.delivery.revision) == ("absent", "pending", 2)
+
+
+def test_a_person_says_that_envoy_has_it(desk: Desk) -> None:
+    """The row takes Envoy's id and is sent; no earlier attempt can settle it any more."""
+    standing = desk.unknown("one")
+
+    with capture_logs() as events:
+        status = moves.resolve(desk.database, standing, envoy_invite_id=" 4001 ")
+
+    after = desk.look("acme/one").delivery
+    assert status is Status.SENT
+    assert (after.status, after.envoy_invite_id, after.sent_revision) == ("sent", "4001", 1)
+    assert (after.fencing_token, after.content_key, after.unknown_since) == (2, None, None)
+    assert (after.error_code, after.sent_at is not None) == (None, True)
+    person = ledger(desk, "acme/one")[-1]
+    assert (person.kind, person.verdict, person.fencing_token) == ("person", "sent", 2)
+    assert person.envoy_invite_id == "4001"
+    assert [(event["event"], event["by"], event["external_id"]) for event in events] == [
+        ("invite.reconciled", "person", "one")
+    ]
+
+
+def test_a_person_says_that_envoy_has_it_not(desk: Desk) -> None:
+    """The row is due again; the ledger keeps who decided so."""
+    standing = desk.unknown("one")
+
+    status = moves.resolve(desk.database, standing, envoy_invite_id=None)
+
+    after = desk.look("acme/one").delivery
+    assert status is Status.PENDING
+    assert (after.status, after.envoy_invite_id, after.fencing_token) == ("pending", None, 2)
+    assert [(one.kind, one.verdict) for one in ledger(desk, "acme/one")] == [
+        ("create", "unknown"), ("person", "deferred"),
+    ]  # fmt: skip
+
+
+def test_a_change_since_the_doubtful_attempt_is_sent_afterwards(desk: Desk) -> None:
+    """Envoy has the old content under the id that was found: the row is due for an update."""
+    standing = desk.unknown("one", revision=2)
+
+    status = moves.resolve(desk.database, standing, envoy_invite_id="4001")
+
+    after = desk.look("acme/one").delivery
+    assert status is Status.PENDING
+    assert (after.envoy_invite_id, after.sent_revision, after.revision) == ("4001", 1, 2)
+
+
+@pytest.mark.parametrize("status", ["pending", "sending", "sent", "rejected", "expired", "withdrawn"])
+def test_only_what_is_unknown_is_resolved(desk: Desk, status: str) -> None:
+    """A verdict on anything else is refused, and leaves no line in the ledger."""
+    standing = desk.invite("one", status=status)
+
+    with pytest.raises(UsageError, match=f"acme/one is {status}, not unknown"):
+        moves.resolve(desk.database, standing, envoy_invite_id="4001")
+
+    assert desk.look("acme/one").delivery.envoy_invite_id is None
+    assert ledger(desk, "acme/one") == []
+
+
+def test_an_id_that_belongs_to_another_invite_is_refused(desk: Desk) -> None:
+    """Two invites of a connection never share an id of Envoy's; nothing of the verdict is stored."""
+    desk.invite("other", status="sent", envoy_invite_id="4001")
+    standing = desk.unknown("one")
+
+    with pytest.raises(UsageError, match="another invite of acme has this Envoy id"):
+        moves.resolve(desk.database, standing, envoy_invite_id="4001")
+
+    assert desk.look("acme/one").delivery.status == "unknown"
+    assert len(ledger(desk, "acme/one")) == 1
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "..", "a b", "https://app.envoy.com/invites/4001", "x" * 200, "4001\n/"]
+)
+def test_an_id_that_cannot_be_envoys_is_refused(desk: Desk, typed: str) -> None:
+    """A pasted address, or half of one, is not stored as an id."""
+    standing = desk.unknown("one")
+
+    with pytest.raises(UsageError, match="no id of Envoy's"):
+        moves.resolve(desk.database, standing, envoy_invite_id=typed)
+
+    assert desk.look("acme/one").delivery.status == "unknown"
+
+
+def test_of_two_persons_at_once_one_decides(desk: Desk) -> None:
+    """Both look at the same unknown row; the second verdict finds it settled."""
+    standing = desk.unknown("one")
+    came_to: list[Any] = []
+
+    def decide(envoy_invite_id: str | None) -> None:
+        try:
+            came_to.append(moves.resolve(desk.database, standing, envoy_invite_id=envoy_invite_id))
+        except UsageError as error:
+            came_to.append(error)
+
+    both = [threading.Thread(target=decide, args=(verdict,)) for verdict in ("4001", None)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+
+    assert sorted(isinstance(one, UsageError) for one in came_to) == [False, True]
+    assert [one.kind for one in ledger(desk, "acme/one")] == ["create", "person"]

@@ -1,0 +1,88 @@
+"""Invites are found, listed and counted as an operator names them."""
+
+import pytest
+
+from tests.integration.invites.desk import Desk
+from worker.errors import UsageError
+from worker.invites import Status, store
+
+
+def test_an_invite_is_found_by_its_id_and_by_its_name(desk: Desk) -> None:
+    """Both ways lead to the same row; the external id may hold a slash itself."""
+    made = desk.invite("2031/05/06")
+
+    by_id = store.require(desk.database, str(made.invite.id))
+    by_name = store.require(desk.database, "acme/2031/05/06")
+
+    assert by_id.invite.id == by_name.invite.id == made.invite.id
+    assert by_name.name == "acme/2031/05/06"
+    assert by_name.delivery.status == Status.PENDING
+
+
+@pytest.mark.parametrize("named", ["7", "acme/nobody", "nobody", "-1", "9" * 40, "", "/", "²"])
+def test_an_invite_that_is_not_there_is_the_operators_mistake(desk: Desk, named: str) -> None:
+    """Whatever was typed, the answer is one line with a hint, and never a failure of the database."""
+    desk.invite("one")
+
+    with pytest.raises(UsageError) as caught:
+        store.require(desk.database, named)
+
+    assert "CONNECTION/EXTERNAL_ID" in caught.value.hint
+
+
+def test_every_status_is_counted(desk: Desk) -> None:
+    """All seven are there, those without an invite as 0."""
+    desk.invite("one")
+    desk.invite("two", status="sent")
+    desk.invite("three", status="sent")
+
+    counts = store.counts(desk.database)
+
+    assert list(counts) == list(Status)
+    assert {status: number for status, number in counts.items() if number} == {"pending": 1, "sent": 2}
+
+
+def test_a_page_has_the_newest_invites_that_fit(desk: Desk) -> None:
+    """Status and connection narrow it, the limit ends it."""
+    for number in range(4):
+        desk.invite(f"v{number}", status="sent" if number % 2 else "pending")
+    desk.invite("other", connection="beta", status="sent")
+
+    sent = store.page(desk.database, status=Status.SENT, connection="acme")
+    newest = store.page(desk.database, limit=2)
+
+    assert [one.name for one in sent] == ["acme/v3", "acme/v1"]
+    assert [one.name for one in newest] == ["beta/other", "acme/v3"]
+
+
+def test_unknown_invites_come_longest_first(desk: Desk) -> None:
+    """Whoever is longest in doubt is looked up first."""
+    desk.unknown("late")
+    desk.unknown("early")
+    desk.stand("acme/late", unknown_since="2031-05-02T00:00:00.000Z")
+    desk.stand("acme/early", unknown_since="2031-05-01T00:00:00.000Z")
+
+    assert [one.name for one in store.unknown(desk.database, limit=5)] == ["acme/early", "acme/late"]
+    assert [one.name for one in store.unknown(desk.database, limit=1)] == ["acme/early"]
+
+
+def test_invites_of_unknown_and_removed_connections_are_counted_by_name(desk: Desk) -> None:
+    """They wait for a connection that does not come by itself; finished ones wait for nothing."""
+    desk.execute("INSERT INTO connection (name, status) VALUES ('acme', 'active'), ('gone', 'removed')")
+    desk.invite("one")
+    desk.invite("two", connection="gone")
+    desk.invite("three", connection="typo")
+    desk.invite("four", connection="typo")
+    desk.invite("five", connection="typo", status="expired")
+
+    assert store.without_connection(desk.database) == {"gone": 1, "typo": 2}
+
+
+def test_attempts_come_in_their_order(desk: Desk) -> None:
+    """The ledger of one invite is read as a story, and without the others' lines."""
+    desk.unknown("one")
+    desk.unknown("two")
+
+    tried = store.attempts(desk.database, desk.look("acme/one").delivery)
+
+    assert [(one.kind, one.verdict) for one in tried] == [("create", "unknown")]

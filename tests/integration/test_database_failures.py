@@ -1,0 +1,152 @@
+"""What goes wrong with a database is one line for the operator, without a password and without a row."""
+
+import sqlite3
+import traceback
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from worker.database import Database
+from worker.database.engine import normalise_url
+from worker.errors import DatabaseUnreachable, DiskFull, SchemaError, SettingsError, WorkerError
+
+PASSWORD = "Zq9-canary-Zq9"
+
+
+def shown(error: BaseException) -> str:
+    """Return all that a log or an error tracker could show of an error."""
+    chain = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(cause)
+    return "".join(traceback.format_exception(error)) + "".join(map(repr, chain)) + getattr(error, "hint", "")
+
+
+@pytest.mark.parametrize(
+    "url", ["postgres://u:p@h:5432/d", "postgresql://u:p@h:5432/d", "postgresql+psycopg://u:p@h:5432/d"]
+)
+def test_heroku_s_form_of_the_url_is_understood(url: str) -> None:
+    """All three mean the same driver, and keep password and query."""
+    parsed = normalise_url(f"{url}?sslmode=require")
+
+    assert parsed.drivername == "postgresql+psycopg"
+    assert (parsed.password, parsed.query["sslmode"]) == ("p", "require")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"mysql://u:{PASSWORD}@h/d",
+        f"postgresql://u:{PASSWORD}@h:port/d",
+        f"postgres://u:pa@ss:{PASSWORD}@h/d",
+        f"{PASSWORD}",
+        f"://{PASSWORD}",
+        "",
+    ],
+)
+def test_an_url_that_is_none_is_not_shown(url: str) -> None:
+    """It may hold a password, however badly it is written."""
+    with pytest.raises(SettingsError, match="must be an sqlite:/// or postgresql:// URL") as caught:
+        normalise_url(url)
+
+    assert PASSWORD not in shown(caught.value)
+
+
+def test_a_server_that_does_not_answer_is_a_line_without_the_password() -> None:
+    """Exit 69; where, and why, but not with what."""
+    database = Database(f"postgresql://worker:{PASSWORD}@127.0.0.1:1/none")
+
+    with pytest.raises(DatabaseUnreachable, match=r"127\.0\.0\.1") as caught, database.write():
+        pass
+    database.dispose()
+
+    assert int(caught.value.exit_code) == 69
+    assert "DATABASE_URL" in caught.value.hint
+    assert PASSWORD not in shown(caught.value)
+
+
+def test_a_database_without_tables_is_a_line_with_the_command(tmp_path: Path, postgresql_url: str) -> None:
+    """As it happens when the release phase was forgotten."""
+    for url in (f"sqlite:///{tmp_path}/empty.db", postgresql_url):
+        database = Database(url)
+        with database.write() as connection:
+            connection.exec_driver_sql("DROP VIEW IF EXISTS invite_status")
+            connection.exec_driver_sql(
+                f"DROP TABLE IF EXISTS invite{'' if database.is_sqlite else ' CASCADE'}"
+            )
+
+        with pytest.raises(SchemaError) as caught, database.read() as connection:
+            connection.exec_driver_sql("SELECT * FROM invite")
+        database.dispose()
+
+        assert "db upgrade" in caught.value.hint
+
+
+def test_a_writer_that_never_ends_is_named_as_the_reason(sqlite_url: str) -> None:
+    """Exit 69, and a hint that another process keeps a transaction open."""
+    database = Database(sqlite_url)
+    with database.read() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout = 50")  # instead of ten seconds
+    other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(WorkerError, match="locked by another writer"), database.write():
+        pass
+    other.close()
+    database.dispose()
+
+
+def test_a_disk_that_is_full_is_named_as_the_reason(sqlite_url: str) -> None:
+    """Exit 74, and nothing of the transaction is stored."""
+    database = Database(sqlite_url)
+    with pytest.raises(DiskFull) as caught:
+        _fill(database)
+    with database.read() as connection:
+        stored = connection.execute(sa.text("SELECT count(*) FROM schema_compatibility")).scalar()
+    database.dispose()
+
+    assert int(caught.value.exit_code) == 74
+    assert stored == 0
+
+
+def _fill(database: Database) -> None:
+    insert = sa.text("INSERT INTO schema_compatibility VALUES (:x)")
+    with database.write() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")
+        for number in range(3000):
+            connection.execute(insert, {"x": f"{number:0500}"})
+
+
+def test_a_refused_row_is_not_quoted(database: Database) -> None:
+    """SQLAlchemy hides the values; the row's own text is not in our errors."""
+    statement = sa.text(
+        "INSERT INTO invite (connection, external_id, invitee_name, location, expected_arrival_at, wanted)"
+        " VALUES ('acme', 'v-1', :name, 'Berlin', '2026-03-01T09:00:00Z', 'maybe')"
+    )
+    with pytest.raises(sa.exc.IntegrityError) as caught, database.write() as connection:
+        connection.execute(statement, {"name": PASSWORD})
+
+    assert "invite_wanted_known" in str(caught.value)
+    assert PASSWORD not in str(caught.value).partition("DETAIL")[0]
+
+
+def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
+    """What an error interrupts is rolled back."""
+    with pytest.raises(KeyError), database.write() as connection:
+        _insert_and_break(connection)
+
+    with database.read() as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM schema_compatibility")).scalar() == 0
+
+
+def _insert_and_break(connection: sa.Connection) -> None:
+    connection.execute(sa.text("INSERT INTO schema_compatibility VALUES ('x')"))
+    raise KeyError
+
+
+def test_a_reader_does_not_wait_for_a_writer(database: Database) -> None:
+    """It sees the state before, at once."""
+    with database.write() as connection:
+        connection.execute(sa.text("INSERT INTO schema_compatibility VALUES ('x')"))
+        with database.read() as reader:
+            assert reader.execute(sa.text("SELECT count(*) FROM schema_compatibility")).scalar() == 0

@@ -1,0 +1,151 @@
+"""The SQLite file is private, and whatever else lies in its place is a line, not a traceback."""
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from worker.database import Database, schema
+from worker.errors import DatabaseUnreachable, SettingsError
+
+AS_NOBODY = """
+import os, sys
+from worker.database import Database
+from worker.errors import WorkerError
+os.setgid(65534)
+os.setuid(65534)
+try:
+    Database(sys.argv[1])
+except WorkerError as error:
+    print(int(error.exit_code), error)
+    print(error.hint)
+"""
+
+
+def mode(path: Path) -> int:
+    """Return a file's permissions."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_the_file_is_private_from_its_first_byte(tmp_path: Path) -> None:
+    """A wide umask does not open it, and its side files take the same mode."""
+    before = os.umask(0)
+    try:
+        database = Database(f"sqlite:///{tmp_path}/worker.db")
+        assert mode(tmp_path / "worker.db") == 0o600
+        schema.upgrade(database)
+        with database.write() as connection:
+            connection.exec_driver_sql("INSERT INTO schema_compatibility VALUES ('x')")
+            modes = {file.name: mode(file) for file in tmp_path.iterdir()}
+        database.dispose()
+    finally:
+        os.umask(before)
+
+    assert modes == {"worker.db": 0o600, "worker.db-wal": 0o600, "worker.db-shm": 0o600}
+
+
+def test_a_file_that_others_can_read_is_tightened(sqlite_url: str, tmp_path: Path) -> None:
+    """So are side files that another program left open to all."""
+    path = tmp_path / "worker.db"
+    path.chmod(0o644)
+    other = sqlite3.connect(path)
+    other.execute("PRAGMA journal_mode = WAL")
+    other.execute("INSERT INTO schema_compatibility VALUES ('x')")
+    other.commit()
+    assert mode(tmp_path / "worker.db-wal") == 0o644
+
+    Database(sqlite_url).dispose()
+    modes = [mode(file) for file in (path, tmp_path / "worker.db-wal", tmp_path / "worker.db-shm")]
+    other.close()
+
+    assert modes == [0o600] * 3
+
+
+def test_a_wider_mode_can_be_wished_for(tmp_path: Path) -> None:
+    """A caller in the same group may write the file; nobody's narrower mode is widened."""
+    before = os.umask(0)
+    try:
+        Database(f"sqlite:///{tmp_path}/new.db", file_mode=0o660).dispose()
+    finally:
+        os.umask(before)
+    (tmp_path / "old.db").touch(mode=0o600)
+    Database(f"sqlite:///{tmp_path}/old.db", file_mode=0o660).dispose()
+
+    assert mode(tmp_path / "new.db") == 0o660
+    assert mode(tmp_path / "old.db") == 0o600
+
+
+def test_a_directory_is_no_database(tmp_path: Path) -> None:
+    """The line says what is wrong with the setting."""
+    with pytest.raises(SettingsError, match="is a directory"):
+        Database(f"sqlite:///{tmp_path}")
+
+
+@pytest.mark.parametrize("content", [b"hello", b"#!/usr/bin/env python\nprint('a long text file')\n"])
+def test_a_text_file_is_no_database(content: bytes, tmp_path: Path) -> None:
+    """It is refused before anything is written to it."""
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+
+    with pytest.raises(SettingsError, match="is not an SQLite database"):
+        Database(f"sqlite:///{path}")
+
+    assert path.read_bytes() == content
+
+
+def test_a_file_in_a_directory_that_does_not_exist_cannot_be_made(tmp_path: Path) -> None:
+    """The line names the file and the system's reason."""
+    with pytest.raises(DatabaseUnreachable, match="No such file or directory"):
+        Database(f"sqlite:///{tmp_path}/absent/worker.db")
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:worker.db?uri=true"])
+def test_a_database_in_memory_is_refused(url: str) -> None:
+    """It would be lost with the process, and the tokens with it."""
+    with pytest.raises(SettingsError, match="plain file"):
+        Database(url)
+
+
+@pytest.mark.parametrize("place", ["file", "folder"])
+def test_a_file_that_may_not_be_written_is_a_line(place: str, tmp_path: Path) -> None:
+    """Exit 69, the file, the system's reason, and whose rights are to be mended."""
+    path = tmp_path / "worker.db"
+    if place == "file":
+        Database(f"sqlite:///{path}").dispose()
+    if os.geteuid() == 0:
+        tmp_path.chmod(0o755)
+        shown = _as_nobody(f"sqlite:///{path}")
+    else:
+        (path if place == "file" else tmp_path).chmod(0o400 if place == "file" else 0o500)
+        with pytest.raises(DatabaseUnreachable) as caught:
+            Database(f"sqlite:///{path}")
+        shown = f"{int(caught.value.exit_code)} {caught.value}\n{caught.value.hint}"
+        tmp_path.chmod(0o700)
+
+    assert shown.startswith(f"69 {path}: ")
+    assert "ermission" in shown
+    assert "must be able to read and write" in shown
+
+
+def _as_nobody(url: str) -> str:
+    # Root may write everything, so the worker is started as somebody else, below a folder that is open.
+    parent = Path(url.removeprefix("sqlite:///")).parents
+    opened = [(folder, mode(folder)) for folder in list(parent)[1:-1] if not mode(folder) & 0o001]
+    for folder, before in opened:
+        folder.chmod(before | 0o711)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", AS_NOBODY, url],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(__file__).parents[2],
+        )
+    finally:
+        for folder, before in opened:
+            folder.chmod(before)
+    return done.stdout
