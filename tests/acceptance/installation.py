@@ -6,7 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -99,6 +100,20 @@ class Installation:
         with self.database.write() as connection:
             connection.execute(sa.text(statement), values)
 
+    def add(self, number: int) -> None:
+        """Insert so many invites, as a caller's own program would."""
+        with self.database.write() as connection:
+            connection.execute(
+                sa.text(
+                    "INSERT INTO invite (connection, external_id, invitee_name, location, expected_arrival_at)"
+                    " VALUES ('acme', :key, :name, 'Berlin', :arrival)"
+                ),
+                [
+                    {"key": f"v-{n}", "name": f"Visitor {n}", "arrival": "2035-05-01T10:00:00Z"}
+                    for n in range(number)
+                ],
+            )
+
     def statuses(self) -> dict[str, int]:
         """Return how many deliveries there are of each status."""
         query = "SELECT status, count(*) AS number FROM delivery GROUP BY status"
@@ -108,3 +123,11 @@ class Installation:
 def events(text: str) -> list[dict[str, Any]]:
     """Return the events of a log, each line of which must be a JSON object."""
     return [json.loads(line) for line in text.splitlines()]
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Look again and again until something is so; fail where it never is."""
+    ends_at = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends_at, "it did not happen in time"
+        time.sleep(0.02)

@@ -130,12 +130,12 @@ def test_another_company_does_not_slip_under_a_name(installation: Installation) 
     installation.connect()
 
     reconnected, url = begun(installation)
-    visit(url + "&auto=allow&company_id=20000")
+    visit(url + "&auto=allow&company_id=10001")
+    code, _, err = ended(reconnected)
     other = installation.start("connect", "beta")
     assert other.stdout is not None
     visit(other.stdout.readline().strip() + "&auto=allow")
 
-    code, _, err = ended(reconnected)
     other_code, _, other_err = ended(other)
     assert (code, other_code) == (2, 2)
     assert "acme belongs to company 10000 in Envoy" in err

@@ -2,41 +2,16 @@
 
 import json
 import signal
-import time
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.installation import Installation, events
+from tests.acceptance.installation import Installation, events, wait_until
 from worker.sandbox import Faults, Sandbox
 
 IN_A_WEEK = (datetime.now(UTC) + timedelta(days=7)).strftime("%Y-%m-%dT10:00")
 HEADER = "connection,external_id,invitee_name,invitee_email,location,flow,expected_arrival_at,notes\n"
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    """Run a sandbox that grants what it is asked for."""
-    with Sandbox(port=0) as running:
-        yield running
-
-
-@pytest.fixture
-def installation(database_url: str, sandbox: Sandbox) -> Iterator[Installation]:
-    """Give an installation on a fresh database."""
-    made = Installation(database_url, sandbox)
-    yield made
-    made.database.dispose()
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    """Look again and again until something is so; fail where it never is."""
-    ends_at = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends_at, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def visits(number: int) -> str:
@@ -103,14 +78,7 @@ def test_a_request_in_flight_is_finished_before_the_end(
     """On a signal nothing new is begun, the requests in flight end, and their verdicts are stored."""
     installation.connect()
     sandbox.set_faults(Faults(latency_seconds=1.0))
-    for n in range(40):
-        installation.execute(
-            "INSERT INTO invite (connection, external_id, invitee_name, location, expected_arrival_at)"
-            " VALUES ('acme', :key, :name, 'Berlin', :arrival)",
-            key=f"v-{n}",
-            name=f"Visitor {n}",
-            arrival=f"{IN_A_WEEK}Z",
-        )
+    installation.add(40)
     service = installation.start("run")
     wait_until(lambda: installation.statuses().get("sending", 0) == 8)
 

@@ -34,6 +34,15 @@ Decision: TypeAlias = Callable[[Connection, datetime], Values]
 FORBIDDEN_IN_A_ROW = 3
 UNAUTHORISED_IN_A_ROW = 2
 
+# What the next success has to put right.
+DISTURBED = sa.or_(
+    CONNECTIONS.c.hold_reason.is_not(None),
+    CONNECTIONS.c.hold_count > 0,
+    CONNECTIONS.c.forbidden_count > 0,
+    CONNECTIONS.c.unauthorised_count > 0,
+    CONNECTIONS.c.pace_per_second.is_not(None),
+)
+
 HINTS = {
     HoldReason.FORBIDDEN: "a scope or role is missing in Envoy: mend it there or run"
     " `envoy-worker connect {name}`, then `envoy-worker connections resume {name}`",
@@ -113,8 +122,7 @@ class Holds:
 
         A hold in force is not ended by a success that was already on its way.
         """
-        row, now = look(self._database, connection_id)
-        if row is None or not _is_disturbed(row) or in_force(row, now):
+        if not self._is(connection_id, DISTURBED & ~is_held(self._database)):
             return
         move(
             self._database,
@@ -124,13 +132,17 @@ class Holds:
 
     def is_held(self, connection_id: int) -> bool:
         """Say whether a connection must not be used now."""
-        row, now = look(self._database, connection_id)
-        return row is not None and in_force(row, now)
+        return self._is(connection_id, is_held(self._database))
 
     def forbidden_count(self, connection_id: int) -> int:
         """Return how many 403 came since the last success."""
         row, _ = look(self._database, connection_id)
         return 0 if row is None else row.forbidden_count
+
+    def _is(self, connection_id: int, condition: sa.ColumnElement[bool]) -> bool:
+        found = sa.select(sa.exists().where((CONNECTIONS.c.id == connection_id) & condition))
+        with self._database.read() as connection:
+            return bool(connection.execute(found).scalar())
 
     def _is_counted(self, connection_id: int, version: int | None) -> bool:
         with self._lock:
@@ -193,7 +205,3 @@ def _announce(before: Connection, values: Values) -> None:
     elif "hold_reason" in values and before.hold_reason is not None:
         announce_release(before.name)
 
-
-def _is_disturbed(row: Connection) -> bool:
-    counts = (row.hold_count, row.forbidden_count, row.unauthorised_count)
-    return any(counts) or row.hold_reason is not None or row.pace_per_second is not None

@@ -55,7 +55,7 @@ class Leases:
         self._seconds = seconds
 
     def take(self, row: Connection, now: datetime) -> Lease | None:
-        """Return the lease of a connection that was just read, None where it is not to be had.
+        """Return the lease of a connection that was just read, None where another has it.
 
         That the token is about to be posted is committed with it, so that a crash leaves a trace.
         """
@@ -99,8 +99,6 @@ class Leases:
             )
 
     def _is_free(self, row: Connection, now: datetime) -> bool:
-        if is_cooling(row, now):
-            return False
         held = row.lease_owner is not None and lies_ahead(row.lease_until, now, self._seconds)
         return not held or is_dead(str(row.lease_owner).partition("#")[0])
 

@@ -13,9 +13,13 @@ CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
 
 def look(database: Database, connection_id: int) -> tuple[Connection | None, datetime]:
     """Return a connection as it is stored now, None where it is gone; and the database's time."""
+    # An outer join to one row of time, so that a row that is gone still tells the time.
+    time = sa.select(database.now().label("database_time")).subquery()
+    query = sa.select(time, CONNECTIONS).outerjoin_from(time, CONNECTIONS, CONNECTIONS.c.id == connection_id)
     with database.read() as connection:
-        row = select_one(connection, CONNECTIONS.c.id == connection_id)
-        return row, clock_of(connection, database)
+        found = dict(connection.execute(query).mappings().one())
+    now: datetime = found.pop("database_time")
+    return (Connection(**found) if found["id"] is not None else None), now
 
 
 def locked(connection: sa.Connection, connection_id: int) -> Connection | None:

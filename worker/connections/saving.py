@@ -10,7 +10,7 @@ import structlog
 from worker.connections.expiry import CLOCK_SLACK, DEFAULT_LIFETIME
 from worker.connections.leases import Lease
 from worker.connections.model import ConnectionStatus
-from worker.connections.rows import CONNECTIONS, change, locked
+from worker.connections.rows import CONNECTIONS, change
 from worker.connections.vault import Vault
 from worker.database import Database
 from worker.envoy.clock import boot_clock
@@ -106,19 +106,18 @@ class Saver:
 
     def _store(self, pair: Pair) -> None:
         lease, values = pair.lease, self._values(pair)
-        same_grant = (CONNECTIONS.c.id == lease.row.id) & (
-            CONNECTIONS.c.token_version == lease.row.token_version
+        same_grant = (
+            (CONNECTIONS.c.id == lease.row.id)
+            & (CONNECTIONS.c.token_version == lease.row.token_version)
+            & (CONNECTIONS.c.status != ConnectionStatus.REMOVED)
         )
         mine = same_grant & (CONNECTIONS.c.lease_owner == lease.owner)
         with self._database.write() as connection:
-            usable = CONNECTIONS.c.status == ConnectionStatus.ACTIVE
-            if change(connection, mine & usable, **values, lease_owner=None, lease_until=None):
+            if change(connection, mine, **values, lease_owner=None, lease_until=None):
                 return
-            # Fenced out.  While the row still has the token that we spent, ours is the living pair:
+            # Overtaken.  While the row still has the token that we spent, ours is the living pair:
             # also where somebody else was refused with the spent one and called the grant dead.
-            row = locked(connection, lease.connection_id)
-            if row is not None and row.status != ConnectionStatus.REMOVED:
-                change(connection, same_grant, **values)
+            change(connection, same_grant, **values)
 
     def _values(self, pair: Pair) -> dict[str, object]:
         lease, answer = pair.lease, pair.answer

@@ -164,8 +164,6 @@ def remove(database: Database, name: str) -> None:
             access_issued_at=None,
             access_expires_at=None,
             refresh_expires_at=None,
-            # A refresh in flight finds another version than its own, and saves nothing.
-            token_version=CONNECTIONS.c.token_version + 1,
             **UNDISTURBED,
             updated_at=database.now(),
         )

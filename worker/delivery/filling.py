@@ -10,21 +10,21 @@ from worker.connections.model import Connection, ConnectionStatus
 from worker.connections.rows import look
 from worker.connections.tokens import Tokens
 from worker.database import Database
-from worker.delivery import events, hosts
+from worker.delivery import events
 from worker.delivery.lanes import Lane, Lanes, Work
-from worker.delivery.plan import Call, Plan, Settled, plan, rejection
+from worker.delivery.plan import Call, Settled
+from worker.delivery.planning import PagePlanner
 from worker.delivery.rows import DueRow, due_page
 from worker.delivery.verdicts import settle_without_call
-from worker.directory import Directory, load, refresh
+from worker.directory import load
 from worker.envoy.api import EnvoyApi
-from worker.errors import EnvoyError, ExitCode, InputError, NeedsAuthorisation, TryLater, WorkerError
+from worker.errors import EnvoyError, ExitCode, NeedsAuthorisation, TryLater, WorkerError
 from worker.invites import Status
 from worker.report import Report
 
 log = structlog.get_logger()
 
 PAGE = 100
-NAMED_IN_DIRECTORY = frozenset({"location", "flow"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Filling:
         if not page:
             return
         try:
-            decided = self._decide(page, lane.connection, now)
+            decided = list(self._planner(lane.connection, now).plan_all(page))
         except WorkerError as error:
             self.give_up(lanes, lane, error)
             return
@@ -54,6 +54,17 @@ class Filling:
         if finished:
             self._finish(lanes, lane, finished)
         lane.ready.extend(Work(lane, row, made) for row, made in decided if isinstance(made, Call))
+
+    def _planner(self, connection: Connection, now: datetime) -> PagePlanner:
+        return PagePlanner(
+            database=self.database,
+            api=self.api,
+            tokens=self.tokens,
+            report=self.report,
+            connection=connection,
+            directory=load(self.database, _id(connection)),
+            now=now,
+        )
 
     def usable(self, lanes: Lanes, lane: Lane) -> bool:
         """Say whether the connection has a token and no hold; close its lane otherwise."""
@@ -78,31 +89,6 @@ class Filling:
         self.report.trouble(error.exit_code)
         lanes.close(lane)
 
-    def _decide(self, page: list[DueRow], connection: Connection, now: datetime) -> list[tuple[DueRow, Plan]]:
-        directory = load(self.database, _id(connection))
-        decided: list[tuple[DueRow, Plan]] = []
-        for row in page:
-            try:
-                made = self._plan(row, directory, connection, now)
-            except InputError as error:
-                if _may_be_news(error, row, directory):
-                    directory = refresh(self.database, self.api, self.tokens, connection)
-                made = self._plan_or_reject(row, directory, connection, now)
-            decided.append((row, made))
-        return decided
-
-    def _plan(self, row: DueRow, directory: Directory, connection: Connection, now: datetime) -> Plan:
-        host = hosts.resolve(row, connection, self.api, self.tokens)
-        return plan(row, directory, connection, host_id=host, now=now)
-
-    def _plan_or_reject(
-        self, row: DueRow, directory: Directory, connection: Connection, now: datetime
-    ) -> Plan:
-        try:
-            return self._plan(row, directory, connection, now)
-        except InputError as error:
-            return rejection(error)
-
     def _finish(self, lanes: Lanes, lane: Lane, finished: list[tuple[DueRow, Settled]]) -> None:
         done = settle_without_call(self.database, finished)
         lanes.settled(lane, len(done))
@@ -112,13 +98,6 @@ class Filling:
             if settled.status is Status.REJECTED:
                 self.report.trouble(ExitCode.REJECTED)
             events.settled(row, settled)
-
-
-def _may_be_news(error: InputError, row: DueRow, directory: Directory) -> bool:
-    """Say whether Envoy may know more; a directory read after the row was written has nothing new."""
-    if error.field not in NAMED_IN_DIRECTORY or error.code.endswith("_missing"):
-        return False
-    return directory.refreshed_at is None or directory.refreshed_at < row.changed_at
 
 
 def _id(connection: Connection) -> int:

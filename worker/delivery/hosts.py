@@ -6,7 +6,7 @@ from worker.connections.tokens import Tokens
 from worker.delivery.content import blank_to_none
 from worker.delivery.rows import DueRow
 from worker.envoy.api import EnvoyApi
-from worker.errors import InputError
+from worker.errors import Forbidden, InputError
 from worker.invites import Wanted
 
 SCOPE = "employees.read"
@@ -23,14 +23,12 @@ def resolve(row: DueRow, connection: Connection, api: EnvoyApi, tokens: Tokens) 
     if given or email is None or row.wanted == Wanted.ABSENT:
         return given
     if SCOPE not in (connection.scopes or "").split():
-        raise InputError(
-            "host_email",
-            f"a host by e-mail needs the scope {SCOPE}, which this connection was not asked for",
-            code="host_lookup_not_permitted",
-            hint=f"give host_employee_id, or add {SCOPE} to envoy.scopes and connect again",
-        )
+        raise _not_permitted()
     assert connection.id is not None  # noqa: S101 -- a stored row has its id
-    found = with_token(tokens, connection.id, lambda token: api.employees(token, email=email))
+    try:
+        found = with_token(tokens, connection.id, lambda token: api.employees(token, email=email))
+    except Forbidden:
+        raise _not_permitted() from None
     if len(found) == 1:
         return found[0].id
     if not found:
@@ -40,3 +38,12 @@ def resolve(row: DueRow, connection: Connection, api: EnvoyApi, tokens: Tokens) 
         "host_email", "several employees have this e-mail", code="host_ambiguous",
         hint=f"use host_employee_id: {ids}",
     )  # fmt: skip
+
+
+def _not_permitted() -> InputError:
+    return InputError(
+        "host_email",
+        f"a host by e-mail needs the scope {SCOPE}, which this connection does not hold",
+        code="host_lookup_not_permitted",
+        hint=f"give host_employee_id, or add {SCOPE} to envoy.scopes and connect again",
+    )

@@ -23,7 +23,9 @@ EVENTS: dict[str, Event] = {
     "job.started": _event("a run began", DEBUG),
     "job.finished": _event("a run ended, with every count; DEBUG where it did nothing", DEBUG, INFO),
     "job.failed": _event("a run ended early; WARNING where the next one tries again", WARNING, ERROR),
-    "job.missed": _event("a run was due and did not take place", DEBUG, WARNING),
+    "job.missed": _event(
+        "a run was due and did not take place; INFO: the one before still works", INFO, WARNING
+    ),
     "invite.sent": _event("Envoy has the invite", INFO),
     "invite.updated": _event("Envoy has the invite's newest content", INFO),
     "invite.withdrawn": _event("the invite is no longer wanted, and not in Envoy", INFO),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from worker.errors import SettingsError
 
@@ -43,9 +44,10 @@ class Secrets:
         return value
 
     def values(self) -> list[str]:
-        """Return every secret that is set, each key apart: what must never be printed."""
+        """Return every secret that is set, each key and the database's password apart: never to be printed."""
         found = [self.find(name) for name in (CLIENT_SECRET, ENCRYPTION_KEYS)]
-        return [part.strip() for value in found if value for part in value.split(",")]
+        keys = [part.strip() for value in found if value for part in value.split(",")]
+        return keys + _passwords(self.find(DATABASE_URL) or "")
 
     def find(self, name: str) -> str | None:
         """Return a secret, or None where it is not set; without a trailing newline."""
@@ -58,6 +60,15 @@ class Secrets:
         if credential is not None and credential.is_file():
             return _read(credential, f"systemd credential {name}")
         return None
+
+
+def _passwords(url: str) -> list[str]:
+    """Return the password of a URL, as it stands there and as it is meant."""
+    try:
+        password = urlsplit(url).password
+    except ValueError:
+        return []  # whoever opens the database says what is wrong with its URL
+    return [password, unquote(password)] if password else []
 
 
 def _read(path: Path, source: str) -> str:

@@ -123,6 +123,22 @@ def test_what_cannot_be_resolved_is_rejected_before_any_call(
     assert world.attempts() == []
 
 
+def test_a_host_is_found_by_the_exact_email(make_world: MakeWorld) -> None:
+    """Envoy's filter finds parts of addresses; only the whole one, in any case, is the host."""
+    scopes = '["locations.read", "flows.read", "invites.write", "employees.read", "token.refresh"]'
+    world = make_world(WORKER_ENVOY__SCOPES=scopes)
+    world.connect()
+    world.sandbox.add_employee("Host", "ann@example.com", location_ids=["100002"])
+    world.sandbox.add_employee("Other", "joann@example.com", location_ids=["100002"])
+    world.add("found", host_email="ANN@example.com")
+    world.add("lost", host_email="nn@example.com")
+
+    world.push()
+
+    assert world.sandbox.invites()[0]["host"]["email"] == "ann@example.com"
+    assert world.delivery("lost")["error_code"] == "host_unknown"
+
+
 def test_a_rejection_names_the_nearest_location(world: World) -> None:
     """The operator sees what the caller probably meant."""
     world.add(location="Berln")
@@ -145,6 +161,19 @@ def test_an_unknown_name_makes_the_directory_be_read_once_more(world: World) -> 
     assert report.counts["sent"] == 1
     assert report.counts["rejected"] == 20
     assert world.sandbox.ledger()["by_route"]["GET /v1/locations"]["200"] == reads_before + 1
+
+
+def test_a_name_that_cannot_be_looked_up_waits_and_delays_no_other_row(world: World) -> None:
+    """While the directory cannot be read anew, its row is neither rejected nor in anybody's way."""
+    world.add("v-1", location="Oslo")
+    world.add("v-2")
+    world.sandbox.set_faults(Faults(error_500_share=1.0, only="GET /v1/locations"))
+
+    report = world.push()
+
+    assert ExitCode.UNREACHABLE in report.troubles
+    assert world.delivery("v-1")["status"] == "pending"
+    assert world.delivery("v-2")["status"] == "sent"
 
 
 def test_a_visit_that_is_over_expires(world: World) -> None:

@@ -151,7 +151,9 @@ def test_a_visit_that_envoy_has_never_expires() -> None:
 
 @given(
     arrival=st.datetimes(datetime(2001, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC)),
-    zone=st.sampled_from(["Europe/Berlin", "America/Los_Angeles", "Asia/Kathmandu", "Pacific/Kiritimati", None]),
+    zone=st.sampled_from(
+        ["Europe/Berlin", "America/Los_Angeles", "Asia/Kathmandu", "Pacific/Kiritimati", None]
+    ),
 )
 def test_the_end_of_the_day_is_never_before_the_arrival(arrival: datetime, zone: str | None) -> None:
     """Whatever the zone and the night, an arrival lies in its own day, which is at most 25 h long."""
@@ -167,9 +169,7 @@ def test_twins_differ_only_in_what_a_look_up_cannot_see(name: str, email: str | 
     """Case of name and e-mail, notes and flow make no difference; another arrival does."""
     row = due_row(invitee_name=name, invitee_email=email)
     same = due_row(invitee_name=name.upper().lower(), invitee_email=email, notes="x", flow="Interview")
-    other = due_row(
-        invitee_name=name, invitee_email=email, expected_arrival_at=NOW + timedelta(days=2)
-    )
+    other = due_row(invitee_name=name, invitee_email=email, expected_arrival_at=NOW + timedelta(days=2))
 
     keys = [_key(planned(made)) for made in (row, same, other)]
 

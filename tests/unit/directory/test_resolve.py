@@ -8,7 +8,9 @@ from worker.directory.resolve import zone_of
 from worker.errors import InputError
 
 
-def location(key: str, name: str, *, enabled: bool = True, timezone: str | None = "Europe/Berlin") -> Location:
+def location(
+    key: str, name: str, *, enabled: bool = True, timezone: str | None = "Europe/Berlin"
+) -> Location:
     """Make a location."""
     return Location(connection_id=1, envoy_id=key, name=name, enabled=enabled, timezone=timezone)
 

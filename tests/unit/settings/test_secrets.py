@@ -88,6 +88,18 @@ def test_the_database_s_url_does_not_show_in_a_representation() -> None:
     assert CANARY not in str(settings)
 
 
+def test_all_that_must_never_be_printed_is_listed() -> None:
+    """The client's secret, each encryption key, and the database's password in both its forms."""
+    env = {
+        NAME: "the-secret",
+        "WORKER_ENCRYPTION_KEYS": "key-new, key-old",
+        "DATABASE_URL": "postgres://worker:p%40ss@h/d",
+    }
+
+    assert Secrets(env).values() == ["the-secret", "key-new", "key-old", "p%40ss", "p@ss"]
+    assert Secrets({"DATABASE_URL": "postgres://worker:p@[h/d"}).values() == []
+
+
 KEYS = [
     "url",
     "file_mode",

@@ -1,0 +1,157 @@
+"""The invites commands, through real processes."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.installation import Installation
+from worker.sandbox import Faults, Sandbox
+
+HEADER = "external_id,invitee_name,invitee_email,location,expected_arrival_at\n"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Run a sandbox."""
+    with Sandbox(port=0) as running:
+        yield running
+
+
+@pytest.fixture
+def installation(database_url: str, sandbox: Sandbox) -> Iterator[Installation]:
+    """Give an installation with one customer."""
+    made = Installation(database_url, sandbox)
+    made.connect()
+    yield made
+    made.database.dispose()
+
+
+def line(key: str, *, email: str = "ann@example.com", location: str = "Berlin") -> str:
+    """Return one visit as a line of CSV."""
+    return f"{key},Ann Canary,{email},{location},2031-05-06T10:00\n"
+
+
+def test_a_file_is_imported_and_imported_again(installation: Installation, tmp_path: Path) -> None:
+    """Good lines go in, bad ones are told by file, line and column; a second time changes nothing."""
+    file = tmp_path / "visits.csv"
+    file.write_text(HEADER + line("v1") + line("v2", email="ann.example.com") + line("v3"), encoding="utf-8")
+    arguments = ("invites", "import", str(file), "--connection", "acme")
+
+    dry = installation.run(*arguments, "--dry-run", expect=3)
+    nothing = installation.statuses()
+    first = installation.run(*arguments, expect=3)
+    again = installation.run(*arguments, expect=3)
+    good = installation.run("invites", "import", "-", "--connection", "acme", stdin=HEADER + line("v1"))
+
+    assert dry.stdout == "dry run, nothing was written: " + first.stdout
+    assert nothing == {}
+    assert first.stdout == "2 created, 0 changed, 0 unchanged, 0 repeated, 1 rejected\n"
+    assert first.stderr.startswith(f"{file}:3: invitee_email: must have one @")
+    assert "ann.example.com" not in first.stderr
+    assert again.stdout == "0 created, 0 changed, 2 unchanged, 0 repeated, 1 rejected\n"
+    assert good.stdout == "0 created, 0 changed, 1 unchanged, 0 repeated, 0 rejected\n"
+
+
+def test_a_file_that_is_none_is_one_line(installation: Installation, tmp_path: Path) -> None:
+    """A directory, an empty file, a wrong header: each says what is wrong."""
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "wrong.csv").write_text("external_id,visitor_name,expected_arrival_at\n", encoding="utf-8")
+
+    folder = installation.run("invites", "import", str(tmp_path), expect=2)
+    empty = installation.run("invites", "import", str(tmp_path / "empty.csv"), expect=3)
+    wrong = installation.run("invites", "import", str(tmp_path / "wrong.csv"), expect=3)
+
+    assert "Is a directory" in folder.stderr
+    assert [said.stderr.count("\n") for said in (folder, empty, wrong)] == [1, 1, 1]
+    assert "visitor_name" in wrong.stderr
+
+
+def test_a_visit_by_hand_is_checked_as_a_line_of_a_file(installation: Installation) -> None:
+    """All that is wrong is said at once, by field; a good one is stored, and named by its id."""
+    arguments = ("invites", "add", "--connection", "acme", "--external-id", "v1", "--name", "Ann Canary")
+
+    bad = installation.run(*arguments, "--arrival", "2031-02-31", "--email", "ann", expect=3)
+    good = installation.run(
+        *arguments, "--arrival", "2031-05-06T10:00", "--location", "Berlin", "--custom-field", "Shoe=42"
+    )
+    shown = json.loads(installation.run("invites", "show", "acme/v1", "--json").stdout)
+
+    assert "expected_arrival_at:" in bad.stderr
+    assert "invitee_email:" in bad.stderr
+    assert good.stdout == "acme/v1: stored as invite 1\n"
+    assert shown["invite"]["expected_arrival_at"] == "2031-05-06T08:00:00Z"
+    assert shown["invite"]["custom_fields"] == {"Shoe": "42"}
+
+
+def test_a_rejected_visit_is_mended_and_retried(installation: Installation, sandbox: Sandbox) -> None:
+    """The list says why, without the visitor's name; when Envoy has the location, a retry sends it."""
+    installation.run(
+        "invites", "import", "-", "--connection", "acme", stdin=HEADER + line("v1", location="Rome")
+    )
+
+    pushed = installation.run("run-once", "push_invites", expect=3)
+    listed = installation.run("invites", "list", "--status", "rejected")
+    shown = installation.run("invites", "show", "acme/v1")
+    sandbox.add_location("Rome")
+    retried = installation.run("invites", "retry", "acme/v1")
+    installation.run("directory", "--refresh")
+    installation.run("run-once", "push_invites")
+    refused = installation.run("invites", "retry", "acme/v1", expect=2)
+
+    assert "1 rejected" in pushed.stdout
+    assert "acme/v1\trejected\tRome" in listed.stdout
+    assert "location_unknown" in listed.stdout
+    assert "Canary" not in listed.stdout + pushed.stderr
+    assert "Ann Canary" in shown.stdout
+    assert retried.stdout == "acme/v1: pending\n"
+    assert "acme/v1 is sent, neither rejected nor expired" in refused.stderr
+    assert len(sandbox.invites()) == 1
+
+
+def test_a_withdrawn_visit_leaves_envoy(installation: Installation, sandbox: Sandbox) -> None:
+    """The next push removes it; a visit that was never sent is simply not sent."""
+    installation.run("invites", "import", "-", "--connection", "acme", stdin=HEADER + line("v1"))
+    installation.run("run-once", "push_invites")
+    installation.run("invites", "import", "-", "--connection", "acme", stdin=HEADER + line("v2"))
+
+    sent = installation.run("invites", "withdraw", "acme/v1")
+    unsent = installation.run("invites", "withdraw", "acme/v2")
+    installation.run("run-once", "push_invites")
+
+    assert sent.stdout == "acme/v1: the next push removes it from Envoy\n"
+    assert unsent.stdout == "acme/v2: is not sent\n"
+    assert installation.statuses() == {"withdrawn": 2}
+    assert sandbox.invites() == []
+
+
+def test_a_person_settles_what_is_unknown(installation: Installation, sandbox: Sandbox) -> None:
+    """Two answers were lost, one after the invite was made: told so, the worker sends only the other."""
+    sandbox.set_faults(Faults(drop_after_share=1))
+    installation.run("invites", "import", "-", "--connection", "acme", stdin=HEADER + line("v1"))
+    installation.run("run-once", "push_invites", expect=3)
+    sandbox.set_faults(Faults(error_500_share=1))
+    installation.run("invites", "import", "-", "--connection", "acme", stdin=HEADER + line("v2", email=""))
+    installation.run("run-once", "push_invites", expect=3)
+    sandbox.set_faults(Faults())
+    envoy_id = sandbox.invites()[0]["id"]
+    status = installation.run("status")
+
+    there = installation.run("invites", "resolve", "acme/v1", "--sent", envoy_id)
+    absent = installation.run("invites", "resolve", "acme/v2", "--resend")
+    pushed = installation.run("run-once", "push_invites")
+    again = installation.run("invites", "resolve", "acme/v1", "--resend", expect=2)
+    shown = installation.run("invites", "show", "acme/v2")
+
+    assert "acme/v1" in status.stdout
+    assert "envoy-worker invites resolve" in status.stdout
+    assert (there.stdout, absent.stdout) == ("acme/v1: sent\n", "acme/v2: pending\n")
+    assert '"event": "invite.reconciled"' in there.stderr
+    assert "1 sent" in pushed.stdout
+    assert "not unknown" in again.stderr
+    assert [told in shown.stdout for told in ("create (revision 1): unknown", "person (", "): sent as")] == [
+        True, True, True,
+    ]  # fmt: skip
+    assert len(sandbox.ledger()["creates"]) == 2
+    assert sandbox.ledger()["duplicates"] == []

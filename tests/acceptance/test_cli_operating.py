@@ -1,0 +1,188 @@
+"""status, check, db and keys, through real processes."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.acceptance.installation import Installation, free_port
+from worker.connections.vault import new_key
+from worker.sandbox import Sandbox
+
+STATUSES = ["pending", "sending", "sent", "unknown", "rejected", "expired", "withdrawn"]
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Run a sandbox."""
+    with Sandbox(port=0) as running:
+        yield running
+
+
+@pytest.fixture
+def installation(database_url: str, sandbox: Sandbox) -> Iterator[Installation]:
+    """Give an installation on a fresh database."""
+    made = Installation(database_url, sandbox)
+    yield made
+    made.database.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Give a database without any table, once of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    server = str(request.getfixturevalue("postgresql_server"))
+    head, _, query = server.partition("?")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE never_migrated")
+        yield f"{head.rpartition('/')[0]}/never_migrated" + (f"?{query}" if query else "")
+        connection.execute("DROP DATABASE never_migrated WITH (FORCE)")
+
+
+def test_status_as_json_has_its_fixed_shape(installation: Installation, sandbox: Sandbox) -> None:
+    """All seven statuses, each connection, each registered job: other programs read this."""
+    before = json.loads(installation.run("status", "--json").stdout)
+    installation.connect()
+    installation.execute("UPDATE connection SET status = 'needs_authorisation', status_reason = 'x'")
+    installation.execute(
+        "INSERT INTO invite (connection, external_id, invitee_name, location, expected_arrival_at)"
+        " VALUES ('typo', 'v1', 'Ann Canary', 'Berlin', '2031-05-06T10:00:00Z')"
+    )
+    installation.run("run-once", "refresh_directory", expect=77)
+    after = json.loads(installation.run("status", "--json").stdout)
+    told = installation.run("status").stdout
+
+    assert list(before["invites"]) == STATUSES
+    assert set(before["invites"].values()) == {0}
+    assert before["connections"] == []
+    assert list(before["jobs"]) == ["refresh_directory", "keep_tokens_fresh", "push_invites"]
+    assert before["jobs"]["push_invites"] == {"last_run_at": None, "last_result": None, "next_run_at": None}
+    assert after["invites"]["pending"] == 1
+    assert after["connections"] == [
+        {"name": "acme", "status": "needs_authorisation", "held_until": None, "hold_reason": None,
+         "status_reason": "x"}
+    ]  # fmt: skip
+    assert after["jobs"]["refresh_directory"]["last_result"] == "done"
+    assert after["unknown_connections"] == {"typo": 1}
+    assert "acme needs_authorisation (x) -- envoy-worker connect acme" in told
+    assert "1 for the unknown connection typo" in told
+    assert "Canary" not in told
+
+
+def test_check_says_that_all_is_well(installation: Installation) -> None:
+    """Every line is fine but for what no setting can change, and the exit code is 0."""
+    installation.connect()
+
+    checked = installation.run("check")
+
+    levels = {line[:4] for line in checked.stdout.splitlines()}
+    assert levels == {"ok  ", "warn"}
+    assert "ok   acme: Envoy answers and accepts its token" in checked.stdout.splitlines()
+    assert "warn acme: may not read invites, so that a doubtful one waits for a person" in checked.stdout
+    assert checked.stderr == ""
+
+
+def test_check_names_every_mistake_of_the_settings_at_once(installation: Installation) -> None:
+    """Two typos, a wrong value and a missing secret: four lines, no second run needed."""
+    checked = installation.run(
+        "check",
+        expect=78,
+        WORKER_PUSH__CONCURENCY="3",
+        WORKER_LOG__LEVEL="loud",
+        WORKER_ENVOY__API_URL="http://api.example.com",
+        ENVOY_CLIENT_SECRET="",
+    )
+
+    failed = [line for line in checked.stdout.splitlines() if line.startswith("FAIL")]
+    assert [
+        any(word in line for line in failed)
+        for word in ("WORKER_PUSH__CONCURRENCY", "log.level", "envoy.api_url", "ENVOY_CLIENT_SECRET")
+    ] == [True] * 4
+    assert "loud" not in checked.stdout
+
+
+def test_check_finds_a_dead_grant_and_an_envoy_that_is_away(
+    installation: Installation, sandbox: Sandbox
+) -> None:
+    """Each has its exit code, the more basic trouble first, and the line says what to type."""
+    installation.connect()
+    sandbox.revoke("10000")
+    dead = installation.run("check", expect=77)
+    away = installation.run("check", expect=69, WORKER_ENVOY__API_URL=f"http://127.0.0.1:{free_port()}")
+
+    assert re.search(r"FAIL acme: .* -- run `envoy-worker connect acme`", dead.stdout)
+    assert re.search(r"FAIL .*127\.0\.0\.1", away.stdout)
+
+
+def test_check_finds_a_key_that_opens_nothing(installation: Installation) -> None:
+    """A lost key is a mistake of the settings: no customer is asked to connect again for it."""
+    installation.connect()
+
+    checked = installation.run("check", expect=78, WORKER_ENCRYPTION_KEYS=new_key())
+
+    assert "FAIL WORKER_ENCRYPTION_KEYS: no key opens the stored tokens" in checked.stdout
+
+
+def test_a_database_without_tables_is_migrated_once(empty_database_url: str, sandbox: Sandbox) -> None:
+    """What needs the schema says what to type; db upgrade does it, and a second time nothing."""
+    installation = Installation(empty_database_url, sandbox)
+
+    refused = installation.run("status", expect=78)
+    empty = installation.run("db", "current")
+    checked = installation.run("check", expect=78)
+    first = installation.run("db", "upgrade", ENVOY_CLIENT_ID="", WORKER_ENCRYPTION_KEYS="")
+    again = installation.run("db", "upgrade")
+    current = installation.run("db", "current")
+    installation.run("status")
+    installation.database.dispose()
+
+    assert "envoy-worker db upgrade" in refused.stderr
+    assert empty.stdout == "empty\n"
+    assert "FAIL the database's schema is empty" in checked.stdout
+    assert first.stdout == "the schema was empty, and is at 0001 now\n"
+    assert again.stdout == "the schema is at 0001 already\n"
+    assert current.stdout == "0001\n"
+
+
+def test_a_database_that_is_away_is_one_line(sandbox: Sandbox) -> None:
+    """No server at the address: exit 69, and neither user nor password of the URL is shown."""
+    url = f"postgresql://someone:hunter2@127.0.0.1:{free_port()}/none"
+    installation = Installation(url, sandbox)
+
+    said = [installation.run(command, expect=69) for command in ("status", "check")]
+
+    printed = "".join(one.stdout + one.stderr for one in said)
+    assert "hunter2" not in printed
+    assert said[0].stderr.count("\n") == 1
+
+
+def test_a_new_key_is_alone_on_stdout_and_needs_no_settings(tmp_path: Path, sandbox: Sandbox) -> None:
+    """It can be put into a variable as it is; not even a settings file is looked for."""
+    installation = Installation(f"sqlite:///{tmp_path / 'x.db'}", sandbox)
+    env = {"WORKER_SETTINGS": str(tmp_path / "none.toml"), "WORKER_PUSH__NONSENSE": "1"}
+
+    made = [installation.run("keys", "new", **env) for _ in range(2)]
+    installation.database.dispose()
+
+    assert all(re.fullmatch(r"[\w-]{43}=\n", one.stdout) for one in made)
+    assert made[0].stdout != made[1].stdout
+    assert made[0].stderr == ""
+
+
+def test_keys_are_rotated_without_a_pause(installation: Installation) -> None:
+    """The new key in front, rotate, the old one out: every token still opens."""
+    installation.connect()
+    old, new = installation.env["WORKER_ENCRYPTION_KEYS"], new_key()
+
+    rotated = installation.run("keys", "rotate", WORKER_ENCRYPTION_KEYS=f"{new},{old}")
+    again = installation.run("keys", "rotate", WORKER_ENCRYPTION_KEYS=f"{new},{old}")
+    refreshed = installation.run("directory", "--refresh", WORKER_ENCRYPTION_KEYS=new)
+
+    assert rotated.stdout == "1 connection re-encrypted under the newest key\n"
+    assert again.stdout == "0 connections re-encrypted under the newest key\n"
+    assert "Berlin" in refreshed.stdout
