@@ -44,7 +44,7 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
         connection.execute("DROP DATABASE never_migrated WITH (FORCE)")
 
 
-def test_status_as_json_has_its_fixed_shape(installation: Installation, sandbox: Sandbox) -> None:
+def test_status_as_json_has_its_fixed_shape(installation: Installation) -> None:
     """All seven statuses, each connection, each registered job: other programs read this."""
     before = json.loads(installation.run("status", "--json").stdout)
     installation.connect()
@@ -164,9 +164,9 @@ def test_a_database_that_is_away_is_one_line(sandbox: Sandbox) -> None:
 def test_a_new_key_is_alone_on_stdout_and_needs_no_settings(tmp_path: Path, sandbox: Sandbox) -> None:
     """It can be put into a variable as it is; not even a settings file is looked for."""
     installation = Installation(f"sqlite:///{tmp_path / 'x.db'}", sandbox)
-    env = {"WORKER_SETTINGS": str(tmp_path / "none.toml"), "WORKER_PUSH__NONSENSE": "1"}
+    missing = str(tmp_path / "none.toml")
 
-    made = [installation.run("keys", "new", **env) for _ in range(2)]
+    made = [installation.run("keys", "new", WORKER_SETTINGS=missing, WORKER_PUSH__X="1") for _ in range(2)]
     installation.database.dispose()
 
     assert all(re.fullmatch(r"[\w-]{43}=\n", one.stdout) for one in made)

@@ -1,6 +1,7 @@
 """Turn a code into a stored grant: all of it in one transaction, or nothing."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -46,32 +47,44 @@ def finish(
     check_name(name)
     began = clock()
     answer = _exchanged(oauth, request, code)
-    refresh_token = _refresh_token(answer)
-    scopes = _granted(answer, request)
+    grant = _Grant(answer, _refresh_token(answer), _granted(answer, request), began)
     with database.write() as connection:
         if not database.is_sqlite:
             # Two consents at once must see each other's company.
             connection.execute(sa.text("LOCK TABLE connection IN SHARE ROW EXCLUSIVE MODE"))
-        before = select_one(connection, CONNECTIONS.c.name == name)
-        _require_same_company(connection, before, name, answer.company_id)
-        row_id = _row_id(connection, before, name)
-        sealed = _sealed(vault, answer.access_token, refresh_token, row_id)
-        values = _values(answer, began) | sealed | _released(before)
-        version = CONNECTIONS.c.token_version + 1
-        change(
-            connection,
-            CONNECTIONS.c.id == row_id,
-            **values,
-            scopes=" ".join(scopes),
-            token_version=version,
-            refreshed_at=database.now(),
-            updated_at=database.now(),
-        )
-        row = select_one(connection, CONNECTIONS.c.id == row_id)
-    assert row is not None  # noqa: S101 -- it was just written
+        row = _store(connection, vault, name, grant, database.now())
     add_secret(answer.access_token)
-    add_secret(refresh_token)
+    add_secret(grant.refresh_token)
     log.info("connection.authorised", connection=name)
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class _Grant:
+    answer: TokenAnswer = field(repr=False)
+    refresh_token: str = field(repr=False)
+    scopes: tuple[str, ...]
+    began: datetime
+
+
+def _store(
+    connection: sa.Connection, vault: Vault, name: str, grant: _Grant, now: sa.ColumnElement[datetime]
+) -> Connection:
+    before = select_one(connection, CONNECTIONS.c.name == name)
+    _require_same_company(connection, before, name, grant.answer.company_id)
+    row_id = _row_id(connection, before, name)
+    change(
+        connection,
+        CONNECTIONS.c.id == row_id,
+        **_values(grant),
+        **_sealed(vault, grant, row_id),
+        **_released(before),
+        token_version=CONNECTIONS.c.token_version + 1,
+        refreshed_at=now,
+        updated_at=now,
+    )
+    row = select_one(connection, CONNECTIONS.c.id == row_id)
+    assert row is not None  # noqa: S101 -- it was just written
     return row
 
 
@@ -135,13 +148,15 @@ def _row_id(connection: sa.Connection, before: Connection | None, name: str) -> 
     return int(made.scalar_one())
 
 
-def _values(answer: TokenAnswer, began: datetime) -> dict[str, object]:
+def _values(grant: _Grant) -> dict[str, object]:
+    answer, began = grant.answer, grant.began
     life = timedelta(seconds=answer.expires_in or DEFAULT_LIFETIME)
     refresh_life = answer.refresh_expires_in
     company: dict[str, object] = {"company_id": answer.company_id} if answer.company_id else {}
     return company | {
         "status": ConnectionStatus.ACTIVE,
         "status_reason": None,
+        "scopes": " ".join(grant.scopes),
         "can_read_invites": None,
         "access_issued_at": began,
         "access_expires_at": began + life,
@@ -153,7 +168,8 @@ def _values(answer: TokenAnswer, began: datetime) -> dict[str, object]:
     }
 
 
-def _sealed(vault: Vault, access: str, refresh: str, row_id: int) -> dict[str, object]:
+def _sealed(vault: Vault, grant: _Grant, row_id: int) -> dict[str, object]:
+    access, refresh = grant.answer.access_token, grant.refresh_token
     return {
         "access_token_enc": vault.seal(access, connection_id=row_id, field="access"),
         "refresh_token_enc": vault.seal(refresh, connection_id=row_id, field="refresh"),

@@ -5,13 +5,11 @@ already on their way do not count again: one burst is one trouble.
 """
 
 import threading
-from collections.abc import Callable
 from datetime import datetime
-from typing import TypeAlias
 
 import sqlalchemy as sa
-import structlog
 
+from worker.connections.hold_moves import move
 from worker.connections.hold_rules import (
     HOLD_MAXIMUM,
     UNDISTURBED,
@@ -24,33 +22,25 @@ from worker.connections.hold_rules import (
 )
 from worker.connections.model import Connection, HoldReason
 from worker.connections.pace import cut, raised
-from worker.connections.rows import CONNECTIONS, change, clock_of, locked, look
+from worker.connections.rows import CONNECTIONS, look
 from worker.database import Database
 
-__all__ = ["Holds", "announce_hold", "announce_release", "in_force", "is_held", "move"]
-
-Decision: TypeAlias = Callable[[Connection, datetime], Values]
+__all__ = ["Holds", "in_force", "is_held"]
 
 FORBIDDEN_IN_A_ROW = 3
 UNAUTHORISED_IN_A_ROW = 2
 
-# What the next success has to put right.
-DISTURBED = sa.or_(
-    CONNECTIONS.c.hold_reason.is_not(None),
-    CONNECTIONS.c.hold_count > 0,
-    CONNECTIONS.c.forbidden_count > 0,
-    CONNECTIONS.c.unauthorised_count > 0,
-    CONNECTIONS.c.pace_per_second.is_not(None),
+# What the next success has to put right; built once, for every success asks this.
+DISTURBED = sa.select(CONNECTIONS.c.id).where(
+    CONNECTIONS.c.id == sa.bindparam("connection_id"),
+    sa.or_(
+        CONNECTIONS.c.hold_reason.is_not(None),
+        CONNECTIONS.c.hold_count > 0,
+        CONNECTIONS.c.forbidden_count > 0,
+        CONNECTIONS.c.unauthorised_count > 0,
+        CONNECTIONS.c.pace_per_second.is_not(None),
+    ),
 )
-
-HINTS = {
-    HoldReason.FORBIDDEN: "a scope or role is missing in Envoy: mend it there or run"
-    " `envoy-worker connect {name}`, then `envoy-worker connections resume {name}`",
-    HoldReason.UNAUTHORISED: "Envoy refuses this customer's newest tokens: if it lasts,"
-    " run `envoy-worker connect {name}`",
-}
-
-log = structlog.get_logger()
 
 
 class Holds:
@@ -122,7 +112,9 @@ class Holds:
 
         A hold in force is not ended by a success that was already on its way.
         """
-        if not self._is(connection_id, DISTURBED & ~is_held(self._database)):
+        with self._database.read() as connection:
+            disturbed = connection.execute(DISTURBED, {"connection_id": connection_id}).scalar()
+        if disturbed is None:
             return
         move(
             self._database,
@@ -132,17 +124,13 @@ class Holds:
 
     def is_held(self, connection_id: int) -> bool:
         """Say whether a connection must not be used now."""
-        return self._is(connection_id, is_held(self._database))
+        row, now = look(self._database, connection_id)
+        return row is not None and in_force(row, now)
 
     def forbidden_count(self, connection_id: int) -> int:
         """Return how many 403 came since the last success."""
         row, _ = look(self._database, connection_id)
         return 0 if row is None else row.forbidden_count
-
-    def _is(self, connection_id: int, condition: sa.ColumnElement[bool]) -> bool:
-        found = sa.select(sa.exists().where((CONNECTIONS.c.id == connection_id) & condition))
-        with self._database.read() as connection:
-            return bool(connection.execute(found).scalar())
 
     def _is_counted(self, connection_id: int, version: int | None) -> bool:
         with self._lock:
@@ -161,47 +149,3 @@ def is_held(database: Database) -> sa.ColumnElement[bool]:
     return (paused & (own.held_until.is_(None) | (own.held_until > database.now()))) | (
         own.hold_reason.is_not(None) & ~paused & lasting
     )
-
-
-def move(
-    database: Database, connection_id: int, decide: Decision, *, while_held: Decision | None = None
-) -> bool:
-    """Change a connection's holds as decided from its row; return whether it is held afterwards.
-
-    A hold in force is left alone, but for what *while_held* decides.
-    """
-    with database.write() as connection:
-        before, now = locked(connection, connection_id), clock_of(connection, database)
-        if before is None:
-            return False
-        held_before = in_force(before, now)
-        values = (while_held(before, now) if while_held else {}) if held_before else decide(before, now)
-        if values:
-            change(connection, CONNECTIONS.c.id == connection_id, **values, updated_at=now)
-    if not held_before:
-        _announce(before, values)
-    return held_before or values.get("hold_reason") is not None
-
-
-def announce_hold(name: str, reason: HoldReason, until: datetime | None) -> None:
-    """Emit that a connection is held; as an error where a person must look at it."""
-    if reason in HINTS:
-        hint = HINTS[reason].format(name=name)
-        log.error("connection.held", connection=name, error_code=reason.value, held_until=until, hint=hint)
-    else:
-        log.warning("connection.held", connection=name, error_code=reason.value, held_until=until)
-
-
-def announce_release(name: str) -> None:
-    """Emit that a connection is used again."""
-    log.info("connection.released", connection=name)
-
-
-def _announce(before: Connection, values: Values) -> None:
-    if values.get("hold_reason") is not None:
-        until = values["held_until"]
-        assert isinstance(until, datetime)  # noqa: S101 -- only a pause has no end
-        announce_hold(before.name, HoldReason(str(values["hold_reason"])), until)
-    elif "hold_reason" in values and before.hold_reason is not None:
-        announce_release(before.name)
-

@@ -118,6 +118,9 @@ class RedirectListener:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: a browser that hangs up early is no trouble of the operator's."""
+
     def server_bind(self) -> None:
         """Bind without looking the host's name up, which may take long."""
         TCPServer.server_bind(self)

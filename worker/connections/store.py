@@ -7,8 +7,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from worker.connections.hold_moves import announce_hold, announce_release
 from worker.connections.hold_rules import UNDISTURBED, in_force
-from worker.connections.holds import announce_hold, announce_release
 from worker.connections.model import Connection, ConnectionStatus, HoldReason
 from worker.connections.rows import CONNECTIONS, change, clock_of, select_one
 from worker.database import Database

@@ -12,14 +12,14 @@ from datetime import datetime
 from typing import NoReturn
 
 from worker.connections.client import ClientStanding
-from worker.connections.expiry import AccessToken, is_fresh
+from worker.connections.expiry import AccessToken
 from worker.connections.flights import Flights
 from worker.connections.idle import idle_grants
 from worker.connections.leases import Lease, Leases, is_cooling
-from worker.connections.model import Connection, ConnectionStatus
+from worker.connections.model import Connection
 from worker.connections.refresher import Refresher, Wait
-from worker.connections.rows import look
 from worker.connections.saving import Saver
+from worker.connections.stored import StoredTokens
 from worker.connections.troubles import CLIENT_HINT, Troubles
 from worker.connections.vault import Vault
 from worker.database import Database, utc_now
@@ -34,7 +34,6 @@ from worker.errors import (
     TokenRefused,
     TryLater,
 )
-from worker.logs import add_secret
 from worker.report import Report
 
 __all__ = ["AccessToken", "Tokens"]
@@ -67,8 +66,7 @@ class Tokens:
         if lease_seconds < LEAST_LEASE_SECONDS:
             raise ValueError(f"a refresh may take {LEAST_LEASE_SECONDS} s, so the lease must be longer")
         self._database = database
-        self._vault = vault
-        self._clock = clock
+        self._stored = StoredTokens(database, vault, clock)
         self._stop = stop or threading.Event()
         self._flights = Flights()
         self._leases = Leases(database, vault, owner=owner, seconds=lease_seconds)
@@ -97,14 +95,22 @@ class Tokens:
             EnvoyError: the refresh failed, and there is no other token.
         """
         self._saver.flush(connection_id)
-        row, _ = self._look(connection_id)
-        token = self._valid(row, rejected_version)
-        if token is not None and self._is_fresh(connection_id, token):
+        row = self._stored.glance(connection_id)
+        token = self._stored.valid(row, rejected_version)
+        if token is not None and self._stored.is_fresh(connection_id, token):
             return token
         with self._flights.enter(connection_id, seconds=0 if token else PATIENCE_SECONDS) as alone:
             if alone:
                 return self._renewed(connection_id, rejected_version)
-        return token or self._later(row, "another thread is refreshing its token")
+        return token or self._later(row.name, "another thread is refreshing its token")
+
+    def save_pending(self) -> None:
+        """Store what the database would not take before; to be called once more before the process ends.
+
+        Raises:
+            DatabaseUnreachable, DiskFull: there still is a new refresh token in memory only.
+        """
+        self._saver.flush()
 
     def keep_fresh(self, *, max_idle: float, only: str | None = None) -> Report:
         """Refresh the grants that lay idle for *max_idle* seconds or a quarter of their life.
@@ -124,51 +130,40 @@ class Tokens:
         """Return a token that this thread refreshed, or that another process did meanwhile."""
         token: AccessToken | None = None
         for row, now in self._looks(connection_id):
-            token = self._valid(row, rejected_version)
-            if token is not None and self._is_fresh(connection_id, token):
+            token = self._stored.valid(row, rejected_version)
+            if token is not None and self._stored.is_fresh(connection_id, token):
                 return token
             if reason := self._resting(row, now):
-                return token or self._later(row, reason)
+                return token or self._later(row.name, reason)
             lease = self._leases.take(row, now)
             if lease is not None:
                 return self._refreshed(lease, rejected_version)
             if token is not None:
                 return token
-        return self._later(row, "another process is refreshing its token")
+        return self._later(row.name, "another process is refreshing its token")
 
     def _refreshed(self, lease: Lease, rejected_version: int | None) -> AccessToken:
         failure = self._refresher.refresh(lease)
-        row, _ = self._look(lease.connection_id)
-        token = self._valid(row, rejected_version)
+        row, _ = self._stored.look(lease.connection_id)
+        token = self._stored.valid(row, rejected_version)
         # A token whose life is shorter than its refresh took is still the newest there is.
         if token is None and failure is None:
-            token = self._open(row)
+            token = self._stored.open(row)
         if token is not None:
             return token
         if isinstance(failure, TokenRefused | GrantDead):
-            return self._later(row, "Envoy refuses to refresh its token", hint=CLIENT_HINT)
+            return self._later(row.name, "Envoy refuses to refresh its token", hint=CLIENT_HINT)
         assert failure is not None  # noqa: S101 -- without a failure there is a token
         raise failure
 
     def _looks(self, connection_id: int) -> Iterator[tuple[Connection, datetime]]:
         """Read the row, and again every now and then, for as long as it makes sense to wait."""
         begun = boot_clock()
-        yield self._look(connection_id)
+        yield self._stored.look(connection_id)
         while boot_clock() - begun < PATIENCE_SECONDS:
             if self._stop.wait(random.uniform(*LOOK_EVERY)):  # noqa: S311 -- keeps processes out of step
                 return
-            yield self._look(connection_id)
-
-    def _look(self, connection_id: int) -> tuple[Connection, datetime]:
-        row, now = look(self._database, connection_id)
-        if row is None:
-            raise NeedsAuthorisation("the connection is gone")
-        if row.status != ConnectionStatus.ACTIVE or not row.access_token_enc:
-            raise NeedsAuthorisation(
-                f"{row.name}: no usable grant ({row.status_reason or row.status})",
-                hint=f"run `envoy-worker connect {row.name}`",
-            )
-        return row, now
+            yield self._stored.look(connection_id)
 
     def _resting(self, row: Connection, now: datetime) -> str:
         """Return why no refresh is begun now, nothing where one may be."""
@@ -178,24 +173,8 @@ class Tokens:
             return f"its last refresh failed ({row.refresh_error})"
         return self._client.resting()
 
-    def _later(self, row: Connection, reason: str, *, hint: str = "") -> NoReturn:
-        raise TryLater(f"{row.name}: {reason}", hint=hint)
-
-    def _valid(self, row: Connection, rejected_version: int | None) -> AccessToken | None:
-        """Return the stored token if it is not over, and newer than the one that was refused."""
-        if rejected_version is not None and row.token_version <= rejected_version:
-            return None
-        token = self._open(row)
-        return token if self._clock() < token.expires_at else None
-
-    def _open(self, row: Connection) -> AccessToken:
-        value = self._vault.open(str(row.access_token_enc), connection_id=int(row.id or 0), field="access")
-        add_secret(value)
-        issued_at = row.access_issued_at or self._clock()
-        return AccessToken(value, row.token_version, issued_at, row.access_expires_at or issued_at)
-
-    def _is_fresh(self, connection_id: int, token: AccessToken) -> bool:
-        return is_fresh(token.issued_at, token.expires_at, connection_id, self._clock())
+    def _later(self, name: str, reason: str, *, hint: str = "") -> NoReturn:
+        raise TryLater(f"{name}: {reason}", hint=hint)
 
     def _refresh_idle(self, connection_id: int, version: int, report: Report) -> None:
         try:

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 import structlog
 
 from worker.connections.client import ClientStanding
+from worker.connections.hold_moves import move
 from worker.connections.hold_rules import DEFAULT_HOLD_SECONDS, grown, hold
-from worker.connections.holds import move
 from worker.connections.leases import RETRY_MAXIMUM, Lease, Leases
 from worker.connections.model import ConnectionStatus, HoldReason
 from worker.connections.rows import CONNECTIONS

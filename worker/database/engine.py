@@ -81,7 +81,8 @@ class Database:
             return sa.bindparam(None, callable_=self._clock, type_=Timestamp(), unique=True)
         if self.is_sqlite:
             return sa.type_coerce(sa.func.strftime("%Y-%m-%dT%H:%M:%fZ", "now"), Timestamp())
-        return sa.type_coerce(sa.func.clock_timestamp(), Timestamp())
+        # The transaction's start, and not clock_timestamp(), which an index cannot be searched by.
+        return sa.type_coerce(sa.func.now(), Timestamp())
 
     def later(self, seconds: float) -> sa.ColumnElement[datetime]:
         """Return the expression for the time so many seconds from now; before now if negative."""
@@ -91,7 +92,7 @@ class Database:
         if self.is_sqlite:
             offset = f"{seconds:+.3f} seconds"
             return sa.type_coerce(sa.func.strftime("%Y-%m-%dT%H:%M:%fZ", "now", offset), Timestamp())
-        return sa.type_coerce(sa.func.clock_timestamp() + timedelta(seconds=seconds), Timestamp())
+        return sa.type_coerce(sa.func.now() + timedelta(seconds=seconds), Timestamp())
 
     def read_now(self) -> datetime:
         """Return the time by that same clock."""

@@ -78,7 +78,7 @@ class Sending:
         except (NeedsAuthorisation, TryLater, EnvoyError) as error:
             self._close(lanes, work, error)
             return False
-        claimed = self.claims.take(work.row, work.call)
+        claimed = None if self.stop.is_set() else self.claims.take(work.row, work.call)
         if claimed is None:
             return False
         began = boot_clock()

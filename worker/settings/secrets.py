@@ -44,7 +44,7 @@ class Secrets:
         return value
 
     def values(self) -> list[str]:
-        """Return every secret that is set, each key and the database's password apart: never to be printed."""
+        """Return every secret that is set, the keys and the database's password too: never to be printed."""
         found = [self.find(name) for name in (CLIENT_SECRET, ENCRYPTION_KEYS)]
         keys = [part.strip() for value in found if value for part in value.split(",")]
         return keys + _passwords(self.find(DATABASE_URL) or "")

@@ -53,34 +53,34 @@ def test_a_grant_without_refresh_token_is_refused(house: House, missing: object)
     assert store.names(house.database) == []
 
 
-def test_a_grant_without_the_scope_to_write_is_refused(house: House) -> None:
+def test_a_grant_without_the_scope_to_write_is_refused(small_house: House) -> None:
     """Where Envoy says what it granted, it must be enough."""
-    house.endpoint.extra = {"scope": "locations.read token.refresh"}
+    small_house.endpoint.extra = {"scope": "locations.read token.refresh"}
 
     with pytest.raises(NeedsAuthorisation, match=r"invites\.write"):
-        house.connect()
+        small_house.connect()
 
-    assert store.names(house.database) == []
+    assert store.names(small_house.database) == []
 
 
-def test_the_scopes_that_envoy_granted_are_the_ones_stored(house: House) -> None:
+def test_the_scopes_that_envoy_granted_are_the_ones_stored(small_house: House) -> None:
     """What was granted beats what was asked for."""
-    house.endpoint.extra = {"scope": "invites.write invites.read"}
-    house.connect()
+    small_house.endpoint.extra = {"scope": "invites.write invites.read"}
+    small_house.connect()
 
-    assert house.row().scopes == "invites.write invites.read"
+    assert small_house.row().scopes == "invites.write invites.read"
 
 
-def test_a_lost_answer_to_the_code_is_not_asked_for_again(house: House) -> None:
+def test_a_lost_answer_to_the_code_is_not_asked_for_again(small_house: House) -> None:
     """A code works once: one post, nothing stored, and the customer starts again."""
-    house.endpoint.replies.append(LOST)
+    small_house.endpoint.replies.append(LOST)
 
     with pytest.raises(NeedsAuthorisation, match="lost") as caught:
-        house.connect()
+        small_house.connect()
 
-    assert len(house.endpoint.posts) == 1
+    assert len(small_house.endpoint.posts) == 1
     assert "connect" in caught.value.hint
-    assert store.names(house.database) == []
+    assert store.names(small_house.database) == []
 
 
 @pytest.mark.parametrize(
@@ -127,13 +127,13 @@ def test_connecting_again_replaces_the_grant_and_ends_its_troubles(house: House)
     assert house.tokens().access(number).value == "access-10000-000002"
 
 
-def test_connecting_again_does_not_end_the_operators_pause(house: House) -> None:
+def test_connecting_again_does_not_end_the_operators_pause(small_house: House) -> None:
     """Only resume ends what the operator paused."""
-    house.connect()
-    store.pause(house.database, "acme")
-    house.connect()
+    small_house.connect()
+    store.pause(small_house.database, "acme")
+    small_house.connect()
 
-    assert house.row().hold_reason == HoldReason.PAUSED
+    assert small_house.row().hold_reason == HoldReason.PAUSED
 
 
 def test_another_companys_grant_is_refused_and_the_old_one_stays(house: House) -> None:
@@ -158,31 +158,31 @@ def test_a_company_is_connected_under_one_name_only(house: House) -> None:
     assert store.names(house.database) == ["acme"]
 
 
-def test_a_company_whose_connection_was_removed_may_come_back_under_another_name(house: House) -> None:
+def test_a_company_whose_connection_was_removed_may_come_back_under_another_name(small_house: House) -> None:
     """A removed connection blocks nothing."""
-    house.connect("acme", "1")
-    store.remove(house.database, "acme")
-    house.connect("acme-two", "1")
+    small_house.connect("acme", "1")
+    store.remove(small_house.database, "acme")
+    small_house.connect("acme-two", "1")
 
-    assert house.row("acme-two").status == ConnectionStatus.ACTIVE
+    assert small_house.row("acme-two").status == ConnectionStatus.ACTIVE
 
 
-def test_a_removed_connection_can_be_connected_again(house: House) -> None:
+def test_a_removed_connection_can_be_connected_again(small_house: House) -> None:
     """The same company under the same name: its invites go on."""
-    number = house.connect()
-    store.remove(house.database, "acme")
+    number = small_house.connect()
+    store.remove(small_house.database, "acme")
 
-    assert house.connect() == number
-    assert house.tokens().access(number).value == "access-10000-000002"
+    assert small_house.connect() == number
+    assert small_house.tokens().access(number).value == "access-10000-000002"
 
 
-def test_an_answer_without_a_company_is_accepted(house: House) -> None:
+def test_an_answer_without_a_company_is_accepted(small_house: House) -> None:
     """Envoy's guide promises no company id; what is known of the company stays."""
-    house.connect()
-    house.endpoint.extra = {"company_id": None}
-    house.connect()
+    small_house.connect()
+    small_house.endpoint.extra = {"company_id": None}
+    small_house.connect()
 
-    assert house.row().company_id == "10000"
+    assert small_house.row().company_id == "10000"
 
 
 def test_a_bad_name_is_refused_before_the_code_is_spent(small_house: House) -> None:

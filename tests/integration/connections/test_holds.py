@@ -52,50 +52,50 @@ def test_a_burst_of_429_counts_once(house: House) -> None:
     assert len(events) == 1
 
 
-def test_a_longer_retry_after_prolongs_a_hold(house: House) -> None:
+def test_a_longer_retry_after_prolongs_a_hold(small_house: House) -> None:
     """The latest wish of Envoy's that reaches furthest is the one that counts."""
-    number = house.connect()
-    guard = holds(house)
+    number = small_house.connect()
+    guard = holds(small_house)
 
     guard.throttled(number, 60)
     guard.throttled(number, 300)
     guard.throttled(number, 30)
 
-    assert held_seconds(house) == 300
+    assert held_seconds(small_house) == 300
 
 
-def test_no_hold_is_longer_than_an_hour(house: House) -> None:
+def test_no_hold_is_longer_than_an_hour(small_house: House) -> None:
     """Whatever Envoy asks for, we look again after an hour."""
-    number = house.connect()
-    holds(house).throttled(number, 1e9)
+    number = small_house.connect()
+    holds(small_house).throttled(number, 1e9)
 
-    assert held_seconds(house) == 3600
+    assert held_seconds(small_house) == 3600
 
 
-def test_unlimited_sending_gets_no_pace_by_a_429(house: House) -> None:
+def test_unlimited_sending_gets_no_pace_by_a_429(small_house: House) -> None:
     """Where the setting says no limit, only the hold slows down."""
-    number = house.connect()
-    holds(house, rate=0).throttled(number, 10)
+    number = small_house.connect()
+    holds(small_house, rate=0).throttled(number, 10)
 
-    assert house.row().pace_per_second is None
+    assert small_house.row().pace_per_second is None
 
 
-def test_three_403_in_a_row_hold_the_connection(house: House) -> None:
+def test_three_403_in_a_row_hold_the_connection(small_house: House) -> None:
     """The third refusal without a success between is the connection's; an ERROR says what to do."""
-    number = house.connect()
-    guard = holds(house)
+    number = small_house.connect()
+    guard = holds(small_house)
     with capture_logs() as events:
         assert [guard.forbidden(number) for _ in range(3)] == [False, False, True]
 
-    assert house.row().hold_reason == HoldReason.FORBIDDEN
+    assert small_house.row().hold_reason == HoldReason.FORBIDDEN
     assert [(event["event"], event["log_level"]) for event in events] == [("connection.held", "error")]
     assert "connections resume acme" in events[0]["hint"]
 
 
-def test_a_success_between_403_begins_the_count_anew(house: House) -> None:
+def test_a_success_between_403_begins_the_count_anew(small_house: House) -> None:
     """Single refusals amid successes are the rows' own."""
-    number = house.connect()
-    guard = holds(house)
+    number = small_house.connect()
+    guard = holds(small_house)
 
     guard.forbidden(number)
     guard.forbidden(number)
@@ -105,13 +105,13 @@ def test_a_success_between_403_begins_the_count_anew(house: House) -> None:
     assert guard.forbidden_count(number) == 1
 
 
-def test_a_403_after_the_hold_holds_again_at_once(house: House) -> None:
+def test_a_403_after_the_hold_holds_again_at_once(small_house: House) -> None:
     """Once held, one more refusal is enough until something succeeds."""
-    number = house.connect()
-    guard = holds(house)
+    number = small_house.connect()
+    guard = holds(small_house)
     for _ in range(3):
         guard.forbidden(number)
-    house.clock.advance(901)
+    small_house.clock.advance(901)
 
     assert guard.is_held(number) is False
     assert guard.forbidden(number) is True
@@ -132,36 +132,36 @@ def test_two_401_on_young_tokens_hold_for_five_seconds_and_then_longer(house: Ho
     assert lasted == [5, 10, 20, 40, 80, 160, 320, 640, 900, 900]
 
 
-def test_many_401_on_one_token_count_once(house: House) -> None:
+def test_many_401_on_one_token_count_once(small_house: House) -> None:
     """All requests in flight are refused with one token: that is one refusal."""
-    number = house.connect()
-    guard = holds(house)
+    number = small_house.connect()
+    guard = holds(small_house)
 
     assert [guard.unauthorised(number, version=1) for _ in range(8)] == [False] * 8
-    assert house.row().unauthorised_count == 1
+    assert small_house.row().unauthorised_count == 1
 
 
-def test_a_401_on_a_token_that_has_a_successor_does_not_count(house: House) -> None:
+def test_a_401_on_a_token_that_has_a_successor_does_not_count(small_house: House) -> None:
     """Envoy may end an access token as soon as it is refreshed: that says nothing about the new one."""
-    number = house.connect()
-    house.tokens().access(number, rejected_version=1)
+    number = small_house.connect()
+    small_house.tokens().access(number, rejected_version=1)
 
-    holds(house).unauthorised(number, version=1)
+    holds(small_house).unauthorised(number, version=1)
 
-    assert house.row().unauthorised_count == 0
+    assert small_house.row().unauthorised_count == 0
 
 
-def test_outages_hold_longer_each_time(house: House) -> None:
+def test_outages_hold_longer_each_time(small_house: House) -> None:
     """The holds grow with full jitter between the least and the most."""
-    number = house.connect()
-    guard = holds(house)
+    number = small_house.connect()
+    guard = holds(small_house)
     for _ in range(12):
         guard.outage(number)
-        assert 5 <= held_seconds(house) <= 900
-        house.clock.advance(901)
+        assert 5 <= held_seconds(small_house) <= 900
+        small_house.clock.advance(901)
 
-    assert house.row().hold_reason == HoldReason.OUTAGE
-    assert house.row().hold_count == 12
+    assert small_house.row().hold_reason == HoldReason.OUTAGE
+    assert small_house.row().hold_count == 12
 
 
 def test_the_first_success_after_a_hold_releases_the_connection(house: House) -> None:
@@ -180,26 +180,26 @@ def test_the_first_success_after_a_hold_releases_the_connection(house: House) ->
     assert events == [{"event": "connection.released", "log_level": "info", "connection": "acme"}]
 
 
-def test_the_pace_comes_back_to_the_setting(house: House) -> None:
+def test_the_pace_comes_back_to_the_setting(small_house: House) -> None:
     """After enough successes nothing is left of the cut."""
-    number = house.connect()
-    guard = holds(house)
+    number = small_house.connect()
+    guard = holds(small_house)
     guard.throttled(number, 10)
-    house.clock.advance(11)
+    small_house.clock.advance(11)
     for _ in range(10):
         guard.succeeded(number)
 
-    assert house.row().pace_per_second is None
+    assert small_house.row().pace_per_second is None
 
 
-def test_a_success_on_its_way_does_not_end_a_hold(house: House) -> None:
+def test_a_success_on_its_way_does_not_end_a_hold(small_house: House) -> None:
     """Only time and the operator end a hold that is in force."""
-    number = house.connect()
-    guard = holds(house)
+    number = small_house.connect()
+    guard = holds(small_house)
     guard.throttled(number, 60)
     guard.succeeded(number)
 
-    assert held_seconds(house) == 60
+    assert held_seconds(small_house) == 60
 
 
 def test_an_undisturbed_success_writes_nothing(house: House) -> None:
@@ -212,26 +212,26 @@ def test_an_undisturbed_success_writes_nothing(house: House) -> None:
     assert house.row() == before
 
 
-def test_a_pause_is_replaced_by_no_other_hold(house: House) -> None:
+def test_a_pause_is_replaced_by_no_other_hold(small_house: House) -> None:
     """What the operator paused stays paused, whatever requests in flight come back with."""
-    number = house.connect()
-    store.pause(house.database, "acme")
-    guard = holds(house)
+    number = small_house.connect()
+    store.pause(small_house.database, "acme")
+    guard = holds(small_house)
 
     guard.throttled(number, 60)
     guard.outage(number)
     guard.succeeded(number)
 
-    assert (house.row().hold_reason, house.row().held_until) == (HoldReason.PAUSED, None)
+    assert (small_house.row().hold_reason, small_house.row().held_until) == (HoldReason.PAUSED, None)
 
 
-def test_a_hold_that_ends_later_than_any_hold_is_over(house: House) -> None:
+def test_a_hold_that_ends_later_than_any_hold_is_over(small_house: House) -> None:
     """After the clock jumped back by hours, a hold does not last for hours."""
-    number = house.connect()
-    holds(house).throttled(number, 60)
-    house.clock.advance(-7200)
+    number = small_house.connect()
+    holds(small_house).throttled(number, 60)
+    small_house.clock.advance(-7200)
 
-    assert holds(house).is_held(number) is False
+    assert holds(small_house).is_held(number) is False
 
 
 def test_the_condition_in_sql_is_the_rule_in_python(house: House) -> None:
@@ -248,9 +248,9 @@ def test_the_condition_in_sql_is_the_rule_in_python(house: House) -> None:
         assert picked == in_force(house.row(), house.clock()), (reason, seconds)
 
 
-def test_trouble_of_a_connection_that_is_gone_is_no_trouble(house: House) -> None:
+def test_trouble_of_a_connection_that_is_gone_is_no_trouble(small_house: House) -> None:
     """A row that was deleted meanwhile is passed over."""
-    guard = holds(house)
+    guard = holds(small_house)
 
     guard.throttled(99, 1)
     guard.outage(99)

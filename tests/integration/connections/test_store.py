@@ -43,11 +43,11 @@ def test_a_view_shows_what_matters_and_no_token(house: House) -> None:
     assert "token" not in " ".join(type(view).__slots__)
 
 
-def test_a_row_shows_no_token_in_its_repr(house: House) -> None:
+def test_a_row_shows_no_token_in_its_repr(small_house: House) -> None:
     """A row in a traceback or log tells nothing, not even the ciphertext."""
-    house.connect()
+    small_house.connect()
 
-    assert "token_enc" not in repr(house.row())
+    assert "token_enc" not in repr(small_house.row())
 
 
 def test_a_paused_connection_is_held_until_it_is_resumed(house: House) -> None:
@@ -66,40 +66,40 @@ def test_a_paused_connection_is_held_until_it_is_resumed(house: House) -> None:
     assert [event["event"] for event in events] == ["connection.released"]
 
 
-def test_a_pause_with_an_end_ends_by_itself(house: House) -> None:
+def test_a_pause_with_an_end_ends_by_itself(small_house: House) -> None:
     """Also one of many days, which no other hold may last."""
-    house.connect()
-    store.pause(house.database, "acme", START + timedelta(days=30))
+    small_house.connect()
+    store.pause(small_house.database, "acme", START + timedelta(days=30))
 
-    house.clock.advance(29 * 86_400)
-    (paused,) = store.views(house.database)
-    house.clock.advance(86_400)
-    (over,) = store.views(house.database)
+    small_house.clock.advance(29 * 86_400)
+    (paused,) = store.views(small_house.database)
+    small_house.clock.advance(86_400)
+    (over,) = store.views(small_house.database)
 
     assert (paused.status, paused.held_until) == (ConnectionStatus.HELD, START + timedelta(days=30))
     assert (over.status, over.hold_reason, over.held_until) == (ConnectionStatus.ACTIVE, None, None)
 
 
-def test_resuming_what_is_not_held_says_so(house: House) -> None:
+def test_resuming_what_is_not_held_says_so(small_house: House) -> None:
     """The command can tell the operator that there was nothing to do."""
-    house.connect()
+    small_house.connect()
 
-    assert store.resume(house.database, "acme") is False
+    assert store.resume(small_house.database, "acme") is False
 
 
-def test_resuming_ends_a_cool_down_and_a_cut_pace(house: House) -> None:
+def test_resuming_ends_a_cool_down_and_a_cut_pace(small_house: House) -> None:
     """Whoever resumes wants it tried now."""
-    house.connect()
-    house.change(
+    small_house.connect()
+    small_house.change(
         hold_reason=HoldReason.FORBIDDEN,
-        held_until=house.clock() + timedelta(seconds=60),
+        held_until=small_house.clock() + timedelta(seconds=60),
         forbidden_count=3,
         pace_per_second=0.1,
-        refresh_retry_at=house.clock() + timedelta(seconds=60),
+        refresh_retry_at=small_house.clock() + timedelta(seconds=60),
     )
-    store.resume(house.database, "acme")
+    store.resume(small_house.database, "acme")
 
-    row = house.row()
+    row = small_house.row()
     assert (row.hold_reason, row.forbidden_count, row.pace_per_second) == (None, 0, None)
     assert row.refresh_retry_at is None
 
@@ -115,39 +115,39 @@ def test_a_removed_connection_keeps_its_row_and_no_token(house: House) -> None:
     assert store.names(house.database) == ["acme"]
 
 
-def test_a_dead_grant_is_shown_as_such_also_while_it_is_paused(house: House) -> None:
+def test_a_dead_grant_is_shown_as_such_also_while_it_is_paused(small_house: House) -> None:
     """What needs a person is not hidden behind a hold."""
-    house.connect()
-    house.change(status=ConnectionStatus.NEEDS_AUTHORISATION)
-    store.pause(house.database, "acme")
+    small_house.connect()
+    small_house.change(status=ConnectionStatus.NEEDS_AUTHORISATION)
+    store.pause(small_house.database, "acme")
 
-    (view,) = store.views(house.database)
+    (view,) = store.views(small_house.database)
 
     assert view.status == ConnectionStatus.NEEDS_AUTHORISATION
 
 
-def test_defaults_are_set_left_and_cleared(house: House) -> None:
+def test_defaults_are_set_left_and_cleared(small_house: House) -> None:
     """None clears a default; one that is not named stays."""
-    house.connect()
-    store.set_defaults(house.database, "acme", default_location="Berlin", default_flow="Visitor")
-    store.set_defaults(house.database, "acme", default_flow=None)
+    small_house.connect()
+    store.set_defaults(small_house.database, "acme", default_location="Berlin", default_flow="Visitor")
+    store.set_defaults(small_house.database, "acme", default_flow=None)
 
-    assert (house.row().default_location, house.row().default_flow) == ("Berlin", None)
+    assert (small_house.row().default_location, small_house.row().default_flow) == ("Berlin", None)
 
 
-def test_only_defaults_can_be_set_as_defaults(house: House) -> None:
+def test_only_defaults_can_be_set_as_defaults(small_house: House) -> None:
     """A caller's mistake does not reach another column."""
-    house.connect()
+    small_house.connect()
     with pytest.raises(TypeError, match="status"):
-        store.set_defaults(house.database, "acme", status="removed")
+        store.set_defaults(small_house.database, "acme", status="removed")
 
 
-def test_what_a_probe_showed_is_stored(house: House) -> None:
+def test_what_a_probe_showed_is_stored(small_house: House) -> None:
     """Whether invites can be read decides what becomes of doubtful creates."""
-    number = house.connect()
-    store.note_reading(house.database, number, can_read=False)
+    number = small_house.connect()
+    store.note_reading(small_house.database, number, can_read=False)
 
-    assert house.row().can_read_invites is False
+    assert small_house.row().can_read_invites is False
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "-x", "ä", "a b", "x" * 101, "a\n"])

@@ -76,29 +76,29 @@ def test_a_wrong_client_secret_is_nobodys_end(house: House, word: str) -> None:
     assert "ENVOY_CLIENT_SECRET" in events[0]["hint"]
 
 
-def test_a_mended_client_secret_is_noticed_after_a_minute(house: House) -> None:
+def test_a_mended_client_secret_is_noticed_after_a_minute(small_house: House) -> None:
     """The rest of a wrong secret is short: the next try after a minute finds it mended."""
-    first, second = house.connect("acme", "1"), house.connect("globex", "2")
-    house.clock.advance(4000)
-    house.endpoint.replies.append(refusal("invalid_client"))
-    tokens = house.tokens()
+    first, second = small_house.connect("acme", "1"), small_house.connect("globex", "2")
+    small_house.clock.advance(4000)
+    small_house.endpoint.replies.append(refusal("invalid_client"))
+    tokens = small_house.tokens()
     with pytest.raises(ClientRefused):
         tokens.access(first)
 
-    house.clock.advance(61)
+    small_house.clock.advance(61)
 
     assert tokens.access(second).version == 2
 
 
-def test_a_valid_token_serves_while_the_client_secret_is_wrong(house: House) -> None:
+def test_a_valid_token_serves_while_the_client_secret_is_wrong(small_house: House) -> None:
     """Trouble with a refresh ahead of time does not reach the invites."""
-    number = house.connect()
-    house.clock.advance(3200)
-    house.endpoint.always = refusal("invalid_client")
-    tokens = house.tokens()
+    number = small_house.connect()
+    small_house.clock.advance(3200)
+    small_house.endpoint.always = refusal("invalid_client")
+    tokens = small_house.tokens()
 
     assert [tokens.access(number).version for _ in range(3)] == [1, 1, 1]
-    assert len(house.endpoint.posted) == 1
+    assert len(small_house.endpoint.posted) == 1
 
 
 @pytest.mark.parametrize(
@@ -119,34 +119,34 @@ def test_a_refusal_without_a_known_reason_holds_a_lone_connection(house: House, 
     assert [(event["event"], event["log_level"]) for event in events] == [("connection.held", "error")]
 
 
-def test_a_refusal_of_one_among_served_ones_is_its_grants_end(house: House) -> None:
+def test_a_refusal_of_one_among_served_ones_is_its_grants_end(small_house: House) -> None:
     """With the same credentials another connection was just served, so it is not the credentials."""
-    first, second = house.connect("acme", "1"), house.connect("globex", "2")
-    tokens = house.tokens()
+    first, second = small_house.connect("acme", "1"), small_house.connect("globex", "2")
+    tokens = small_house.tokens()
     tokens.access(first, rejected_version=1)
-    house.endpoint.replies.append(TWIN)
+    small_house.endpoint.replies.append(TWIN)
 
     with pytest.raises(NeedsAuthorisation):
         tokens.access(second, rejected_version=1)
 
-    assert house.row("acme").status == ConnectionStatus.ACTIVE
-    assert house.row("globex").status == ConnectionStatus.NEEDS_AUTHORISATION
+    assert small_house.row("acme").status == ConnectionStatus.ACTIVE
+    assert small_house.row("globex").status == ConnectionStatus.NEEDS_AUTHORISATION
 
 
-def test_a_refusal_of_all_ends_nobody(house: House) -> None:
+def test_a_refusal_of_all_ends_nobody(small_house: House) -> None:
     """Where every refresh fails for no known reason it must be the client."""
-    numbers = [house.connect(f"customer-{index}", str(index)) for index in range(3)]
-    house.clock.advance(4000)
-    house.endpoint.always = TWIN
-    tokens = house.tokens()
+    numbers = [small_house.connect(f"customer-{index}", str(index)) for index in range(3)]
+    small_house.clock.advance(4000)
+    small_house.endpoint.always = TWIN
+    tokens = small_house.tokens()
 
     for _ in range(4):
         for number in numbers:
             with pytest.raises(TryLater):
                 tokens.access(number)
-        house.clock.advance(400)
+        small_house.clock.advance(400)
 
-    assert statuses(house) == {ConnectionStatus.ACTIVE}
+    assert statuses(small_house) == {ConnectionStatus.ACTIVE}
 
 
 def test_a_connection_served_between_two_refusals_of_another_decides(house: House) -> None:
@@ -164,18 +164,18 @@ def test_a_connection_served_between_two_refusals_of_another_decides(house: Hous
         house.tokens().access(second)
 
 
-def test_a_success_of_long_ago_decides_nothing(house: House) -> None:
+def test_a_success_of_long_ago_decides_nothing(small_house: House) -> None:
     """The secret may have been changed since: a quarter of an hour is as far as a success reaches."""
-    first, second = house.connect("acme", "1"), house.connect("globex", "2")
-    tokens = house.tokens()
+    first, second = small_house.connect("acme", "1"), small_house.connect("globex", "2")
+    tokens = small_house.tokens()
     tokens.access(first, rejected_version=1)
-    house.clock.advance(4000)
-    house.endpoint.replies.append(TWIN)
+    small_house.clock.advance(4000)
+    small_house.endpoint.replies.append(TWIN)
 
     with pytest.raises(TryLater):
         tokens.access(second)
 
-    assert statuses(house) == {ConnectionStatus.ACTIVE}
+    assert statuses(small_house) == {ConnectionStatus.ACTIVE}
 
 
 def test_a_wave_of_dead_grants_is_stopped(house: House) -> None:

@@ -1,0 +1,100 @@
+"""The access tokens that the table holds: who has one, how long it lasts, and when it is due."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+import sqlalchemy as sa
+
+from worker.connections.expiry import AccessToken, is_fresh
+from worker.connections.model import Connection, ConnectionStatus
+from worker.connections.rows import CONNECTIONS, look
+from worker.connections.vault import Vault
+from worker.database import Database
+from worker.errors import NeedsAuthorisation
+from worker.logs import add_secret
+
+Clock: TypeAlias = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """As much of a connection's row as it takes to hand its token out."""
+
+    id: int
+    name: str
+    status: str
+    status_reason: str | None
+    access_token_enc: str | None = field(repr=False)
+    access_issued_at: datetime | None
+    access_expires_at: datetime | None
+    token_version: int
+
+
+# Built once: every attempt of every invite asks this.
+_TOKEN_ROW = sa.select(*(CONNECTIONS.c[name] for name in TokenRow.__slots__)).where(
+    CONNECTIONS.c.id == sa.bindparam("connection_id")
+)
+
+
+class StoredTokens:
+    """Reads and opens stored access tokens."""
+
+    def __init__(self, database: Database, vault: Vault, clock: Clock) -> None:
+        """Take the clock that tells how old tokens are."""
+        self._database = database
+        self._vault = vault
+        self._clock = clock
+
+    def glance(self, connection_id: int) -> TokenRow:
+        """Return what the usual case needs, as it is stored now.
+
+        Raises:
+            NeedsAuthorisation: the connection has no grant.
+        """
+        with self._database.read() as connection:
+            found = connection.execute(_TOKEN_ROW, {"connection_id": connection_id}).one_or_none()
+        row = None if found is None else TokenRow(*found)
+        _require_grant(row)
+        assert row is not None  # noqa: S101 -- it was just required
+        return row
+
+    def look(self, connection_id: int) -> tuple[Connection, datetime]:
+        """Return the whole row, and the database's time.
+
+        Raises:
+            NeedsAuthorisation: the connection has no grant.
+        """
+        row, now = look(self._database, connection_id)
+        _require_grant(row)
+        assert row is not None  # noqa: S101 -- it was just required
+        return row, now
+
+    def valid(self, row: TokenRow | Connection, rejected_version: int | None) -> AccessToken | None:
+        """Return the token if it is not over, and newer than the one that was refused."""
+        if rejected_version is not None and row.token_version <= rejected_version:
+            return None
+        token = self.open(row)
+        return token if self._clock() < token.expires_at else None
+
+    def open(self, row: TokenRow | Connection) -> AccessToken:
+        """Return the token, whether it is over or not."""
+        value = self._vault.open(str(row.access_token_enc), connection_id=int(row.id or 0), field="access")
+        add_secret(value)
+        issued_at = row.access_issued_at or self._clock()
+        return AccessToken(value, row.token_version, issued_at, row.access_expires_at or issued_at)
+
+    def is_fresh(self, connection_id: int, token: AccessToken) -> bool:
+        """Say whether a token needs no successor yet."""
+        return is_fresh(token.issued_at, token.expires_at, connection_id, self._clock())
+
+
+def _require_grant(row: TokenRow | Connection | None) -> None:
+    if row is None:
+        raise NeedsAuthorisation("the connection is gone")
+    if row.status != ConnectionStatus.ACTIVE or not row.access_token_enc:
+        raise NeedsAuthorisation(
+            f"{row.name}: no usable grant ({row.status_reason or row.status})",
+            hint=f"run `envoy-worker connect {row.name}`",
+        )
