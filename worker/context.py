@@ -1,5 +1,6 @@
 """The composition root: settings and secrets in, working parts out; everything else receives them."""
 
+import contextlib
 import threading
 from collections.abc import Mapping
 from functools import cached_property
@@ -16,7 +17,7 @@ from worker.database.schema import require_fit
 from worker.envoy.api import EnvoyApi
 from worker.envoy.http import HttpClient
 from worker.envoy.oauth import ClientCredentials, OAuth
-from worker.errors import SettingsError
+from worker.errors import DatabaseUnreachable, DiskFull, SettingsError
 from worker.settings import Secrets, Settings, load_settings
 from worker.settings import secrets as names
 
@@ -51,7 +52,10 @@ class Context:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close what was opened."""
+        """Close what was opened; a new token that the database would not take gets a last chance."""
+        if isinstance(tokens := self.__dict__.get("tokens"), Tokens):
+            with contextlib.suppress(DatabaseUnreachable, DiskFull):  # told when it happened
+                tokens.save_pending()
         for part in ("http", "any_database"):
             opened = self.__dict__.get(part)
             if isinstance(opened, HttpClient):

@@ -29,6 +29,14 @@ def installation(database_url: str, sandbox: Sandbox) -> Iterator[Installation]:
     made.database.dispose()
 
 
+@pytest.fixture
+def small_installation(sqlite_url: str, sandbox: Sandbox) -> Iterator[Installation]:
+    """Give one on SQLite only, for what no database has a say in."""
+    made = Installation(sqlite_url, sandbox)
+    yield made
+    made.database.dispose()
+
+
 class _Stay(HTTPRedirectHandler):
     """Stops before the redirect, as a browser on another machine cannot follow it."""
 
@@ -69,10 +77,10 @@ def ended(process: subprocess.Popen[str], stdin: str = "") -> tuple[int, str, st
     return process.returncode, out, err
 
 
-def test_a_wrong_visitor_does_not_end_the_wait(installation: Installation, sandbox: Sandbox) -> None:
+def test_a_wrong_visitor_does_not_end_the_wait(small_installation: Installation, sandbox: Sandbox) -> None:
     """A redirect with another state is answered by 400 and forgotten; the right one connects."""
-    process, url = begun(installation)
-    callback = installation.env["WORKER_ENVOY__REDIRECT_URI"]
+    process, url = begun(small_installation)
+    callback = small_installation.env["WORKER_ENVOY__REDIRECT_URI"]
 
     wrong = visit(f"{callback}?code=stolen&state=guessed")
     elsewhere = visit(callback.replace("/oauth/callback", "/favicon.ico"))
@@ -86,27 +94,27 @@ def test_a_wrong_visitor_does_not_end_the_wait(installation: Installation, sandb
     assert [secret for secret in sandbox.secrets_given() if secret in err] == []
 
 
-def test_a_declined_consent_is_a_clear_line(installation: Installation) -> None:
+def test_a_declined_consent_is_a_clear_line(small_installation: Installation) -> None:
     """The exit code says that authorisation is needed, and nothing was stored."""
-    process, url = begun(installation)
+    process, url = begun(small_installation)
 
     visit(url + "&auto=deny")
 
     code, _, err = ended(process)
     assert code == 77
     assert err.splitlines()[-1].startswith("error: nothing was authorised: the customer declined -- ")
-    assert installation.rows("SELECT * FROM connection") == []
+    assert small_installation.rows("SELECT * FROM connection") == []
 
 
-def test_the_redirected_url_may_be_pasted(installation: Installation) -> None:
+def test_the_redirected_url_may_be_pasted(small_installation: Installation) -> None:
     """With --paste the browser may be anywhere; a URL of another attempt is refused."""
-    first, url = begun(installation, "--paste")
+    first, url = begun(small_installation, "--paste")
     pasted = redirected(url + "&auto=allow")
-    second, _ = begun(installation, "--paste")
+    second, _ = begun(small_installation, "--paste")
 
     refused = ended(second, pasted + "\n")
     accepted = ended(first, pasted + "\n")
-    third, _ = begun(installation, "--paste")
+    third, _ = begun(small_installation, "--paste")
     empty = ended(third, "")
 
     assert (refused[0], accepted[0], empty[0]) == (2, 0, 2)
@@ -115,9 +123,9 @@ def test_the_redirected_url_may_be_pasted(installation: Installation) -> None:
     assert pasted.split("code=")[1].split("&")[0] not in refused[2] + accepted[2]
 
 
-def test_nobody_coming_is_an_end_too(installation: Installation) -> None:
+def test_nobody_coming_is_an_end_too(small_installation: Installation) -> None:
     """After the time limit the line says how to go on."""
-    process, _ = begun(installation, "--timeout", "1")
+    process, _ = begun(small_installation, "--timeout", "1")
 
     code, _, err = ended(process)
 
@@ -171,11 +179,11 @@ def test_reading_invites_is_tried_out(sqlite_url: str, granted: bool) -> None:
     assert ("was asked for and not granted" in said) is not granted
 
 
-def test_a_busy_port_is_said_before_the_customer_is_asked(installation: Installation) -> None:
+def test_a_busy_port_is_said_before_the_customer_is_asked(small_installation: Installation) -> None:
     """Two at once cannot wait at one redirect URI: the second says so, and prints no URL."""
-    first, _ = begun(installation)
+    first, _ = begun(small_installation)
 
-    second = installation.run("connect", "beta", expect=2)
+    second = small_installation.run("connect", "beta", expect=2)
 
     first.terminate()
     first.communicate(timeout=PATIENCE_SECONDS)

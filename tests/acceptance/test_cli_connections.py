@@ -25,6 +25,15 @@ def installation(database_url: str, sandbox: Sandbox) -> Iterator[Installation]:
     made.database.dispose()
 
 
+@pytest.fixture
+def small_installation(sqlite_url: str, sandbox: Sandbox) -> Iterator[Installation]:
+    """Give one on SQLite only, for what no database has a say in."""
+    made = Installation(sqlite_url, sandbox)
+    made.connect()
+    yield made
+    made.database.dispose()
+
+
 def test_a_pause_keeps_invites_back_until_it_is_resumed(installation: Installation, sandbox: Sandbox) -> None:
     """While it lasts nothing is sent and the exit code says to come back; afterwards all goes out."""
     installation.run(
@@ -69,16 +78,16 @@ def test_a_removed_connection_has_no_token_left(installation: Installation, sand
     assert [secret for secret in sandbox.secrets_given() if secret in printed] == []
 
 
-def test_defaults_are_checked_against_the_directory(installation: Installation) -> None:
+def test_defaults_are_checked_against_the_directory(small_installation: Installation) -> None:
     """A misspelt default would reject every invite, so it is refused, with the nearest name."""
-    refused = installation.run("connections", "set", "acme", "--default-location", "Berln", expect=2)
-    other_flow = installation.run(
+    refused = small_installation.run("connections", "set", "acme", "--default-location", "Berln", expect=2)
+    other_flow = small_installation.run(
         "connections", "set", "acme", "--default-location", "Berlin", "--default-flow", "200001", expect=2
     )
-    done = installation.run(
+    done = small_installation.run(
         "connections", "set", "acme", "--default-location", "berlin", "--default-flow", "Interview"
     )
-    cleared = installation.run("connections", "set", "acme", "--default-flow", "")
+    cleared = small_installation.run("connections", "set", "acme", "--default-flow", "")
 
     assert "known and near: Berlin" in refused.stderr
     assert "the flow belongs to another location" in other_flow.stderr
@@ -86,13 +95,13 @@ def test_defaults_are_checked_against_the_directory(installation: Installation) 
     assert cleared.stdout == "acme: default_flow is not set\n"
 
 
-def test_the_directory_is_one_plain_line_an_entry(installation: Installation, sandbox: Sandbox) -> None:
+def test_the_directory_is_one_plain_line_an_entry(small_installation: Installation, sandbox: Sandbox) -> None:
     """In a pipe there is no table; --refresh reads what Envoy has new; one kind may be asked for."""
     sandbox.add_location("Lisbon", timezone="Europe/Lisbon")
 
-    before = installation.run("directory", "locations")
-    after = installation.run("directory", "locations", "--refresh")
-    flows = json.loads(installation.run("directory", "flows", "--json").stdout)
+    before = small_installation.run("directory", "locations")
+    after = small_installation.run("directory", "locations", "--refresh")
+    flows = json.loads(small_installation.run("directory", "flows", "--json").stdout)
 
     assert "acme\tlocation\t100002\tBerlin\tyes\tEurope/Berlin" in before.stdout.splitlines()
     assert "Lisbon" not in before.stdout

@@ -47,7 +47,7 @@ def test_the_demo_sends_every_good_visit_once(played: subprocess.CompletedProces
     assert "23 created, 2 rejected (on purpose):" in played.stdout
     assert f"{folder}/visits.csv:8: invitee_email: " in played.stdout
     assert f"{folder}/visits.csv:18: expected_departure_at: " in played.stdout
-    assert "22 sent, 1 rejected (on purpose):" in played.stdout
+    assert "22 sent in all, 1 rejected (on purpose):" in played.stdout
     assert (
         "acme/visit-1013: location_unknown: no such location in Envoy; known and near: Berlin"
         in played.stdout

@@ -28,9 +28,18 @@ def installation(database_url: str, sandbox: Sandbox) -> Iterator[Installation]:
     made.database.dispose()
 
 
+@pytest.fixture
+def small_installation(sqlite_url: str, sandbox: Sandbox) -> Iterator[Installation]:
+    """Give one on SQLite only, for what no database has a say in."""
+    made = Installation(sqlite_url, sandbox)
+    made.connect()
+    yield made
+    made.database.dispose()
+
+
 def line(key: str, *, email: str = "ann@example.com", location: str = "Berlin") -> str:
     """Return one visit as a line of CSV."""
-    return f"{key},Ann Canary,{email},{location},2031-05-06T10:00\n"
+    return f"{key},Ann Canary,{email},{location},2031-05-06T10:00Z\n"
 
 
 def test_a_file_is_imported_and_imported_again(installation: Installation, tmp_path: Path) -> None:
@@ -54,14 +63,14 @@ def test_a_file_is_imported_and_imported_again(installation: Installation, tmp_p
     assert good.stdout == "0 created, 0 changed, 1 unchanged, 0 repeated, 0 rejected\n"
 
 
-def test_a_file_that_is_none_is_one_line(installation: Installation, tmp_path: Path) -> None:
+def test_a_file_that_is_none_is_one_line(small_installation: Installation, tmp_path: Path) -> None:
     """A directory, an empty file, a wrong header: each says what is wrong."""
     (tmp_path / "empty.csv").touch()
     (tmp_path / "wrong.csv").write_text("external_id,visitor_name,expected_arrival_at\n", encoding="utf-8")
 
-    folder = installation.run("invites", "import", str(tmp_path), expect=2)
-    empty = installation.run("invites", "import", str(tmp_path / "empty.csv"), expect=3)
-    wrong = installation.run("invites", "import", str(tmp_path / "wrong.csv"), expect=3)
+    folder = small_installation.run("invites", "import", str(tmp_path), expect=2)
+    empty = small_installation.run("invites", "import", str(tmp_path / "empty.csv"), expect=3)
+    wrong = small_installation.run("invites", "import", str(tmp_path / "wrong.csv"), expect=3)
 
     assert "Is a directory" in folder.stderr
     assert [said.stderr.count("\n") for said in (folder, empty, wrong)] == [1, 1, 1]
@@ -101,8 +110,7 @@ def test_a_rejected_visit_is_mended_and_retried(installation: Installation, sand
     refused = installation.run("invites", "retry", "acme/v1", expect=2)
 
     assert "1 rejected" in pushed.stdout
-    assert "acme/v1\trejected\tRome" in listed.stdout
-    assert "location_unknown" in listed.stdout
+    assert listed.stdout == "acme/v1\trejected\t2031-05-06T10:00:00Z\t-\tlocation_unknown\n"
     assert "Canary" not in listed.stdout + pushed.stderr
     assert "Ann Canary" in shown.stdout
     assert retried.stdout == "acme/v1: pending\n"

@@ -30,6 +30,14 @@ def installation(database_url: str, sandbox: Sandbox) -> Iterator[Installation]:
     made.database.dispose()
 
 
+@pytest.fixture
+def small_installation(sqlite_url: str, sandbox: Sandbox) -> Iterator[Installation]:
+    """Give one on SQLite only, for what no database has a say in."""
+    made = Installation(sqlite_url, sandbox)
+    yield made
+    made.database.dispose()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Give a database without any table, once of each kind."""
@@ -74,11 +82,11 @@ def test_status_as_json_has_its_fixed_shape(installation: Installation) -> None:
     assert "Canary" not in told
 
 
-def test_check_says_that_all_is_well(installation: Installation) -> None:
+def test_check_says_that_all_is_well(small_installation: Installation) -> None:
     """Every line is fine but for what no setting can change, and the exit code is 0."""
-    installation.connect()
+    small_installation.connect()
 
-    checked = installation.run("check")
+    checked = small_installation.run("check")
 
     levels = {line[:4] for line in checked.stdout.splitlines()}
     assert levels == {"ok  ", "warn"}
@@ -87,9 +95,9 @@ def test_check_says_that_all_is_well(installation: Installation) -> None:
     assert checked.stderr == ""
 
 
-def test_check_names_every_mistake_of_the_settings_at_once(installation: Installation) -> None:
+def test_check_names_every_mistake_of_the_settings_at_once(small_installation: Installation) -> None:
     """Two typos, a wrong value and a missing secret: four lines, no second run needed."""
-    checked = installation.run(
+    checked = small_installation.run(
         "check",
         expect=78,
         WORKER_PUSH__CONCURENCY="3",
@@ -119,11 +127,11 @@ def test_check_finds_a_dead_grant_and_an_envoy_that_is_away(
     assert re.search(r"FAIL .*127\.0\.0\.1", away.stdout)
 
 
-def test_check_finds_a_key_that_opens_nothing(installation: Installation) -> None:
+def test_check_finds_a_key_that_opens_nothing(small_installation: Installation) -> None:
     """A lost key is a mistake of the settings: no customer is asked to connect again for it."""
-    installation.connect()
+    small_installation.connect()
 
-    checked = installation.run("check", expect=78, WORKER_ENCRYPTION_KEYS=new_key())
+    checked = small_installation.run("check", expect=78, WORKER_ENCRYPTION_KEYS=new_key())
 
     assert "FAIL WORKER_ENCRYPTION_KEYS: no key opens the stored tokens" in checked.stdout
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection's name.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-COLUMNS = ("name", "status", "held_until", "hold_reason", "company_id", "default_location", "default_flow")
+COLUMNS = ("name", "status", "hold_reason", "held_until", "company_id")
 
 
 def register(app: typer.Typer) -> None:

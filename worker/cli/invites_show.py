@@ -14,16 +14,7 @@ if TYPE_CHECKING:
     from worker.invites import Attempt, Status
     from worker.invites.store import Standing
 
-COLUMNS = (
-    "id",
-    "invite",
-    "status",
-    "location",
-    "arrival",
-    "envoy_invite_id",
-    "next_attempt_at",
-    "error_code",
-)
+COLUMNS = ("invite", "status", "arrival", "envoy_id", "error")  # as many as fit a terminal
 # What leases and look-ups need is nobody's business.
 HIDDEN = frozenset(
     {
@@ -57,11 +48,10 @@ def list_all(
     wanted = _status(status)
     with opened() as parts:
         found = store.page(parts.database, status=wanted, connection=connection, limit=limit + 1)
-    rows = [_line(standing) for standing in found[:limit]]
     if json:
-        show_json(rows)
+        show_json([_as_data(standing) for standing in found[:limit]])
     else:
-        show_rows(COLUMNS, rows, empty="no such invite")
+        show_rows(COLUMNS, [_line(standing) for standing in found[:limit]], empty="no such invite")
     if len(found) > limit:
         say(f"there are more: these are the newest {limit} (--limit)")
 
@@ -102,17 +92,24 @@ def _status(text: str | None) -> "Status | None":
 
 
 def _line(standing: "Standing") -> dict[str, object]:
+    return {
+        "invite": standing.name,
+        "status": standing.delivery.status,
+        "arrival": moment(standing.invite.expected_arrival_at),
+        "envoy_id": standing.delivery.envoy_invite_id,
+        "error": standing.delivery.error_code,
+    }
+
+
+def _as_data(standing: "Standing") -> dict[str, object]:
     invite, delivery = standing.invite, standing.delivery
+    shown = ("status", "attempts", "next_attempt_at", "envoy_invite_id", "error_code", "error_detail")
     return {
         "id": invite.id,
         "invite": standing.name,
-        "status": delivery.status,
         "location": invite.location,
-        "arrival": moment(invite.expected_arrival_at),
-        "envoy_invite_id": delivery.envoy_invite_id,
-        "next_attempt_at": moment(delivery.next_attempt_at) if delivery.status == "pending" else None,
-        "error_code": delivery.error_code,
-        "error_detail": delivery.error_detail,
+        "expected_arrival_at": moment(invite.expected_arrival_at),
+        **{key: plain(getattr(delivery, key)) for key in shown},
     }
 
 

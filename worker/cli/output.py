@@ -44,7 +44,9 @@ def _table(columns: Sequence[str], cells: list[list[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*columns, box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(column, overflow="fold")  # names are to be typed again: never cut
     for row in cells:
         table.add_row(*row)
     Console().print(table)

@@ -50,6 +50,8 @@ def announce_hold(name: str, reason: HoldReason, until: datetime | None) -> None
     if reason in HINTS:
         hint = HINTS[reason].format(name=name)
         log.error("connection.held", connection=name, error_code=reason.value, held_until=ends, hint=hint)
+    elif reason is HoldReason.PAUSED:
+        log.info("connection.held", connection=name, error_code=reason.value, held_until=ends)
     else:
         log.warning("connection.held", connection=name, error_code=reason.value, held_until=ends)
 

@@ -63,7 +63,7 @@ class Saver:
         begun = boot_clock()
         while (failure := self._try(pair)) is not None:
             if boot_clock() - begun > self._patience():
-                self._keep(pair, failure)
+                self._keep(pair)
                 raise failure
             self._pauses.wait(PAUSE_SECONDS)
         _announce(pair)
@@ -92,7 +92,7 @@ class Saver:
     def _patience(self) -> float:
         return SAVE_SECONDS_STOPPING if self._stop.is_set() else SAVE_SECONDS
 
-    def _keep(self, pair: Pair, failure: Exception) -> None:
+    def _keep(self, pair: Pair) -> None:
         with self._lock:
             self._unsaved[pair.lease.connection_id] = pair
         log.error(
@@ -100,7 +100,6 @@ class Saver:
             connection=pair.lease.row.name,
             error_code="token_not_saved",
             fingerprint=pair.lease.fingerprint,
-            reason=type(failure).__name__,
             hint="mend the database before this process ends: it holds the only copy of a new refresh token",
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from worker.connections.model import Connection
+from worker.connections.pace import AHEAD_SECONDS
 from worker.delivery.freshness import Freshness
 from worker.delivery.plan import Call
 from worker.delivery.rows import Cursor, DueRow
@@ -32,7 +33,8 @@ class Lane:
     exhausted: bool = False
     closed: bool = False  # held, dead or unreachable: not again in this run
     busy: bool = False  # a thread reads its next page or waits for its pace
-    slot_at: float | None = None  # the place in the stored pace that was reserved, on our clock
+    has_slot: bool = False  # a place in the stored pace is reserved
+    waits_until: float = 0.0  # on our clock: for that place, or to ask for one again
 
     @property
     def name(self) -> str:
@@ -125,7 +127,8 @@ class Lanes:
         try:
             if lane.ready:
                 wait = self._reserve(lane)
-                lane.slot_at = self._clock() + wait
+                lane.has_slot = wait <= AHEAD_SECONDS
+                lane.waits_until = self._clock() + wait
             else:
                 self._fill(lane)
                 self._sweep(lane)
@@ -148,7 +151,7 @@ class Lanes:
         for _ in range(len(self._lanes)):
             lane = self._lanes[0]
             self._lanes.rotate(-1)
-            waits = lane.slot_at is not None and lane.slot_at > self._clock()
+            waits = lane.waits_until > self._clock()
             if not (lane.busy or lane.closed or lane.exhausted or waits):
                 return lane
         return None
@@ -164,10 +167,10 @@ class Lanes:
                 lane.closed = lane.exhausted = False
 
     def _may_go(self, lane: Lane) -> bool:
-        return bool(lane.ready) and (lane.slot_at is not None or not self._paced)
+        return bool(lane.ready) and (lane.has_slot or not self._paced)
 
     def _hand_out(self, lane: Lane) -> Work:
-        lane.slot_at = None
+        lane.has_slot = False
         self._in_flight += 1
         if self._left is not None:
             self._left -= 1
@@ -183,5 +186,5 @@ class Lanes:
     def _patience(self) -> float:
         """Return for how long nothing can happen by itself: until a reserved place comes, or a look."""
         now = self._clock()
-        slots = [lane.slot_at - now for lane in self._lanes if lane.slot_at is not None and not lane.closed]
-        return max(0.001, min([*slots, 1.0]))
+        waits = [lane.waits_until - now for lane in self._lanes if lane.waits_until > now and not lane.closed]
+        return max(0.001, min([*waits, 1.0]))

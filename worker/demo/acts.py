@@ -99,10 +99,10 @@ class Acts:
             total += counts
             if held:
                 self.story.tell(
-                    f'{counts["sent"]} sent, then the sandbox said "too many requests" (429): the connection'
-                    " is held for as long as it asked, and the visit stays pending. A second later:"
+                    f'{counts["sent"]} sent, then Envoy said "too many requests" (429). The connection is'
+                    " held for the second that it asked for; what was not sent stays pending. Then it goes on."
                 )
-        self.story.good(f"{total['sent']} sent, {total['rejected']} rejected (on purpose):")
+        self.story.good(f"{total['sent']} sent in all, {total['rejected']} rejected (on purpose):")
         for one in invites.page(self.parts.database, status=Status.REJECTED):
             self.story.quote(f"{one.name}: {one.delivery.error_code}: {one.delivery.error_detail}")
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.connections.support import Clock, House, RealClock, TokenEndpoint, build
+from tests.integration.connections.endpoint import TokenEndpoint
+from tests.integration.connections.support import Clock, House, RealClock, build
 from worker.database import Database
 from worker.envoy.http import HttpClient
 

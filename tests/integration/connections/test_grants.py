@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.connections.support import LOST, REQUEST, START, House, Reply, refusal
+from tests.integration.connections.endpoint import LOST, Reply, refusal
+from tests.integration.connections.support import REQUEST, START, House
 from worker.connections import store
 from worker.connections.grants import finish
 from worker.connections.model import ConnectionStatus, HoldReason

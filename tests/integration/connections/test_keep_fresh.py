@@ -2,7 +2,8 @@
 
 import threading
 
-from tests.integration.connections.support import House, Reply, refusal
+from tests.integration.connections.endpoint import Reply, refusal
+from tests.integration.connections.support import House
 from worker.connections import store
 from worker.errors import ExitCode
 

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.integration.connections.support import House, Reply, refusal
+from tests.integration.connections.endpoint import Reply, refusal
+from tests.integration.connections.support import House
 from worker.connections import store
 from worker.connections.model import ConnectionStatus
 from worker.errors import NeedsAuthorisation, OutcomeUnknown, TryLater

@@ -6,7 +6,8 @@ import signal
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.connections.support import LOST, House, Reply, start_child
+from tests.integration.connections.endpoint import LOST, Reply
+from tests.integration.connections.support import House, start_child
 from worker.connections.model import ConnectionStatus
 from worker.errors import NeedsAuthorisation, OutcomeUnknown
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from tests.integration.connections.support import House
-from worker.connections import saving, store
+from worker.connections import saving
 from worker.database import Database
 from worker.errors import WorkerError
 
@@ -102,27 +102,10 @@ def test_a_kept_pair_gives_way_to_a_new_consent(small_house: House) -> None:
 
     small_house.connect()
     newest = small_house.stored_refresh_token()
-    stop.clear()
+    tokens.save_pending()
 
     assert tokens.access(number).version == 2
     assert small_house.stored_refresh_token() == newest
-
-
-def test_a_kept_pair_does_not_bring_a_removed_connection_back(small_house: House) -> None:
-    """Removed is removed."""
-    number = small_house.connect()
-    stop = threading.Event()
-    tokens = small_house.tokens(stop=stop)
-    with trouble(small_house) as away:
-        small_house.once(away.go, stop.set)
-        with pytest.raises(WorkerError):
-            tokens.access(number, rejected_version=1)
-
-    store.remove(small_house.database, "acme")
-    with pytest.raises(WorkerError):
-        tokens.access(number)
-
-    assert small_house.row().refresh_token_enc is None
 
 
 def test_saving_fits_into_the_lease_with_all_repeats() -> None:

@@ -53,17 +53,19 @@ def test_a_row_shows_no_token_in_its_repr(small_house: House) -> None:
 def test_a_paused_connection_is_held_until_it_is_resumed(house: House) -> None:
     """A pause without an end lasts through any length of time."""
     house.connect()
-    store.pause(house.database, "acme")
-    house.clock.advance(10**8)
-    (paused,) = store.views(house.database)
-
     with capture_logs() as events:
+        store.pause(house.database, "acme")
+        house.clock.advance(10**8)
+        (paused,) = store.views(house.database)
         assert store.resume(house.database, "acme") is True
     (resumed,) = store.views(house.database)
 
     assert (paused.status, paused.hold_reason) == (ConnectionStatus.HELD, HoldReason.PAUSED)
     assert (resumed.status, resumed.hold_reason) == (ConnectionStatus.ACTIVE, None)
-    assert [event["event"] for event in events] == ["connection.released"]
+    assert [(event["event"], event["log_level"]) for event in events] == [
+        ("connection.held", "info"),
+        ("connection.released", "info"),
+    ]
 
 
 def test_a_pause_with_an_end_ends_by_itself(small_house: House) -> None:

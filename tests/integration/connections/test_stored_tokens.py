@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.connections.support import House, Reply
+from tests.integration.connections.endpoint import Reply
+from tests.integration.connections.support import House
 from worker.connections.tokens import Tokens
 from worker.connections.vault import Vault, new_key, require_readable, rotate
 from worker.errors import SettingsError, WorkerError

@@ -3,7 +3,8 @@
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.connections.support import House, Reply, refusal
+from tests.integration.connections.endpoint import Reply, refusal
+from tests.integration.connections.support import House
 from worker.connections import store
 from worker.connections.model import ConnectionStatus, HoldReason
 from worker.errors import ClientRefused, NeedsAuthorisation, NotSent, TryLater, WorkerError
