@@ -34,7 +34,9 @@ def test_envoy_away_is_69_and_nothing_is_lost(installation: Installation, sandbo
     assert installation.rows("SELECT max(attempts) AS most FROM delivery") == [{"most": 0}]
 
     sandbox.start()
-    installation.execute("UPDATE connection SET held_until = NULL, hold_reason = NULL, refresh_retry_at = NULL")
+    installation.execute(
+        "UPDATE connection SET held_until = NULL, hold_reason = NULL, refresh_retry_at = NULL"
+    )
     installation.run("run-once", "push_invites")
     assert installation.statuses() == {"sent": 3}
 

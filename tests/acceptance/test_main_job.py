@@ -125,9 +125,7 @@ def test_no_personal_data_and_no_secret_is_in_the_log(
 
 
 @pytest.mark.parametrize("processes", [1, 4])
-def test_short_lived_tokens_are_never_used_twice(
-    postgresql_url: str, processes: int
-) -> None:
+def test_short_lived_tokens_are_never_used_twice(postgresql_url: str, processes: int) -> None:
     """Tokens that live 3 s, 200 invites, 20 ms each: all are sent once, and no refresh token is reused."""
     with Sandbox(port=0, access_token_seconds=3, faults=Faults(latency_seconds=0.02)) as sandbox:
         installation = Installation(

@@ -22,6 +22,8 @@ def check(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = Fa
     """
     found: list[Finding] = []
     for finding in _all():
+        if finding in found:  # one cause that several checks met
+            continue
         found.append(finding)
         if not json:
             show(finding.line)

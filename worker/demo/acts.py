@@ -100,7 +100,7 @@ class Acts:
             if held:
                 self.story.tell(
                     f'{counts["sent"]} sent, then Envoy said "too many requests" (429). The connection is'
-                    " held for the second that it asked for; what was not sent stays pending. Then it goes on."
+                    " held for the second that it asked for; what was not sent stays pending. Then:"
                 )
         self.story.good(f"{total['sent']} sent in all, {total['rejected']} rejected (on purpose):")
         for one in invites.page(self.parts.database, status=Status.REJECTED):

@@ -129,9 +129,7 @@ def test_of_several_processes_one_gets_the_lease(database_url: str) -> None:
     """They all ask at the same moment, on a job that has no row yet."""
     spawn = multiprocessing.get_context("spawn")
     results, go, done = spawn.Queue(), spawn.Event(), spawn.Event()
-    workers = [
-        spawn.Process(target=_try_lease, args=(database_url, results, go, done)) for _ in range(4)
-    ]
+    workers = [spawn.Process(target=_try_lease, args=(database_url, results, go, done)) for _ in range(4)]
     for worker in workers:
         worker.start()
     go.set()

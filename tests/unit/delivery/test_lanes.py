@@ -1,0 +1,171 @@
+"""Whose turn it is: fairness, pace, and the end of a run."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from tests.unit.delivery.making import NOW, due_row
+from worker.connections.model import Connection
+from worker.connections.tokens import AccessToken
+from worker.delivery.freshness import Freshness
+from worker.delivery.lanes import Lane, Lanes, Work
+from worker.delivery.plan import Call
+from worker.invites import Kind
+
+
+class Yard:
+    """Lanes over rows that lie in memory, read a page at a time, under a clock that a test moves."""
+
+    def __init__(self, rows: dict[str, int], *, page: int = 2, limit: int | None = None) -> None:
+        """Lay out so many rows for each connection."""
+        self.rows = rows
+        self.page = page
+        self.time = 100.0
+        self.step = 0.0  # by which the clock moves whenever it is read
+        self.reserve: Callable[[Lane], float] | None = None
+        self.limit = limit
+        self.over = False
+
+    def lanes(self) -> Lanes:
+        """Make the lanes."""
+        return Lanes(
+            fill=self._fill,
+            reserve=self.reserve,
+            discover=lambda: [Connection(id=1, name=name) for name, left in self.rows.items() if left],
+            clock=self._clock,
+            discover_every=5.0,
+            limit=self.limit,
+            over=lambda: self.over,
+        )
+
+    def _clock(self) -> float:
+        self.time += self.step
+        return self.time
+
+    def _fill(self, lane: Lane) -> None:
+        number = min(self.page, self.rows[lane.name])
+        self.rows[lane.name] -= number
+        lane.cursor = (NOW, number) if number else None
+        lane.ready.extend(Work(lane, due_row(connection=lane.name), Call(Kind.REMOVE)) for _ in range(number))
+
+
+def drain(lanes: Lanes) -> list[str]:
+    """Take all the work there is, and name the connections in the order in which they were served."""
+    served = []
+    while (work := lanes.next()) is not None:
+        served.append(work.lane.name)
+        lanes.done(work, progressed=True)
+    return served
+
+
+def test_connections_take_turns_however_much_one_has() -> None:
+    """Three rows are served among the first seven, though another connection has a hundred."""
+    served = drain(Yard({"big": 100, "small": 3}).lanes())
+
+    assert len(served) == 103
+    assert served[:7].count("small") == 3
+
+
+def test_a_closed_lane_is_not_served_and_ends_nothing_else() -> None:
+    """One connection's trouble is its own."""
+    yard = Yard({"a": 4, "b": 4})
+    lanes = yard.lanes()
+    first = lanes.next()
+    assert first is not None
+
+    lanes.close(first.lane)
+    lanes.done(first, progressed=False)
+
+    other = {"a": "b", "b": "a"}[first.lane.name]
+    assert drain(lanes) == [other] * 4
+
+
+def test_a_limit_is_the_most_that_is_handed_out() -> None:
+    """No page is read for more, and nothing is handed out beyond it."""
+    assert len(drain(Yard({"a": 50}, limit=7).lanes())) == 7
+
+
+def test_rows_that_cannot_be_sent_now_do_not_keep_a_run_alive() -> None:
+    """Without progress a lane is exhausted, and the run ends."""
+    lanes = Yard({"a": 3}).lanes()
+    taken = 0
+    while (work := lanes.next()) is not None:
+        taken += 1
+        lanes.done(work, progressed=False)
+
+    assert taken == 3
+
+
+def test_a_run_that_is_over_hands_out_nothing() -> None:
+    """A drain begins nothing new."""
+    yard = Yard({"a": 3})
+    lanes = yard.lanes()
+    assert lanes.next() is not None
+
+    yard.over = True
+
+    assert lanes.next() is None
+
+
+def test_a_reserved_place_is_waited_for_while_others_are_served() -> None:
+    """A connection whose turn comes later delays nobody; its row goes out when its time has come."""
+    yard = Yard({"slow": 1, "quick": 2})
+    yard.reserve = lambda lane: 30.0 if lane.name == "slow" else 0.0
+    lanes = yard.lanes()
+
+    quick = [lanes.next(), lanes.next()]
+    assert [work.lane.name for work in quick if work] == ["quick", "quick"]
+    for work in quick:
+        assert work is not None
+        lanes.done(work, progressed=True)
+    yard.time += 31
+    assert drain(lanes) == ["slow"]
+
+
+def test_a_place_too_far_ahead_is_asked_for_again() -> None:
+    """Above a minute nothing was reserved, so nothing is sent on the strength of it."""
+    yard = Yard({"a": 1})
+    asked: list[float] = []
+
+    def reserve(_lane: Lane) -> float:
+        asked.append(yard.time)
+        return 61.0 if len(asked) == 1 else 0.0
+
+    yard.reserve = reserve
+    yard.step = 20.0
+
+    assert drain(yard.lanes()) == ["a"]
+    assert len(asked) == 2
+
+
+def test_a_token_is_believed_for_a_moment_and_not_after_trouble() -> None:
+    """A second, or a twentieth of a short life; then the database is asked again."""
+    time = [0.0]
+    fresh = Freshness(clock=lambda: time[0])
+    long_lived = AccessToken("t", 1, NOW, NOW + timedelta(days=1))
+    short_lived = AccessToken("t", 1, NOW, NOW + timedelta(seconds=3))
+
+    fresh.keep(long_lived)
+    time[0] = 0.9
+    assert fresh.token() is long_lived
+    time[0] = 1.1
+    assert fresh.token() is None
+
+    fresh.keep(short_lived)
+    time[0] = 1.3
+    assert fresh.token() is None
+
+    fresh.keep(long_lived)
+    fresh.forget()
+    assert fresh.token() is None
+
+
+def test_a_success_is_news_once_a_second_and_at_once_after_trouble() -> None:
+    """The database is not written to for every invite of an undisturbed connection."""
+    time = [0.0]
+    fresh = Freshness(clock=lambda: time[0])
+
+    assert [fresh.success_is_news(), fresh.success_is_news()] == [True, False]
+    fresh.forget()
+    assert fresh.success_is_news()
+    time[0] = 1.5
+    assert fresh.success_is_news()
