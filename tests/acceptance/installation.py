@@ -105,7 +105,8 @@ class Installation:
         with self.database.write() as connection:
             connection.execute(
                 sa.text(
-                    "INSERT INTO invite (connection, external_id, invitee_name, location, expected_arrival_at)"
+                    "INSERT INTO invite"
+                    " (connection, external_id, invitee_name, location, expected_arrival_at)"
                     " VALUES ('acme', :key, :name, 'Berlin', :arrival)"
                 ),
                 [

@@ -17,7 +17,8 @@ HEADER = "connection,external_id,invitee_name,invitee_email,location,flow,expect
 def visits(number: int) -> str:
     """Return a CSV file of so many visits, each with its own name, e-mail and note."""
     lines = [
-        f"acme,visit-{n},Quentin Canary{n},canary{n}@example.com,Berlin,Interview,{IN_A_WEEK},note-canary-{n}\n"
+        f"acme,visit-{n},Quentin Canary{n},canary{n}@example.com,Berlin,Interview,{IN_A_WEEK},"
+        f"note-canary-{n}\n"
         for n in range(number)
     ]
     return HEADER + "".join(lines)
@@ -100,12 +101,8 @@ def test_no_personal_data_and_no_secret_is_in_the_log(
     printed = installation.connect()
     authorize_url = printed.splitlines()[0]
     printed = printed.replace(authorize_url, "")
-    printed += "".join(
-        [
-            installation.run("invites", "import", str(file)).stderr,
-            installation.run("run-once", WORKER_LOG__LEVEL="debug").stderr,
-        ]
-    )
+    printed += installation.run("invites", "import", str(file)).stderr
+    printed += installation.run("run-once", WORKER_LOG__LEVEL="debug").stderr
     sandbox.expire_access_tokens()
     sandbox.set_faults(Faults(drop_after_share=0.3, error_500_share=0.3, garbage_share=0.3))
     installation.execute("UPDATE invite SET notes = notes || '-changed'")

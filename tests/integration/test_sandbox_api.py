@@ -33,7 +33,7 @@ def client(sandbox: Sandbox) -> Iterator[httpx.Client]:
         yield made
 
 
-def authorised(sandbox: Sandbox, **grant: Any) -> httpx.Client:  # noqa: ANN401 - handed on
+def authorised(sandbox: Sandbox, **grant: Any) -> httpx.Client:
     """Return a client with a fresh token."""
     token = sandbox.grant(**grant)["access_token"]
     return httpx.Client(base_url=sandbox.api_url, headers={"Authorization": f"Bearer {token}"})

@@ -110,7 +110,7 @@ class Lanes:
                 self._left = max(0, self._left - number)
 
     def _turn(self) -> tuple[Lane | None, Work | None]:
-        """Return the lane whose turn it is, with work if it has some ready; wait a little if there is none."""
+        """Return the lane whose turn it is, and its work if some is ready; wait a little if there is none."""
         with self._changed:
             lane = self._pick()
             if lane is None:

@@ -9,7 +9,6 @@ from sqlmodel import Field, SQLModel
 from worker.database import StrictJson, Timestamp
 from worker.invites.states import Status, Wanted
 
-
 # Left out of an INSERT where it is None, so that the database's own default counts.
 MADE_BY_DATABASE = {"server_default": sa.FetchedValue()}
 

@@ -12,8 +12,8 @@ def test_ten_thousand_rows_of_an_unknown_location_are_rejected_without_a_call(wo
     arrival = (datetime.now(UTC) + timedelta(days=2)).isoformat()
     with world.parts.database.write() as connection:
         connection.exec_driver_sql(
-            "INSERT INTO invite (connection, external_id, invitee_name, location, expected_arrival_at)"
-            f" WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)"  # noqa: S608
+            "INSERT INTO invite (connection, external_id, invitee_name, location, expected_arrival_at)"  # noqa: S608
+            " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)"
             f" SELECT 'acme', 'v-' || i, 'Visitor', 'Nowhere', '{arrival}' FROM n"
         )
 
