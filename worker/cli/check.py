@@ -1,5 +1,6 @@
 """``envoy-worker check``: what is wrong, and what to do."""
 
+import sys
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -42,6 +43,12 @@ def _all() -> Iterator[Finding]:
     if settings.parts is None:
         return
     with settings.parts as parts:
-        logs.configure(format="console", level="error", stream=None, secrets=parts.secrets.values())
+        # A grant found dead here is told as an event this once, so events must not be dropped.
+        logs.configure(
+            format=parts.settings.log.format,
+            level="warning",
+            stream=sys.stderr,
+            secrets=parts.secrets.values(),
+        )
         yield from check_database.findings(parts)
         yield from check_envoy.findings(parts)

@@ -1,6 +1,5 @@
 """``envoy-worker connect``: a customer authorises our application, through OAuth2."""
 
-import re
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from worker.connections.model import Connection
     from worker.context import Context
 
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 READ_INVITES = "invites.read"
 
 
@@ -37,8 +35,9 @@ def connect(
     Prints the URL that an Envoy administrator of the customer opens in a browser, and waits for the answer.
     """
     from worker.connections import authorise, grants
+    from worker.connections.store import check_name
 
-    _require_plain(name)
+    check_name(name)
     with opened() as parts:
         _ = parts.database, parts.vault  # whatever they lack shall not cost a consent
         request = authorise.begin(parts.oauth, parts.settings.envoy)
@@ -49,20 +48,13 @@ def connect(
         _look_around(parts, connection)
 
 
-def _require_plain(name: str) -> None:
-    if not NAME.fullmatch(name):
-        raise UsageError(
-            "a connection's name has lower-case letters, digits, dashes and underscores, 63 at most",
-            hint="as in `envoy-worker connect acme`",
-        )
-
-
 def _received(request: "AuthorisationRequest", timeout: float) -> str:
     """Wait for the browser at the redirect URI."""
     from worker.connections.authorise import code_from
     from worker.connections.loopback import RedirectListener
 
     with RedirectListener(request.redirect_uri, validate=lambda url: code_from(request, url)) as listener:
+        # Printed only now: whoever opens it at once must find somebody listening.
         show(request.url)
         say("open this URL in a browser on this machine, signed in to Envoy as an administrator")
         say(f"waiting for Envoy's answer at {request.redirect_uri}, {timeout:g} s at most")

@@ -119,6 +119,7 @@ def set_defaults(
 
 
 def _ask(name: str) -> None:
+    # A script would wait for good for an answer that nobody gives.
     if not sys.stdin.isatty():
         raise UsageError(f"{name} would lose its tokens", hint="say --yes where nobody can be asked")
     if not typer.confirm(f"Wipe the tokens of {name}? Only the customer can give new ones.", err=True):

@@ -37,6 +37,7 @@ def retry(
 
     refused = False
     with opened() as parts:
+        # All are looked up before the first is changed, so that a typo changes nothing.
         for standing in [store.require(parts.database, named) for named in invites]:
             try:
                 moves.retry(parts.database, standing)

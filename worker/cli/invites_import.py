@@ -88,6 +88,7 @@ def _progress(stream: BinaryIO) -> Iterator[Callable[[int], None] | None]:
     from rich.console import Console
     from rich.progress import Progress
 
+    # How many lines there are is known at the end only, how many bytes at once.
     regular = stream is not sys.stdin.buffer
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("importing", total=os.fstat(stream.fileno()).st_size if regular else None)

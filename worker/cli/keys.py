@@ -19,6 +19,7 @@ def new() -> None:
     """Print a new key, alone on stdout; no setting is read and nothing is stored."""
     from worker.connections.vault import new_key
 
+    # A shell puts it into a variable as it is: KEY=$(envoy-worker keys new).
     show(new_key())
 
 

@@ -31,7 +31,6 @@ def run_once(
 ) -> None:
     """Run the registered jobs once, now, and say what became of it."""
     from worker.connections import store
-    from worker.connections.model import ConnectionStatus
     from worker.runs import resolve_all
 
     with opened() as parts:
@@ -46,18 +45,24 @@ def run_once(
         _end_in_order(parts)
         results = [_execute(parts, job, connection, limit) for job in chosen]
         _summarise(results, as_json=json)
-        codes = {code for result in results for code in result.codes}
+        codes = _codes(parts, results, connection)
         if jobs and any(result.ran_elsewhere for result in results):
             codes.add(ExitCode.TRY_LATER)
-        if parts.stop.is_set():
-            codes.add(ExitCode.TRY_LATER)
-        if any(
-            view.status == ConnectionStatus.NEEDS_AUTHORISATION
-            for view in store.views(parts.database)
-            if connection in {None, view.name}
-        ):
-            codes.add(ExitCode.NEEDS_AUTHORISATION)
         raise typer.Exit(first_that_applies(codes))
+
+
+def _codes(parts: "Context", results: "list[RunResult]", connection: str | None) -> set[ExitCode]:
+    """Return the exit codes of all that happened, and of connections that wait for a person."""
+    from worker.connections import store
+    from worker.connections.model import ConnectionStatus
+
+    codes = {code for result in results for code in result.codes}
+    if parts.stop.is_set():
+        codes.add(ExitCode.TRY_LATER)
+    views = [view for view in store.views(parts.database) if connection in {None, view.name}]
+    if any(view.status == ConnectionStatus.NEEDS_AUTHORISATION for view in views):
+        codes.add(ExitCode.NEEDS_AUTHORISATION)
+    return codes
 
 
 def _end_in_order(parts: "Context") -> None:

@@ -10,6 +10,7 @@ from worker.errors import UsageError
 if TYPE_CHECKING:
     from worker.sandbox import Faults, Sandbox
 
+# No secrets: they are printed, to be pasted, and open nothing but the sandbox.
 CLIENT_ID, CLIENT_SECRET = "sandbox-client", "sandbox-secret"
 
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Listen here; 0 takes a free one.")]

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from worker.context import Context
     from worker.runs.standing import JobStanding
 
-MOST_UNKNOWN = 20
-LONG_SECONDS = 120
+MOST_UNKNOWN = 20  # more of them need another kind of help than a list
+LONG_SECONDS = 120  # the service looks every few seconds: it is down, or something holds
 FIRST_COLUMN = 13
 
 

@@ -26,7 +26,7 @@ from worker.sandbox import Sandbox
 CONNECTION = "acme"
 EXPECTED = VISITS - BAD_LINES - UNKNOWN_LOCATIONS
 REDIRECT_SECONDS = 10
-MOST_PASSES = 10
+MOST_PASSES = 10  # two are needed; a demo that goes on for ever would be none
 
 
 @dataclass(frozen=True, slots=True)

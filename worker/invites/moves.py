@@ -60,6 +60,7 @@ def resolve(database: Database, standing: Standing, *, envoy_invite_id: str | No
         UsageError: it is not unknown (any more), or the id cannot be its own.
     """
     attempt_id = uuid.uuid4().hex
+    # The attempt in doubt may still be answered: the raised token keeps it from settling this again.
     values = _settled(database, attempt_id)
     if envoy_invite_id is not None:
         envoy_invite_id = _checked(envoy_invite_id)

@@ -17,7 +17,7 @@ DELIVERIES = SQLModel.metadata.tables[str(Delivery.__tablename__)]
 ATTEMPTS = SQLModel.metadata.tables[str(Attempt.__tablename__)]
 CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
 
-LARGEST_ID = 2**63 - 1
+LARGEST_ID = 2**63 - 1  # what is larger is an error to PostgreSQL, not a row that is missing
 
 
 @dataclass(frozen=True, slots=True)
