@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from worker.database.failures import translated
 from worker.database.files import database_path, prepare_file
+from worker.database.liveness import watch
 from worker.database.types import Timestamp
 from worker.errors import SettingsError
 
@@ -64,13 +65,14 @@ class Database:
             self.url,
             pool_size=pool_size,
             max_overflow=4,
-            pool_pre_ping=not self.is_sqlite,
             hide_parameters=True,
             connect_args={"timeout": BUSY_TIMEOUT_SECONDS} if self.is_sqlite else {"connect_timeout": 10},
         )
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            watch(self.engine)
 
     def now(self) -> sa.ColumnElement[datetime]:
         """Return the expression for the time that leases, holds and due times go by.
