@@ -1,6 +1,7 @@
 """Push what is due: recover, then let the senders drain the lanes."""
 
 import contextvars
+import math
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -81,23 +82,8 @@ class Push:
 
     def _drain(self, report: Report) -> None:
         filling = Filling(self.database, self.api, self.tokens, report)
-        sending = Sending(
-            database=self.database,
-            api=self.api,
-            tokens=self.tokens,
-            holds=self.holds,
-            report=report,
-            claims=Claims(
-                self.database,
-                lease=Lease(self.settings.lease_seconds, self.settings.request_timeout_seconds),
-                run_id=self.run_id,
-                clock=boot_clock,
-            ),
-            verdicts=Verdicts(self.database, BackOff(*self.settings.backoff_seconds)),
-            stop=self.stop,
-        )
-        ends_at = None if self.max_seconds is None else boot_clock() + self.max_seconds
         failed = threading.Event()
+        ends_at = boot_clock() + (math.inf if self.max_seconds is None else self.max_seconds)
         lanes = Lanes(
             fill=lambda lane: filling.fill(lanes, lane),
             reserve=self._reserve if self.settings.rate_per_second else None,
@@ -105,11 +91,22 @@ class Push:
             clock=boot_clock,
             discover_every=DISCOVER_EVERY_SECONDS,
             limit=self.limit,
-            over=lambda: (
-                self.stop.is_set() or failed.is_set() or (ends_at is not None and boot_clock() > ends_at)
-            ),
+            over=lambda: self.stop.is_set() or failed.is_set() or boot_clock() > ends_at,
         )
-        self._send_all(lanes, sending, failed)
+        self._send_all(lanes, self._sending(report), failed)
+
+    def _sending(self, report: Report) -> Sending:
+        lease = Lease(self.settings.lease_seconds, self.settings.request_timeout_seconds)
+        return Sending(
+            database=self.database,
+            api=self.api,
+            tokens=self.tokens,
+            holds=self.holds,
+            report=report,
+            claims=Claims(self.database, lease=lease, run_id=self.run_id, clock=boot_clock),
+            verdicts=Verdicts(self.database, BackOff(*self.settings.backoff_seconds)),
+            stop=self.stop,
+        )
 
     def _send_all(self, lanes: Lanes, sending: Sending, failed: threading.Event) -> None:
         """Run the senders; the first unexpected error stops the run, after what is in flight."""

@@ -1,7 +1,6 @@
 """Put right what time, crashes and clocks have left behind; cheap, and done before every push."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -39,35 +38,39 @@ def give_up(database: Database, attempt: sa.RowMapping) -> bool:
     """Settle one abandoned attempt: a create is in doubt, anything else is simply due again."""
     own = DELIVERIES.c
     doubtful = attempt["kind"] == Kind.CREATE
-    values: dict[str, Any] = {
-        "status": Status.UNKNOWN if doubtful else Status.PENDING,
-        "error_code": INTERRUPTED,
-        "error_detail": None,
-        "interruptions": own.interruptions + 1,
-        "unknown_since": database.now() if doubtful else None,
-        "next_attempt_at": database.now(),
-        "lease_owner": None,
-        "lease_until": None,
-        "updated_at": database.now(),
-    }
+    statement = (
+        sa.update(DELIVERIES)
+        .where(
+            own.id == attempt["id"],
+            own.status == SENDING,
+            own.fencing_token == attempt["fencing_token"],
+        )
+        .values(
+            status=Status.UNKNOWN if doubtful else Status.PENDING,
+            error_code=INTERRUPTED,
+            error_detail=None,
+            interruptions=own.interruptions + 1,
+            unknown_since=database.now() if doubtful else None,
+            next_attempt_at=database.now(),
+            lease_owner=None,
+            lease_until=None,
+            updated_at=database.now(),
+        )
+    )
     with database.write() as connection:
-        settled = connection.execute(
-            sa.update(DELIVERIES)
-            .where(
-                own.id == attempt["id"],
-                own.status == SENDING,
-                own.fencing_token == attempt["fencing_token"],
-            )
-            .values(**values)
-        ).rowcount
+        settled = connection.execute(statement).rowcount
         if settled and is_dead(attempt["lease_owner"]):
             # Only the dead cannot answer late; of all others the ledger still awaits the verdict.
-            connection.execute(
-                sa.update(ATTEMPTS)
-                .where(ATTEMPTS.c.id == attempt["attempt_id"], ATTEMPTS.c.verdict.is_(None))
-                .values(verdict=Verdict.INTERRUPTED, finished_at=database.now())
-            )
+            connection.execute(_interrupted(database, attempt["attempt_id"]))
     return bool(settled)
+
+
+def _interrupted(database: Database, attempt_id: str) -> sa.Update:
+    return (
+        sa.update(ATTEMPTS)
+        .where(ATTEMPTS.c.id == attempt_id, ATTEMPTS.c.verdict.is_(None))
+        .values(verdict=Verdict.INTERRUPTED, finished_at=database.now())
+    )
 
 
 def reopen(database: Database, *, longest_back_off: float) -> None:

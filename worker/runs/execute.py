@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -47,35 +47,51 @@ def execute(
     next_run_at: datetime | None = None,
 ) -> RunResult:
     """Run *job* once; its errors are logged and returned, never raised."""
-    run_id = uuid.uuid4().hex
+    context = RunContext(parts, uuid.uuid4().hex, trigger, connection, limit)
     began = boot_clock()
-    report, error = Report(), None
-    with structlog.contextvars.bound_contextvars(run_id=run_id, job=job.name):
+    with structlog.contextvars.bound_contextvars(run_id=context.run_id, job=job.name):
         log.debug("job.started", trigger=trigger)
+        report, error = Report(), None
         try:
-            with _exclusively(parts, job) as ours:
-                if not ours:
-                    return RunResult(job.name, report, 0, ran_elsewhere=True)
-                started_at = parts.database.read_now()
-                report = job(RunContext(parts, run_id, trigger, connection, limit))
-                record.record(
-                    parts.database,
-                    job=job.name,
-                    run_id=run_id,
-                    trigger=trigger,
-                    started_at=started_at,
-                    result=record.DONE,
-                    counts=dict(report.counts),
-                    next_run_at=next_run_at,
-                )
+            done = _run(context, job, next_run_at)
         except WorkerError as raised:
             error = raised
         except Exception as raised:
             log.exception("job.failed", error_code="unexpected", hint="this is a bug: please report it")
             error = WorkerError(f"unexpected {type(raised).__name__}; the log has the details")
+        else:
+            if done is None:
+                return RunResult(job.name, report, 0, ran_elsewhere=True)
+            report = done
         result = RunResult(job.name, report, round((boot_clock() - began) * 1000), error)
         _tell(parts, result, trigger)
     return result
+
+
+def _run(context: RunContext, job: ResolvedJob, next_run_at: datetime | None) -> Report | None:
+    """Run a job under its lease and record the run; None where another process holds the lease."""
+    with _exclusively(context.parts, job) as ours:
+        if not ours:
+            return None
+        started_at = context.database.read_now()
+        report, result = Report(), record.FAILED
+        try:
+            report = job(context)
+            result = record.DONE
+        finally:
+            # A run that failed because the database is away cannot be recorded, and is told all the same.
+            with suppress(WorkerError) if result == record.FAILED else nullcontext():
+                record.record(
+                    context.database,
+                    job=job.name,
+                    run_id=context.run_id,
+                    trigger=context.trigger,
+                    started_at=started_at,
+                    result=result,
+                    counts=dict(report.counts),
+                    next_run_at=next_run_at,
+                )
+        return report
 
 
 @contextmanager

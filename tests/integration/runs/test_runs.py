@@ -80,6 +80,7 @@ def test_a_typed_error_is_returned_with_its_code(parts: Context) -> None:
         raise TryLater("not now")
 
     assert execute(parts, job(run), trigger="manual").codes == {ExitCode.TRY_LATER}
+    assert rows(parts, "job")[0]["last_result"] == "failed"
 
 
 def test_a_bug_in_a_job_is_exit_code_1(parts: Context) -> None:
