@@ -11,7 +11,7 @@ from datetime import timedelta
 from worker.connections import store
 from worker.connections.model import Connection, ConnectionStatus
 from worker.directory import refresh
-from worker.errors import EnvoyError, NeedsAuthorisation, TryLater
+from worker.errors import EnvoyError, NeedsAuthorisation, SettingsError, TryLater
 from worker.report import Report
 from worker.runs import RunContext
 
@@ -35,7 +35,7 @@ def _refresh(context: RunContext, connection: Connection, report: Report) -> Non
         return
     try:
         refresh(context.database, context.api, context.tokens, connection)
-    except (EnvoyError, NeedsAuthorisation, TryLater) as error:
+    except (EnvoyError, NeedsAuthorisation, SettingsError, TryLater) as error:
         report.add("failed")
         report.trouble(error.exit_code)
     else:

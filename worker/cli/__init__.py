@@ -1,5 +1,6 @@
 """The command line: one module a noun, each thin; imports late, so that --help answers at once."""
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -38,6 +39,9 @@ def run_command(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         _teach(error)
         return error.exit_code
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.DONE
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 -- a bug; its text may hold a row, so it is not shown

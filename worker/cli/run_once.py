@@ -89,9 +89,8 @@ def _preview(parts: "Context", connection: str | None, limit: int | None, *, as_
 
     fates = preview(parts.database, only=connection, limit=limit)
     if as_json:
-        show_json(
-            [{"invite": f"{x.connection}/{x.external_id}", "fate": x.fate, "why": x.why} for x in fates]
-        )
+        rows = [{"invite": f"{x.connection}/{x.external_id}", "fate": x.fate, "why": x.why} for x in fates]
+        show_json({"invites": rows})
         return
     for fate in fates:
         show(f"{fate.connection}/{fate.external_id}: {fate.fate}" + (f" ({fate.why})" if fate.why else ""))

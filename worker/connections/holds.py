@@ -24,6 +24,7 @@ from worker.connections.model import Connection, HoldReason
 from worker.connections.pace import cut, raised
 from worker.connections.rows import CONNECTIONS, look
 from worker.database import Database
+from worker.database.engine import SLACK_SECONDS
 
 __all__ = ["Holds", "in_force", "is_held"]
 
@@ -145,7 +146,9 @@ def is_held(database: Database) -> sa.ColumnElement[bool]:
     """Return the condition that a row of table ``connection`` has a hold in force."""
     own = CONNECTIONS.c
     paused = own.hold_reason == HoldReason.PAUSED
-    lasting = (own.held_until > database.now()) & (own.held_until <= database.later(HOLD_MAXIMUM))
+    lasting = (own.held_until > database.now()) & (
+        own.held_until <= database.later(HOLD_MAXIMUM + SLACK_SECONDS)
+    )
     return (paused & (own.held_until.is_(None) | (own.held_until > database.now()))) | (
         own.hold_reason.is_not(None) & ~paused & lasting
     )

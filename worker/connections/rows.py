@@ -7,6 +7,7 @@ from sqlmodel import SQLModel
 
 from worker.connections.model import Connection
 from worker.database import Database
+from worker.database.engine import SLACK_SECONDS
 
 CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
 
@@ -52,6 +53,7 @@ def clock_of(connection: sa.Connection, database: Database) -> datetime:
 def lies_ahead(moment: datetime | None, now: datetime, most_seconds: float) -> bool:
     """Say whether *moment* is still to come.
 
-    What lies further ahead than it was ever put came from a clock that was wrong, and is over.
+    What lies further ahead than it was ever put came from a clock that was wrong, and is over.  *now* is
+    the start of the reader's transaction; a lease taken just after it ends a little further ahead.
     """
-    return moment is not None and now < moment <= now + timedelta(seconds=most_seconds)
+    return moment is not None and now < moment <= now + timedelta(seconds=most_seconds + SLACK_SECONDS)

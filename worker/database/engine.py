@@ -13,10 +13,14 @@ from sqlmodel import Session
 from worker.database.failures import translated
 from worker.database.files import database_path, prepare_file
 from worker.database.liveness import watch
-from worker.database.types import Timestamp
+from worker.database.types import Timestamp, lenient_json
 from worker.errors import SettingsError
 
 BUSY_TIMEOUT_SECONDS = 10
+LOCK_TIMEOUT_MS = 3000  # of PostgreSQL's row locks: a caller's open transaction must not hang a sender
+# What lies further ahead than it was ever put is a clock's fault; but a reader's transaction may have
+# begun before the writer's, so that only what is much further ahead is taken for that.
+SLACK_SECONDS = 60.0
 READ_ONLY = "worker_read_only"
 
 
@@ -66,7 +70,10 @@ class Database:
             pool_size=pool_size,
             max_overflow=4,
             hide_parameters=True,
-            connect_args={"timeout": BUSY_TIMEOUT_SECONDS} if self.is_sqlite else {"connect_timeout": 10},
+            json_deserializer=lenient_json,
+            connect_args={"timeout": BUSY_TIMEOUT_SECONDS}
+            if self.is_sqlite
+            else _postgresql_arguments(self.url),
         )
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
@@ -125,6 +132,14 @@ class Database:
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def _postgresql_arguments(url: sa.URL) -> dict[str, Any]:
+    """Return how to connect: never wait for ever, neither for a lock nor for a host that is gone."""
+    arguments: dict[str, Any] = {"connect_timeout": 10, "keepalives_idle": 30, "tcp_user_timeout": 30_000}
+    if "options" not in url.query:
+        arguments["options"] = f"-c lock_timeout={LOCK_TIMEOUT_MS}"
+    return arguments
 
 
 def _prepare_sqlite(raw: Any, _record: Any) -> None:  # noqa: ANN401 -- the driver's own types

@@ -37,7 +37,7 @@ def describe(error: Exception) -> WorkerError:
         return SchemaError("the database has no tables of the worker yet", hint=UPGRADE_HINT)
     if "database or disk is full" in text or getattr(original, "sqlstate", None) == POSTGRESQL_DISK_FULL:
         return DiskFull("the disk of the database is full", hint="make room; nothing was lost")
-    if "locked" in text:
+    if "locked" in text or "lock timeout" in text:
         return DatabaseUnreachable(
             "the database is locked by another writer", hint="find the process that keeps a transaction open"
         )

@@ -1,10 +1,13 @@
 """Column types that mean the same on SQLite and on PostgreSQL."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
+
+UNREADABLE = "unreadable"
 
 
 def utc_now() -> datetime:
@@ -42,6 +45,17 @@ class Timestamp(sa.types.TypeDecorator[datetime]):
         if value is None:
             return None
         return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
+
+
+def lenient_json(text: str | bytes) -> Any:  # noqa: ANN401 -- JSON is anything
+    """Return the JSON in *text*, or UNREADABLE where Python cannot hold what the database could.
+
+    A number of 5,000 digits, or a list a thousand deep, must not keep all other rows from being read.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return UNREADABLE
 
 
 def StrictJson() -> sa.types.TypeEngine[Any]:  # noqa: N802 -- it is used as a column type

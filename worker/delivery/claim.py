@@ -10,7 +10,16 @@ from worker.connections.holds import is_held
 from worker.database import Database
 from worker.database.owner import this_process
 from worker.delivery.plan import Call
-from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, PENDING, SENDING, UNKNOWN, DueRow
+from worker.delivery.rows import (
+    ATTEMPTS,
+    CONNECTIONS,
+    DELIVERIES,
+    PENDING,
+    SENDING,
+    UNKNOWN,
+    DueRow,
+    skipping_locked,
+)
 from worker.errors import NotSent
 from worker.invites import Status
 
@@ -111,8 +120,7 @@ def _free(database: Database) -> sa.Select[tuple[int]]:
         own.next_attempt_at <= database.now(),
         ~held,
     )
-    # A caller's open transaction on this row must not make a sender wait.
-    return free if database.is_sqlite else free.with_for_update(skip_locked=True)
+    return skipping_locked(database, free)
 
 
 def _take(database: Database, free: sa.Select[tuple[int]], lease_seconds: float) -> sa.Executable:

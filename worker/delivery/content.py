@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from worker.delivery.rows import DueRow
+from worker.errors import InputError
 
 Content = dict[str, Any]
 
@@ -77,6 +78,8 @@ def blank_to_none(text: str | None) -> str | None:
 def _custom_fields(fields: Mapping[str, Any] | None) -> list[dict[str, str]] | None:
     if not fields:
         return None
+    if not isinstance(fields, dict):
+        raise InputError("custom_fields", "custom_fields cannot be read", code="custom_fields_unreadable")
     return [{"field": label, "value": _text(value)} for label, value in sorted(fields.items())]
 
 

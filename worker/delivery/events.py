@@ -32,7 +32,7 @@ def attempted(row: DueRow, claim: Claim, outcome: Outcome, stored: Stored, durat
     shown = {key: value for key, value in fields.items() if value is not None}
     if stored is Stored.SETTLED:
         _result(outcome.event, outcome.status, row, shown)
-    elif stored is Stored.OTHER_ID:
+    elif stored in {Stored.OTHER_ID, Stored.ID_TAKEN}:
         log.error("invite.stale", **shown, hint="Envoy may hold this visit twice: compare both ids in Envoy")
     else:
         log.warning("invite.stale", **shown)

@@ -1,11 +1,12 @@
 """Read a lane's next page of due rows; finish those that need no call, keep the rest as work."""
 
+import threading
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 
-from worker.connections.holds import in_force
+from worker.connections.holds import Holds, in_force
 from worker.connections.model import Connection, ConnectionStatus
 from worker.connections.rows import look
 from worker.connections.tokens import Tokens
@@ -18,7 +19,15 @@ from worker.delivery.rows import DueRow, due_page
 from worker.delivery.verdicts import settle_without_call
 from worker.directory import load
 from worker.envoy.api import EnvoyApi
-from worker.errors import EnvoyError, ExitCode, NeedsAuthorisation, TryLater, WorkerError
+from worker.errors import (
+    EnvoyError,
+    ExitCode,
+    NeedsAuthorisation,
+    SettingsError,
+    Throttled,
+    TryLater,
+    WorkerError,
+)
 from worker.invites import Status
 from worker.report import Report
 
@@ -34,7 +43,9 @@ class Filling:
     database: Database
     api: EnvoyApi
     tokens: Tokens
+    holds: Holds
     report: Report
+    stop: threading.Event
 
     def fill(self, lanes: Lanes, lane: Lane) -> None:
         """Put the lane's next page of work into it, or close it where its connection is of no use now."""
@@ -46,8 +57,8 @@ class Filling:
         if not page:
             return
         try:
-            decided = list(self._planner(lane.connection, now).plan_all(page))
-        except WorkerError as error:
+            decided = list(self._planner(lane, now).plan_all(page))
+        except (NeedsAuthorisation, TryLater, EnvoyError) as error:
             self.give_up(lanes, lane, error)
             return
         finished = [(row, made) for row, made in decided if isinstance(made, Settled)]
@@ -55,15 +66,17 @@ class Filling:
             self._finish(lanes, lane, finished)
         lane.ready.extend(Work(lane, row, made) for row, made in decided if isinstance(made, Call))
 
-    def _planner(self, connection: Connection, now: datetime) -> PagePlanner:
+    def _planner(self, lane: Lane, now: datetime) -> PagePlanner:
         return PagePlanner(
             database=self.database,
             api=self.api,
             tokens=self.tokens,
+            stop=self.stop,
             report=self.report,
-            connection=connection,
-            directory=load(self.database, _id(connection)),
+            connection=lane.connection,
+            directory=load(self.database, _id(lane.connection)),
             now=now,
+            hosts=lane.hosts,
         )
 
     def usable(self, lanes: Lanes, lane: Lane) -> bool:
@@ -79,7 +92,7 @@ class Filling:
             return False
         try:
             lane.fresh.keep(self.tokens.access(_id(connection)))
-        except (NeedsAuthorisation, TryLater, EnvoyError) as error:
+        except (NeedsAuthorisation, TryLater, EnvoyError, SettingsError) as error:
             self.give_up(lanes, lane, error)
             return False
         return True
@@ -87,6 +100,16 @@ class Filling:
     def give_up(self, lanes: Lanes, lane: Lane, error: WorkerError) -> None:
         """Close a lane for this run; its invites stay as they are, and burn no attempt."""
         self.report.trouble(error.exit_code)
+        if isinstance(error, Throttled):
+            self.holds.throttled(_id(lane.connection), error.retry_after)
+        elif isinstance(error, SettingsError):
+            log.error(
+                "token.refresh_failed",
+                connection=lane.name,
+                error_code="token_unreadable",
+                error=str(error),
+                hint=error.hint,
+            )
         lanes.close(lane)
 
     def _finish(self, lanes: Lanes, lane: Lane, finished: list[tuple[DueRow, Settled]]) -> None:

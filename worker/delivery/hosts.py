@@ -12,16 +12,26 @@ from worker.invites import Wanted
 SCOPE = "employees.read"
 
 
-def resolve(row: DueRow, connection: Connection, api: EnvoyApi, tokens: Tokens) -> str | None:
-    """Return the host's employee id, None where the row names no host.
+def given(row: DueRow) -> str | None:
+    """Return the host's employee id as the row has it."""
+    return blank_to_none(row.host_employee_id)
+
+
+def wanted(row: DueRow) -> str | None:
+    """Return the e-mail by which the host must be looked up, None where nothing is to be looked up."""
+    if given(row) or row.wanted == Wanted.ABSENT:
+        return None
+    email = blank_to_none(row.host_email)
+    return email.casefold() if email else None
+
+
+def look_up(email: str, connection: Connection, api: EnvoyApi, tokens: Tokens) -> str:
+    """Return the id of the one employee with that e-mail.
 
     Raises:
         InputError: ``host_unknown``, ``host_ambiguous`` or ``host_lookup_not_permitted``.
+        EnvoyError: Envoy could not be asked.
     """
-    email = blank_to_none(row.host_email)
-    given = blank_to_none(row.host_employee_id)
-    if given or email is None or row.wanted == Wanted.ABSENT:
-        return given
     if SCOPE not in (connection.scopes or "").split():
         raise _not_permitted()
     assert connection.id is not None  # noqa: S101 -- a stored row has its id
@@ -34,10 +44,8 @@ def resolve(row: DueRow, connection: Connection, api: EnvoyApi, tokens: Tokens) 
     if not found:
         raise InputError("host_email", "no employee in Envoy has this e-mail", code="host_unknown")
     ids = ", ".join(sorted(person.id for person in found))
-    raise InputError(
-        "host_email", "several employees have this e-mail", code="host_ambiguous",
-        hint=f"use host_employee_id: {ids}",
-    )  # fmt: skip
+    hint = f"use host_employee_id: {ids}"
+    raise InputError("host_email", "several employees have this e-mail", code="host_ambiguous", hint=hint)
 
 
 def _not_permitted() -> InputError:

@@ -34,6 +34,8 @@ class Lane:
     closed: bool = False  # held, dead or unreachable: not again in this run
     busy: bool = False  # a thread reads its next page or waits for its pace
     has_slot: bool = False  # a place in the stored pace is reserved
+    hosts: dict[str, str] = field(default_factory=dict, repr=False)  # ids by e-mail, as found in this run
+    doubts: int = 0  # answers in a row that left it open what Envoy did
     waits_until: float = 0.0  # on our clock: for that place, or to ask for one again
 
     @property
@@ -82,10 +84,15 @@ class Lanes:
                 return None
         return None
 
-    def done(self, work: Work, *, progressed: bool) -> None:
-        """Take back one work; *progressed* where its row will not simply come again."""
+    def done(self, work: Work, *, progressed: bool, attempted: bool = True) -> None:
+        """Take back one work; *progressed* where its row will not simply come again.
+
+        One that was not even attempted, since its row was not ours to send, does not count for the limit.
+        """
         with self._changed:
             self._in_flight -= 1
+            if self._left is not None and not attempted:
+                self._left += 1
             if progressed:
                 work.lane.progressed = True
                 work.lane.exhausted = False

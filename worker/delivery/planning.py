@@ -1,8 +1,11 @@
 """Plan a page of due rows; one row's wrong name costs Envoy one look at most, and no other row anything."""
 
+import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+import structlog
 
 from worker.connections.model import Connection
 from worker.connections.tokens import Tokens
@@ -12,8 +15,10 @@ from worker.delivery.plan import Plan, plan, rejection
 from worker.delivery.rows import DueRow
 from worker.directory import Directory, refresh
 from worker.envoy.api import EnvoyApi
-from worker.errors import EnvoyError, InputError
+from worker.errors import EnvoyError, ExitCode, InputError, Throttled, WorkerError
 from worker.report import Report
+
+log = structlog.get_logger()
 
 NAMED_IN_DIRECTORY = frozenset({"location", "flow"})
 
@@ -29,19 +34,42 @@ class PagePlanner:
     connection: Connection
     directory: Directory
     now: datetime
-    unreadable: bool = False  # the directory could not be read anew: not again for this page
+    stop: threading.Event
+    hosts: dict[str, str] = field(repr=False)  # ids by e-mail, as found in this run
+    out_of_reach: bool = False  # a look at Envoy failed: no other look for this page
 
     def plan_all(self, page: Sequence[DueRow]) -> Iterator[tuple[DueRow, Plan]]:
         """Yield what is to be done about each row; a row that needs a look which failed is left out.
 
         Raises:
-            NeedsAuthorisation, TryLater: the connection is of no use now.
+            NeedsAuthorisation, TryLater, Throttled: the connection is of no use now.
         """
         for row in page:
+            if self.stop.is_set():
+                return
             try:
                 yield row, self._planned(row)
+            except Throttled:
+                raise
             except EnvoyError as error:
+                self.out_of_reach = True
                 self.report.trouble(error.exit_code)
+            except WorkerError:
+                raise
+            except Exception as error:  # noqa: BLE001 -- one odd row must not keep the others
+                self._tell(row, error)
+
+    def _tell(self, row: DueRow, error: Exception) -> None:
+        """Say which row could not be planned; the error's own text may hold what the row says."""
+        self.report.trouble(ExitCode.UNEXPECTED)
+        log.error(
+            "job.failed",
+            connection=row.connection,
+            invite_id=row.invite_id,
+            error_code="unexpected",
+            error=type(error).__name__,
+            hint="this is a bug: please report it; the other invites go on",
+        )
 
     def _planned(self, row: DueRow) -> Plan:
         try:
@@ -56,8 +84,20 @@ class PagePlanner:
             return rejection(error)
 
     def _plan(self, row: DueRow) -> Plan:
-        host = hosts.resolve(row, self.connection, self.api, self.tokens)
-        return plan(row, self.directory, self.connection, host_id=host, now=self.now)
+        return plan(row, self.directory, self.connection, host_id=self._host(row), now=self.now)
+
+    def _host(self, row: DueRow) -> str | None:
+        wanted = hosts.wanted(row)
+        if wanted is None:
+            return hosts.given(row)
+        if wanted not in self.hosts:
+            self._require_reach()
+            self.hosts[wanted] = hosts.look_up(wanted, self.connection, self.api, self.tokens)
+        return self.hosts[wanted]
+
+    def _require_reach(self) -> None:
+        if self.out_of_reach:
+            raise EnvoyError("Envoy could not be asked a moment ago")
 
     def _may_be_news(self, error: InputError, row: DueRow) -> bool:
         """Say whether Envoy may know more; a directory read after the row was written has nothing new."""
@@ -67,8 +107,5 @@ class PagePlanner:
         return refreshed_at is None or refreshed_at < row.changed_at
 
     def _read_anew(self) -> None:
-        if self.unreadable:
-            raise EnvoyError("the directory could not be read anew")
-        self.unreadable = True
+        self._require_reach()
         self.directory = refresh(self.database, self.api, self.tokens, self.connection)
-        self.unreadable = False

@@ -81,7 +81,7 @@ class Push:
             )
 
     def _drain(self, report: Report) -> None:
-        filling = Filling(self.database, self.api, self.tokens, report)
+        filling = Filling(self.database, self.api, self.tokens, self.holds, report, self.stop)
         failed = threading.Event()
         ends_at = boot_clock() + (math.inf if self.max_seconds is None else self.max_seconds)
         lanes = Lanes(

@@ -6,8 +6,9 @@ import sqlalchemy as sa
 
 from worker.connections.model import ConnectionStatus
 from worker.database import Database
+from worker.database.engine import SLACK_SECONDS
 from worker.database.owner import is_dead
-from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, EXPIRED, PENDING, SENDING
+from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, EXPIRED, PENDING, SENDING, skipping_locked
 from worker.invites import Kind, Status, Verdict
 
 CONNECTION_UNKNOWN = "connection_unknown"
@@ -25,7 +26,7 @@ def abandoned(database: Database, *, longest_lease: float) -> Sequence[sa.RowMap
         sa.select(own.id, own.connection, own.external_id, own.attempt_id, own.lease_owner,
                   own.fencing_token, ATTEMPTS.c.kind,
                   sa.or_(own.lease_until < database.now(),
-                         own.lease_until > database.later(longest_lease)).label("over"))
+                         own.lease_until > database.later(longest_lease + SLACK_SECONDS)).label("over"))
         .join(ATTEMPTS, ATTEMPTS.c.id == own.attempt_id)
         .where(own.status == SENDING)
     )  # fmt: skip
@@ -76,14 +77,16 @@ def _interrupted(database: Database, attempt_id: str) -> sa.Update:
 def reopen(database: Database, *, longest_back_off: float) -> None:
     """Make due again what only a wrong clock keeps away: far back-offs, and visits not over after all."""
     own = DELIVERIES.c
-    too_far = sa.and_(own.status == PENDING, own.next_attempt_at > database.later(longest_back_off))
+    too_far = sa.and_(
+        own.status == PENDING, own.next_attempt_at > database.later(longest_back_off + SLACK_SECONDS)
+    )
     not_over = sa.and_(own.status == EXPIRED, own.next_attempt_at > database.now())
     names = sa.select(CONNECTIONS.c.name)
     with database.write() as connection:
         for stuck in (sa.and_(own.connection.in_(names), too_far), not_over):
             connection.execute(
                 sa.update(DELIVERIES)
-                .where(stuck)
+                .where(own.id.in_(skipping_locked(database, sa.select(own.id).where(stuck))))
                 .values(status=Status.PENDING, next_attempt_at=database.now(), updated_at=database.now())
             )
 
@@ -97,10 +100,11 @@ def mark_unknown_connections(database: Database) -> dict[str, int]:
     with database.read() as connection:
         found: dict[str, int] = {str(row[0]): int(row[1]) for row in connection.execute(counts)}
     if found:
+        unmarked = sa.select(own.id).where(lost, own.error_code.is_distinct_from(CONNECTION_UNKNOWN))
         with database.write() as connection:
             connection.execute(
                 sa.update(DELIVERIES)
-                .where(lost, own.error_code.is_distinct_from(CONNECTION_UNKNOWN))
+                .where(own.id.in_(skipping_locked(database, unmarked)))
                 .values(error_code=CONNECTION_UNKNOWN)
             )
     return found

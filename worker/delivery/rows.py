@@ -131,3 +131,8 @@ def oldest_due_seconds(database: Database) -> float | None:
 def _bound(cursor: Cursor) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
     moment, number = cursor
     return sa.literal(moment, DELIVERIES.c.next_attempt_at.type), sa.literal(number)
+
+
+def skipping_locked(database: Database, ids: sa.Select[tuple[int]]) -> sa.Select[tuple[int]]:
+    """Return the same without the rows that somebody else has locked: a caller's open transaction."""
+    return ids if database.is_sqlite else ids.with_for_update(skip_locked=True)

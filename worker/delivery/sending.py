@@ -17,7 +17,7 @@ from worker.connections.holds import Holds
 from worker.connections.rows import look
 from worker.connections.tokens import AccessToken, Tokens
 from worker.database import Database, utc_now
-from worker.delivery import events, outcomes
+from worker.delivery import events, outcomes, unstored
 from worker.delivery.claim import Claim, Claims
 from worker.delivery.lanes import Lanes, Work
 from worker.delivery.outcomes import Outcome
@@ -31,10 +31,11 @@ from worker.errors import (
     EnvoyError,
     ExitCode,
     Forbidden,
-    Misdirected,
     NeedsAuthorisation,
     NotSent,
     OutcomeUnknown,
+    Refused,
+    SettingsError,
     Throttled,
     TryLater,
     Unauthorised,
@@ -49,6 +50,10 @@ log = structlog.get_logger()
 # be able to print the verdict before it is ended.
 VERDICT_PATIENCE_SECONDS = 15.0
 LAST_PATIENCE_SECONDS = 4.0
+DOUBTS_IN_A_ROW = 2
+CONFLICT = "http_409"
+# What hinders one connection, and no other.
+OF_ONE_CONNECTION = (NeedsAuthorisation, TryLater, EnvoyError, SettingsError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +71,26 @@ class Sending:
 
     def send(self, lanes: Lanes, work: Work) -> None:
         """Make one attempt, and give the work back whatever happens."""
+        claimed: Claim | None = None
         progressed = False
         try:
-            progressed = self._attempt(lanes, work)
+            token = self._token(lanes, work)
+            if token is not None and not self.stop.is_set():
+                claimed = self.claims.take(work.row, work.call)
+            if token is not None and claimed is not None:
+                progressed = self._attempt(lanes, work, claimed, token)
         finally:
-            lanes.done(work, progressed=progressed)
+            lanes.done(work, progressed=progressed, attempted=claimed is not None)
 
-    def _attempt(self, lanes: Lanes, work: Work) -> bool:
+    def _token(self, lanes: Lanes, work: Work) -> AccessToken | None:
+        fresh = work.lane.fresh
         try:
-            token = work.lane.fresh.token() or work.lane.fresh.keep(self.tokens.access(_id(work)))
-        except (NeedsAuthorisation, TryLater, EnvoyError) as error:
+            return fresh.token() or fresh.keep(self.tokens.access(_id(work)))
+        except OF_ONE_CONNECTION as error:
             self._close(lanes, work, error)
-            return False
-        claimed = None if self.stop.is_set() else self.claims.take(work.row, work.call)
-        if claimed is None:
-            return False
+            return None
+
+    def _attempt(self, lanes: Lanes, work: Work, claimed: Claim, token: AccessToken) -> bool:
         began = boot_clock()
         outcome, error_ = self._request(work, claimed, token)
         duration_ms = round((boot_clock() - began) * 1000)
@@ -135,7 +145,8 @@ class Sending:
             sleep=sleep_using_event(threading.Event()),
             retry_error_callback=_nothing_stored,
         )
-        stored: Stored | None = policy(self.verdicts.store, work.row, claimed, outcome)
+        with unstored.kept(work.row, claimed, outcome):
+            stored: Stored | None = policy(self.verdicts.store, work.row, claimed, outcome)
         if stored is None:
             self.report.trouble(ExitCode.UNREACHABLE)
             events.unstored(work.row, claimed, outcome)
@@ -152,26 +163,34 @@ class Sending:
 
     def _aftermath(self, lanes: Lanes, work: Work, token: AccessToken, error: EnvoyError | None) -> None:
         """Let the connection feel what happened: pace, holds, a new token."""
-        connection_id = _id(work)
-        if error is not None:
-            work.lane.fresh.forget()
+        if error is None:
+            work.lane.doubts = 0
+            if work.lane.fresh.success_is_news():
+                self.holds.succeeded(_id(work))
+            return
+        work.lane.fresh.forget()
+        if isinstance(error, Unauthorised):
+            self._renew(lanes, work, token, utc_now())
+        elif self._is_held_for(work, error):
+            self._close(lanes, work, error)
+
+    def _is_held_for(self, work: Work, error: EnvoyError) -> bool:
+        """Hold the connection where the trouble is its own, not the invite's; say whether it is."""
         match error:
-            case None:
-                if work.lane.fresh.success_is_news():
-                    self.holds.succeeded(connection_id)
             case Throttled():
-                self.holds.throttled(connection_id, error.retry_after)
-                self._close(lanes, work, error)
-            case NotSent(error_code="lease_over"):
-                pass
-            case NotSent() | Misdirected():
-                self.holds.outage(connection_id)
-                self._close(lanes, work, error)
+                self.holds.throttled(_id(work), error.retry_after)
+                return True
             case Forbidden():
-                if self.holds.forbidden(connection_id):
-                    self._close(lanes, work, error)
-            case Unauthorised():
-                self._renew(lanes, work, token, utc_now())
+                return self.holds.forbidden(_id(work))
+            case OutcomeUnknown() if error.error_code != CONFLICT:
+                # The second in a row is an outage, most likely: all that is sent into it may end in doubt.
+                work.lane.doubts += 1
+                if work.lane.doubts < DOUBTS_IN_A_ROW:
+                    return False
+            case NotSent(error_code="lease_over") | Refused() | OutcomeUnknown():
+                return False
+        self.holds.outage(_id(work))
+        return True
 
     def _renew(self, lanes: Lanes, work: Work, token: AccessToken, now: datetime) -> None:
         """After a 401: once a new token, unless this one was young; a second such 401 holds."""
@@ -181,7 +200,11 @@ class Sending:
             return
         try:
             self.tokens.access(_id(work), rejected_version=token.version)
-        except (NeedsAuthorisation, TryLater, EnvoyError) as error:
+        except NeedsAuthorisation as error:
+            self._close(lanes, work, error)
+        except OF_ONE_CONNECTION as error:
+            # The old token is refused and no new one can be had: the next run would only be refused again.
+            self.holds.outage(_id(work))
             self._close(lanes, work, error)
 
     def _close(self, lanes: Lanes, work: Work, error: WorkerError) -> None:

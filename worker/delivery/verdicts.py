@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 import sqlalchemy as sa
@@ -11,8 +11,17 @@ from worker.database import Database
 from worker.delivery.claim import Claim
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Settled
-from worker.delivery.rows import ATTEMPTS, DELIVERIES, PENDING, SENDING, SENT, UNKNOWN, DueRow
-from worker.invites import Verdict
+from worker.delivery.rows import (
+    ATTEMPTS,
+    DELIVERIES,
+    PENDING,
+    SENDING,
+    SENT,
+    UNKNOWN,
+    DueRow,
+    skipping_locked,
+)
+from worker.invites import Status, Verdict
 
 LONGEST_DETAIL = 500
 
@@ -23,6 +32,7 @@ class Stored(Enum):
     SETTLED = auto()
     STALE = auto()  # the row has moved on; the ledger has the verdict
     OTHER_ID = auto()  # the row has moved on, and holds another Envoy id than this answer's
+    ID_TAKEN = auto()  # another row has the id that Envoy answered with: this one is in doubt
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,20 @@ class Verdicts:
 
     def store(self, row: DueRow, claim: Claim, outcome: Outcome) -> Stored:
         """Write one verdict to the ledger and, where the row still waits for it, to the row."""
+        try:
+            return self._store(row, claim, outcome)
+        except sa.exc.IntegrityError:  # its text may hold the row
+            taken = replace(
+                outcome,
+                verdict=Verdict.UNKNOWN,
+                status=Status.UNKNOWN,
+                error_code="id_taken",
+                detail=f"Envoy answered with the id {outcome.envoy_invite_id}, which another invite has",
+            )
+        self._store(row, claim, taken)
+        return Stored.ID_TAKEN
+
+    def _store(self, row: DueRow, claim: Claim, outcome: Outcome) -> Stored:
         values = _values(claim, outcome)
         with self._database.write() as connection:
             settled = connection.execute(self._statement(row, outcome), values).rowcount
@@ -154,14 +178,15 @@ def _finish(database: Database) -> sa.Update:
     own = DELIVERIES.c
     final = sa.bindparam("final", type_=sa.Text())
     visit_end = sa.bindparam("visit_end", type_=own.next_attempt_at.type)
+    unchanged = sa.select(own.id).where(
+        own.id == sa.bindparam("delivery"),
+        own.status == PENDING,
+        own.revision == sa.bindparam("seen_revision"),
+        own.fencing_token == sa.bindparam("seen_token"),
+    )
     return (
         sa.update(DELIVERIES)
-        .where(
-            own.id == sa.bindparam("delivery"),
-            own.status == PENDING,
-            own.revision == sa.bindparam("seen_revision"),
-            own.fencing_token == sa.bindparam("seen_token"),
-        )
+        .where(own.id.in_(skipping_locked(database, unchanged)))
         .values(
             status=final,
             error_code=sa.bindparam("error_code", type_=sa.Text()),

@@ -1,5 +1,6 @@
 """Execute one run of a job, by schedule or by hand, and say what came of it."""
 
+import traceback
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -57,7 +58,7 @@ def execute(
         except WorkerError as raised:
             error = raised
         except Exception as raised:
-            log.exception("job.failed", error_code="unexpected", hint="this is a bug: please report it")
+            _tell_bug(raised)
             error = WorkerError(f"unexpected {type(raised).__name__}; the log has the details")
         else:
             if done is None:
@@ -99,6 +100,18 @@ def _exclusively(parts: Context, job: ResolvedJob) -> Iterator[bool]:
     lease = job_lease(parts.database, job.name) if job.exclusive else nullcontext(enter_result=True)
     with lease as ours:
         yield ours
+
+
+def _tell_bug(error: Exception) -> None:
+    """Say where an unexpected error came from; its own text may hold a row, and is not shown."""
+    frames = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
+    log.error(
+        "job.failed",
+        error_code="unexpected",
+        error=type(error).__name__,
+        frames=frames,
+        hint="this is a bug: please report it",
+    )
 
 
 def _tell(parts: Context, result: RunResult, trigger: str) -> None:

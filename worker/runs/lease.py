@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel
 
 from worker.database import Database
+from worker.database.engine import SLACK_SECONDS
 from worker.database.owner import is_dead, this_process
 from worker.runs.model import Job
 
@@ -37,7 +38,7 @@ def _take(database: Database, job: str, owner: str) -> bool:
         free = sa.or_(
             JOBS.c.lease_owner.is_(None),
             JOBS.c.lease_until < database.now(),
-            JOBS.c.lease_until > database.later(LEASE_SECONDS),
+            JOBS.c.lease_until > database.later(LEASE_SECONDS + SLACK_SECONDS),
             JOBS.c.lease_owner == (holder if dead else None),
         )
         statement = (

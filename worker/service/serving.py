@@ -13,6 +13,7 @@ from worker import __version__, scheduler
 from worker.connections.vault import require_readable
 from worker.context import Context
 from worker.database.owner import this_process
+from worker.delivery import unstored
 from worker.errors import ExitCode
 from worker.service.notify import notify, watchdog_seconds
 
@@ -64,6 +65,7 @@ def _limit(began: float) -> None:
     """End the process hard before a platform would: a thread in a request cannot be interrupted."""
 
     def end() -> None:
+        unstored.print_all()
         log.error(
             "worker.stopped",
             duration_ms=round((time.monotonic() - began) * 1000),

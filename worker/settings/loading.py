@@ -128,7 +128,7 @@ def _known_keys() -> Iterator[tuple[str, str]]:
 
 
 def _nearest(word: str, known: Any) -> str:  # noqa: ANN401 -- any iterable of names
-    matches = difflib.get_close_matches(word, list(known), n=1)
+    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.75)
     return f"; did you mean {matches[0]}?" if matches else ""
 
 

@@ -24,8 +24,11 @@ CREATE FUNCTION invite_changing() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     IF NEW.connection IS DISTINCT FROM OLD.connection OR NEW.external_id IS DISTINCT FROM OLD.external_id THEN
+        -- Locked first and looked at then: a claim may be about to commit.
         PERFORM 1 FROM delivery WHERE connection = OLD.connection AND external_id = OLD.external_id
-            AND fencing_token > 0 FOR UPDATE;
+            FOR UPDATE;
+        PERFORM 1 FROM delivery WHERE connection = OLD.connection AND external_id = OLD.external_id
+            AND fencing_token > 0;
         IF FOUND THEN
             RAISE EXCEPTION 'this invite was sent or tried: set wanted = ''absent'' and insert a new row instead of renaming it'
                 USING ERRCODE = 'restrict_violation';

@@ -1,0 +1,126 @@
+"""One trouble stays small: an outage, an odd row, a caller's open transaction, a wrong key."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+
+from tests.integration.delivery.conftest import MakeWorld
+from tests.integration.delivery.world import World
+from worker.connections.vault import Vault, new_key
+from worker.database import Database
+from worker.errors import ExitCode
+from worker.runs.lease import job_lease
+from worker.sandbox import Faults
+
+
+def test_an_outage_of_5xx_does_not_put_the_whole_queue_in_doubt(world: World) -> None:
+    """After the second in a row the connection is held: no more are in doubt than were in flight."""
+    for number in range(60):
+        world.add(f"v-{number}")
+    world.sandbox.set_faults(Faults(error_500_share=1.0))
+
+    report = world.push()
+
+    assert 2 <= report.counts["unknown"] <= 10
+    assert world.rows("SELECT hold_reason FROM connection") == [{"hold_reason": "outage"}]
+
+
+@pytest.mark.parametrize("value", ['{"n": ' + "9" * 5000 + "}", '{"a": ' + "[" * 900 + "]" * 900 + "}"])
+def test_an_odd_row_is_rejected_and_keeps_no_other_from_going_out(world: World, value: str) -> None:
+    """What the database holds and Python cannot read is that row's trouble."""
+    literal = "CAST(:value AS jsonb)" if not world.parts.database.is_sqlite else ":value"
+    world.add("odd")
+    world.add("good")
+    world.execute(f"UPDATE invite SET custom_fields = {literal} WHERE external_id = 'odd'", value=value)  # noqa: S608
+
+    world.push()
+
+    assert world.delivery("good")["status"] == "sent"
+    assert world.delivery("odd")["status"] in {"rejected", "sent"}
+
+
+def test_an_id_that_another_invite_has_leaves_the_second_in_doubt(world: World) -> None:
+    """Should Envoy ever answer with a known id, the verdict is kept and the others go on."""
+    world.add("one")
+    world.push()
+    world.add("two")
+    world.add("three")
+    world.execute("UPDATE delivery SET envoy_invite_id = '40000002' WHERE external_id = 'one'")
+
+    report = world.push()
+
+    doubtful = [row for row in world.rows("SELECT * FROM delivery") if row["status"] == "unknown"]
+    assert [row["error_code"] for row in doubtful] == ["id_taken"]
+    assert report.counts["sent"] == 2
+    assert {attempt["verdict"] for attempt in world.attempts()} == {"sent", "unknown"}
+
+
+def test_hosts_are_looked_up_once_for_many_rows(make_world: MakeWorld) -> None:
+    """A page of visits to one host costs one look into Envoy."""
+    scopes = '["locations.read", "flows.read", "invites.write", "employees.read", "token.refresh"]'
+    world = make_world(WORKER_ENVOY__SCOPES=scopes)
+    world.connect()
+    world.sandbox.add_employee("Host", "ann@example.com", location_ids=["100002"])
+    for number in range(20):
+        world.add(f"v-{number}", host_email="ann@example.com")
+
+    world.push()
+
+    assert world.sandbox.ledger()["by_route"]["GET /v1/employees"] == {"200": 1}
+    assert len(world.sandbox.invites()) == 20
+
+
+def test_a_token_that_no_key_opens_stops_its_own_connection_only(world: World) -> None:
+    """The operator is told, exit 78; the other customers' invites go out."""
+    world.execute("UPDATE connection SET name = 'other', company_id = 'x'")
+    stranger = Vault(new_key())
+    world.execute(
+        "UPDATE connection SET access_token_enc = :sealed",
+        sealed=stranger.seal("token", connection_id=1, field="access"),
+    )
+    world.connect("acme")
+    world.add("v-1")
+    world.add("v-2", connection="other")
+
+    report = world.push()
+
+    assert ExitCode.SETTINGS in report.troubles
+    assert world.delivery("v-1")["status"] == "sent"
+    assert world.delivery("v-2")["status"] == "pending"
+
+
+def test_a_callers_open_transaction_keeps_only_its_own_row(world: World) -> None:
+    """On PostgreSQL a locked row is passed over; on SQLite there is one writer, and nothing to pass."""
+    database = world.parts.database
+    if database.is_sqlite:
+        world.add("v-1")
+        assert world.push().counts["sent"] == 1
+        return
+    for name in ("v-1", "v-2"):
+        world.add(name, location="Nowhere")
+    with database.engine.connect() as caller, caller.begin():
+        caller.execute(sa.text("UPDATE invite SET notes = 'x' WHERE external_id = 'v-1'"))
+
+        assert world.push().counts["rejected"] == 1
+        assert world.delivery("v-2")["status"] == "rejected"
+
+
+def test_of_two_that_take_a_job_lease_at_once_one_gets_it(database: Database) -> None:
+    """However their transactions overlap, a lease that was just taken is not mistaken for a wrong clock."""
+    with_lease = []
+    for _ in range(15):
+        start, held = threading.Barrier(2), threading.Barrier(2)
+
+        def take(start: threading.Barrier, held: threading.Barrier) -> bool:
+            start.wait(10)
+            with job_lease(database, "x") as ours:
+                held.wait(10)
+                return ours
+
+        with ThreadPoolExecutor(2) as pool:
+            takers = [pool.submit(take, start, held) for _ in range(2)]
+            with_lease.append(sum(taker.result() for taker in takers))
+
+    assert with_lease == [1] * 15
