@@ -42,10 +42,8 @@ def invite_checks(*, sqlite: bool) -> Iterator[sa.CheckConstraint]:
 def _sqlite_rules() -> Iterator[tuple[str, str]]:
     for column in TIMES[:2]:
         # Asked first: a time whose zone SQLite cannot read is no wrong day, and 'now' is no time at all.
-        zone = (
-            f"{column} GLOB '[0-9]*' AND ({column} LIKE '%Z' OR {column} GLOB '*[+-][0-9][0-9]:[0-9][0-9]')"
-        )
-        yield f"{column}_has_zone", f"{column} IS NULL OR ({zone})"
+        zone = f"({column} LIKE '%Z' OR {column} GLOB '*[+-][0-9][0-9]:[0-9][0-9]')"
+        yield f"{column}_has_zone", f"{column} IS NULL OR ({column} GLOB '[0-9]*' AND {zone})"
     for column in TIMES:
         # '+0 days' makes SQLite do the calendar's arithmetic: 31 February becomes 3 March, and differs.
         calendar = f"date(substr({column}, 1, 10), '+0 days') IS substr({column}, 1, 10)"

@@ -57,7 +57,7 @@ def execute(
             done = _run(context, job, next_run_at)
         except WorkerError as raised:
             error = raised
-        except Exception as raised:
+        except Exception as raised:  # noqa: BLE001 -- a job's bug ends its run, never the process
             _tell_bug(raised)
             error = WorkerError(f"unexpected {type(raised).__name__}; the log has the details")
         else:
