@@ -18,6 +18,7 @@ from worker.errors import SettingsError
 
 BUSY_TIMEOUT_SECONDS = 10
 LOCK_TIMEOUT_MS = 3000  # of PostgreSQL's row locks: a caller's open transaction must not hang a sender
+NO_ENDLESS_WAITS = {"connect_timeout": 10, "keepalives_idle": 30, "tcp_user_timeout": 30_000}
 # What lies further ahead than it was ever put is a clock's fault; but a reader's transaction may have
 # begun before the writer's, so that only what is much further ahead is taken for that.
 SLACK_SECONDS = 60.0
@@ -71,14 +72,13 @@ class Database:
             max_overflow=4,
             hide_parameters=True,
             json_deserializer=lenient_json,
-            connect_args={"timeout": BUSY_TIMEOUT_SECONDS}
-            if self.is_sqlite
-            else _postgresql_arguments(self.url),
+            connect_args={"timeout": BUSY_TIMEOUT_SECONDS} if self.is_sqlite else NO_ENDLESS_WAITS,
         )
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
+            event.listen(self.engine, "connect", _prepare_postgresql)
             watch(self.engine)
 
     def now(self) -> sa.ColumnElement[datetime]:
@@ -134,12 +134,11 @@ class Database:
         self.engine.dispose()
 
 
-def _postgresql_arguments(url: sa.URL) -> dict[str, Any]:
-    """Return how to connect: never wait for ever, neither for a lock nor for a host that is gone."""
-    arguments: dict[str, Any] = {"connect_timeout": 10, "keepalives_idle": 30, "tcp_user_timeout": 30_000}
-    if "options" not in url.query:
-        arguments["options"] = f"-c lock_timeout={LOCK_TIMEOUT_MS}"
-    return arguments
+def _prepare_postgresql(raw: Any, _record: Any) -> None:  # noqa: ANN401 -- the driver's own types
+    # By a statement, and not in the start-up packet, where a connection pooler would refuse it.
+    raw.autocommit = True
+    raw.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
+    raw.autocommit = False
 
 
 def _prepare_sqlite(raw: Any, _record: Any) -> None:  # noqa: ANN401 -- the driver's own types

@@ -57,6 +57,8 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         return before, before
     with database.write() as connection:
         if not database.is_sqlite:
+            # Another release may be migrating: that is worth waiting for.
+            connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
             connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})"))
         config.attributes["connection"] = connection
         command.upgrade(config, migrations.HEAD)
