@@ -104,9 +104,9 @@ def test_no_personal_data_and_no_secret_is_in_the_log(
     printed += installation.run("invites", "import", str(file)).stderr
     printed += installation.run("run-once", WORKER_LOG__LEVEL="debug").stderr
     sandbox.expire_access_tokens()
-    sandbox.set_faults(Faults(drop_after_share=0.3, error_500_share=0.3, garbage_share=0.3))
+    sandbox.set_faults(Faults(drop_after_share=0.4, error_500_share=0.3, garbage_share=0.3))
     installation.execute("UPDATE invite SET notes = notes || '-changed'")
-    printed += installation.run("run-once", WORKER_LOG__LEVEL="debug").stderr
+    printed += installation.run("run-once", expect=69, WORKER_LOG__LEVEL="debug").stderr
     service = installation.start("run", WORKER_LOG__LEVEL="debug")
     wait_until(lambda: bool(installation.rows("SELECT 1 AS x FROM job WHERE name = 'push_invites'")))
     printed += "".join(installation.stop(service))
