@@ -12,7 +12,7 @@ from bench.stand_in import stand_in
 from bench.workplace import database_url, environment, prepare
 
 MOST_INVITES = 100_000
-MOST_NAIVE = 100
+MOST_NAIVE, MOST_BARE = 100, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,15 @@ def drain(load: Load) -> None:
         used = worker(env, "run-once", "push_invites")
         ledger = place.ledger()
         naive = send_all(place, min(load.invites, MOST_NAIVE))
-    _tell(load, used, created=len(ledger["creates"]), twice=len(ledger["duplicates"]), naive=naive)
+        bare = send_all(place, min(load.invites, MOST_BARE), threads=load.senders)
+    _tell(load, used, naive=naive, bare=bare)
+    created, twice = len(ledger["creates"]), len(ledger["duplicates"])
+    print(f"  in the sandbox's ledger: {created} created, {twice} of them twice")
+    if (created, twice) != (load.invites, 0):
+        raise SystemExit("not every invite was created exactly once")
 
 
-def _tell(load: Load, used: Used, *, created: int, twice: int, naive: float) -> None:
+def _tell(load: Load, used: Used, *, naive: float, bare: float) -> None:
     speed = load.invites / (used.event("job.finished")["duration_ms"] / 1000)
     with_start = load.invites / used.seconds
     cpu = used.cpu_seconds / load.invites * 1000
@@ -50,12 +55,10 @@ def _tell(load: Load, used: Used, *, created: int, twice: int, naive: float) -> 
         f"drain, {load.database}: {size}\n"
         f"  {speed:.1f} a second, {speed / load.ideal:.2f} of the ideal {load.ideal:.0f}\n"
         f"  {with_start:.1f} a second with the process's start and end\n"
-        f"  {speed / naive:.1f} times a naive loop ({naive:.1f} a second; one thread, nothing stored)\n"
-        f"  peak memory {used.peak_mib:.0f} MiB, CPU {cpu:.1f} ms per invite\n"
-        f"  in the sandbox's ledger: {created} created, {twice} of them twice"
+        f"  {speed / bare:.2f} of as many threads that store nothing ({bare:.1f} a second)\n"
+        f"  {speed / naive:.1f} times one such thread ({naive:.1f} a second)\n"
+        f"  peak memory {used.peak_mib:.0f} MiB, CPU {cpu:.1f} ms per invite"
     )
-    if (created, twice) != (load.invites, 0):
-        raise SystemExit("not every invite was created exactly once")
 
 
 def main() -> None:
@@ -64,7 +67,7 @@ def main() -> None:
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--invites", type=int, default=1000, choices=range(1, MOST_INVITES + 1), metavar="N")
     parser.add_argument("--latency", type=float, default=0.05, help="of the sandbox, in seconds")
-    parser.add_argument("--senders", type=int, default=8)
+    parser.add_argument("--senders", type=int, default=8, choices=range(1, 257), metavar="N")
     drain(Load(**vars(parser.parse_args())))
 
 

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -68,9 +69,13 @@ class Claims:
         free = _free(database)
         self._take = _take(database, free, lease.seconds)
         self._take_unless_twin = _take(database, free.where(~_twin_in_doubt()), lease.seconds)
-        self._intent = sa.insert(ATTEMPTS).values(
-            run_id=run_id, owner=this_process(), started_at=database.now()
-        )
+        self._intent = sa.insert(ATTEMPTS)
+        self._fixed = {"run_id": run_id, "owner": this_process()}
+        if not database.is_sqlite:
+            self._take = _with_intent(database, self._take)
+            self._take_unless_twin = _with_intent(database, self._take_unless_twin)
+        else:
+            self._intent = self._intent.values(started_at=database.now())
 
     def take(self, row: DueRow, call: Call) -> Claim | None:
         """Commit the intent and return the claim, or None where the row is not ours to send.
@@ -85,17 +90,15 @@ class Claims:
             "wanted_id": row.delivery_id, "seen_revision": row.revision, "seen_token": row.fencing_token,
             "name": row.connection, "attempt": attempt_id, "key": call.content_key,
         }  # fmt: skip
+        intent = {
+            **self._fixed, "id": attempt_id, "delivery_id": row.delivery_id, "kind": call.kind.value,
+            "revision": row.revision,
+        }  # fmt: skip
         try:
-            with self._database.write() as connection:
-                taken = connection.execute(statement, wanted).one_or_none()
-                if taken is None:
-                    return None
-                intent = {
-                    "id": attempt_id, "delivery_id": row.delivery_id, "kind": call.kind.value,
-                    "revision": row.revision, "fencing_token": taken.fencing_token,
-                }  # fmt: skip
-                connection.execute(self._intent, intent)
+            taken = self._commit(statement, wanted, intent)
         except sa.exc.IntegrityError:  # a twin went into doubt between our look and our commit
+            return None
+        if taken is None:
             return None
         return Claim(
             attempt_id=attempt_id,
@@ -106,6 +109,20 @@ class Claims:
             write_before=began + self._lease.seconds - self._lease.request_timeout - 1,
             clock=self._clock,
         )
+
+    def _commit(
+        self, statement: sa.Executable, wanted: dict[str, Any], intent: dict[str, Any]
+    ) -> sa.Row[Any] | None:
+        """Commit claim and intent together; PostgreSQL does both in one statement."""
+        if not self._database.is_sqlite:
+            with self._database.single() as connection:
+                entry = {f"intent_{name}": value for name, value in intent.items()}
+                return connection.execute(statement, wanted | entry).one_or_none()
+        with self._database.write() as connection:
+            taken = connection.execute(statement, wanted).one_or_none()
+            if taken is not None:
+                connection.execute(self._intent, intent | {"fencing_token": taken.fencing_token})
+            return taken
 
 
 def _free(database: Database) -> sa.Select[tuple[int]]:
@@ -123,7 +140,7 @@ def _free(database: Database) -> sa.Select[tuple[int]]:
     return skipping_locked(database, free)
 
 
-def _take(database: Database, free: sa.Select[tuple[int]], lease_seconds: float) -> sa.Executable:
+def _take(database: Database, free: sa.Select[tuple[int]], lease_seconds: float) -> Any:  # noqa: ANN401 -- an UPDATE with RETURNING has no public type
     own = DELIVERIES.c
     return (
         sa.update(DELIVERIES)
@@ -140,6 +157,16 @@ def _take(database: Database, free: sa.Select[tuple[int]], lease_seconds: float)
         )
         .returning(own.fencing_token, own.attempts)
     )
+
+
+def _with_intent(database: Database, take: Any) -> sa.Executable:  # noqa: ANN401
+    """Return the claim with its line of the ledger, as one statement."""
+    taken = take.cte("taken")
+    names = ("id", "delivery_id", "kind", "revision", "run_id", "owner")
+    given = [sa.bindparam(f"intent_{name}", type_=ATTEMPTS.c[name].type) for name in names]
+    entry = sa.select(*given, taken.c.fencing_token, database.now())
+    intent = sa.insert(ATTEMPTS).from_select([*names, "fencing_token", "started_at"], entry)
+    return sa.select(taken.c.fencing_token, taken.c.attempts).add_cte(intent.cte("intent"))
 
 
 def _twin_in_doubt() -> sa.ColumnElement[bool]:

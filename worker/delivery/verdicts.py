@@ -55,6 +55,7 @@ class Verdicts:
         """Build the statements."""
         self._database = database
         self._back_off = back_off
+        self._combined: dict[sa.Update, sa.Executable] = {}
         self._settle = _settle(database, wait=0)
         self._settle_sent = self._settle.values(
             envoy_invite_id=sa.bindparam("envoy_id", type_=sa.Text()),
@@ -92,16 +93,36 @@ class Verdicts:
         return Stored.ID_TAKEN
 
     def _store(self, row: DueRow, claim: Claim, outcome: Outcome) -> Stored:
-        values = _values(claim, outcome)
-        with self._database.write() as connection:
-            settled = connection.execute(self._statement(row, outcome), values).rowcount
-            connection.execute(self._to_ledger, values)
-            if settled:
-                return Stored.SETTLED
-            present = connection.execute(
-                sa.select(DELIVERIES.c.envoy_invite_id).where(DELIVERIES.c.id == claim.delivery_id)
-            ).scalar()
+        if self._commit(self._statement(row, outcome), _values(claim, outcome)):
+            return Stored.SETTLED
+        query = sa.select(DELIVERIES.c.envoy_invite_id).where(DELIVERIES.c.id == claim.delivery_id)
+        with self._database.read() as connection:
+            present = connection.execute(query).scalar()
         return Stored.OTHER_ID if outcome.envoy_invite_id not in {None, present} else Stored.STALE
+
+    def _commit(self, settle: sa.Update, values: dict[str, object]) -> bool:
+        """Commit both writes together, and say whether the row took the verdict.
+
+        PostgreSQL does both in one statement.
+        """
+        if not self._database.is_sqlite:
+            with self._database.single() as connection:
+                return bool(connection.execute(self._with_ledger(settle), values).scalar_one())
+        with self._database.write() as connection:
+            settled = connection.execute(settle, values).rowcount
+            connection.execute(self._to_ledger, values)
+            return bool(settled)
+
+    def _with_ledger(self, settle: sa.Update) -> sa.Executable:
+        """Return both writes as one statement; those of the usual verdicts are built once."""
+        statement = self._combined.get(settle)
+        if statement is None:
+            settled = settle.returning(DELIVERIES.c.id).cte("settled")
+            written = self._to_ledger.returning(ATTEMPTS.c.id).cte("written")
+            statement = sa.select(sa.func.count()).select_from(settled).add_cte(written)
+            if settle in {self._settle, self._settle_sent}:
+                self._combined[settle] = statement
+        return statement
 
     def _statement(self, row: DueRow, outcome: Outcome) -> sa.Update:
         if outcome.verdict is Verdict.SENT:
