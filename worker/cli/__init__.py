@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from worker import failpoints
 from worker.cli.output import complain, say
 from worker.errors import ExitCode, UsageError, WorkerError
 
@@ -31,6 +32,7 @@ def run_command(arguments: Sequence[str]) -> int:
 
     from worker.cli.app import app
 
+    failpoints.arm_from(os.environ)
     try:
         ended = app(args=list(arguments), prog_name="envoy-worker", standalone_mode=False)
     except WorkerError as error:

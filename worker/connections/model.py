@@ -70,3 +70,15 @@ class Connection(SQLModel, table=True):
     directory_refreshed_at: datetime | None = Field(default=None, sa_type=Timestamp)
     created_at: datetime | None = Field(default=None, sa_type=Timestamp)
     updated_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class Host(SQLModel, table=True):
+    """One host of Envoy's, and how it stands for all connections together."""
+
+    __tablename__ = "host"
+
+    name: str = Field(primary_key=True)
+    hold_count: int = 0  # outages in a row; 0: it answers
+    held_until: datetime | None = Field(default=None, sa_type=Timestamp)
+    probe_owner: str | None = None  # who asks whether it answers again
+    probe_until: datetime | None = Field(default=None, sa_type=Timestamp)

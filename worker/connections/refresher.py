@@ -11,6 +11,7 @@ from worker.connections.saving import SAVE_SECONDS, Pair, Saver
 from worker.connections.troubles import Troubles
 from worker.envoy.oauth import OAuth
 from worker.errors import EnvoyError, NotSent, OutcomeUnknown
+from worker.failpoints import failpoint
 
 # Servers that forgive the loss of an answer do so for seconds, so the same token goes out again at once.
 REPEAT_AFTER = (0.5, 5.0)
@@ -56,9 +57,12 @@ class Refresher:
         Raises:
             DatabaseUnreachable, DiskFull: the outcome could not be stored yet.
         """
+        failpoint("before_refresh")
         outcome = self._ask(lease)
+        failpoint("after_token_answer")
         if isinstance(outcome, Pair):
             self._saver.save(outcome)
+            failpoint("after_token_commit")
             self._client.served(lease.connection_id)
             return None
         self._troubles.settle(lease, outcome.error, doubtful=outcome.doubtful)

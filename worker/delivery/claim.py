@@ -22,6 +22,7 @@ from worker.delivery.rows import (
     skipping_locked,
 )
 from worker.errors import NotSent
+from worker.failpoints import failpoint
 from worker.invites import Status
 
 
@@ -94,12 +95,14 @@ class Claims:
             **self._fixed, "id": attempt_id, "delivery_id": row.delivery_id, "kind": call.kind.value,
             "revision": row.revision,
         }  # fmt: skip
+        failpoint("before_claim")
         try:
             taken = self._commit(statement, wanted, intent)
         except sa.exc.IntegrityError:  # a twin went into doubt between our look and our commit
             return None
         if taken is None:
             return None
+        failpoint("after_intent")
         return Claim(
             attempt_id=attempt_id,
             delivery_id=row.delivery_id,

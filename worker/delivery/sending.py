@@ -41,6 +41,7 @@ from worker.errors import (
     Unauthorised,
     WorkerError,
 )
+from worker.failpoints import failpoint
 from worker.invites import Kind, Status, Verdict
 from worker.report import Report
 
@@ -92,7 +93,9 @@ class Sending:
 
     def _attempt(self, lanes: Lanes, work: Work, claimed: Claim, token: AccessToken) -> bool:
         began = boot_clock()
+        failpoint("before_connect")
         outcome, error_ = self._request(work, claimed, token)
+        failpoint("after_answer")
         duration_ms = round((boot_clock() - began) * 1000)
         stored = self._store(work, claimed, outcome)
         if stored is None:

@@ -21,6 +21,7 @@ from worker.delivery.rows import (
     DueRow,
     skipping_locked,
 )
+from worker.failpoints import failpoint
 from worker.invites import Status, Verdict
 
 LONGEST_DETAIL = 500
@@ -93,7 +94,9 @@ class Verdicts:
         return Stored.ID_TAKEN
 
     def _store(self, row: DueRow, claim: Claim, outcome: Outcome) -> Stored:
-        if self._commit(self._statement(row, outcome), _values(claim, outcome)):
+        settled = self._commit(self._statement(row, outcome), _values(claim, outcome))
+        failpoint("after_verdict_commit")
+        if settled:
             return Stored.SETTLED
         query = sa.select(DELIVERIES.c.envoy_invite_id).where(DELIVERIES.c.id == claim.delivery_id)
         with self._database.read() as connection:
@@ -106,11 +109,13 @@ class Verdicts:
         PostgreSQL does both in one statement.
         """
         if not self._database.is_sqlite:
+            failpoint("before_verdict_commit")
             with self._database.single() as connection:
                 return bool(connection.execute(self._with_ledger(settle), values).scalar_one())
         with self._database.write() as connection:
             settled = connection.execute(settle, values).rowcount
             connection.execute(self._to_ledger, values)
+            failpoint("before_verdict_commit")
             return bool(settled)
 
     def _with_ledger(self, settle: sa.Update) -> sa.Executable:

@@ -24,10 +24,15 @@ from worker.envoy.failures import connect_code, not_sent, outcome_unknown
 from worker.envoy.headers import checked
 from worker.envoy.lending import AllLentError, Lender
 from worker.errors import EnvoyError, Misdirected, NotSent
+from worker.failpoints import failpoint
 
 BeforeWrite: TypeAlias = Callable[[], None]
 
 FIRST_BYTE = "http11.send_request_headers.started"
+PLACES = {
+    "http11.send_request_body.complete": "after_bytes_written",
+    "http11.receive_response_headers.complete": "after_envoy_committed",
+}
 CONNECT_SECONDS = 5.0
 POOL_SECONDS = 10.0
 KEEPALIVE_SECONDS = 30.0
@@ -125,6 +130,8 @@ class _Exchange:
             self._ask()
             self._end.remaining()
             self._sent = True
+        elif self._before_write is not None and event in PLACES:
+            failpoint(PLACES[event])
 
     def wait_seconds(self) -> float:
         """Return how long to wait for a free connection."""

@@ -51,14 +51,17 @@ class Delivery(SQLModel, table=True):
     sent_revision: int | None = None
     attempts: int = 0
     deferrals: int = 0  # in a row; sets the back-off
-    interruptions: int = 0
-    next_attempt_at: datetime | None = Field(default=None, sa_type=Timestamp)  # expired: the visit's end
+    interruptions: int = 0  # attempts in a row whose process died
+    # expired: the visit's end; unknown: the next look, None where only a person can decide
+    next_attempt_at: datetime | None = Field(default=None, sa_type=Timestamp)
     envoy_invite_id: str | None = None
     approval_status: str | None = None
     error_code: str | None = None
     error_detail: str | None = None
     sent_at: datetime | None = Field(default=None, sa_type=Timestamp)
     unknown_since: datetime | None = Field(default=None, sa_type=Timestamp)
+    look_ups: int = 0  # complete ones that found nothing, since it became unknown
+    # What Envoy has; while there is no Envoy id, what the last create would have given it.
     sent_content: dict[str, Any] | None = Field(default=None, sa_type=StrictJson(), repr=False)
     fencing_token: int = 0  # raised by every attempt and by a person's verdict; 0 = never attempted
     attempt_id: str | None = None
