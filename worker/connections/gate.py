@@ -54,12 +54,15 @@ class Gate:
         if self._doubts != self._disproved:
             self._settle(token, resumed=None)
 
-    def require_stored(self, token: Token, *, resumed: bool) -> None:
-        """Do the same, and heed also what other processes have stored.
+    def seen(self) -> Host:
+        """Return how the host stands by what all processes have stored."""
+        return self._outages.look()[0]
 
-        *resumed*: its connection is not held along with the host, so that nobody wants it to wait.
+    def require_seen(self, host: Host, token: Token, *, resumed: bool) -> None:
+        """Do the same as `require`, and heed also how the host was seen to stand.
+
+        *resumed*: a connection that was looked at since then is not held, so that it need not wait.
         """
-        host, _ = self._outages.look()
         if host.hold_count or self._doubts != self._disproved:
             self._settle(token, resumed=host.hold_count if resumed else None)
 

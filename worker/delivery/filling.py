@@ -10,7 +10,7 @@ from worker.connections.gate import Gate
 from worker.connections.holds import Holds, in_force
 from worker.connections.model import Connection, ConnectionStatus
 from worker.connections.rows import look
-from worker.connections.tokens import Tokens
+from worker.connections.tokens import AccessToken, Tokens
 from worker.database import Database
 from worker.delivery import events
 from worker.delivery.lanes import Lane, Lanes, Work
@@ -83,6 +83,7 @@ class Filling:
 
     def usable(self, lanes: Lanes, lane: Lane) -> datetime | None:
         """Return the database's time where the connection has a token and no hold; else close its lane."""
+        host = self.gate.seen()
         connection, now = look(self.database, _id(lane.connection))
         if connection is None or connection.status == ConnectionStatus.REMOVED:
             lanes.close(lane)
@@ -94,14 +95,17 @@ class Filling:
             return None
         try:
             # Before the token: none is refreshed while its host does not answer.
-            self.gate.require_stored(
-                lambda: self.tokens.access(_id(connection)).value, resumed=connection.hold_reason is None
+            self.gate.require_seen(
+                host, lambda: self._token(connection).value, resumed=connection.hold_reason is None
             )
-            lane.fresh.keep(self.tokens.access(_id(connection)))
+            lane.fresh.keep(self._token(connection))
         except (NeedsAuthorisation, TryLater, EnvoyError, SettingsError) as error:
             self.give_up(lanes, lane, error)
             return None
         return now
+
+    def _token(self, connection: Connection) -> AccessToken:
+        return self.tokens.access(_id(connection))
 
     def give_up(self, lanes: Lanes, lane: Lane, error: WorkerError) -> None:
         """Close a lane for this run; its invites stay as they are, and burn no attempt."""
