@@ -8,6 +8,9 @@ held, or whose grant is dead, is passed over and burns no attempts; the others g
 Parameters: `max_seconds` (300) ends a scheduled run early; the next one goes on where it ended.
 """
 
+import math
+
+from worker.delivery.patience import MANUAL_SECONDS
 from worker.delivery.push import Push
 from worker.report import Report
 from worker.runs import RunContext
@@ -29,4 +32,5 @@ def run(context: RunContext, *, max_seconds: float = 300) -> Report:
         connection=context.connection,
         limit=context.limit,
         max_seconds=max_seconds if context.scheduled else None,
+        patience_seconds=math.inf if context.scheduled else MANUAL_SECONDS,
     ).run()

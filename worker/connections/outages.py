@@ -115,7 +115,11 @@ class Outages:
         self, connection: sa.Connection, seen: Host, where: sa.ColumnElement[bool], **values: object
     ) -> bool:
         """Change the host's row unless it has changed since it was seen."""
-        same = (HOSTS.c.name == self.host) & (HOSTS.c.hold_count == seen.hold_count)
+        same = (
+            (HOSTS.c.name == self.host)
+            & (HOSTS.c.hold_count == seen.hold_count)
+            & HOSTS.c.held_until.is_not_distinct_from(seen.held_until)
+        )
         return connection.execute(sa.update(HOSTS).where(same, where).values(**values)).rowcount > 0
 
     def _hold_connections(self, seen: Host, until: datetime) -> sa.Update:
