@@ -10,6 +10,7 @@ import structlog
 
 from tests.integration.delivery.world import World
 from worker.sandbox import Faults, Sandbox
+from worker.sandbox.faults import faults_from_json
 
 ARRIVAL = (datetime.now(UTC) + timedelta(days=2)).replace(microsecond=0)
 WITHOUT_READING = ("locations.read", "flows.read", "invites.write", "token.refresh")
@@ -26,7 +27,7 @@ def world(reading_world: World) -> Iterator[World]:
 
 def doubt(world: World, fault: str, **columns: Any) -> None:
     """Leave one create in doubt: executed (``drop_after_share``) or not (``drop_before_share``)."""
-    world.sandbox.set_faults(Faults(**{fault: 1.0}))
+    world.sandbox.set_faults(faults_from_json({fault: 1.0}))
     world.add(expected_arrival_at=ARRIVAL.isoformat(), **columns)
     world.push()
     world.sandbox.set_faults(Faults())
@@ -143,7 +144,7 @@ def test_nothing_is_concluded_from_a_query_that_finds_nothing_known(world: World
 def test_a_look_that_failed_is_no_look(world: World, fault: str) -> None:
     """An answer that is broken shows nothing, and the row waits for the next look."""
     doubt(world, "drop_after_share")
-    world.sandbox.set_faults(Faults(**{fault: 1.0, "only": "GET /v1/invites"}))
+    world.sandbox.set_faults(faults_from_json({fault: 1.0, "only": "GET /v1/invites"}))
     world.make_looks_due()
 
     report = world.reconcile()
