@@ -9,6 +9,15 @@ import pytest
 import structlog
 
 from tests.integration.delivery.world import World
+from tests.unit.delivery.making import due_row
+from worker.delivery.claim import Claim
+from worker.delivery.deciding import Schedule
+from worker.delivery.doubts import due_doubts
+from worker.delivery.look_ups import LookUps
+from worker.delivery.outcomes import Outcome
+from worker.delivery.preview import Fate, preview
+from worker.delivery.verdicts import BackOff, Verdicts
+from worker.invites import Status, Verdict
 from worker.sandbox import Faults, Sandbox
 from worker.sandbox.faults import faults_from_json
 
@@ -248,14 +257,10 @@ def test_a_late_answer_settles_a_row_that_was_not_found(world: World) -> None:
 
 def late_answer(world: World, envoy_id: str) -> None:
     """Store the verdict of the attempt in doubt, as its process does when it wakes up."""
-    from worker.delivery.claim import Claim
-    from worker.delivery.outcomes import Outcome
-    from worker.delivery.rows import due_page
-    from worker.delivery.verdicts import BackOff, Verdicts
-    from worker.invites import Status, Verdict
-
     database, delivery = world.parts.database, world.delivery()
-    (row,) = due_page(database, "acme", after=None, until=database.read_now(), size=9)
+    row = due_row(
+        delivery_id=delivery["id"], fencing_token=delivery["fencing_token"], revision=delivery["revision"]
+    )
     claim = Claim(delivery["attempt_id"], row.delivery_id, row.fencing_token, row.revision, 1, 0.0, float)
     outcome = Outcome(Verdict.SENT, Status.SENT, "sent", envoy_invite_id=envoy_id, content={})
     Verdicts(database, BackOff(5, 900), first_look=5).store(row, claim, outcome)
@@ -327,16 +332,11 @@ def test_two_processes_make_each_look_once(world: World) -> None:
 
 def due(world: World) -> Any:
     """Return the doubts that are due."""
-    from worker.delivery.doubts import due_doubts
-
     return due_doubts(world.parts.database, only=None, excluded=(), longest_wait=600, size=9)
 
 
 def look_ups(world: World) -> Any:
     """Return what takes looks."""
-    from worker.delivery.deciding import Schedule
-    from worker.delivery.look_ups import LookUps
-
     return LookUps(world.parts.database, Schedule([5.0, 30.0]), least_wait=5, run_id="run-1")
 
 
@@ -358,3 +358,37 @@ def test_one_customers_doubts_do_not_wait_for_anothers(world: World) -> None:
     order = [doubt.external_id for doubt in due(world)]
 
     assert (order[0:2] in (["a-1", "b-1"], ["b-1", "a-1"]), order[2]) == (True, "a-2")
+
+
+def test_a_dry_run_names_what_would_be_looked_up(world: World) -> None:
+    """And makes no look."""
+    doubt(world, "drop_before_share")
+    early = list(preview(world.parts.database, only=None, limit=None, longest_wait=600))
+    world.make_looks_due()
+
+    fates = list(preview(world.parts.database, only=None, limit=None, longest_wait=600))
+
+    assert early == []
+    assert fates == [Fate("acme", "v-1", "look_up", "connection_lost")]
+    assert world.delivery()["look_ups"] == 0
+
+
+def test_a_look_that_a_wrong_clock_put_far_ahead_is_due(world: World) -> None:
+    """No look is ever put off by more than ten minutes, so that one in two hours is no look to wait for."""
+    doubt(world, "drop_after_share")
+    ahead = (datetime.now(UTC) + timedelta(hours=2)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    world.execute("UPDATE delivery SET next_attempt_at = :ahead WHERE status = 'unknown'", ahead=ahead)
+
+    assert world.reconcile().counts["sent"] == 1
+
+
+def test_an_id_that_another_row_has_is_for_a_person(world: World) -> None:
+    """Envoy answered a create with the id of another invite: no look could tell more than that."""
+    doubt(world, "drop_before_share")
+    known = world.delivery("known")["envoy_invite_id"]
+
+    late_answer(world, known)
+
+    delivery = world.delivery()
+    assert (delivery["status"], delivery["error_code"]) == ("unknown", "id_taken")
+    assert delivery["next_attempt_at"] is None
