@@ -15,29 +15,6 @@ from worker.sandbox import Sandbox
 STATUSES = ["pending", "sending", "sent", "unknown", "rejected", "expired", "withdrawn"]
 
 
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    """Run a sandbox."""
-    with Sandbox(port=0) as running:
-        yield running
-
-
-@pytest.fixture
-def installation(database_url: str, sandbox: Sandbox) -> Iterator[Installation]:
-    """Give an installation on a fresh database."""
-    made = Installation(database_url, sandbox)
-    yield made
-    made.database.dispose()
-
-
-@pytest.fixture
-def small_installation(sqlite_url: str, sandbox: Sandbox) -> Iterator[Installation]:
-    """Give one on SQLite only, for what no database has a say in."""
-    made = Installation(sqlite_url, sandbox)
-    yield made
-    made.database.dispose()
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Give a database without any table, once of each kind."""
