@@ -18,6 +18,8 @@ from worker.sandbox import Sandbox
 from worker.settings import Secrets
 from worker.settings.loading import build
 
+PAST = "2020-01-01T00:00:00.000Z"
+
 
 class _NoRedirect(HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:
@@ -121,3 +123,13 @@ class World:
         """Let every back-off and hold be over, as time would."""
         self.execute("UPDATE delivery SET next_attempt_at = created_at WHERE status = 'pending'")
         self.execute("UPDATE connection SET held_until = NULL, hold_reason = NULL, refresh_retry_at = NULL")
+
+    def let_holds_end(self) -> None:
+        """Let every stored hold be over, as time would: of connections, and of the host."""
+        for table in ("connection", "host"):
+            self.execute(f"UPDATE {table} SET held_until = :past WHERE held_until IS NOT NULL", past=PAST)  # noqa: S608
+
+    def reads(self, outcome: str = "") -> int:
+        """Return how often the sandbox was asked for locations, as the directory and the probe do."""
+        counts = self.sandbox.ledger()["by_route"].get("GET /v1/locations", {})
+        return sum(number for answer, number in counts.items() if outcome in {"", answer})
