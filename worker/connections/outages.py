@@ -125,8 +125,9 @@ class Outages:
     def _hold_connections(self, seen: Host, until: datetime) -> sa.Update:
         own = CONNECTIONS.c
         with_the_host = (own.hold_reason == HoldReason.OUTAGE) & (own.held_until == seen.held_until)
-        free = is_held(self._database).is_not(sa.true())  # "not" leaves NULL as it is
-        statement = sa.update(CONNECTIONS).where(own.status == ConnectionStatus.ACTIVE, free | with_the_host)
+        statement = sa.update(CONNECTIONS).where(
+            own.status == ConnectionStatus.ACTIVE, ~is_held(self._database) | with_the_host
+        )
         if not seen.hold_count and self._rate:
             statement = statement.values(pace_per_second=cut_in_sql(self._rate))
         return statement.values(

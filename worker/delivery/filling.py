@@ -48,6 +48,7 @@ class Filling:
     gate: Gate
     report: Report
     stop: threading.Event
+    marked: bool = False
 
     def fill(self, lanes: Lanes, lane: Lane) -> None:
         """Put the lane's next page of work into it, or close it where its connection is of no use now."""
@@ -79,6 +80,7 @@ class Filling:
             directory=load(self.database, _id(lane.connection)),
             now=now,
             hosts=lane.hosts,
+            marked=self.marked,
         )
 
     def usable(self, lanes: Lanes, lane: Lane) -> datetime | None:

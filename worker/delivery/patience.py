@@ -1,6 +1,7 @@
 """For how long a verdict is offered to a database that does not take it."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential
@@ -19,8 +20,13 @@ class Patience:
 
     stop: threading.Event
     seconds: float
-    _began: float = field(default_factory=boot_clock)
+    clock: Callable[[], float] = boot_clock
+    _began: float = field(init=False)
     _stopped: float | None = None
+
+    def __post_init__(self) -> None:
+        """Begin now."""
+        self._began = self.clock()
 
     def policy(self) -> Retrying:
         """Return what calls again and again while the database is away; other errors go up at once."""
@@ -34,7 +40,7 @@ class Patience:
 
     def is_over(self, _state: RetryCallState) -> bool:
         """Say whether it has been offered for long enough."""
-        now = boot_clock()
+        now = self.clock()
         if self.stop.is_set() and self._stopped is None:
             self._stopped = now
         if self._stopped is not None:

@@ -51,6 +51,8 @@ class Push:
     settings: PushSettings
     stop: threading.Event
     run_id: str
+    first_look: float  # seconds until a create in doubt is looked up
+    marked: bool = False
     connection: str | None = None
     limit: int | None = None
     max_seconds: float | None = None
@@ -67,7 +69,7 @@ class Push:
     def _recover(self, report: Report) -> None:
         database, settings = self.database, self.settings
         for attempt in recovery.abandoned(database, longest_lease=settings.lease_seconds):
-            if recovery.give_up(database, attempt):
+            if recovery.give_up(database, attempt, first_look=self.first_look):
                 doubtful = attempt["kind"] == Kind.CREATE
                 report.add("unknown" if doubtful else "deferred")
                 if doubtful:
@@ -76,6 +78,7 @@ class Push:
                     attempt["connection"],
                     attempt["external_id"],
                     doubtful=doubtful,
+                    looked_up=bool(attempt["looked_up"]),
                     attempt=attempt["attempt_id"],
                 )
         recovery.reopen(database, longest_back_off=settings.backoff_seconds[1])
@@ -90,7 +93,14 @@ class Push:
 
     def _drain(self, report: Report) -> None:
         filling = Filling(
-            self.database, self.api, self.tokens, self.holds, self.gate, report=report, stop=self.stop
+            self.database,
+            self.api,
+            self.tokens,
+            self.holds,
+            self.gate,
+            report=report,
+            stop=self.stop,
+            marked=self.marked,
         )
         failed = threading.Event()
         ends_at = boot_clock() + (math.inf if self.max_seconds is None else self.max_seconds)
@@ -116,7 +126,9 @@ class Push:
             aftermath=Aftermath(self.tokens, self.holds, self.gate, report),
             report=report,
             claims=claims,
-            verdicts=Verdicts(self.database, BackOff(*self.settings.backoff_seconds)),
+            verdicts=Verdicts(
+                self.database, BackOff(*self.settings.backoff_seconds), first_look=self.first_look
+            ),
             patience_seconds=self.patience_seconds,
             stop=self.stop,
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from worker.connections.gate import Gate
+from worker.connections.reading import may_read
 from worker.connections.rows import look
 from worker.connections.tokens import AccessToken, Tokens
 from worker.database import Database
@@ -84,7 +85,8 @@ class Sending:
         if stored is None:
             return False
         self._count(outcome)
-        events.attempted(work.row, claimed, outcome, stored, duration_ms)
+        looked_up = may_read(work.lane.connection)
+        events.attempted(work.row, claimed, outcome, stored, duration_ms, looked_up=looked_up)
         self.aftermath.of(lanes, work, token, error_)
         return outcome.verdict is not Verdict.DEFERRED or isinstance(error_, Unauthorised)
 
