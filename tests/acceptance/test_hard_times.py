@@ -41,6 +41,31 @@ def test_envoy_away_is_69_and_nothing_is_lost(installation: Installation, sandbo
     assert installation.statuses() == {"sent": 3}
 
 
+def test_the_service_sits_an_outage_out_and_resumes_by_itself(
+    installation: Installation, sandbox: Sandbox
+) -> None:
+    """Amid a drain Envoy goes down: few invites in doubt, the rest untouched, and then sent once each."""
+    installation.connect()
+    sandbox.set_faults(Faults(latency_seconds=0.02))
+    installation.add(100)
+    quick = {"WORKER_PUSH__HOLD_SECONDS": "[0.2, 0.5]", "WORKER_JOBS__PUSH_INVITES__EVERY": "0.3"}
+    with installation.start("run", **quick) as service:
+        wait_until(lambda: len(sandbox.invites()) >= 10)
+        sandbox.set_faults(Faults(outage="drop"))
+        wait_until(lambda: installation.rows("SELECT hold_count FROM host WHERE hold_count >= 2") != [])
+        assert set(installation.statuses()) <= {"sent", "pending", "unknown"}
+        waiting = "SELECT DISTINCT attempts FROM delivery WHERE status = 'pending'"
+        assert installation.rows(waiting) == [{"attempts": 0}]
+        sandbox.set_faults(Faults())
+        wait_until(lambda: not {"pending", "sending"}.intersection(installation.statuses()))
+        installation.stop(service)
+
+    assert service.returncode == 0
+    assert installation.statuses().get("unknown", 0) <= 8
+    assert len(sandbox.invites()) == installation.statuses()["sent"]
+    assert sandbox.ledger()["duplicates"] == []
+
+
 def test_a_held_connection_is_75(installation: Installation) -> None:
     """A pause that an operator set is respected, and the exit code says: not now."""
     installation.connect()

@@ -76,6 +76,7 @@ def test_writes_that_slip_through_do_not_end_a_lock_or_a_full_disk(error: Worker
 
     assert [line["event"] for line in lines] == ["database.unreachable", "database.reachable"]
     assert lines[0]["error_code"] == code
+    assert lines[1]["duration_ms"] == 45_000, "up to the write after which nothing failed"
 
 
 def test_a_full_disk_is_an_error_even_amid_another_trouble() -> None:
