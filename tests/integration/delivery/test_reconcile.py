@@ -10,6 +10,7 @@ import structlog
 
 from tests.integration.delivery.world import World
 from tests.unit.delivery.making import due_row
+from worker.database import Database
 from worker.delivery.claim import Claim
 from worker.delivery.deciding import Schedule
 from worker.delivery.doubts import due_doubts
@@ -41,7 +42,7 @@ def doubt(world: World, fault: str, **columns: Any) -> None:
     world.push()
     world.sandbox.set_faults(Faults())
     world.make_due()
-    assert world.delivery()["status"] == "unknown"
+    assert world.delivery(columns.get("external_id", "v-1"))["status"] == "unknown"
 
 
 def in_envoy(world: World, **content: Any) -> str:
@@ -113,6 +114,7 @@ def test_a_create_that_was_not_executed_is_sent_again_after_the_last_look(world:
     assert world.push().counts["sent"] == 1
 
     assert names(world) == ["Visitor v-1"]
+    assert world.delivery()["content_key"] is None
     last = [line for line in world.attempts() if line["kind"] == "look_up"][-1]
     known = world.delivery("known")["envoy_invite_id"]
     assert last["verdict"] == "deferred"
@@ -220,6 +222,40 @@ def test_a_change_while_in_doubt_is_looked_at_once_it_is_settled(world: World) -
     assert update["invite_id"] == world.delivery()["envoy_invite_id"]
 
 
+def test_an_invite_older_than_the_attempt_is_left_for_a_person(world: World) -> None:
+    """Somebody had made the same visit by hand, long before."""
+    doubt(world, "drop_before_share")
+    in_envoy(world)
+    world.execute(
+        "UPDATE attempt SET started_at = :later WHERE id = (SELECT attempt_id FROM delivery"
+        " WHERE external_id = 'v-1')",
+        later=text_of(datetime.now(UTC) + timedelta(minutes=10)),
+    )
+    world.make_looks_due()
+
+    world.reconcile()
+
+    assert (world.delivery()["status"], world.delivery()["error_code"]) == ("unknown", "look_up_older")
+
+
+def test_the_clock_that_counts_is_envoys(make_world: Any, database_url: str) -> None:
+    """A database whose clock is ten minutes ahead does not make our own invite look old."""
+    world: World = make_world(WORKER_ENVOY__SCOPES=json.dumps([*WITHOUT_READING, "invites.read"]))
+    world.parts.__dict__["any_database"] = Database(
+        database_url, clock=lambda: datetime.now(UTC) + timedelta(minutes=10)
+    )
+    world.connect()
+    doubt(world, "drop_after_share")
+    world.execute("UPDATE delivery SET next_attempt_at = :past", past=text_of(datetime.now(UTC)))
+
+    assert world.reconcile().counts["sent"] == 1
+
+
+def text_of(moment: datetime) -> str:
+    """Write a moment as it is stored."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def test_what_is_not_wanted_any_more_is_found_first_and_then_removed(world: World) -> None:
     """A withdrawal while in doubt leaves nothing behind in Envoy."""
     doubt(world, "drop_after_share")
@@ -288,6 +324,23 @@ def test_a_connection_that_asked_for_no_reading_is_passed_over(world: World, san
     world.look_to_the_end()
 
     assert "GET /v1/invites" not in sandbox.ledger()["by_route"]
+
+
+@pytest.mark.parametrize("fault", ["drop", "503"])
+def test_an_outage_ends_looking_after_the_first(world: World, sandbox: Sandbox, fault: str) -> None:
+    """One look meets it, a probe confirms it, and the host is held; no other doubt is looked up into it."""
+    for number in range(5):
+        doubt(world, "drop_after_share", external_id=f"w-{number}", invitee_name=f"Visitor w-{number}")
+    sandbox.set_faults(Faults(outage=fault))
+    world.make_looks_due()
+
+    world.reconcile()
+
+    held = world.rows("SELECT hold_reason FROM connection")[0]["hold_reason"]
+    failed = [line for line in world.attempts() if line["kind"] == "look_up"]
+    assert held == "outage"
+    assert len(failed) <= world.parts.settings.push.concurrency
+    assert {line["verdict"] for line in failed} == {"deferred"}
 
 
 def test_a_throttled_look_holds_the_connection(world: World, sandbox: Sandbox) -> None:
@@ -376,7 +429,7 @@ def test_a_dry_run_names_what_would_be_looked_up(world: World) -> None:
 def test_a_look_that_a_wrong_clock_put_far_ahead_is_due(world: World) -> None:
     """No look is ever put off by more than ten minutes, so that one in two hours is no look to wait for."""
     doubt(world, "drop_after_share")
-    ahead = (datetime.now(UTC) + timedelta(hours=2)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    ahead = text_of(datetime.now(UTC) + timedelta(hours=2))
     world.execute("UPDATE delivery SET next_attempt_at = :ahead WHERE status = 'unknown'", ahead=ahead)
 
     assert world.reconcile().counts["sent"] == 1
