@@ -1,15 +1,16 @@
 """An installation with compressed times, whose workers are forked, killed and judged."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any, Unpack
 from urllib.request import urlopen
 
 import sqlalchemy as sa
 
 from tests.acceptance.installation import PATIENCE_SECONDS, ROOT, Installation, wait_until
 from tests.torture.workers import Worker, Zygote
-from worker.sandbox import Sandbox
+from worker.sandbox import Options, Sandbox
 
 SCOPES = ("locations.read", "flows.read", "invites.write", "token.refresh")
 SCOPES_WITH_READ = (*SCOPES, "invites.read")
@@ -58,6 +59,12 @@ class Ground(Installation):
             assert process.wait() == 0, process.output.read_text()
         return process.output.read_text()
 
+    def told(self, *command: str) -> Any:
+        """Run a command to its end, and return the JSON that it prints."""
+        process = self.launch(*command)
+        assert process.wait() == 0, process.output.read_text()
+        return json.loads(process.output.read_text())
+
     def add(self, number: int) -> None:
         """Insert so many invites, no two of which are alike."""
         numbers = range(self.invites, self.invites + number)
@@ -88,10 +95,26 @@ class Ground(Installation):
 
 
 @contextmanager
+def prepared(
+    zygote: Zygote, database_url: str, settings: Mapping[str, str] | None = None, **options: Unpack[Options]
+) -> Iterator[Ground]:
+    """Give a ground whose customer is connected, on a sandbox of these options."""
+    with Sandbox(port=0, **options) as sandbox:
+        ground = Ground(zygote, database_url, sandbox, **(settings or {}))
+        try:
+            ground.connect()
+            yield ground
+        finally:
+            ground.database.dispose()
+
+
+@contextmanager
 def ended(workers: list[Worker]) -> Iterator[list[Worker]]:
-    """Give workers that are killed at the end of the block."""
+    """Give workers that are killed at the end of the block; none may have ended or erred by itself."""
     try:
         yield workers
     finally:
         for worker in workers:
             worker.kill()
+    for worker in workers:
+        worker.require_no_bug()

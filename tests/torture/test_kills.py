@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from tests.torture.ground import Ground, ended
+from tests.torture.ground import Ground, ended, prepared
 from tests.torture.judging import require_exactly_once
 from tests.torture.scale import ROUNDS, SEED
 from tests.torture.workers import Worker, Zygote
@@ -75,9 +75,7 @@ def test_workers_killed_at_any_instant_send_each_invite_exactly_once(
     """
     offset = (4 if processes > 1 else 0) + (7 if database_url.startswith("postgresql") else 0)
     draws = random.Random(f"{SEED} {offset}")  # noqa: S311 -- repeatable
-    with Sandbox(port=0, refresh_grace_seconds=10) as sandbox:
-        ground = Ground(zygote, database_url, sandbox)
-        ground.connect()
+    with prepared(zygote, database_url, refresh_grace_seconds=10) as ground:
         for number in range(ROUNDS):
             place = place_of(number, offset)
             try:
@@ -87,4 +85,3 @@ def test_workers_killed_at_any_instant_send_each_invite_exactly_once(
                 raise
             counts["rounds"] += 1
         counts.update(require_exactly_once(ground))
-        ground.database.dispose()

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from tests.acceptance.installation import ROOT, wait_until
 
+BUGS = ("Traceback", '"error_code": "unexpected"')
+
 
 @dataclass(eq=False)
 class Worker:
@@ -39,10 +41,16 @@ class Worker:
         assert self.code is not None
         return self.code
 
-    def kill(self) -> bool:
-        """Kill it as a crash would; say whether it was still alive."""
+    def kill(self) -> None:
+        """Kill it as a crash would, unless it is gone, and reap it."""
         self.send(signal.SIGKILL)
-        return self.wait() == -signal.SIGKILL
+        self.wait()
+
+    def require_no_bug(self) -> None:
+        """Fail where it ended by itself, or told of an error that nobody expected."""
+        printed = self.output.read_text()
+        assert self.code == -signal.SIGKILL, printed[-2000:]
+        assert not [line for line in printed.splitlines() if any(sign in line for sign in BUGS)]
 
 
 class Zygote:
