@@ -3,7 +3,7 @@
 import os
 
 FULL = bool(os.environ.get("TORTURE_ROUNDS"))
-SEED = int(os.environ.get("TORTURE_SEED", "1"))
+SEED = int(os.environ.get("TORTURE_SEED") or 1)
 
 
 def scaled(sample: int, full: int) -> int:

@@ -17,6 +17,7 @@ TOKEN_SECONDS = 2
 KILL_EVERY = 3
 FED_EVERY, FED = 0.5, 20
 LATENCY = Faults(latency_seconds=0.02)
+ALONE = {"WORKER_PUSH__CONCURRENCY": "1"}  # so that no other sender has a request in flight
 
 
 def keep_busy(ground: Ground, meanwhile: Callable[[float], None]) -> None:
@@ -87,7 +88,7 @@ def test_a_kill_about_a_refresh_is_healed_by_the_next_process(
     with prepared(zygote, database_url, refresh_grace_seconds=grace) as ground:
         ground.sandbox.expire_access_tokens()
         ground.add(20)
-        with ended([ground.launch("run", WORKER_FAILPOINTS=place)]) as [victim]:
+        with ended([ground.launch("run", **ALONE, WORKER_FAILPOINTS=place)]) as [victim]:
             ground.wait_for(victim.ended)
         with ended(ground.services(1)):
             ground.settle()
@@ -105,7 +106,7 @@ def test_a_kill_between_the_rotation_and_our_commit_is_told_and_nothing_is_lost(
     with prepared(zygote, database_url) as ground:
         ground.sandbox.expire_access_tokens()
         ground.add(20)
-        with ended([ground.launch("run", WORKER_FAILPOINTS="after_token_answer")]) as [victim]:
+        with ended([ground.launch("run", **ALONE, WORKER_FAILPOINTS="after_token_answer")]) as [victim]:
             ground.wait_for(victim.ended)
         with ended(ground.services(1)) as [worker]:
             ground.wait_for(lambda: connection(ground)["status"] == "needs_authorisation")
