@@ -2,8 +2,8 @@
 
 Envoy takes no idempotency key, so the intent of each attempt is committed before its first byte is
 sent.  An invite that Envoy refuses is `rejected`, one whose answer was lost or strange is `unknown` and
-is left alone; whatever surely was not executed is `deferred` and comes again.  A connection that is
-held, or whose grant is dead, is passed over and burns no attempts; the others go on.
+left to `reconcile_invites`; whatever surely was not executed is `deferred` and comes again.  A
+connection that is held, or whose grant is dead, is passed over and burns no attempts; the others go on.
 
 Parameters: `max_seconds` (300) ends a scheduled run early; the next one goes on where it ended.
 """
@@ -25,6 +25,8 @@ def run(context: RunContext, *, max_seconds: float = 300) -> Report:
         settings=context.settings.push,
         stop=context.stop,
         run_id=context.run_id,
+        first_look=context.settings.reconcile.look_up_after[0],
+        marked=context.settings.reconcile.marker,
         connection=context.connection,
         limit=context.limit,
         max_seconds=max_seconds if context.scheduled else None,

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from worker.connections.model import Connection
     from worker.context import Context
 
-READ_INVITES = "invites.read"
 
 
 def register(app: typer.Typer) -> None:
@@ -96,6 +95,8 @@ def _look_around(parts: "Context", connection: "Connection") -> None:
     directory = refresh(parts.database, parts.api, parts.tokens, connection)
     found = f"{counted(len(directory.locations), 'location')}, {counted(len(directory.flows), 'flow')}"
     say(f"{connection.name}: {found}")
+    from worker.connections.reading import READ_INVITES
+
     if READ_INVITES not in (connection.scopes or "").split():
         return
     can_read = with_token(parts.tokens, connection.id, parts.api.can_read_invites)

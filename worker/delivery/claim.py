@@ -69,7 +69,10 @@ class Claims:
         self._clock = clock
         free = _free(database)
         self._take = _take(database, free, lease.seconds)
-        self._take_unless_twin = _take(database, free.where(~_twin_in_doubt()), lease.seconds)
+        # What a create would make is stored before it is tried: it may have to be looked up.
+        self._take_unless_twin = _take(database, free.where(~_twin_in_doubt()), lease.seconds).values(
+            sent_content=sa.bindparam("content", type_=DELIVERIES.c.sent_content.type)
+        )
         self._intent = sa.insert(ATTEMPTS)
         self._fixed = {"run_id": run_id, "owner": this_process()}
         if not database.is_sqlite:
@@ -90,6 +93,7 @@ class Claims:
         wanted = {
             "wanted_id": row.delivery_id, "seen_revision": row.revision, "seen_token": row.fencing_token,
             "name": row.connection, "attempt": attempt_id, "key": call.content_key,
+            **({"content": call.content} if call.content_key else {}),
         }  # fmt: skip
         intent = {
             **self._fixed, "id": attempt_id, "delivery_id": row.delivery_id, "kind": call.kind.value,

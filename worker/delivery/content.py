@@ -18,8 +18,13 @@ Content = dict[str, Any]
 TOGETHER = ("locationId", "flowId", "hostEmployeeId")
 
 
-def content_of(row: DueRow, *, location_id: str, flow_id: str | None, host_id: str | None) -> Content:
-    """Return the invite as Envoy shall have it; what is not given is left out."""
+def content_of(
+    row: DueRow, *, location_id: str, flow_id: str | None, host_id: str | None, marked: bool = False
+) -> Content:
+    """Return the invite as Envoy shall have it; what is not given is left out.
+
+    *marked* puts a marker into the notes, by which the invite can be told from all others.
+    """
     invitee = {"name": row.invitee_name, "email": blank_to_none(row.invitee_email)}
     fields: Content = {
         "expectedArrivalAt": utc_z(row.expected_arrival_at),
@@ -28,7 +33,7 @@ def content_of(row: DueRow, *, location_id: str, flow_id: str | None, host_id: s
         "flowId": flow_id,
         "hostEmployeeId": host_id,
         "invitee": {key: value for key, value in invitee.items() if value is not None},
-        "notes": blank_to_none(row.notes),
+        "notes": _marked_notes(row) if marked else blank_to_none(row.notes),
         # Envoy's default is not documented, and a mail to a visitor cannot be taken back.
         "sendEmailToInvitee": row.send_email,
         "customFields": _custom_fields(row.custom_fields),
@@ -65,6 +70,11 @@ def content_key(connection: str, content: Content) -> str:
     return hashlib.sha256(json.dumps(same).encode()).hexdigest()
 
 
+def marker_of(connection: str, external_id: str) -> str:
+    """Return the words that mark an invite of ours in Envoy, and tell nothing about it."""
+    return f"ref:{hashlib.sha256(json.dumps([connection, external_id]).encode()).hexdigest()[:12]}"
+
+
 def utc_z(moment: datetime) -> str:
     """Write a moment as Envoy takes it: UTC, whole seconds, ``Z``."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -73,6 +83,12 @@ def utc_z(moment: datetime) -> str:
 def blank_to_none(text: str | None) -> str | None:
     """Return stripped text, None where nothing is left: many callers write '' for NULL."""
     return (text or "").strip() or None
+
+
+def _marked_notes(row: DueRow) -> str:
+    marker = marker_of(row.connection, row.external_id)
+    notes = blank_to_none(row.notes)
+    return f"{notes} {marker}" if notes else marker
 
 
 def _custom_fields(fields: Mapping[str, Any] | None) -> list[dict[str, str]] | None:

@@ -3,6 +3,8 @@
 import structlog
 
 from worker.delivery.claim import Claim
+from worker.delivery.deciding import Decision
+from worker.delivery.doubts import Doubt
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Settled
 from worker.delivery.rows import DueRow
@@ -17,8 +19,10 @@ HINTS = {
 }
 
 
-def attempted(row: DueRow, claim: Claim, outcome: Outcome, stored: Stored, duration_ms: int) -> None:
-    """Emit an attempt's result, after its verdict is stored."""
+def attempted(
+    row: DueRow, claim: Claim, outcome: Outcome, stored: Stored, duration_ms: int, *, looked_up: bool
+) -> None:
+    """Emit an attempt's result, after its verdict is stored; *looked_up*: a doubtful one settles itself."""
     fields = {
         **_identity(row),
         "attempt": claim.attempt_id,
@@ -31,7 +35,7 @@ def attempted(row: DueRow, claim: Claim, outcome: Outcome, stored: Stored, durat
     }
     shown = {key: value for key, value in fields.items() if value is not None}
     if stored is Stored.SETTLED:
-        _result(outcome.event, outcome.status, row, shown)
+        _result(outcome.event, outcome.status, row, shown, looked_up=looked_up)
     elif stored in {Stored.OTHER_ID, Stored.ID_TAKEN}:
         log.error("invite.stale", **shown, hint="Envoy may hold this visit twice: compare both ids in Envoy")
     else:
@@ -47,6 +51,38 @@ def settled(row: DueRow, decision: Settled) -> None:
     _result(decision.status.value, decision.status, row, shown)
 
 
+def looked_up(doubt: Doubt, decision: Decision) -> None:
+    """Emit what a look into Envoy settled, or that it left the invite for a person."""
+    invite = f"{doubt.connection}/{doubt.external_id}"
+    fields: dict[str, object] = {
+        **_identity(doubt),
+        "attempt": doubt.attempt_id,
+        "error_code": decision.error_code,
+        "detail": decision.detail,
+        "envoy_invite_id": decision.invite.id if decision.invite else None,
+    }
+    shown = {key: value for key, value in fields.items() if value is not None}
+    if decision.status is Status.REJECTED:
+        log.error("invite.rejected", **shown, hint=HINTS[Status.REJECTED].format(invite=invite))
+    elif decision.status is not Status.UNKNOWN:
+        log.info("invite.reconciled", **shown, by="look_up", status=decision.status.value)
+    elif decision.for_a_person:
+        log.error("invite.unknown", **shown, hint=HINTS[Status.UNKNOWN].format(invite=invite))
+    elif decision.error_code != doubt.error_code:
+        log.warning("invite.unknown", **shown)
+
+
+def may_not_look(doubt: Doubt) -> None:
+    """Emit that Envoy lets a connection read no invites, so that its doubtful ones wait for a person."""
+    log.error(
+        "invite.unknown",
+        **_identity(doubt),
+        error_code="look_up_forbidden",
+        hint=f"let the customer grant invites.read: `envoy-worker connect {doubt.connection}`;"
+        f" or settle it by `envoy-worker invites resolve {doubt.connection}/{doubt.external_id}`",
+    )
+
+
 def unstored(row: DueRow, claim: Claim, outcome: Outcome) -> None:
     """Print a verdict that the database would not take, so that a person still can."""
     log.error(
@@ -59,21 +95,28 @@ def unstored(row: DueRow, claim: Claim, outcome: Outcome) -> None:
     )
 
 
-def interrupted(connection: str, external_id: str, *, doubtful: bool, attempt: str) -> None:
-    """Emit that an attempt was abandoned, by a crash or by the end of its lease."""
+def interrupted(connection: str, external_id: str, *, doubtful: bool, looked_up: bool, attempt: str) -> None:
+    """Emit that an attempt was abandoned, by a crash or by the end of its lease.
+
+    *looked_up*: a doubtful one settles itself.
+    """
     fields = {"connection": connection, "external_id": external_id, "attempt": attempt}
-    if doubtful:
+    if doubtful and looked_up:
+        log.warning("invite.unknown", **fields, error_code="interrupted")
+    elif doubtful:
         hint = HINTS[Status.UNKNOWN].format(invite=f"{connection}/{external_id}")
         log.error("invite.unknown", **fields, error_code="interrupted", hint=hint)
     else:
         log.warning("invite.deferred", **fields, error_code="interrupted")
 
 
-def _identity(row: DueRow) -> dict[str, object]:
+def _identity(row: DueRow | Doubt) -> dict[str, object]:
     return {"connection": row.connection, "invite_id": row.invite_id, "external_id": row.external_id}
 
 
-def _result(event: str, status: Status, row: DueRow, fields: dict[str, object]) -> None:
+def _result(
+    event: str, status: Status, row: DueRow, fields: dict[str, object], *, looked_up: bool = False
+) -> None:
     hint = HINTS.get(status, "").format(invite=f"{row.connection}/{row.external_id}")
     match event:
         case "sent":
@@ -86,6 +129,8 @@ def _result(event: str, status: Status, row: DueRow, fields: dict[str, object]) 
             log.info("invite.expired", **fields)
         case "deferred":
             log.warning("invite.deferred", **fields)
+        case "unknown" if looked_up:
+            log.warning("invite.unknown", **fields)
         case "unknown":
             log.error("invite.unknown", **fields, hint=hint)
         case _:

@@ -46,6 +46,7 @@ class Filling:
     holds: Holds
     report: Report
     stop: threading.Event
+    marked: bool = False
 
     def fill(self, lanes: Lanes, lane: Lane) -> None:
         """Put the lane's next page of work into it, or close it where its connection is of no use now."""
@@ -77,6 +78,7 @@ class Filling:
             directory=load(self.database, _id(lane.connection)),
             now=now,
             hosts=lane.hosts,
+            marked=self.marked,
         )
 
     def usable(self, lanes: Lanes, lane: Lane) -> bool:

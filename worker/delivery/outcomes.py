@@ -43,6 +43,7 @@ class Outcome:
     http_status: int | None = None
     counts_as_attempt: bool = True
     back_off: bool = False
+    for_a_person: bool = False  # a look-up would say nothing
     envoy_invite_id: str | None = None
     approval_status: str | None = None
     content: Content | None = field(default=None, repr=False)

@@ -39,9 +39,15 @@ Plan = Call | Settled
 
 
 def plan(
-    row: DueRow, directory: Directory, connection: Connection, *, host_id: str | None, now: datetime
+    row: DueRow,
+    directory: Directory,
+    connection: Connection,
+    *,
+    host_id: str | None,
+    now: datetime,
+    marked: bool = False,
 ) -> Plan:
-    """Return what is to be done.
+    """Return what is to be done; *marked* puts a marker into the notes.
 
     Raises:
         InputError: the row names what is not in the directory, or not usable.
@@ -57,7 +63,7 @@ def plan(
         return Settled(Status.EXPIRED, visit_end=end)
     flow = blank_to_none(row.flow) or blank_to_none(connection.default_flow)
     flow_id = directory.flow(flow, location).envoy_id if flow else None
-    content = content_of(row, location_id=location.envoy_id, flow_id=flow_id, host_id=host_id)
+    content = content_of(row, location_id=location.envoy_id, flow_id=flow_id, host_id=host_id, marked=marked)
     return _call(row, content)
 
 

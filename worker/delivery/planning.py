@@ -36,6 +36,7 @@ class PagePlanner:
     now: datetime
     stop: threading.Event
     hosts: dict[str, str] = field(repr=False)  # ids by e-mail, as found in this run
+    marked: bool = False  # creates carry a marker in their notes
     out_of_reach: bool = False  # a look at Envoy failed: no other look for this page
 
     def plan_all(self, page: Sequence[DueRow]) -> Iterator[tuple[DueRow, Plan]]:
@@ -84,7 +85,14 @@ class PagePlanner:
             return rejection(error)
 
     def _plan(self, row: DueRow) -> Plan:
-        return plan(row, self.directory, self.connection, host_id=self._host(row), now=self.now)
+        return plan(
+            row,
+            self.directory,
+            self.connection,
+            host_id=self._host(row),
+            now=self.now,
+            marked=self.marked,
+        )
 
     def _host(self, row: DueRow) -> str | None:
         wanted = hosts.wanted(row)

@@ -44,6 +44,8 @@ class Push:
     settings: PushSettings
     stop: threading.Event
     run_id: str
+    first_look: float  # seconds until a create in doubt is looked up
+    marked: bool = False
     connection: str | None = None
     limit: int | None = None
     max_seconds: float | None = None
@@ -59,7 +61,7 @@ class Push:
     def _recover(self, report: Report) -> None:
         database, settings = self.database, self.settings
         for attempt in recovery.abandoned(database, longest_lease=settings.lease_seconds):
-            if recovery.give_up(database, attempt):
+            if recovery.give_up(database, attempt, first_look=self.first_look):
                 doubtful = attempt["kind"] == Kind.CREATE
                 report.add("unknown" if doubtful else "deferred")
                 if doubtful:
@@ -68,6 +70,7 @@ class Push:
                     attempt["connection"],
                     attempt["external_id"],
                     doubtful=doubtful,
+                    looked_up=bool(attempt["looked_up"]),
                     attempt=attempt["attempt_id"],
                 )
         recovery.reopen(database, longest_back_off=settings.backoff_seconds[1])
@@ -81,7 +84,9 @@ class Push:
             )
 
     def _drain(self, report: Report) -> None:
-        filling = Filling(self.database, self.api, self.tokens, self.holds, report, self.stop)
+        filling = Filling(
+            self.database, self.api, self.tokens, self.holds, report, self.stop, marked=self.marked
+        )
         failed = threading.Event()
         ends_at = boot_clock() + (math.inf if self.max_seconds is None else self.max_seconds)
         lanes = Lanes(
@@ -104,7 +109,9 @@ class Push:
             holds=self.holds,
             report=report,
             claims=Claims(self.database, lease=lease, run_id=self.run_id, clock=boot_clock),
-            verdicts=Verdicts(self.database, BackOff(*self.settings.backoff_seconds)),
+            verdicts=Verdicts(
+                self.database, BackOff(*self.settings.backoff_seconds), first_look=self.first_look
+            ),
             stop=self.stop,
         )
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from worker.connections.model import ConnectionStatus
+from worker.connections.reading import reads_invites
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS
 from worker.database.owner import is_dead
@@ -24,10 +25,11 @@ def abandoned(database: Database, *, longest_lease: float) -> Sequence[sa.RowMap
     own = DELIVERIES.c
     query = (
         sa.select(own.id, own.connection, own.external_id, own.attempt_id, own.lease_owner,
-                  own.fencing_token, ATTEMPTS.c.kind,
+                  own.fencing_token, ATTEMPTS.c.kind, reads_invites().label("looked_up"),
                   sa.or_(own.lease_until < database.now(),
                          own.lease_until > database.later(longest_lease + SLACK_SECONDS)).label("over"))
         .join(ATTEMPTS, ATTEMPTS.c.id == own.attempt_id)
+        .outerjoin(CONNECTIONS, CONNECTIONS.c.name == own.connection)
         .where(own.status == SENDING)
     )  # fmt: skip
     with database.read() as connection:
@@ -35,8 +37,11 @@ def abandoned(database: Database, *, longest_lease: float) -> Sequence[sa.RowMap
     return [row for row in rows if row["over"] or is_dead(row["lease_owner"])]
 
 
-def give_up(database: Database, attempt: sa.RowMapping) -> bool:
-    """Settle one abandoned attempt: a create is in doubt, anything else is simply due again."""
+def give_up(database: Database, attempt: sa.RowMapping, *, first_look: float) -> bool:
+    """Settle one abandoned attempt: a create is in doubt, anything else is simply due again.
+
+    A create is looked up after *first_look* seconds.
+    """
     own = DELIVERIES.c
     doubtful = attempt["kind"] == Kind.CREATE
     statement = (
@@ -52,7 +57,8 @@ def give_up(database: Database, attempt: sa.RowMapping) -> bool:
             error_detail=None,
             interruptions=own.interruptions + 1,
             unknown_since=database.now() if doubtful else None,
-            next_attempt_at=database.now(),
+            next_attempt_at=database.later(first_look if doubtful else 0),
+            look_ups=0,
             lease_owner=None,
             lease_until=None,
             updated_at=database.now(),

@@ -14,6 +14,7 @@ from tenacity import (
 )
 
 from worker.connections.holds import Holds
+from worker.connections.reading import may_read
 from worker.connections.rows import look
 from worker.connections.tokens import AccessToken, Tokens
 from worker.database import Database, utc_now
@@ -102,7 +103,8 @@ class Sending:
             return False
         self._count(outcome)
         self._aftermath(lanes, work, token, error_)
-        events.attempted(work.row, claimed, outcome, stored, duration_ms)
+        looked_up = may_read(work.lane.connection)
+        events.attempted(work.row, claimed, outcome, stored, duration_ms, looked_up=looked_up)
         return outcome.verdict is not Verdict.DEFERRED or isinstance(error_, Unauthorised)
 
     def _request(self, work: Work, claimed: Claim, token: AccessToken) -> tuple[Outcome, EnvoyError | None]:

@@ -52,13 +52,16 @@ class BackOff:
 class Verdicts:
     """Where the verdicts of one run go; the usual statements are built once."""
 
-    def __init__(self, database: Database, back_off: BackOff) -> None:
-        """Build the statements."""
+    def __init__(self, database: Database, back_off: BackOff, *, first_look: float) -> None:
+        """Build the statements; a create in doubt is looked up after *first_look* seconds."""
         self._database = database
         self._back_off = back_off
         self._combined: dict[sa.Update, sa.Executable] = {}
-        self._settle = _settle(database, wait=0)
-        self._settle_sent = self._settle.values(
+        self._first_look = first_look
+        self._settle = self._settling(wait=0)
+        # Nobody has tried it since, so that the answer is news, whatever was made of the row meanwhile.
+        unsettled = DELIVERIES.c.status != SENT
+        self._settle_sent = _settle(database, unsettled, wait=0, first_look=first_look).values(
             envoy_invite_id=sa.bindparam("envoy_id", type_=sa.Text()),
             approval_status=sa.bindparam("approval", type_=sa.Text()),
             sent_content=sa.bindparam("content", type_=DELIVERIES.c.sent_content.type),
@@ -88,6 +91,7 @@ class Verdicts:
                 verdict=Verdict.UNKNOWN,
                 status=Status.UNKNOWN,
                 error_code="id_taken",
+                for_a_person=True,
                 detail=f"Envoy answered with the id {outcome.envoy_invite_id}, which another invite has",
             )
         self._store(row, claim, taken)
@@ -132,9 +136,15 @@ class Verdicts:
     def _statement(self, row: DueRow, outcome: Outcome) -> sa.Update:
         if outcome.verdict is Verdict.SENT:
             return self._settle_sent
+        if outcome.for_a_person:
+            return self._settle.values(next_attempt_at=None)
         if outcome.back_off:
-            return _settle(self._database, wait=self._back_off.seconds(row.deferrals))
+            return self._settling(wait=self._back_off.seconds(row.deferrals))
         return self._settle
+
+    def _settling(self, *, wait: float) -> sa.Update:
+        in_doubt = sa.or_(DELIVERIES.c.status == SENDING, DELIVERIES.c.status == UNKNOWN)
+        return _settle(self._database, in_doubt, wait=wait, first_look=self._first_look)
 
 
 def settle_without_call(
@@ -153,7 +163,9 @@ def settle_without_call(
         ]
 
 
-def _settle(database: Database, *, wait: float) -> sa.Update:
+def _settle(
+    database: Database, awaiting: sa.ColumnElement[bool], *, wait: float, first_look: float
+) -> sa.Update:
     """Build the row's update; a change that the caller made meanwhile makes it due again at once."""
     own = DELIVERIES.c
     unchanged = own.revision == sa.bindparam("attempted_revision")
@@ -164,16 +176,22 @@ def _settle(database: Database, *, wait: float) -> sa.Update:
         .where(
             own.id == sa.bindparam("delivery"),
             own.fencing_token == sa.bindparam("token"),
-            sa.or_(own.status == SENDING, own.status == UNKNOWN),
+            awaiting,
         )
         .values(
             status=sa.case((sa.or_(doubtful, unchanged), sa.bindparam("final")), else_=PENDING),
-            next_attempt_at=sa.case((unchanged, database.later(wait)), else_=database.now()),
+            next_attempt_at=sa.case(
+                (doubtful, database.later(first_look)),
+                (unchanged, database.later(wait)),
+                else_=database.now(),
+            ),
             attempts=own.attempts - sa.bindparam("uncounted", type_=sa.Integer()),
             deferrals=own.deferrals + 1 if wait else 0,
             error_code=sa.bindparam("error_code", type_=sa.Text()),
             error_detail=sa.bindparam("detail", type_=sa.Text()),
+            interruptions=sa.case((doubtful, own.interruptions), else_=0),
             unknown_since=sa.case((doubtful, database.now()), else_=None),
+            look_ups=0,
             content_key=sa.case((doubtful, own.content_key), else_=None),
             lease_owner=None,
             lease_until=None,

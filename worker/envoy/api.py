@@ -6,16 +6,25 @@ invite may be sent again is decided where its intent is stored.
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from worker.envoy import resources
+from worker.envoy import http_date, resources
 from worker.envoy.calls import Calls, invite_path
 from worker.envoy.http import BeforeWrite, HttpClient
 from worker.envoy.resources import Employee, Flow, Invite, Json, Location
 from worker.errors import Forbidden, NotFound, OutcomeUnknown
 
 _Resource = TypeVar("_Resource")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All invites that a query finds, and what time it was at Envoy, None where it did not say."""
+
+    invites: list[Invite]
+    server_time: datetime | None
 
 
 class EnvoyApi:
@@ -67,13 +76,12 @@ class EnvoyApi:
         location_id: str,
         arrival_after: datetime,
         arrival_before: datetime,
-        email: str | None = None,
-    ) -> list[Invite]:
+    ) -> Listing:
         """Return the invites that Envoy lists for a location between two instants.
 
-        Whether Envoy's bounds are inclusive and its e-mail filter exact is not documented: ask
-        widely, and compare again.
+        Whether Envoy's bounds are inclusive is not documented: ask widely, and compare again.
         """
+        times: list[datetime | None] = []
         query = {
             "locationIds": location_id,
             "expectedArrivalAtAfter": utc_text(arrival_after),
@@ -81,9 +89,13 @@ class EnvoyApi:
             "sort": "CREATED_AT",
             "order": "DESC",
         }
-        if email is not None:
-            query["inviteeEmail"] = email
-        return _parsed(resources.invite, self._calls.read_all(token, "/v1/invites", query))
+        items = self._calls.read_all(
+            token,
+            "/v1/invites",
+            query,
+            on_headers=lambda headers: times.append(http_date.parse(headers.get("Date"))),
+        )
+        return Listing(_parsed(resources.invite, items), times[-1] if times else None)
 
     def create_invite(
         self,

@@ -1,7 +1,8 @@
 """Single calls to the API: token, address, retry policy, and the meaning of the answer."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 from urllib.parse import quote, urlencode
 
 from worker.envoy.answers import decipher
@@ -10,6 +11,8 @@ from worker.envoy.http import BeforeWrite, HttpClient
 from worker.envoy.paging import PER_PAGE, all_items
 from worker.envoy.resources import Json
 from worker.envoy.retries import read_policy, unsent_policy
+
+OnHeaders: TypeAlias = Callable[[Mapping[str, str]], None]
 
 
 class Calls:
@@ -26,15 +29,28 @@ class Calls:
         self._reads = read_policy(event)
         self._unsent = unsent_policy(event)
 
-    def read(self, token: str, path: str, query: Mapping[str, str | int]) -> Json:
-        """Return the answer to a GET."""
-        return self._reads(self._send, "GET", f"{path}?{urlencode(query)}", authorization(token))
+    def read(
+        self, token: str, path: str, query: Mapping[str, str | int], *, on_headers: OnHeaders | None = None
+    ) -> Json:
+        """Return the answer to a GET; *on_headers* is shown the answer's headers."""
+        address = f"{path}?{urlencode(query)}"
+        return self._reads(self._send, "GET", address, authorization(token), on_headers=on_headers)
 
-    def read_all(self, token: str, path: str, query: Mapping[str, str | int] | None = None) -> list[Json]:
+    def read_all(
+        self,
+        token: str,
+        path: str,
+        query: Mapping[str, str | int] | None = None,
+        *,
+        on_headers: OnHeaders | None = None,
+    ) -> list[Json]:
         """Return the items of every page of a list."""
-        return all_items(
-            lambda page: self.read(token, path, {**(query or {}), "page": page, "perPage": PER_PAGE})
-        )
+
+        def page(number: int) -> Json:
+            numbered = {**(query or {}), "page": number, "perPage": PER_PAGE}
+            return self.read(token, path, numbered, on_headers=on_headers)
+
+        return all_items(page)
 
     def write(
         self,
@@ -57,6 +73,8 @@ class Calls:
         headers: Mapping[str, str],
         body: Json | None = None,
         before_write: BeforeWrite | None = None,
+        *,
+        on_headers: OnHeaders | None = None,
     ) -> Json:
         answer = self._http.send(
             method,
@@ -66,6 +84,8 @@ class Calls:
             json=body,
             before_write=before_write,
         )
+        if on_headers is not None:
+            on_headers(answer.headers)
         return decipher(answer.status, answer.headers, answer.body)
 
 

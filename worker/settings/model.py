@@ -1,6 +1,7 @@
 """The shape of settings.toml: every key, its default and its bounds."""
 
 import re
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -40,6 +41,12 @@ def _least_most(pair: tuple[float, float]) -> tuple[float, float]:
     if not 0 < pair[0] <= pair[1]:
         raise ValueError("must be [least, most], both above 0")
     return pair
+
+
+def _one_after_the_other(times: tuple[float, ...]) -> tuple[float, ...]:
+    if not times or any(later <= earlier for earlier, later in pairwise(times)):
+        raise ValueError("must be one time or more, each later than the one before")
+    return times
 
 
 # A redirect URI is compared byte by byte (RFC 6749 section 3.1.2.3), so only a base loses its slash.
@@ -100,7 +107,10 @@ class PushSettings(Section):
 class ReconcileSettings(Section):
     """When a doubtful create is looked up."""
 
-    look_up_after: tuple[Annotated[float, Field(gt=0)], ...] = (5.0, 30.0, 120.0, 600.0)
+    look_up_after: Annotated[
+        tuple[Annotated[float, Field(gt=0)], ...], AfterValidator(_one_after_the_other)
+    ] = (5.0, 30.0, 120.0, 600.0)
+    marker: bool = False
 
 
 class LogSettings(Section):

@@ -1,0 +1,37 @@
+"""Look doubtful invites up in Envoy, and settle them without a person where that is safe.
+
+An `unknown` invite is looked for several times, at the times of `[reconcile] look_up_after`.  Found:
+`sent`.  Not found by the last look, and the same query finds an invite that is known: `pending`
+again.  Anything less than clear is left `unknown` for a person, with Envoy's ids in `error_detail`.
+A connection that may not read invites is passed over.
+
+Parameters: `max_seconds` (60) ends a scheduled run early; the next one goes on where it ended.
+"""
+
+from worker.delivery.deciding import Schedule
+from worker.delivery.look_ups import LookUps
+from worker.delivery.looking import Looking
+from worker.delivery.reconcile import Reconcile
+from worker.report import Report
+from worker.runs import RunContext
+
+EXCLUSIVE = False
+
+
+def run(context: RunContext, *, max_seconds: float = 60) -> Report:
+    """Look up what is due, and say what became of it."""
+    push, reconcile = context.settings.push, context.settings.reconcile
+    schedule, database = Schedule(reconcile.look_up_after), context.database
+    least_wait = push.backoff_seconds[0]
+    return Reconcile(
+        database=database,
+        holds=context.holds,
+        look_ups=LookUps(database, schedule, least_wait=least_wait, run_id=context.run_id),
+        looking=Looking(database, context.api, context.tokens, schedule, marked=reconcile.marker),
+        longest_wait=max(*reconcile.look_up_after, least_wait),
+        threads=push.concurrency,
+        rate_per_second=push.rate_per_second,
+        stop=context.stop,
+        connection=context.connection,
+        max_seconds=max_seconds if context.scheduled else None,
+    ).run()

@@ -1,0 +1,90 @@
+"""Look one doubtful create up in Envoy, and say what the look means."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from worker.connections.calls import with_token
+from worker.connections.tokens import Tokens
+from worker.database import Database
+from worker.delivery.content import marker_of
+from worker.delivery.deciding import CONTENT_GONE, Decision, Schedule, decide, left_for_a_person
+from worker.delivery.doubts import Doubt, controls, owned
+from worker.delivery.matching import NEAR, Match, Sought, judge, sought_in
+from worker.envoy.api import EnvoyApi, Listing
+
+LONG_AGO = datetime.fromtimestamp(0, UTC)
+
+
+class Looking:
+    """Looks of one run; it remembers for which connections the query was seen to work.
+
+    There is one form of query only: by location and time of arrival.  That nothing is found by it
+    says something as soon as the same form has found an invite of the connection that is known.
+    """
+
+    def __init__(
+        self, database: Database, api: EnvoyApi, tokens: Tokens, schedule: Schedule, *, marked: bool
+    ) -> None:
+        """Know of no proof yet; *marked*: creates carry a marker in their notes."""
+        self._database = database
+        self._api = api
+        self._tokens = tokens
+        self._schedule = schedule
+        self._marked = marked
+        self._proofs: dict[int, str] = {}
+
+    def look(self, doubt: Doubt, now: datetime) -> Decision:
+        """Return what is to become of a doubtful create; *now* is the database's time.
+
+        Raises:
+            NeedsAuthorisation, TryLater, EnvoyError: it could not be looked up.
+        """
+        marker = marker_of(doubt.connection, doubt.external_id) if self._marked else None
+        sought = sought_in(doubt.content or {}, marker=marker, begun_at=doubt.started_at)
+        if sought is None:
+            return left_for_a_person(CONTENT_GONE, doubt.look_ups, "what was sent is not stored any more")
+        listing = self._list(doubt.connection_id, sought.location_id, sought.arrival)
+        known = owned(self._database, doubt.connection, [invite.id for invite in listing.invites])
+        if known:
+            self._proofs[doubt.connection_id] = min(known)
+        judgement = judge(_on_envoys_clock(sought, listing, now), listing.invites, owned=known)
+        decides = judgement.match is Match.NOTHING and self._schedule.is_last(doubt.look_ups)
+        return decide(
+            judgement,
+            self._schedule,
+            look_ups=doubt.look_ups,
+            interruptions=doubt.interruptions,
+            proof=self._proof(doubt) if decides else None,
+        )
+
+    def _proof(self, doubt: Doubt) -> str | None:
+        """Return the id of a known invite that the query finds, looking for some where none was met."""
+        if doubt.connection_id not in self._proofs:
+            for envoy_id, content in controls(self._database, doubt.connection):
+                if self._finds(doubt.connection_id, envoy_id, content):
+                    self._proofs[doubt.connection_id] = envoy_id
+                    break
+        return self._proofs.get(doubt.connection_id)
+
+    def _finds(self, connection_id: int, envoy_id: str, content: dict[str, Any]) -> bool:
+        sought = sought_in(content, marker=None, begun_at=LONG_AGO)
+        if sought is None:
+            return False
+        listing = self._list(connection_id, sought.location_id, sought.arrival)
+        return any(invite.id == envoy_id for invite in listing.invites)
+
+    def _list(self, connection_id: int, location_id: str, arrival: datetime) -> Listing:
+        return with_token(
+            self._tokens,
+            connection_id,
+            lambda token: self._api.find_invites(
+                token, location_id=location_id, arrival_after=arrival - NEAR, arrival_before=arrival + NEAR
+            ),
+        )
+
+
+def _on_envoys_clock(sought: Sought, listing: Listing, now: datetime) -> Sought:
+    """Return the same, begun at the time that Envoy's clock showed, where the answer tells it."""
+    ahead = timedelta() if listing.server_time is None else listing.server_time - now
+    return replace(sought, begun_at=sought.begun_at + ahead)

@@ -1,0 +1,105 @@
+"""Tell whether one of the invites that Envoy lists is the one that a doubtful create would have made.
+
+Pure.  Envoy keeps no key of ours, so equal content is all there is to go by; unless the marker in
+``notes`` is switched on, which then decides alone.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from typing import Any
+
+from worker.envoy.resources import Invite as EnvoyInvite
+from worker.envoy.resources import instant
+
+NEAR = timedelta(minutes=1)
+# How much an invite may seem older than the attempt that made it: two clocks, one of them not ours.
+CREATED_MARGIN = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What a create would have made; ``begun_at`` is when it was tried, on Envoy's clock."""
+
+    location_id: str
+    arrival: datetime
+    name: str = field(repr=False)
+    email: str | None = field(repr=False)
+    marker: str | None
+    begun_at: datetime
+
+
+class Match(Enum):
+    """What the list says."""
+
+    FOUND = auto()
+    NOTHING = auto()
+    SEVERAL = auto()  # which of them is ours cannot be told
+    NEAR = auto()  # nothing equal, but something that a person should see first
+    OLDER = auto()  # equal, but there before we tried
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a list says of one doubtful create, and the invites that it rests on."""
+
+    match: Match
+    invites: tuple[EnvoyInvite, ...] = ()
+
+    @property
+    def ids(self) -> str:
+        """Their ids, for the ledger and for a person."""
+        return ", ".join(invite.id for invite in self.invites)
+
+
+def sought_in(content: dict[str, Any], *, marker: str | None, begun_at: datetime) -> Sought | None:
+    """Return what to look for, None where the stored content does not say (any more)."""
+    invitee, arrival = content.get("invitee"), instant(content.get("expectedArrivalAt"))
+    if not isinstance(invitee, dict) or not invitee.get("name") or arrival is None:
+        return None
+    place = str(content.get("locationId", ""))
+    return Sought(place, arrival, invitee["name"], invitee.get("email"), marker, begun_at)
+
+
+def judge(sought: Sought, listed: Iterable[EnvoyInvite], *, owned: Collection[str]) -> Judgement:
+    """Return what the list says; *owned* are ids that other invites of ours have."""
+    at_hand = [invite for invite in listed if invite.id not in owned and _is_there(sought, invite)]
+    equal = tuple(invite for invite in at_hand if _is_equal(sought, invite))
+    if len(equal) > 1:
+        return Judgement(Match.SEVERAL, equal)
+    if equal:
+        return Judgement(Match.OLDER if _is_older(sought, equal[0]) else Match.FOUND, equal)
+    near = tuple(invite for invite in at_hand if _is_alike(sought, invite))
+    return Judgement(Match.NEAR, near) if near else Judgement(Match.NOTHING)
+
+
+def _is_there(sought: Sought, invite: EnvoyInvite) -> bool:
+    arrival = invite.expected_arrival_at
+    return (
+        invite.location_id in {None, sought.location_id}
+        and arrival is not None
+        and abs(arrival - sought.arrival) < NEAR
+    )
+
+
+def _is_equal(sought: Sought, invite: EnvoyInvite) -> bool:
+    if sought.marker is not None:
+        return sought.marker in (invite.notes or "")
+    assert invite.expected_arrival_at is not None  # noqa: S101 -- it is there
+    same_time = invite.expected_arrival_at.replace(microsecond=0) == sought.arrival
+    same_email = sought.email is None or _folded(sought.email) == _folded(invite.email)
+    return same_time and same_email and _folded(sought.name) == _folded(invite.name)
+
+
+def _is_alike(sought: Sought, invite: EnvoyInvite) -> bool:
+    same_email = sought.email is not None and _folded(sought.email) == _folded(invite.email)
+    return same_email or _folded(sought.name) == _folded(invite.name)
+
+
+def _is_older(sought: Sought, invite: EnvoyInvite) -> bool:
+    return invite.created_at is not None and invite.created_at < sought.begun_at - CREATED_MARGIN
+
+
+def _folded(text: str | None) -> str:
+    return " ".join((text or "").casefold().split())

@@ -1,0 +1,133 @@
+"""Settle what is unknown: look each doubtful create up in Envoy, and decide once enough was seen."""
+
+import contextvars
+import math
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from worker.connections import pace
+from worker.connections.holds import Holds
+from worker.connections.store import note_reading
+from worker.database import Database
+from worker.delivery import events
+from worker.delivery.deciding import UNPROVEN, Decision
+from worker.delivery.doubts import Doubt, due_doubts
+from worker.delivery.look_ups import LookUps
+from worker.delivery.looking import Looking
+from worker.envoy.clock import boot_clock
+from worker.errors import (
+    EnvoyError,
+    ExitCode,
+    Forbidden,
+    NeedsAuthorisation,
+    SettingsError,
+    Throttled,
+    TryLater,
+    WorkerError,
+)
+from worker.failpoints import failpoint
+from worker.invites import Status
+from worker.report import Report
+
+BATCH = 100
+COUNTS = ("looked_up", "sent", "pending", "rejected", "unknown")
+# About one query, and no sign that the next one would fare alike.
+OF_ONE_QUERY = frozenset({"too_many_items", "pages_repeat"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reconcile:
+    """One run of looking up; ``max_seconds`` ends it early, so that a schedule stays a schedule."""
+
+    database: Database
+    holds: Holds
+    look_ups: LookUps
+    looking: Looking
+    longest_wait: float
+    threads: int
+    rate_per_second: float
+    stop: threading.Event
+    connection: str | None = None
+    max_seconds: float | None = None
+    report: Report = field(default_factory=lambda: Report(Counter(dict.fromkeys(COUNTS, 0))))
+    closed: set[str] = field(default_factory=set)  # connections of no use in this run
+
+    def run(self) -> Report:
+        """Look up until nothing is due; return what became of it."""
+        ends_at = boot_clock() + (math.inf if self.max_seconds is None else self.max_seconds)
+        if batch := self._due():
+            with ThreadPoolExecutor(self.threads, thread_name_prefix="looker") as pool:
+                while batch and not self.stop.is_set() and boot_clock() < ends_at:
+                    self._look_up_all(pool, batch)
+                    batch = self._due()
+        return self.report
+
+    def _due(self) -> Sequence[Doubt]:
+        return due_doubts(
+            self.database,
+            only=self.connection,
+            excluded=tuple(self.closed),
+            longest_wait=self.longest_wait,
+            size=BATCH,
+        )
+
+    def _look_up_all(self, pool: ThreadPoolExecutor, batch: Sequence[Doubt]) -> None:
+        looks = [pool.submit(contextvars.copy_context().run, self._look_up, doubt) for doubt in batch]
+        for look in looks:
+            look.result()
+
+    def _look_up(self, doubt: Doubt) -> None:
+        """Make one look, unless the connection went out of use since the batch was read."""
+        if self.stop.is_set() or doubt.connection in self.closed or not self._paced(doubt):
+            return
+        began = self.look_ups.take(doubt)
+        if began is None:
+            return
+        failpoint("before_look_up")
+        try:
+            decision = self.looking.look(doubt, began)
+        except EnvoyError as error:
+            self.look_ups.record_failure(doubt, error, began=began)
+            self._failed(doubt, error)
+            return
+        except (NeedsAuthorisation, TryLater, SettingsError) as error:
+            self._close(doubt, error)
+            return
+        failpoint("after_look_up")
+        if self.look_ups.record(doubt, decision, began=began):
+            failpoint("after_look_up_commit")
+            self._tell(doubt, decision)
+
+    def _paced(self, doubt: Doubt) -> bool:
+        """Wait for a place in the connection's pace; say whether there is one soon."""
+        wait = pace.reserve(self.database, doubt.connection_id, rate_per_second=self.rate_per_second)
+        if wait > pace.AHEAD_SECONDS:
+            self.closed.add(doubt.connection)
+            return False
+        return not self.stop.wait(wait) if wait else True
+
+    def _tell(self, doubt: Doubt, decision: Decision) -> None:
+        self.report.add("looked_up")
+        if decision.status is not Status.UNKNOWN or decision.for_a_person:
+            self.report.add(decision.status.value)
+        if decision.status in {Status.REJECTED, Status.UNKNOWN}:
+            self.report.trouble(ExitCode.REJECTED)
+        if decision.error_code == UNPROVEN:
+            self.closed.add(doubt.connection)
+        events.looked_up(doubt, decision)
+
+    def _failed(self, doubt: Doubt, error: EnvoyError) -> None:
+        if isinstance(error, Forbidden):
+            note_reading(self.database, doubt.connection_id, can_read=False)
+            events.may_not_look(doubt)
+        elif isinstance(error, Throttled):
+            self.holds.throttled(doubt.connection_id, error.retry_after)
+        if error.error_code not in OF_ONE_QUERY:
+            self._close(doubt, error)
+
+    def _close(self, doubt: Doubt, error: WorkerError) -> None:
+        self.report.trouble(error.exit_code)
+        self.closed.add(doubt.connection)
