@@ -22,6 +22,7 @@ def run(context: RunContext, *, max_seconds: float = 300) -> Report:
         api=context.api,
         tokens=context.tokens,
         holds=context.holds,
+        gate=context.gate,
         settings=context.settings.push,
         stop=context.stop,
         run_id=context.run_id,

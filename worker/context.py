@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from functools import cached_property
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from worker import __version__
+from worker.connections.gate import Gate
 from worker.connections.holds import Holds
+from worker.connections.outages import Outages
 from worker.connections.tokens import Tokens
 from worker.connections.vault import Vault
 from worker.database import Database
@@ -134,3 +137,14 @@ class Context:
             hold_seconds=self.settings.push.hold_seconds,
             rate_per_second=self.settings.push.rate_per_second,
         )
+
+    @cached_property
+    def gate(self) -> Gate:
+        """What keeps invites back while Envoy's host does not answer."""
+        outages = Outages(
+            self.database,
+            urlsplit(self.settings.envoy.api_url).netloc,
+            hold_seconds=self.settings.push.hold_seconds,
+            rate_per_second=self.settings.push.rate_per_second,
+        )
+        return Gate(outages, self.api.probe, self.stop)

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener, urlopen
 
@@ -12,29 +11,6 @@ from tests.acceptance.installation import PATIENCE_SECONDS, Installation
 from worker.sandbox import Sandbox
 
 ALL_SCOPES = '["locations.read", "flows.read", "invites.read", "invites.write", "token.refresh"]'
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    """Run a sandbox with two customers."""
-    with Sandbox(port=0, companies=2) as running:
-        yield running
-
-
-@pytest.fixture
-def installation(database_url: str, sandbox: Sandbox) -> Iterator[Installation]:
-    """Give an installation on a fresh database."""
-    made = Installation(database_url, sandbox)
-    yield made
-    made.database.dispose()
-
-
-@pytest.fixture
-def small_installation(sqlite_url: str, sandbox: Sandbox) -> Iterator[Installation]:
-    """Give one on SQLite only, for what no database has a say in."""
-    made = Installation(sqlite_url, sandbox)
-    yield made
-    made.database.dispose()
 
 
 class _Stay(HTTPRedirectHandler):
@@ -133,6 +109,7 @@ def test_nobody_coming_is_an_end_too(small_installation: Installation) -> None:
     assert "nobody authorised within 1 s; nothing was stored" in err
 
 
+@pytest.mark.parametrize("companies", [2])
 def test_another_company_does_not_slip_under_a_name(installation: Installation) -> None:
     """A reconnect by another company is refused, and so is a second name; the old grant works on."""
     installation.connect()

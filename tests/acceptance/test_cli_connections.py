@@ -1,51 +1,23 @@
 """connections and directory, through real processes."""
 
 import json
-from collections.abc import Iterator
-
-import pytest
 
 from tests.acceptance.installation import Installation
 from worker.sandbox import Sandbox
 
 
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    """Run a sandbox."""
-    with Sandbox(port=0) as running:
-        yield running
-
-
-@pytest.fixture
-def installation(database_url: str, sandbox: Sandbox) -> Iterator[Installation]:
-    """Give an installation with one customer."""
-    made = Installation(database_url, sandbox)
-    made.connect()
-    yield made
-    made.database.dispose()
-
-
-@pytest.fixture
-def small_installation(sqlite_url: str, sandbox: Sandbox) -> Iterator[Installation]:
-    """Give one on SQLite only, for what no database has a say in."""
-    made = Installation(sqlite_url, sandbox)
-    made.connect()
-    yield made
-    made.database.dispose()
-
-
-def test_a_pause_keeps_invites_back_until_it_is_resumed(installation: Installation, sandbox: Sandbox) -> None:
+def test_a_pause_keeps_invites_back_until_it_is_resumed(connected: Installation, sandbox: Sandbox) -> None:
     """While it lasts nothing is sent and the exit code says to come back; afterwards all goes out."""
-    installation.run(
+    connected.run(
         "invites", "add", "--connection", "acme", "--external-id", "v1", "--name", "Ann Canary",
         "--arrival", "2031-05-06T10:00", "--location", "berlin",
     )  # fmt: skip
 
-    paused = installation.run("connections", "pause", "acme", "--until", "2031-01-01T00:00:00+01:00")
-    shown = json.loads(installation.run("connections", "list", "--json").stdout)
-    held = installation.run("run-once", "push_invites", expect=75)
-    resumed = installation.run("connections", "resume", "acme")
-    sent = installation.run("run-once", "push_invites")
+    paused = connected.run("connections", "pause", "acme", "--until", "2031-01-01T00:00:00+01:00")
+    shown = json.loads(connected.run("connections", "list", "--json").stdout)
+    held = connected.run("run-once", "push_invites", expect=75)
+    resumed = connected.run("connections", "resume", "acme")
+    sent = connected.run("run-once", "push_invites")
 
     assert paused.stdout == "acme: paused until 2030-12-31T23:00:00Z\n"
     assert [(one["status"], one["hold_reason"], one["held_until"]) for one in shown] == [
@@ -57,13 +29,13 @@ def test_a_pause_keeps_invites_back_until_it_is_resumed(installation: Installati
     assert len(sandbox.invites()) == 1
 
 
-def test_a_removed_connection_has_no_token_left(installation: Installation, sandbox: Sandbox) -> None:
+def test_a_removed_connection_has_no_token_left(connected: Installation, sandbox: Sandbox) -> None:
     """It asks first, says that Envoy keeps the grant, and wipes what is stored; no command shows a token."""
-    asked = installation.run("connections", "remove", "acme", expect=2)
-    removed = installation.run("connections", "remove", "acme", "--yes")
-    shown = installation.run("connections", "show", "acme", "--json")
-    listed = installation.run("connections", "list")
-    unknown = installation.run("connections", "remove", "acne", "--yes", expect=2)
+    asked = connected.run("connections", "remove", "acme", expect=2)
+    removed = connected.run("connections", "remove", "acme", "--yes")
+    shown = connected.run("connections", "show", "acme", "--json")
+    listed = connected.run("connections", "list")
+    unknown = connected.run("connections", "remove", "acne", "--yes", expect=2)
 
     assert "say --yes" in asked.stderr
     assert "until the customer removes the application there" in removed.stderr
@@ -71,23 +43,23 @@ def test_a_removed_connection_has_no_token_left(installation: Installation, sand
     assert listed.stdout.split("\t")[:2] == ["acme", "removed"]
     assert "did you mean acme?" in unknown.stderr
     columns = "access_token_enc, refresh_token_enc"
-    assert installation.rows(f"SELECT {columns} FROM connection") == [  # noqa: S608 -- constant
+    assert connected.rows(f"SELECT {columns} FROM connection") == [  # noqa: S608 -- constant
         {"access_token_enc": None, "refresh_token_enc": None}
     ]
     printed = shown.stdout + listed.stdout + removed.stdout + removed.stderr
     assert [secret for secret in sandbox.secrets_given() if secret in printed] == []
 
 
-def test_defaults_are_checked_against_the_directory(small_installation: Installation) -> None:
+def test_defaults_are_checked_against_the_directory(small_connected: Installation) -> None:
     """A misspelt default would reject every invite, so it is refused, with the nearest name."""
-    refused = small_installation.run("connections", "set", "acme", "--default-location", "Berln", expect=2)
-    other_flow = small_installation.run(
+    refused = small_connected.run("connections", "set", "acme", "--default-location", "Berln", expect=2)
+    other_flow = small_connected.run(
         "connections", "set", "acme", "--default-location", "Berlin", "--default-flow", "200001", expect=2
     )
-    done = small_installation.run(
+    done = small_connected.run(
         "connections", "set", "acme", "--default-location", "berlin", "--default-flow", "Interview"
     )
-    cleared = small_installation.run("connections", "set", "acme", "--default-flow", "")
+    cleared = small_connected.run("connections", "set", "acme", "--default-flow", "")
 
     assert "known and near: Berlin" in refused.stderr
     assert "the flow belongs to another location" in other_flow.stderr
@@ -95,13 +67,13 @@ def test_defaults_are_checked_against_the_directory(small_installation: Installa
     assert cleared.stdout == "acme: default_flow is not set\n"
 
 
-def test_the_directory_is_one_plain_line_an_entry(small_installation: Installation, sandbox: Sandbox) -> None:
+def test_the_directory_is_one_plain_line_an_entry(small_connected: Installation, sandbox: Sandbox) -> None:
     """In a pipe there is no table; --refresh reads what Envoy has new; one kind may be asked for."""
     sandbox.add_location("Lisbon", timezone="Europe/Lisbon")
 
-    before = small_installation.run("directory", "locations")
-    after = small_installation.run("directory", "locations", "--refresh")
-    flows = json.loads(small_installation.run("directory", "flows", "--json").stdout)
+    before = small_connected.run("directory", "locations")
+    after = small_connected.run("directory", "locations", "--refresh")
+    flows = json.loads(small_connected.run("directory", "flows", "--json").stdout)
 
     assert "acme\tlocation\t100002\tBerlin\tyes\tEurope/Berlin" in before.stdout.splitlines()
     assert "Lisbon" not in before.stdout
@@ -110,12 +82,12 @@ def test_the_directory_is_one_plain_line_an_entry(small_installation: Installati
 
 
 def test_a_directory_that_cannot_be_read_is_said_and_the_old_one_shown(
-    installation: Installation, sandbox: Sandbox
+    connected: Installation, sandbox: Sandbox
 ) -> None:
     """A customer who removed the application is named; the exit code says what is needed."""
     sandbox.revoke("10000")
 
-    shown = installation.run("directory", "locations", "--refresh", expect=77)
+    shown = connected.run("directory", "locations", "--refresh", expect=77)
 
     assert "Berlin" in shown.stdout
     assert "envoy-worker connect acme" in shown.stderr

@@ -1,10 +1,7 @@
 """The invites commands, through real processes."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.acceptance.installation import Installation
 from worker.sandbox import Faults, Sandbox
@@ -12,47 +9,22 @@ from worker.sandbox import Faults, Sandbox
 HEADER = "external_id,invitee_name,invitee_email,location,expected_arrival_at\n"
 
 
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    """Run a sandbox."""
-    with Sandbox(port=0) as running:
-        yield running
-
-
-@pytest.fixture
-def installation(database_url: str, sandbox: Sandbox) -> Iterator[Installation]:
-    """Give an installation with one customer."""
-    made = Installation(database_url, sandbox)
-    made.connect()
-    yield made
-    made.database.dispose()
-
-
-@pytest.fixture
-def small_installation(sqlite_url: str, sandbox: Sandbox) -> Iterator[Installation]:
-    """Give one on SQLite only, for what no database has a say in."""
-    made = Installation(sqlite_url, sandbox)
-    made.connect()
-    yield made
-    made.database.dispose()
-
-
 def line(key: str, *, email: str = "ann@example.com", location: str = "Berlin") -> str:
     """Return one visit as a line of CSV."""
     return f"{key},Ann Canary,{email},{location},2031-05-06T10:00Z\n"
 
 
-def test_a_file_is_imported_and_imported_again(installation: Installation, tmp_path: Path) -> None:
+def test_a_file_is_imported_and_imported_again(connected: Installation, tmp_path: Path) -> None:
     """Good lines go in, bad ones are told by file, line and column; a second time changes nothing."""
     file = tmp_path / "visits.csv"
     file.write_text(HEADER + line("v1") + line("v2", email="ann.example.com") + line("v3"), encoding="utf-8")
     arguments = ("invites", "import", str(file), "--connection", "acme")
 
-    dry = installation.run(*arguments, "--dry-run", expect=3)
-    nothing = installation.statuses()
-    first = installation.run(*arguments, expect=3)
-    again = installation.run(*arguments, expect=3)
-    good = installation.run("invites", "import", "-", "--connection", "acme", stdin=HEADER + line("v1"))
+    dry = connected.run(*arguments, "--dry-run", expect=3)
+    nothing = connected.statuses()
+    first = connected.run(*arguments, expect=3)
+    again = connected.run(*arguments, expect=3)
+    good = connected.run("invites", "import", "-", "--connection", "acme", stdin=HEADER + line("v1"))
 
     assert dry.stdout == "dry run, nothing was written: " + first.stdout
     assert nothing == {}
@@ -63,29 +35,29 @@ def test_a_file_is_imported_and_imported_again(installation: Installation, tmp_p
     assert good.stdout == "0 created, 0 changed, 1 unchanged, 0 repeated, 0 rejected\n"
 
 
-def test_a_file_that_is_none_is_one_line(small_installation: Installation, tmp_path: Path) -> None:
+def test_a_file_that_is_none_is_one_line(small_connected: Installation, tmp_path: Path) -> None:
     """A directory, an empty file, a wrong header: each says what is wrong."""
     (tmp_path / "empty.csv").touch()
     (tmp_path / "wrong.csv").write_text("external_id,visitor_name,expected_arrival_at\n", encoding="utf-8")
 
-    folder = small_installation.run("invites", "import", str(tmp_path), expect=2)
-    empty = small_installation.run("invites", "import", str(tmp_path / "empty.csv"), expect=3)
-    wrong = small_installation.run("invites", "import", str(tmp_path / "wrong.csv"), expect=3)
+    folder = small_connected.run("invites", "import", str(tmp_path), expect=2)
+    empty = small_connected.run("invites", "import", str(tmp_path / "empty.csv"), expect=3)
+    wrong = small_connected.run("invites", "import", str(tmp_path / "wrong.csv"), expect=3)
 
     assert "Is a directory" in folder.stderr
     assert [said.stderr.count("\n") for said in (folder, empty, wrong)] == [1, 1, 1]
     assert "visitor_name" in wrong.stderr
 
 
-def test_a_visit_by_hand_is_checked_as_a_line_of_a_file(installation: Installation) -> None:
+def test_a_visit_by_hand_is_checked_as_a_line_of_a_file(connected: Installation) -> None:
     """All that is wrong is said at once, by field; a good one is stored, and named by its id."""
     arguments = ("invites", "add", "--connection", "acme", "--external-id", "v1", "--name", "Ann Canary")
 
-    bad = installation.run(*arguments, "--arrival", "2031-02-31", "--email", "ann", expect=3)
-    good = installation.run(
+    bad = connected.run(*arguments, "--arrival", "2031-02-31", "--email", "ann", expect=3)
+    good = connected.run(
         *arguments, "--arrival", "2031-05-06T10:00", "--location", "Berlin", "--custom-field", "Shoe=42"
     )
-    shown = json.loads(installation.run("invites", "show", "acme/v1", "--json").stdout)
+    shown = json.loads(connected.run("invites", "show", "acme/v1", "--json").stdout)
 
     assert "expected_arrival_at:" in bad.stderr
     assert "invitee_email:" in bad.stderr
@@ -94,20 +66,20 @@ def test_a_visit_by_hand_is_checked_as_a_line_of_a_file(installation: Installati
     assert shown["invite"]["custom_fields"] == {"Shoe": "42"}
 
 
-def test_a_rejected_visit_is_mended_and_retried(installation: Installation, sandbox: Sandbox) -> None:
+def test_a_rejected_visit_is_mended_and_retried(connected: Installation, sandbox: Sandbox) -> None:
     """The list says why, without the visitor's name; when Envoy has the location, a retry sends it."""
-    installation.run(
+    connected.run(
         "invites", "import", "-", "--connection", "acme", stdin=HEADER + line("v1", location="Rome")
     )
 
-    pushed = installation.run("run-once", "push_invites", expect=3)
-    listed = installation.run("invites", "list", "--status", "rejected")
-    shown = installation.run("invites", "show", "acme/v1")
+    pushed = connected.run("run-once", "push_invites", expect=3)
+    listed = connected.run("invites", "list", "--status", "rejected")
+    shown = connected.run("invites", "show", "acme/v1")
     sandbox.add_location("Rome")
-    retried = installation.run("invites", "retry", "acme/v1")
-    installation.run("directory", "--refresh")
-    installation.run("run-once", "push_invites")
-    refused = installation.run("invites", "retry", "acme/v1", expect=2)
+    retried = connected.run("invites", "retry", "acme/v1")
+    connected.run("directory", "--refresh")
+    connected.run("run-once", "push_invites")
+    refused = connected.run("invites", "retry", "acme/v1", expect=2)
 
     assert "1 rejected" in pushed.stdout
     assert listed.stdout == "acme/v1\trejected\t2031-05-06T10:00:00Z\t-\tlocation_unknown\n"
@@ -118,39 +90,39 @@ def test_a_rejected_visit_is_mended_and_retried(installation: Installation, sand
     assert len(sandbox.invites()) == 1
 
 
-def test_a_withdrawn_visit_leaves_envoy(installation: Installation, sandbox: Sandbox) -> None:
+def test_a_withdrawn_visit_leaves_envoy(connected: Installation, sandbox: Sandbox) -> None:
     """The next push removes it; a visit that was never sent is simply not sent."""
-    installation.run("invites", "import", "-", "--connection", "acme", stdin=HEADER + line("v1"))
-    installation.run("run-once", "push_invites")
-    installation.run("invites", "import", "-", "--connection", "acme", stdin=HEADER + line("v2"))
+    connected.run("invites", "import", "-", "--connection", "acme", stdin=HEADER + line("v1"))
+    connected.run("run-once", "push_invites")
+    connected.run("invites", "import", "-", "--connection", "acme", stdin=HEADER + line("v2"))
 
-    sent = installation.run("invites", "withdraw", "acme/v1")
-    unsent = installation.run("invites", "withdraw", "acme/v2")
-    installation.run("run-once", "push_invites")
+    sent = connected.run("invites", "withdraw", "acme/v1")
+    unsent = connected.run("invites", "withdraw", "acme/v2")
+    connected.run("run-once", "push_invites")
 
     assert sent.stdout == "acme/v1: the next push removes it from Envoy\n"
     assert unsent.stdout == "acme/v2: is not sent\n"
-    assert installation.statuses() == {"withdrawn": 2}
+    assert connected.statuses() == {"withdrawn": 2}
     assert sandbox.invites() == []
 
 
-def test_a_person_settles_what_is_unknown(installation: Installation, sandbox: Sandbox) -> None:
+def test_a_person_settles_what_is_unknown(connected: Installation, sandbox: Sandbox) -> None:
     """Two answers were lost, one after the invite was made: told so, the worker sends only the other."""
     sandbox.set_faults(Faults(drop_after_share=1))
-    installation.run("invites", "import", "-", "--connection", "acme", stdin=HEADER + line("v1"))
-    installation.run("run-once", "push_invites", expect=3)
+    connected.run("invites", "import", "-", "--connection", "acme", stdin=HEADER + line("v1"))
+    connected.run("run-once", "push_invites", expect=3)
     sandbox.set_faults(Faults(error_500_share=1))
-    installation.run("invites", "import", "-", "--connection", "acme", stdin=HEADER + line("v2", email=""))
-    installation.run("run-once", "push_invites", expect=3)
+    connected.run("invites", "import", "-", "--connection", "acme", stdin=HEADER + line("v2", email=""))
+    connected.run("run-once", "push_invites", expect=3)
     sandbox.set_faults(Faults())
     envoy_id = sandbox.invites()[0]["id"]
-    status = installation.run("status")
+    status = connected.run("status")
 
-    there = installation.run("invites", "resolve", "acme/v1", "--sent", envoy_id)
-    absent = installation.run("invites", "resolve", "acme/v2", "--resend")
-    pushed = installation.run("run-once", "push_invites")
-    again = installation.run("invites", "resolve", "acme/v1", "--resend", expect=2)
-    shown = installation.run("invites", "show", "acme/v2")
+    there = connected.run("invites", "resolve", "acme/v1", "--sent", envoy_id)
+    absent = connected.run("invites", "resolve", "acme/v2", "--resend")
+    pushed = connected.run("run-once", "push_invites")
+    again = connected.run("invites", "resolve", "acme/v1", "--resend", expect=2)
+    shown = connected.run("invites", "show", "acme/v2")
 
     assert "acme/v1" in status.stdout
     assert "envoy-worker invites resolve" in status.stdout

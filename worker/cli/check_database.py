@@ -5,15 +5,17 @@ from collections.abc import Iterator
 from worker.cli.findings import Finding, attempt, failures, ok, warn
 from worker.cli.words import counted
 from worker.connections import store as connections
+from worker.connections.reading import may_read
 from worker.connections.vault import require_readable
 from worker.context import Context
 from worker.database import Database, schema, utc_now
 from worker.errors import WorkerError
-from worker.invites import Status, store
+from worker.invites import store
 from worker.settings.secrets import ENCRYPTION_KEYS
 
 MOST_SKEW_SECONDS = 5.0  # the way to the database and back counts, too
 MOST_NAMED = 3
+MOST_UNKNOWN = 10_000
 
 
 def findings(parts: Context) -> Iterator[Finding]:
@@ -57,12 +59,27 @@ def _invites(database: Database) -> Iterator[Finding]:
             f"{counted(number, 'invite')} for the connection {name}, which is not there",
             f"run `envoy-worker connect {name}`, or correct the rows",
         )
-    doubtful = store.counts(database)[Status.UNKNOWN]
-    if doubtful:
-        first = ", ".join(one.name for one in store.unknown(database, limit=MOST_NAMED))
-        yield warn(
-            f"{counted(doubtful, 'invite')} unknown: {first}" + (", ..." if doubtful > MOST_NAMED else ""),
-            "look them up in Envoy, then `envoy-worker invites resolve`",
-        )
+    yield from _unknown(database)
     if not connections.connections(database):
         yield warn("no connection yet", "run `envoy-worker connect NAME`")
+
+
+def _unknown(database: Database) -> Iterator[Finding]:
+    """Yield how many invites are unknown: those that look-ups settle, and those that wait for a person."""
+    readers = {row.name for row in connections.connections(database) if may_read(row)}
+    by_itself: list[str] = []
+    by_person: list[str] = []
+    for one in store.unknown(database, limit=MOST_UNKNOWN):
+        looked_up = one.invite.connection in readers and one.delivery.next_attempt_at is not None
+        (by_itself if looked_up else by_person).append(one.name)
+    if by_itself:
+        yield ok(f"{counted(len(by_itself), 'invite')} unknown, looked up by itself: {_first(by_itself)}")
+    if by_person:
+        yield warn(
+            f"{counted(len(by_person), 'invite')} unknown: {_first(by_person)}",
+            "look them up in Envoy, then `envoy-worker invites resolve`",
+        )
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")

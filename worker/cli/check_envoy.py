@@ -8,6 +8,7 @@ from worker.cli.words import moment
 from worker.connections import store
 from worker.connections.calls import with_token
 from worker.connections.model import Connection, ConnectionStatus
+from worker.connections.reading import may_read
 from worker.context import Context
 from worker.errors import NeedsAuthorisation
 from worker.settings import secrets as names
@@ -51,7 +52,7 @@ def _grant(row: Connection, status: ConnectionStatus, now: datetime) -> Iterator
             f"{row.name}: held{until} ({row.hold_reason})",
             f"`envoy-worker connections resume {row.name}` ends it",
         )
-    if row.can_read_invites is not True:
+    if not may_read(row):
         yield warn(
             f"{row.name}: may not read invites, so that a doubtful one waits for a person",
             f"add invites.read to [envoy] scopes, and run `envoy-worker connect {row.name}`",

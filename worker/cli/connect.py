@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from worker.context import Context
 
 
-
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("connect")(connect)

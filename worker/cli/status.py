@@ -12,9 +12,10 @@ from worker.cli.words import as_data, counted, moment
 if TYPE_CHECKING:
     from worker.connections.store import ConnectionView
     from worker.context import Context
+    from worker.invites.store import Standing
     from worker.runs.standing import JobStanding
 
-MOST_UNKNOWN = 20  # more of them need another kind of help than a list
+MOST_UNKNOWN = 10_000
 LONG_SECONDS = 120  # the service looks every few seconds: it is down, or something holds
 FIRST_COLUMN = 13
 
@@ -41,12 +42,13 @@ def _as_json(parts: "Context") -> dict[str, object]:
 
     views = [as_data(view) for view in connections.views(parts.database)]
     shown = ("name", "status", "held_until", "hold_reason", "status_reason")
-    unknown = store.unknown(parts.database, limit=MOST_UNKNOWN)
+    unknown, readers = store.unknown(parts.database, limit=MOST_UNKNOWN), _readers(parts)
     return {
         "invites": {status.value: number for status, number in store.counts(parts.database).items()},
         "connections": [{key: view[key] for key in shown} for view in views],
         "jobs": {name: as_data(job) for name, job in standing(parts.database, parts.settings.jobs).items()},
         "unknown": [one.name for one in unknown],
+        "unknown_for_a_person": [one.name for one in unknown if not _is_looked_up(one, readers)],
         "unknown_connections": store.without_connection(parts.database),
     }
 
@@ -65,11 +67,10 @@ def _lines(parts: "Context") -> Iterator[str]:
     yield from _block("connections", [_connection(view) for view in connections.views(parts.database)])
     jobs = standing(parts.database, parts.settings.jobs)
     yield from _block("jobs", [_job(name, job) for name, job in jobs.items()])
-    unknown = [one.name for one in store.unknown(parts.database, limit=MOST_UNKNOWN)]
-    if unknown:
-        yield from _block("unknown", [*unknown, "look them up in Envoy, then: envoy-worker invites resolve"])
     lost = store.without_connection(parts.database)
     yield from _block("waiting", [_lost(name, number) for name, number in lost.items()])
+    unknown, readers = store.unknown(parts.database, limit=MOST_UNKNOWN), _readers(parts)
+    yield from _block("unknown", [_unknown(one, readers) for one in unknown])
 
 
 def _block(title: str, lines: list[str]) -> Iterator[str]:
@@ -101,6 +102,30 @@ def _job(name: str, job: "JobStanding") -> str:
         return f"{name} has never run"
     following = f", next {moment(job.next_run_at)}" if job.next_run_at else ""
     return f"{name} {job.last_result} at {moment(job.last_run_at)}{following}"
+
+
+def _readers(parts: "Context") -> set[str]:
+    """Return the names of the connections that may look their doubtful invites up."""
+    from worker.connections import store
+    from worker.connections.reading import may_read
+
+    return {row.name for row in store.connections(parts.database) if may_read(row)}
+
+
+def _is_looked_up(standing: "Standing", readers: set[str]) -> bool:
+    return standing.invite.connection in readers and standing.delivery.next_attempt_at is not None
+
+
+def _unknown(standing: "Standing", readers: set[str]) -> str:
+    delivery = standing.delivery
+    if _is_looked_up(standing, readers):
+        return f"{standing.name} ({delivery.error_code}) looked up at {moment(delivery.next_attempt_at)}"
+    reason = delivery.error_code
+    if standing.invite.connection not in readers:
+        reason = f"{reason}; {standing.invite.connection} may not read invites"
+    return (
+        f"{standing.name} ({reason}) -- look into Envoy, then: envoy-worker invites resolve {standing.name}"
+    )
 
 
 def _lost(name: str, number: int) -> str:

@@ -149,6 +149,8 @@ def is_held(database: Database) -> sa.ColumnElement[bool]:
     lasting = (own.held_until > database.now()) & (
         own.held_until <= database.later(HOLD_MAXIMUM + SLACK_SECONDS)
     )
-    return (paused & (own.held_until.is_(None) | (own.held_until > database.now()))) | (
+    held = (paused & (own.held_until.is_(None) | (own.held_until > database.now()))) | (
         own.hold_reason.is_not(None) & ~paused & lasting
     )
+    # Never NULL, so that it can be negated: a row without a hold has no reason.
+    return sa.func.coalesce(held, sa.false())

@@ -47,6 +47,12 @@ def cut(pace: float | None, rate: float) -> float | None:
     return max(SLOWEST, (pace or rate) / 2) if rate else None
 
 
+def cut_in_sql(rate: float) -> sa.ColumnElement[float]:
+    """Return the same for every row of a statement."""
+    half = sa.func.coalesce(CONNECTIONS.c.pace_per_second, rate) / 2
+    return sa.case((half < SLOWEST, SLOWEST), else_=half)
+
+
 def raised(pace: float | None, rate: float) -> float | None:
     """Return the pace after one more success; None is the full *rate* again."""
     if pace is None or not rate:

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.connections.holds import is_held
+from worker.connections.outages import is_out
 from worker.database import Database
 from worker.database.owner import this_process
 from worker.delivery.plan import Call
@@ -62,12 +63,14 @@ class Claims:
     *clock* counts the time that the host was suspended, too.
     """
 
-    def __init__(self, database: Database, *, lease: Lease, run_id: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, database: Database, *, host: str, lease: Lease, run_id: str, clock: Callable[[], float]
+    ) -> None:
         """Build the statements."""
         self._database = database
         self._lease = lease
         self._clock = clock
-        free = _free(database)
+        free = _free(database, host)
         self._take = _take(database, free, lease.seconds)
         # What a create would make is stored before it is tried: it may have to be looked up.
         self._take_unless_twin = _take(database, free.where(~_twin_in_doubt()), lease.seconds).values(
@@ -84,8 +87,8 @@ class Claims:
     def take(self, row: DueRow, call: Call) -> Claim | None:
         """Commit the intent and return the claim, or None where the row is not ours to send.
 
-        It is not when it changed, was taken, its connection is held, or another row of equal content
-        is in doubt.
+        It is not when it changed, was taken, its connection is held, Envoy's host does not answer, or
+        another row of equal content is in doubt.
         """
         attempt_id = uuid.uuid4().hex
         began = self._clock()  # before the lease begins, so that it errs early
@@ -132,7 +135,7 @@ class Claims:
             return taken
 
 
-def _free(database: Database) -> sa.Select[tuple[int]]:
+def _free(database: Database, host: str) -> sa.Select[tuple[int]]:
     """Select the wanted row, if it still is as it was seen, and may be sent now."""
     own = DELIVERIES.c
     held = sa.exists().where(CONNECTIONS.c.name == sa.bindparam("name"), is_held(database))
@@ -143,6 +146,7 @@ def _free(database: Database) -> sa.Select[tuple[int]]:
         own.fencing_token == sa.bindparam("seen_token"),
         own.next_attempt_at <= database.now(),
         ~held,
+        ~is_out(host),
     )
     return skipping_locked(database, free)
 

@@ -6,10 +6,11 @@ from datetime import datetime
 
 import structlog
 
+from worker.connections.gate import Gate
 from worker.connections.holds import Holds, in_force
 from worker.connections.model import Connection, ConnectionStatus
 from worker.connections.rows import look
-from worker.connections.tokens import Tokens
+from worker.connections.tokens import AccessToken, Tokens
 from worker.database import Database
 from worker.delivery import events
 from worker.delivery.lanes import Lane, Lanes, Work
@@ -44,14 +45,15 @@ class Filling:
     api: EnvoyApi
     tokens: Tokens
     holds: Holds
+    gate: Gate
     report: Report
     stop: threading.Event
     marked: bool = False
 
     def fill(self, lanes: Lanes, lane: Lane) -> None:
         """Put the lane's next page of work into it, or close it where its connection is of no use now."""
-        now = self.database.read_now()
-        if not self.usable(lanes, lane):
+        now = self.usable(lanes, lane)
+        if now is None:
             return
         page = due_page(self.database, lane.name, after=lane.cursor, until=now, size=lanes.page_size(PAGE))
         lane.cursor = page[-1].cursor if page else None
@@ -81,23 +83,31 @@ class Filling:
             marked=self.marked,
         )
 
-    def usable(self, lanes: Lanes, lane: Lane) -> bool:
-        """Say whether the connection has a token and no hold; close its lane otherwise."""
+    def usable(self, lanes: Lanes, lane: Lane) -> datetime | None:
+        """Return the database's time where the connection has a token and no hold; else close its lane."""
+        host = self.gate.seen()
         connection, now = look(self.database, _id(lane.connection))
         if connection is None or connection.status == ConnectionStatus.REMOVED:
             lanes.close(lane)
-            return False
+            return None
         lane.connection = connection
         if in_force(connection, now):
             self.report.trouble(ExitCode.TRY_LATER)
             lanes.close(lane)
-            return False
+            return None
         try:
-            lane.fresh.keep(self.tokens.access(_id(connection)))
+            # Before the token: none is refreshed while its host does not answer.
+            self.gate.require_seen(
+                host, lambda: self._token(connection).value, resumed=connection.hold_reason is None
+            )
+            lane.fresh.keep(self._token(connection))
         except (NeedsAuthorisation, TryLater, EnvoyError, SettingsError) as error:
             self.give_up(lanes, lane, error)
-            return False
-        return True
+            return None
+        return now
+
+    def _token(self, connection: Connection) -> AccessToken:
+        return self.tokens.access(_id(connection))
 
     def give_up(self, lanes: Lanes, lane: Lane, error: WorkerError) -> None:
         """Close a lane for this run; its invites stay as they are, and burn no attempt."""

@@ -70,12 +70,13 @@ def failed(call: Call, error: EnvoyError) -> Outcome:
     if isinstance(error, OutcomeUnknown) and call.kind is Kind.CREATE:
         return _outcome(Verdict.UNKNOWN, Status.UNKNOWN, "unknown", error)
     own_fault = not isinstance(error, NOT_THE_INVITES_FAULT)
+    # A doubtful update may be the first of an outage, which must cost no attempt; but its wait grows.
     return _outcome(
         Verdict.DEFERRED,
         Status.PENDING,
         "deferred",
         error,
-        counts_as_attempt=own_fault,
+        counts_as_attempt=own_fault and not isinstance(error, OutcomeUnknown),
         back_off=own_fault or isinstance(error, Forbidden),
     )
 

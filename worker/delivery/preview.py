@@ -3,17 +3,21 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, islice
 
 from worker.connections.holds import in_force
 from worker.connections.model import Connection, ConnectionStatus
 from worker.database import Database
 from worker.delivery.content import blank_to_none
+from worker.delivery.doubts import due_doubts
 from worker.delivery.plan import Call, plan
 from worker.delivery.rows import Cursor, DueRow, due_connections, due_page
 from worker.directory import Directory, load
 from worker.errors import InputError
+from worker.invites import Kind
 
 PAGE = 500
+MOST_DOUBTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +30,26 @@ class Fate:
     why: str = ""
 
 
-def preview(database: Database, *, only: str | None, limit: int | None) -> Iterator[Fate]:
-    """Yield the fate of each due row, connection by connection, in the order of a push."""
+def preview(
+    database: Database, *, only: str | None, limit: int | None, longest_wait: float
+) -> Iterator[Fate]:
+    """Yield the fate of each due row: first what is looked up, then what is pushed, in their orders.
+
+    A look is never put further ahead than *longest_wait* seconds.
+    """
+    return islice(chain(_looks(database, only, longest_wait), _pushes(database, only)), limit)
+
+
+def _looks(database: Database, only: str | None, longest_wait: float) -> Iterator[Fate]:
+    doubts = due_doubts(database, only=only, excluded=(), longest_wait=longest_wait, size=MOST_DOUBTS)
+    for doubt in doubts:
+        yield Fate(doubt.connection, doubt.external_id, Kind.LOOK_UP, doubt.error_code or "")
+
+
+def _pushes(database: Database, only: str | None) -> Iterator[Fate]:
     now = database.read_now()
-    left = limit
     for connection in due_connections(database, only=only):
-        for fate in _fates(database, connection, now):
-            if left == 0:
-                return
-            left = None if left is None else left - 1
-            yield fate
+        yield from _fates(database, connection, now)
 
 
 def _fates(database: Database, connection: Connection, now: datetime) -> Iterator[Fate]:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 import structlog
 
 from worker.connections import pace
+from worker.connections.gate import Gate
 from worker.connections.holds import Holds
 from worker.connections.tokens import Tokens
 from worker.database import Database
 from worker.delivery import events, recovery
+from worker.delivery.aftermath import Aftermath
 from worker.delivery.claim import Claims, Lease
 from worker.delivery.filling import Filling
 from worker.delivery.lanes import Lane, Lanes
@@ -41,6 +43,7 @@ class Push:
     api: EnvoyApi
     tokens: Tokens
     holds: Holds
+    gate: Gate
     settings: PushSettings
     stop: threading.Event
     run_id: str
@@ -85,7 +88,14 @@ class Push:
 
     def _drain(self, report: Report) -> None:
         filling = Filling(
-            self.database, self.api, self.tokens, self.holds, report, self.stop, marked=self.marked
+            self.database,
+            self.api,
+            self.tokens,
+            self.holds,
+            self.gate,
+            report=report,
+            stop=self.stop,
+            marked=self.marked,
         )
         failed = threading.Event()
         ends_at = boot_clock() + (math.inf if self.max_seconds is None else self.max_seconds)
@@ -102,13 +112,15 @@ class Push:
 
     def _sending(self, report: Report) -> Sending:
         lease = Lease(self.settings.lease_seconds, self.settings.request_timeout_seconds)
+        claims = Claims(self.database, host=self.gate.host, lease=lease, run_id=self.run_id, clock=boot_clock)
         return Sending(
             database=self.database,
             api=self.api,
             tokens=self.tokens,
-            holds=self.holds,
+            gate=self.gate,
+            aftermath=Aftermath(self.tokens, self.holds, self.gate, report),
             report=report,
-            claims=Claims(self.database, lease=lease, run_id=self.run_id, clock=boot_clock),
+            claims=claims,
             verdicts=Verdicts(
                 self.database, BackOff(*self.settings.backoff_seconds), first_look=self.first_look
             ),

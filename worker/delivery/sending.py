@@ -2,7 +2,6 @@
 
 import threading
 from dataclasses import dataclass
-from datetime import datetime
 
 import structlog
 from tenacity import (
@@ -13,12 +12,13 @@ from tenacity import (
     wait_exponential,
 )
 
-from worker.connections.holds import Holds
+from worker.connections.gate import Gate
 from worker.connections.reading import may_read
 from worker.connections.rows import look
 from worker.connections.tokens import AccessToken, Tokens
-from worker.database import Database, utc_now
+from worker.database import Database
 from worker.delivery import events, outcomes, unstored
+from worker.delivery.aftermath import OF_ONE_CONNECTION, Aftermath, connection_id
 from worker.delivery.claim import Claim, Claims
 from worker.delivery.lanes import Lanes, Work
 from worker.delivery.outcomes import Outcome
@@ -32,15 +32,8 @@ from worker.errors import (
     EnvoyError,
     ExitCode,
     Forbidden,
-    NeedsAuthorisation,
-    NotSent,
     OutcomeUnknown,
-    Refused,
-    SettingsError,
-    Throttled,
-    TryLater,
     Unauthorised,
-    WorkerError,
 )
 from worker.failpoints import failpoint
 from worker.invites import Kind, Status, Verdict
@@ -52,10 +45,6 @@ log = structlog.get_logger()
 # be able to print the verdict before it is ended.
 VERDICT_PATIENCE_SECONDS = 15.0
 LAST_PATIENCE_SECONDS = 4.0
-DOUBTS_IN_A_ROW = 2
-CONFLICT = "http_409"
-# What hinders one connection, and no other.
-OF_ONE_CONNECTION = (NeedsAuthorisation, TryLater, EnvoyError, SettingsError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +54,8 @@ class Sending:
     database: Database
     api: EnvoyApi
     tokens: Tokens
-    holds: Holds
+    gate: Gate
+    aftermath: Aftermath
     report: Report
     claims: Claims
     verdicts: Verdicts
@@ -87,24 +77,27 @@ class Sending:
     def _token(self, lanes: Lanes, work: Work) -> AccessToken | None:
         fresh = work.lane.fresh
         try:
-            return fresh.token() or fresh.keep(self.tokens.access(_id(work)))
+            token = fresh.token() or fresh.keep(self.tokens.access(connection_id(work)))
+            self.gate.require(lambda: token.value)
         except OF_ONE_CONNECTION as error:
-            self._close(lanes, work, error)
+            self.aftermath.close(lanes, work, error)
             return None
+        return token
 
     def _attempt(self, lanes: Lanes, work: Work, claimed: Claim, token: AccessToken) -> bool:
         began = boot_clock()
         failpoint("before_connect")
         outcome, error_ = self._request(work, claimed, token)
+        self.gate.note(error_)
         failpoint("after_answer")
         duration_ms = round((boot_clock() - began) * 1000)
         stored = self._store(work, claimed, outcome)
         if stored is None:
             return False
         self._count(outcome)
-        self._aftermath(lanes, work, token, error_)
         looked_up = may_read(work.lane.connection)
         events.attempted(work.row, claimed, outcome, stored, duration_ms, looked_up=looked_up)
+        self.aftermath.of(lanes, work, token, error_)
         return outcome.verdict is not Verdict.DEFERRED or isinstance(error_, Unauthorised)
 
     def _request(self, work: Work, claimed: Claim, token: AccessToken) -> tuple[Outcome, EnvoyError | None]:
@@ -138,7 +131,7 @@ class Sending:
         """Say whether this row was refused before, and its connection has had a success since."""
         if work.row.error_code != Forbidden.default_code:
             return False
-        connection, _ = look(self.database, _id(work))
+        connection, _ = look(self.database, connection_id(work))
         return connection is not None and not connection.forbidden_count
 
     def _store(self, work: Work, claimed: Claim, outcome: Outcome) -> Stored | None:
@@ -166,62 +159,6 @@ class Sending:
         if outcome.status in {Status.REJECTED, Status.UNKNOWN}:
             self.report.trouble(ExitCode.REJECTED)
 
-    def _aftermath(self, lanes: Lanes, work: Work, token: AccessToken, error: EnvoyError | None) -> None:
-        """Let the connection feel what happened: pace, holds, a new token."""
-        if error is None:
-            work.lane.doubts = 0
-            if work.lane.fresh.success_is_news():
-                self.holds.succeeded(_id(work))
-            return
-        work.lane.fresh.forget()
-        if isinstance(error, Unauthorised):
-            self._renew(lanes, work, token, utc_now())
-        elif self._is_held_for(work, error):
-            self._close(lanes, work, error)
-
-    def _is_held_for(self, work: Work, error: EnvoyError) -> bool:
-        """Hold the connection where the trouble is its own, not the invite's; say whether it is."""
-        match error:
-            case Throttled():
-                self.holds.throttled(_id(work), error.retry_after)
-                return True
-            case Forbidden():
-                return self.holds.forbidden(_id(work))
-            case OutcomeUnknown() if error.error_code != CONFLICT:
-                # The second in a row is an outage, most likely: all that is sent into it may end in doubt.
-                work.lane.doubts += 1
-                if work.lane.doubts < DOUBTS_IN_A_ROW:
-                    return False
-            case NotSent(error_code="lease_over") | Refused() | OutcomeUnknown():
-                return False
-        self.holds.outage(_id(work))
-        return True
-
-    def _renew(self, lanes: Lanes, work: Work, token: AccessToken, now: datetime) -> None:
-        """After a 401: once a new token, unless this one was young; a second such 401 holds."""
-        if token.is_young(now) and self.holds.unauthorised(_id(work), version=token.version):
-            lanes.close(work.lane)
-            self.report.trouble(ExitCode.TRY_LATER)
-            return
-        try:
-            self.tokens.access(_id(work), rejected_version=token.version)
-        except NeedsAuthorisation as error:
-            self._close(lanes, work, error)
-        except OF_ONE_CONNECTION as error:
-            # The old token is refused and no new one can be had: the next run would only be refused again.
-            self.holds.outage(_id(work))
-            self._close(lanes, work, error)
-
-    def _close(self, lanes: Lanes, work: Work, error: WorkerError) -> None:
-        self.report.trouble(error.exit_code)
-        lanes.close(work.lane)
-
 
 def _nothing_stored(_state: RetryCallState) -> None:
     return None
-
-
-def _id(work: Work) -> int:
-    number = work.lane.connection.id
-    assert number is not None  # noqa: S101 -- a stored row has its id
-    return number

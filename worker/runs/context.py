@@ -3,6 +3,7 @@
 import threading
 from dataclasses import dataclass
 
+from worker.connections.gate import Gate
 from worker.connections.holds import Holds
 from worker.connections.tokens import Tokens
 from worker.context import Context
@@ -53,6 +54,11 @@ class RunContext:
     def holds(self) -> Holds:
         """The connections' holds and pace."""
         return self.parts.holds
+
+    @property
+    def gate(self) -> Gate:
+        """The gate before Envoy's host."""
+        return self.parts.gate
 
     @property
     def stop(self) -> threading.Event:

@@ -35,7 +35,7 @@ def serve(parts: Context) -> ExitCode:
     signal.pthread_sigmask(signal.SIG_BLOCK, END_SIGNALS)
     require_readable(parts.database, parts.vault)
     schedule = scheduler.build(parts)
-    _ = parts.tokens, parts.holds, parts.api  # made once, before threads could make them twice
+    _ = parts.tokens, parts.holds, parts.api, parts.gate  # made once, before threads could make them twice
     log.info("worker.started", version=__version__, owner=this_process(), jobs=list(parts.settings.jobs))
     schedule.start()
     notify("READY=1")

@@ -57,6 +57,18 @@ def test_an_invite_that_was_never_tried_can_be_renamed(column: str, value: str, 
 
 
 @pytest.mark.parametrize(("column", "value"), [("external_id", "v-9"), ("connection", "other")])
+def test_a_rename_is_a_change(column: str, value: str, caller: Caller) -> None:
+    """What was planned under the old key is void, and a row that was refused there gets another try."""
+    caller.insert()
+    caller.deliver("rejected", attempts=0)
+
+    caller.change(**{column: value})
+
+    delivery = caller.one("SELECT * FROM delivery")
+    assert (delivery["status"], delivery["revision"], delivery["error_code"]) == ("pending", 2, None)
+
+
+@pytest.mark.parametrize(("column", "value"), [("external_id", "v-9"), ("connection", "other")])
 def test_an_invite_that_was_tried_cannot_be_renamed(column: str, value: str, caller: Caller) -> None:
     """Envoy's invite hangs on the key; another one would be sent as a new visit."""
     caller.insert()

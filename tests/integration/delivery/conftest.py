@@ -1,5 +1,6 @@
 """A worker's parts on a fresh database, connected to a sandbox of their own."""
 
+import json
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -47,6 +48,15 @@ def make_world(database_url: str, sandbox: Sandbox) -> Iterator[MakeWorld]:
     yield make
     for world in made:
         world.parts.__exit__(None, None, None)
+
+
+@pytest.fixture
+def reading_world(make_world: MakeWorld) -> World:
+    """Give a world whose customer lets us read invites."""
+    scopes = ["locations.read", "flows.read", "invites.write", "invites.read", "token.refresh"]
+    made = make_world(WORKER_ENVOY__SCOPES=json.dumps(scopes))
+    made.connect()
+    return made
 
 
 @pytest.fixture

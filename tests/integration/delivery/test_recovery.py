@@ -103,7 +103,7 @@ def test_a_late_answer_settles_its_own_unknown_row(world: World) -> None:
     world.add()
     database = world.parts.database
     (row,) = due_page(database, "acme", after=None, until=datetime.now(UTC), size=9)
-    claims = Claims(database, lease=Lease(60, 15), run_id="run", clock=boot_clock)
+    claims = Claims(database, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock)
     claimed = claims.take(row, Call(Kind.CREATE, content_key="k"))
     assert claimed is not None
     assert claims.take(row, Call(Kind.CREATE, content_key="k")) is None, "it is taken"
@@ -126,7 +126,7 @@ def test_a_change_during_an_attempt_is_not_overwritten_by_its_verdict(world: Wor
     world.add(notes="a")
     database = world.parts.database
     (row,) = due_page(database, "acme", after=None, until=datetime.now(UTC), size=9)
-    claimed = Claims(database, lease=Lease(60, 15), run_id="run", clock=boot_clock).take(
+    claimed = Claims(database, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock).take(
         row, Call(Kind.CREATE, content_key="k")
     )
     assert claimed is not None

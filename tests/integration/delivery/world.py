@@ -1,5 +1,6 @@
 """A worker's parts on one database, and the verbs that the delivery tests speak in."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,7 +8,7 @@ from urllib.request import HTTPRedirectHandler, build_opener
 
 import sqlalchemy as sa
 
-from jobs import push_invites, refresh_directory
+from jobs import push_invites, reconcile_invites, refresh_directory
 from worker.connections import authorise, grants
 from worker.connections.vault import new_key
 from worker.context import Context
@@ -16,6 +17,8 @@ from worker.runs import RunContext
 from worker.sandbox import Sandbox
 from worker.settings import Secrets
 from worker.settings.loading import build
+
+PAST = "2020-01-01T00:00:00.000Z"
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -64,6 +67,25 @@ class World:
         """Push until nothing is due."""
         return push_invites.run(self.run_context(**scope))
 
+    def reconcile(self, **scope: Any) -> Report:
+        """Look up what is due for it."""
+        return reconcile_invites.run(self.run_context(**scope))
+
+    def make_looks_due(self) -> None:
+        """Let the time of every next look have come."""
+        self.execute(
+            "UPDATE delivery SET next_attempt_at = created_at"
+            " WHERE status = 'unknown' AND next_attempt_at IS NOT NULL"
+        )
+
+    def look_to_the_end(self) -> Counter[str]:
+        """Look again and again, each time when it is due, and return all counts."""
+        counts: Counter[str] = Counter()
+        for _ in self.parts.settings.reconcile.look_up_after:
+            self.make_looks_due()
+            counts += self.reconcile().counts
+        return counts
+
     def add(self, external_id: str = "v-1", **columns: Any) -> None:
         """Insert an invite as a caller would, in plain SQL."""
         row = {
@@ -101,3 +123,13 @@ class World:
         """Let every back-off and hold be over, as time would."""
         self.execute("UPDATE delivery SET next_attempt_at = created_at WHERE status = 'pending'")
         self.execute("UPDATE connection SET held_until = NULL, hold_reason = NULL, refresh_retry_at = NULL")
+
+    def let_holds_end(self) -> None:
+        """Let every stored hold be over, as time would: of connections, and of the host."""
+        for table in ("connection", "host"):
+            self.execute(f"UPDATE {table} SET held_until = :past WHERE held_until IS NOT NULL", past=PAST)  # noqa: S608
+
+    def reads(self, outcome: str = "") -> int:
+        """Return how often the sandbox was asked for locations, as the directory and the probe do."""
+        counts = self.sandbox.ledger()["by_route"].get("GET /v1/locations", {})
+        return sum(number for answer, number in counts.items() if outcome in {"", answer})

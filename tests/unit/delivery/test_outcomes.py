@@ -43,6 +43,7 @@ def test_a_doubtful_create_is_unknown_and_a_doubtful_update_is_repeated() -> Non
     for call in (UPDATE, REMOVE):
         outcome = failed(call, OutcomeUnknown())
         assert (outcome.status, outcome.back_off) == (Status.PENDING, True)
+        assert not outcome.counts_as_attempt, "it may be part of an outage"
 
 
 @pytest.mark.parametrize("error", [Refused(error_code="refused_422"), NotFound()])

@@ -1,0 +1,97 @@
+"""Push: what Envoy surely did not do, and whom that concerns."""
+
+import pytest
+
+from tests.integration.delivery.world import World
+from worker.errors import ExitCode
+from worker.sandbox import Faults
+
+
+def test_envoys_refusal_rejects_the_row_and_the_others_go_on(world: World) -> None:
+    """A 404 for one invite is that invite's; it is stored with its code, and not tried again."""
+    world.add("bad", host_employee_id="999999")
+    world.add("good")
+
+    report = world.push()
+
+    assert (report.counts["sent"], report.counts["rejected"]) == (1, 1)
+    assert world.delivery("bad")["error_code"] == "not_found"
+    assert not world.push().did_something
+
+
+def test_throttling_holds_the_connection_and_burns_no_attempt(world: World) -> None:
+    """A 429 defers its row and stops the connection until the time that Envoy names."""
+    for number in range(30):
+        world.add(f"v-{number}")
+    world.sandbox.set_faults(Faults(error_429_share=1.0, retry_after="120"))
+
+    report = world.push()
+
+    assert report.counts["sent"] == 0
+    assert ExitCode.TRY_LATER in report.troubles
+    assert report.counts["deferred"] <= 8, "no more than were in flight"
+    (connection,) = world.rows("SELECT * FROM connection")
+    assert connection["hold_reason"] == "rate_limited"
+    assert {row["attempts"] for row in world.rows("SELECT attempts FROM delivery")} == {0}
+
+    world.sandbox.set_faults(Faults())
+    assert not world.push().counts["sent"], "the hold is still in force"
+    world.make_due()
+    world.push()
+    assert len(world.sandbox.invites()) == 30
+    assert world.sandbox.ledger()["duplicates"] == []
+
+
+def test_envoy_away_defers_without_burning_attempts(world: World) -> None:
+    """What cannot be connected to was not sent: it waits, the connection is held, nothing is unknown."""
+    world.add()
+    world.sandbox.stop()
+
+    report = world.push()
+
+    assert ExitCode.UNREACHABLE in report.troubles
+    assert world.delivery()["status"] == "pending"
+    assert world.delivery()["attempts"] == 0
+
+
+@pytest.mark.parametrize("sandbox_scopes", [("locations.read", "flows.read", "token.refresh")])
+def test_three_403_in_a_row_hold_the_connection(world: World) -> None:
+    """Without a success between them it is the connection's trouble, and no row is rejected for it."""
+    for number in range(5):
+        world.add(f"v-{number}")
+
+    world.push()
+
+    (connection,) = world.rows("SELECT * FROM connection")
+    assert connection["hold_reason"] == "forbidden"
+    assert {row["status"] for row in world.rows("SELECT status FROM delivery")} == {"pending"}
+
+
+def test_a_dead_grant_stops_its_connection_and_no_other(world: World) -> None:
+    """Its invites stay pending and burn no attempt; the operator is told which command mends it."""
+    world.add()
+    world.sandbox.revoke("10000")
+    world.sandbox.expire_access_tokens()
+
+    report = world.push()
+
+    (connection,) = world.rows("SELECT * FROM connection")
+    assert connection["status"] == "needs_authorisation"
+    assert ExitCode.NEEDS_AUTHORISATION in report.troubles
+    assert world.delivery()["status"] == "pending"
+    assert world.delivery()["attempts"] == 0
+
+
+def test_an_expired_token_is_renewed_once_and_the_invites_go_out(world: World) -> None:
+    """A 401 in the middle of a push costs one refresh, whoever sees it first."""
+    for number in range(40):
+        world.add(f"v-{number}")
+    world.sandbox.expire_access_tokens()
+
+    report = world.push()
+
+    assert report.counts["sent"] == 40
+    ledger = world.sandbox.ledger()
+    assert ledger["refreshes"] == 1
+    assert ledger["refresh_token_reuse"] == 0
+    assert ledger["duplicates"] == []

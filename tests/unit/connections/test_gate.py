@@ -1,0 +1,38 @@
+"""Which ends of a request speak against Envoy's host."""
+
+import pytest
+
+from worker.connections.gate import speaks_against_the_host
+from worker.errors import (
+    EnvoyError,
+    Forbidden,
+    Misdirected,
+    NotFound,
+    NotSent,
+    OutcomeUnknown,
+    Throttled,
+    Unauthorised,
+)
+
+
+@pytest.mark.parametrize("error", [OutcomeUnknown(), NotSent(), Misdirected()])
+def test_silence_and_nonsense_do(error: EnvoyError) -> None:
+    """They are what an outage looks like."""
+    assert speaks_against_the_host(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        None,
+        Unauthorised(),
+        Forbidden(),
+        NotFound(),
+        Throttled(),
+        OutcomeUnknown(error_code="http_409"),
+        NotSent(error_code="lease_over"),
+    ],
+)
+def test_real_answers_and_our_own_troubles_do_not(error: EnvoyError | None) -> None:
+    """A refusal shows that Envoy is up; a conflict or a lease that was over says nothing."""
+    assert not speaks_against_the_host(error)

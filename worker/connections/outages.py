@@ -1,0 +1,139 @@
+"""The outage of a whole host, stored: until when nobody sends, and who may ask whether it answers again.
+
+``hold_count`` says how often in a row the host did not answer; above 0 nothing is claimed.  While it
+lasts, its connections have the same hold, so that everyone who looks at a connection sees it.
+"""
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+import structlog
+from sqlmodel import SQLModel
+
+from worker.connections.hold_rules import HOLD_MAXIMUM, jittered
+from worker.connections.holds import is_held
+from worker.connections.model import ConnectionStatus, HoldReason, Host
+from worker.connections.pace import cut_in_sql
+from worker.connections.rows import CONNECTIONS, clock_of, lies_ahead
+from worker.database import Database
+from worker.database.engine import SLACK_SECONDS
+from worker.database.owner import is_dead, this_process
+from worker.database.types import utc_text
+
+HOSTS = SQLModel.metadata.tables[str(Host.__tablename__)]
+PROBE_SECONDS = 60.0  # longer than a probe with its repeats, for the usual timeout
+
+log = structlog.get_logger()
+
+
+def is_out(host: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a host is known not to answer; its next probe decides."""
+    return sa.exists().where(HOSTS.c.name == host, HOSTS.c.hold_count > 0)
+
+
+class Outages:
+    """How one host stands, for all workers together."""
+
+    def __init__(
+        self, database: Database, host: str, *, hold_seconds: tuple[float, float], rate_per_second: float
+    ) -> None:
+        """Take the least and the most that a hold lasts, and the pace of undisturbed sending."""
+        self.host = host
+        self._database = database
+        self._seconds = hold_seconds
+        self._rate = rate_per_second
+        # An outer join to one row of time: most databases have never seen an outage.
+        time = sa.select(database.now().label("database_time")).subquery()
+        self._look = sa.select(time, HOSTS).outerjoin_from(time, HOSTS, HOSTS.c.name == host)
+
+    def look(self) -> tuple[Host, datetime]:
+        """Return how the host stands, and the database's time."""
+        with self._database.read() as connection:
+            found = dict(connection.execute(self._look).mappings().one())
+        now: datetime = found.pop("database_time")
+        return (Host(**found) if found["name"] is not None else Host(name=self.host, hold_count=0)), now
+
+    def take_probe(self, seen: Host) -> bool:
+        """Take the right to ask the host, which one process has at a time; False where another has it.
+
+        It ends by itself, with its owner's death, and with the verdict of whoever asked.
+        """
+        own = HOSTS.c
+        dead = seen.probe_owner if is_dead(seen.probe_owner) else None
+        free = sa.or_(
+            own.probe_owner.is_(None),
+            own.probe_owner == dead,
+            own.probe_until <= self._database.now(),
+            own.probe_until > self._database.later(PROBE_SECONDS + SLACK_SECONDS),
+        )
+        lease = {"probe_owner": this_process(), "probe_until": self._database.later(PROBE_SECONDS)}
+        with self._database.write() as connection:
+            return self._change(connection, seen, free, **lease)
+
+    def give_back(self, seen: Host) -> None:
+        """End the right to ask, without a verdict."""
+        mine = HOSTS.c.probe_owner == this_process()
+        with self._database.write() as connection:
+            self._change(connection, seen, mine, probe_owner=None, probe_until=None)
+
+    def hold(self, seen: Host) -> None:
+        """Hold every connection that is not held for another reason, longer each time.
+
+        Nothing happens where somebody else has said how the host stands since it was *seen*.
+        """
+        seconds = min(jittered(seen.hold_count, self._seconds), HOLD_MAXIMUM)
+        with self._database.write() as connection:
+            connection.execute(_REGISTER, {"name": self.host})
+            until = clock_of(connection, self._database) + timedelta(seconds=seconds)
+            values = {"hold_count": seen.hold_count + 1, "held_until": until}
+            if not self._change(connection, seen, sa.true(), **values, probe_owner=None, probe_until=None):
+                return
+            number = connection.execute(self._hold_connections(seen, until)).rowcount
+        log.warning(
+            "connection.held",
+            host=self.host,
+            number=number,
+            error_code=HoldReason.OUTAGE.value,
+            held_until=utc_text(until),
+        )
+
+    def end(self, seen: Host) -> None:
+        """Release the connections that were held along with the host, since it answers."""
+        own = CONNECTIONS.c
+        with self._database.write() as connection:
+            healed = {"hold_count": 0, "held_until": None, "probe_owner": None, "probe_until": None}
+            if not self._change(connection, seen, sa.true(), **healed):
+                return
+            number = connection.execute(
+                sa.update(CONNECTIONS)
+                .where(own.hold_reason == HoldReason.OUTAGE, own.held_until == seen.held_until)
+                .values(hold_reason=None, held_until=None, updated_at=self._database.now())
+            ).rowcount
+        log.info("connection.released", host=self.host, number=number)
+
+    def _change(
+        self, connection: sa.Connection, seen: Host, where: sa.ColumnElement[bool], **values: object
+    ) -> bool:
+        """Change the host's row unless it has changed since it was seen."""
+        same = (HOSTS.c.name == self.host) & (HOSTS.c.hold_count == seen.hold_count)
+        return connection.execute(sa.update(HOSTS).where(same, where).values(**values)).rowcount > 0
+
+    def _hold_connections(self, seen: Host, until: datetime) -> sa.Update:
+        own = CONNECTIONS.c
+        with_the_host = (own.hold_reason == HoldReason.OUTAGE) & (own.held_until == seen.held_until)
+        free = is_held(self._database).is_not(sa.true())  # "not" leaves NULL as it is
+        statement = sa.update(CONNECTIONS).where(own.status == ConnectionStatus.ACTIVE, free | with_the_host)
+        if not seen.hold_count and self._rate:
+            statement = statement.values(pace_per_second=cut_in_sql(self._rate))
+        return statement.values(
+            hold_reason=HoldReason.OUTAGE, held_until=until, updated_at=self._database.now()
+        )
+
+
+def is_resting(host: Host, now: datetime) -> bool:
+    """Say whether a host that does not answer is to be left alone now."""
+    return host.hold_count > 0 and lies_ahead(host.held_until, now, HOLD_MAXIMUM)
+
+
+# Both databases understand this, and SQLAlchemy has no common word for it.
+_REGISTER = sa.text("INSERT INTO host (name) VALUES (:name) ON CONFLICT DO NOTHING")

@@ -1,0 +1,102 @@
+"""What a connection feels of an attempt: its pace, holds, a new token, a word with Envoy's host."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from worker.connections.gate import Gate, speaks_against_the_host
+from worker.connections.holds import Holds
+from worker.connections.tokens import AccessToken, Tokens
+from worker.database import utc_now
+from worker.delivery.lanes import Lanes, Work
+from worker.errors import (
+    EnvoyError,
+    ExitCode,
+    Forbidden,
+    NeedsAuthorisation,
+    OutcomeUnknown,
+    SettingsError,
+    Throttled,
+    TryLater,
+    Unauthorised,
+    WorkerError,
+)
+from worker.report import Report
+
+DOUBTS_IN_A_ROW = 2
+# What hinders one connection, and no other.
+OF_ONE_CONNECTION = (NeedsAuthorisation, TryLater, EnvoyError, SettingsError)
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """Draws the consequences of attempts; shared by the sender threads of a run."""
+
+    tokens: Tokens
+    holds: Holds
+    gate: Gate
+    report: Report
+
+    def of(self, lanes: Lanes, work: Work, token: AccessToken, error: EnvoyError | None) -> None:
+        """Let the connection feel how an attempt ended, None being success."""
+        if error is None:
+            self._succeeded(work)
+            return
+        work.lane.fresh.forget()
+        if isinstance(error, Unauthorised):
+            self._renew(lanes, work, token, utc_now())
+        elif isinstance(error, Throttled):
+            self.holds.throttled(connection_id(work), error.retry_after)
+            self.close(lanes, work, error)
+        elif isinstance(error, Forbidden):
+            if self.holds.forbidden(connection_id(work)):
+                self.close(lanes, work, error)
+        elif speaks_against_the_host(error):
+            self._doubt(lanes, work, token, error)
+
+    def close(self, lanes: Lanes, work: Work, error: WorkerError) -> None:
+        """Use a connection no more in this run, because of *error*."""
+        self.report.trouble(error.exit_code)
+        lanes.close(work.lane)
+
+    def _succeeded(self, work: Work) -> None:
+        work.lane.doubts = 0
+        if work.lane.fresh.success_is_news():
+            self.holds.succeeded(connection_id(work))
+
+    def _doubt(self, lanes: Lanes, work: Work, token: AccessToken, error: EnvoyError) -> None:
+        """Ask whether it is the host; if it answers, the second such trouble in a row is the connection's."""
+        work.lane.doubts += 1
+        if not isinstance(error, OutcomeUnknown):
+            self.report.trouble(error.exit_code)
+        try:
+            self.gate.require(lambda: token.value)
+        except OF_ONE_CONNECTION as outage:
+            work.lane.doubts = 0
+            self.close(lanes, work, outage)
+            return
+        if work.lane.doubts >= DOUBTS_IN_A_ROW:
+            self.holds.outage(connection_id(work))
+            self.close(lanes, work, error)
+
+    def _renew(self, lanes: Lanes, work: Work, token: AccessToken, now: datetime) -> None:
+        """After a 401: once a new token, unless this one was young; a second such 401 holds."""
+        number = connection_id(work)
+        if token.is_young(now) and self.holds.unauthorised(number, version=token.version):
+            lanes.close(work.lane)
+            self.report.trouble(ExitCode.TRY_LATER)
+            return
+        try:
+            self.tokens.access(number, rejected_version=token.version)
+        except NeedsAuthorisation as error:
+            self.close(lanes, work, error)
+        except OF_ONE_CONNECTION as error:
+            # The old token is refused and no new one can be had: the next run would only be refused again.
+            self.holds.outage(number)
+            self.close(lanes, work, error)
+
+
+def connection_id(work: Work) -> int:
+    """Return the id of the connection that a work belongs to."""
+    number = work.lane.connection.id
+    assert number is not None  # noqa: S101 -- a stored row has its id
+    return number
