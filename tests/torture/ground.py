@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any, Unpack
 from urllib.request import urlopen
 
@@ -25,9 +26,10 @@ COMPRESSED = {
     "WORKER_JOBS__PUSH_INVITES__EVERY": "0.1",
     "WORKER_JOBS__RECONCILE_INVITES__EVERY": "0.1",
 }
+FIRST_ARRIVAL = datetime(2035, 5, 1, 10, tzinfo=UTC)
 INSERT = (
     "INSERT INTO invite (connection, external_id, invitee_name, invitee_email, location, expected_arrival_at)"
-    " VALUES ('acme', :key, :name, :email, 'Berlin', '2035-05-01T10:00:00Z')"
+    " VALUES ('acme', :key, :name, :email, 'Berlin', :arrival)"
 )
 CONNECTIONS = "SELECT name, status, status_reason, hold_reason, held_until, refresh_error FROM connection"
 LEFT = "SELECT count(*) AS number FROM delivery WHERE status IN ('pending', 'sending', 'unknown')"
@@ -66,10 +68,7 @@ class Ground(Installation):
 
     def add(self, number: int) -> None:
         """Insert so many invites, no two of which are alike."""
-        numbers = range(self.invites, self.invites + number)
-        rows = [
-            {"key": f"v-{n}", "name": f"Visitor {n}", "email": f"visitor-{n}@example.com"} for n in numbers
-        ]
+        rows = [_visit(n) for n in range(self.invites, self.invites + number)]
         with self.database.write() as connection:
             connection.execute(sa.text(INSERT), rows)
         self.invites += number
@@ -91,6 +90,16 @@ class Ground(Installation):
             error.add_note(f"deliveries: {self.statuses()}")
             error.add_note(f"connections: {self.rows(CONNECTIONS)}")
             raise
+
+
+def _visit(number: int) -> dict[str, object]:
+    """Return an invite; a few at a time arrive together, as they do."""
+    return {
+        "key": f"v-{number}",
+        "name": f"Visitor {number}",
+        "email": f"visitor-{number}@example.com",
+        "arrival": (FIRST_ARRIVAL + timedelta(minutes=5 * (number // 4))).isoformat(),
+    }
 
 
 @contextmanager
