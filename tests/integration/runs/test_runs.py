@@ -1,7 +1,9 @@
 """A run: its lease, its record, its errors."""
 
 import multiprocessing
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -111,6 +113,22 @@ def test_a_bug_in_a_job_is_exit_code_1(parts: Context) -> None:
 
     assert result.codes == {ExitCode.UNEXPECTED}
     assert rows(parts, "job")[0]["lease_owner"] is None
+
+
+def test_first_runs_at_the_same_moment_are_all_recorded(parts: Context) -> None:
+    """Several workers start on a new database, none fails because another noted the job first."""
+    together = threading.Barrier(8)
+
+    def run(_context: RunContext) -> Report:
+        together.wait()
+        return Report()
+
+    once = job(run, exclusive=False)
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda _: execute(parts, once, trigger="schedule"), range(8)))
+
+    assert [result.error for result in results] == [None] * 8
+    assert len(rows(parts, "job")) == 1
 
 
 def test_an_exclusive_job_runs_in_one_place(parts: Context) -> None:
