@@ -1,0 +1,216 @@
+"""The whole under anything that may happen, in any order: nothing is lost, nothing is sent twice."""
+
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.conftest import with_name
+from tests.integration.delivery import judging
+from tests.integration.delivery.scene import LEASE_SECONDS, News, Scene, arrival
+from worker.sandbox.faults import SHARES
+
+Fresh = Callable[[], AbstractContextManager[str]]
+
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "0"))
+ANSWERED = st.sampled_from(["after_envoy_committed", "after_answer"])
+MOST_VISITS = 3
+WORKERS = st.sampled_from(["A", "B"])
+PUSH_PLACES = st.sampled_from(
+    [
+        "before_claim",
+        "after_intent",
+        "before_connect",
+        "after_bytes_written",
+        "after_envoy_committed",
+        "after_answer",
+        "before_verdict_commit",
+        "after_verdict_commit",
+    ]
+)
+LOOK_PLACES = st.sampled_from(["before_look_up", "after_look_up", "after_look_up_commit"])
+HOURS = st.integers(-9, 9).filter(bool)
+WAITS = st.sampled_from([6, 0, 31, 2 * LEASE_SECONDS])
+TROUBLES: list[dict[str, Any]] = [
+    *({name: share} for name in SHARES for share in (1.0, 0.5)),
+    *({name: 1.0, "only": only} for name in SHARES for only in ("DELETE", "")),
+    *({"outage": outage} for outage in ("drop", "503")),
+]
+MOODS = st.one_of(st.just({}), st.sampled_from(TROUBLES))
+CHANGES = st.one_of(
+    st.sampled_from([{"wanted": "absent"}, {"wanted": "present"}]),
+    st.sampled_from([{"notes": note} for note in (None, "a", "b")]),
+    st.sampled_from([{"expected_arrival_at": arrival(day)} for day in range(3)]),
+)
+NEWS = st.builds(
+    News,
+    number=st.integers(0, MOST_VISITS - 1),
+    columns=st.one_of(st.just({}), CHANGES),
+    seconds=WAITS,
+    mood=MOODS,
+)
+
+
+class Delivery(RuleBasedStateMachine):
+    """Callers, workers, a person, clocks and Envoy's moods, one step at a time."""
+
+    fresh: Fresh
+    visits = Bundle("visits")
+
+    def __init__(self) -> None:
+        """Take a fresh database."""
+        super().__init__()
+        self.given = self.fresh()
+        self.url = self.given.__enter__()
+
+    @initialize(target=visits, reading=st.booleans())
+    def begin(self, reading: bool) -> str:
+        """Connect a customer, who lets us read invites or not, and wants a first visit."""
+        self.scene = Scene(self.url, reading=reading)
+        return self.scene.add()
+
+    @precondition(lambda self: len(self.scene.keys) < MOST_VISITS)
+    @rule(target=visits, columns=CHANGES)
+    def add(self, columns: dict[str, Any]) -> str:
+        """Let a caller add a visit."""
+        return self.scene.add(**columns)
+
+    @rule(key=visits, columns=CHANGES)
+    def change(self, key: str, columns: dict[str, Any]) -> None:
+        """Let a caller change a visit, call it off, or want it after all."""
+        self.scene.change(key, **columns)
+
+    @rule(worker=WORKERS, news=NEWS)
+    def push(self, worker: str, news: News) -> None:
+        """Let a worker push what is due."""
+        self.scene.turn(news)
+        self.scene.workers[worker].push()
+
+    @rule(worker=WORKERS, news=NEWS)
+    def reconcile(self, worker: str, news: News) -> None:
+        """Let a worker look up what is due for it."""
+        self.scene.turn(news)
+        self.scene.workers[worker].reconcile()
+
+    @rule(worker=WORKERS, news=NEWS, place=PUSH_PLACES, nth=st.integers(1, 2))
+    def crash_pushing(self, worker: str, news: News, place: str, nth: int) -> None:
+        """Let a worker die while it pushes."""
+        self.scene.turn(news)
+        self.scene.crash(self.scene.workers[worker].push, place, nth)
+
+    @rule(worker=WORKERS, news=NEWS, place=LOOK_PLACES)
+    def crash_looking(self, worker: str, news: News, place: str) -> None:
+        """Let a worker die while it looks up."""
+        self.scene.turn(news)
+        self.scene.crash(self.scene.workers[worker].reconcile, place, 1)
+
+    @rule(news=NEWS, meanwhile=NEWS, place=ANSWERED, resolved=st.booleans())
+    def overtake(self, news: News, meanwhile: News, place: str, resolved: bool) -> None:
+        """Let A be slow with an answer that it has, while B and a person take over what seems abandoned."""
+
+        def overtaken() -> None:
+            self.scene.turn(meanwhile)
+            self.scene.workers["B"].push()
+            self.scene.workers["B"].reconcile()
+            for key in self.scene.unknown() if resolved else ():
+                self.scene.resolve(key)
+
+        self.scene.turn(news)
+        self.scene.interrupt(self.scene.workers["A"].push, place, overtaken)
+
+    @rule(hours=HOURS)
+    def jump(self, hours: int) -> None:
+        """Let the database's clock jump."""
+        self.scene.pass_time(3600 * hours)
+
+    @precondition(lambda self: self.scene.unknown())
+    @rule(number=st.integers(0, 9))
+    def resolve(self, number: int) -> None:
+        """Let a person look into Envoy and settle a doubt."""
+        doubts = self.scene.unknown()
+        self.scene.resolve(doubts[number % len(doubts)])
+
+    @invariant()
+    def nothing_is_wrong(self) -> None:
+        """Whatever happened: no visit is there twice, and what is said to be sent is there."""
+        judging.judge(self.scene)
+
+    def teardown(self) -> None:
+        """Let all trouble end: then Envoy has exactly what is wanted."""
+        try:
+            if sys.exc_info()[0] is None and hasattr(self, "scene"):
+                self.scene.run_dry()
+                judging.judge(self.scene)
+                judging.envoy_has_what_is_wanted(self.scene)
+        finally:
+            if hasattr(self, "scene"):
+                self.scene.close()
+            self.given.__exit__(None, None, None)
+
+
+@pytest.fixture
+def fresh_sqlite(sqlite_template: Path, tmp_path: Path) -> Fresh:
+    """Give a way to fresh SQLite databases."""
+
+    @contextmanager
+    def fresh() -> Iterator[str]:
+        path = tmp_path / f"{uuid.uuid4().hex}.db"
+        shutil.copy(sqlite_template, path)
+        path.chmod(0o600)
+        yield f"sqlite:///{path}"
+        for file in tmp_path.glob(f"{path.name}*"):
+            file.unlink()
+
+    return fresh
+
+
+@pytest.fixture
+def fresh_postgresql(postgresql_server: str, postgresql_template: str) -> Iterator[Fresh]:
+    """Give a way to fresh PostgreSQL databases."""
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+
+        @contextmanager
+        def fresh() -> Iterator[str]:
+            name = f"test_{uuid.uuid4().hex[:12]}"
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{postgresql_template}"')
+            yield with_name(postgresql_server, name)
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+        yield fresh
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_whatever_happens_each_visit_is_in_envoy_once(kind: str, request: pytest.FixtureRequest) -> None:
+    """Any interleaving of callers, workers, crashes, clocks, faults and persons ends as it should."""
+    machine = type("Machine", (Delivery,), {"fresh": staticmethod(request.getfixturevalue(f"fresh_{kind}"))})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=EXAMPLES or 15,
+            stateful_step_count=20,
+            derandomize=not EXAMPLES,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate, Phase.shrink],
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
