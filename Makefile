@@ -1,6 +1,8 @@
 # Every target does its own set-up in .venv; only that needs the network.
 PYTHON ?= python3
 PYTEST_ARGS ?=
+TORTURE_ROUNDS ?= 200
+TORTURE_SEED ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -25,6 +27,11 @@ demo: $(RUNTIME) ## the main job end to end, on SQLite and the bundled sandbox, 
 .PHONY: test
 test: $(DEVELOPMENT) ## all tests, on SQLite and on PostgreSQL (PYTEST_ARGS="-k word" chooses)
 	@$(BIN)/pytest $(PYTEST_ARGS)
+
+.PHONY: torture
+torture: $(DEVELOPMENT) ## every crash, fault and outage at full length (TORTURE_ROUNDS=200, TORTURE_SEED=1)
+	@TORTURE_ROUNDS=$(TORTURE_ROUNDS) TORTURE_SEED=$(TORTURE_SEED) \
+		$(BIN)/pytest -v --override-ini=faulthandler_timeout=3600 tests/torture $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: $(DEVELOPMENT) ## style, types, and the direction of imports

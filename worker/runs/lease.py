@@ -32,7 +32,7 @@ def _take(database: Database, job: str, owner: str) -> bool:
     with database.write() as connection:
         present = connection.execute(sa.select(JOBS.c.lease_owner).where(JOBS.c.name == job)).one_or_none()
         if present is None:
-            _register(connection, job)
+            register(connection, job)
         holder = present.lease_owner if present else None
         dead = holder is not None and is_dead(holder.rpartition("/")[0])
         free = sa.or_(
@@ -49,7 +49,7 @@ def _take(database: Database, job: str, owner: str) -> bool:
         return bool(connection.execute(statement).rowcount)
 
 
-def _register(connection: sa.Connection, job: str) -> None:
+def register(connection: sa.Connection, job: str) -> None:
     """Make the job's row; another process may do so at the same moment."""
     there = sa.exists().where(JOBS.c.name == job)
     with connection.begin_nested() as savepoint:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel
 
 from worker.database import Database
+from worker.runs.lease import register
 from worker.runs.model import Job, JobRun
 
 JOBS = SQLModel.metadata.tables[str(Job.__tablename__)]
@@ -34,7 +35,8 @@ def record(
     with database.write() as connection:
         update = sa.update(JOBS).where(JOBS.c.name == job).values(**latest)
         if not connection.execute(update).rowcount:
-            connection.execute(sa.insert(JOBS).values(name=job, **latest))
+            register(connection, job)
+            connection.execute(update)
         if any(counts.values()) or result == FAILED:
             connection.execute(
                 sa.insert(RUNS).values(

@@ -55,7 +55,8 @@ def _wait_for_end() -> int:
     every = watchdog_seconds()
     while True:
         received = signal.sigtimedwait(END_SIGNALS, HEARTBEAT_SECONDS)
-        if received is not None:
+        # After a suspension (SIGSTOP, then SIGCONT) CPython may return a signal that was never there.
+        if received is not None and received.si_signo in END_SIGNALS:
             return received.si_signo
         if every is not None:
             notify("WATCHDOG=1")

@@ -1,17 +1,20 @@
 """A run: its lease, its record, its errors."""
 
 import multiprocessing
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from worker.context import Context
 from worker.database import Database
 from worker.database.owner import this_process
-from worker.errors import ExitCode, TryLater
+from worker.errors import DatabaseUnreachable, DiskFull, ExitCode, TryLater, WorkerError
 from worker.report import Report, first_that_applies
 from worker.runs import ResolvedJob, RunContext, execute
 from worker.runs.lease import job_lease
@@ -83,6 +86,23 @@ def test_a_typed_error_is_returned_with_its_code(parts: Context) -> None:
     assert rows(parts, "job")[0]["last_result"] == "failed"
 
 
+@pytest.mark.parametrize("error", [DatabaseUnreachable, DiskFull])
+@pytest.mark.parametrize(("trigger", "level"), [("schedule", "debug"), ("manual", "error")])
+def test_what_every_scheduled_run_meets_is_told_elsewhere(
+    parts: Context, error: type[WorkerError], trigger: str, level: str
+) -> None:
+    """The database tells of its trouble once; only a pass by hand says what ended it."""
+
+    def run(_context: RunContext) -> Report:
+        raise error("not now", hint="mend it")
+
+    with capture_logs() as lines:
+        execute(parts, job(run), trigger=trigger)
+
+    (failed,) = [line for line in lines if line["event"] == "job.failed"]
+    assert (failed["log_level"], failed["hint"]) == (level, "mend it")
+
+
 def test_a_bug_in_a_job_is_exit_code_1(parts: Context) -> None:
     """An unexpected exception is told apart from what is foreseen."""
 
@@ -93,6 +113,22 @@ def test_a_bug_in_a_job_is_exit_code_1(parts: Context) -> None:
 
     assert result.codes == {ExitCode.UNEXPECTED}
     assert rows(parts, "job")[0]["lease_owner"] is None
+
+
+def test_first_runs_at_the_same_moment_are_all_recorded(parts: Context) -> None:
+    """Several workers start on a new database, none fails because another noted the job first."""
+    together = threading.Barrier(8)
+
+    def run(_context: RunContext) -> Report:
+        together.wait()
+        return Report()
+
+    once = job(run, exclusive=False)
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda _: execute(parts, once, trigger="schedule"), range(8)))
+
+    assert [result.error for result in results] == [None] * 8
+    assert len(rows(parts, "job")) == 1
 
 
 def test_an_exclusive_job_runs_in_one_place(parts: Context) -> None:

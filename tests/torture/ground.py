@@ -1,0 +1,128 @@
+"""An installation with compressed times, whose workers are forked, killed and judged."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, Unpack
+from urllib.request import urlopen
+
+import sqlalchemy as sa
+
+from tests.acceptance.installation import PATIENCE_SECONDS, Installation, wait_until
+from tests.torture.workers import Worker, Zygote
+from worker.sandbox import Options, Sandbox
+
+SCOPES = ("locations.read", "flows.read", "invites.write", "token.refresh")
+SCOPES_WITH_READ = (*SCOPES, "invites.read")
+COMPRESSED = {
+    "WORKER_ENVOY__SCOPES": json.dumps(SCOPES_WITH_READ),
+    "WORKER_PUSH__CONCURRENCY": "16",
+    "WORKER_PUSH__REQUEST_TIMEOUT_SECONDS": "5",
+    "WORKER_PUSH__LEASE_SECONDS": "30",
+    "WORKER_PUSH__BACKOFF_SECONDS": "[0.1, 1]",
+    "WORKER_PUSH__HOLD_SECONDS": "[0.2, 2]",
+    "WORKER_RECONCILE__LOOK_UP_AFTER": "[0.1, 0.3]",
+    "WORKER_JOBS__PUSH_INVITES__EVERY": "0.1",
+    "WORKER_JOBS__RECONCILE_INVITES__EVERY": "0.1",
+}
+FIRST_ARRIVAL = datetime(2035, 5, 1, 10, tzinfo=UTC)
+INSERT = (
+    "INSERT INTO invite (connection, external_id, invitee_name, invitee_email, location, expected_arrival_at)"
+    " VALUES ('acme', :key, :name, :email, 'Berlin', :arrival)"
+)
+CONNECTIONS = "SELECT name, status, status_reason, hold_reason, held_until, refresh_error FROM connection"
+LEFT = "SELECT count(*) AS number FROM delivery WHERE status IN ('pending', 'sending', 'unknown')"
+
+
+class Ground(Installation):
+    """One database, one sandbox, and the workers on them."""
+
+    def __init__(self, zygote: Zygote, database_url: str, sandbox: Sandbox, **settings: str) -> None:
+        """Set the environment; nothing is started yet."""
+        super().__init__(database_url, sandbox, **(COMPRESSED | settings))
+        self.zygote = zygote
+        self.invites = 0
+
+    def launch(self, *command: str, **env: str) -> Worker:
+        """Start a command as a process of its own."""
+        return self.zygote.start(command, {**self.env, **env})
+
+    def services(self, number: int) -> list[Worker]:
+        """Start so many services."""
+        return [self.launch("run") for _ in range(number)]
+
+    def connect(self, name: str = "acme") -> str:
+        """Connect as a customer would: open the printed URL and agree."""
+        process = self.launch("connect", name)
+        wait_until(lambda: process.output.exists() and "\n" in process.output.read_text())
+        with urlopen(process.output.read_text().splitlines()[0] + "&auto=allow", timeout=PATIENCE_SECONDS):  # noqa: S310 -- loopback
+            assert process.wait() == 0, process.output.read_text()
+        return process.output.read_text()
+
+    def told(self, *command: str) -> Any:
+        """Run a command to its end, and return the JSON that it prints."""
+        process = self.launch(*command)
+        assert process.wait() == 0, process.output.read_text()
+        return json.loads(process.output.read_text())
+
+    def add(self, number: int) -> None:
+        """Insert so many invites, no two of which are alike."""
+        rows = [_visit(n) for n in range(self.invites, self.invites + number)]
+        with self.database.write() as connection:
+            connection.execute(sa.text(INSERT), rows)
+        self.invites += number
+
+    def left(self) -> int:
+        """Return how many invites are not at their end yet."""
+        number: int = self.rows(LEFT)[0]["number"]
+        return number
+
+    def settle(self, seconds: float = 60) -> None:
+        """Wait until every invite is at its end."""
+        self.wait_for(lambda: self.left() == 0, seconds)
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+        """Wait until something is so; say how the invites stand where it never is."""
+        try:
+            wait_until(condition, seconds)
+        except AssertionError as error:
+            error.add_note(f"deliveries: {self.statuses()}")
+            error.add_note(f"connections: {self.rows(CONNECTIONS)}")
+            raise
+
+
+def _visit(number: int) -> dict[str, object]:
+    """Return an invite; a few at a time arrive together, as they do."""
+    return {
+        "key": f"v-{number}",
+        "name": f"Visitor {number}",
+        "email": f"visitor-{number}@example.com",
+        "arrival": (FIRST_ARRIVAL + timedelta(minutes=5 * (number // 4))).isoformat(),
+    }
+
+
+@contextmanager
+def prepared(
+    zygote: Zygote, database_url: str, settings: Mapping[str, str] | None = None, **options: Unpack[Options]
+) -> Iterator[Ground]:
+    """Give a ground whose customer is connected, on a sandbox of these options."""
+    with Sandbox(port=0, **options) as sandbox:
+        ground = Ground(zygote, database_url, sandbox, **(settings or {}))
+        try:
+            ground.connect()
+            yield ground
+        finally:
+            ground.database.dispose()
+
+
+@contextmanager
+def ended(workers: list[Worker]) -> Iterator[list[Worker]]:
+    """Give workers that are killed at the end of the block; none may have ended or erred by itself."""
+    try:
+        yield workers
+    finally:
+        for worker in workers:
+            worker.kill()
+    for worker in workers:
+        worker.require_no_bug()

@@ -1,0 +1,45 @@
+"""The judge: Envoy's own ledger, the worker's ledger and its rows must tell one story."""
+
+from collections import Counter
+from typing import Any
+
+from tests.torture.ground import Ground
+
+# What a create attempt that Envoy never carried out may have come to.
+NOT_SENT = frozenset({"interrupted", "deferred"})
+REFUSED = NOT_SENT | {"unknown"}
+ATTEMPTS = "SELECT id, kind, verdict, delivery_id, error_code FROM attempt"
+
+
+def require_exactly_once(ground: Ground, *, not_carried_out: frozenset[str] = NOT_SENT) -> Counter[str]:
+    """Return the counts of a proof; every invite is in Envoy, and in there once."""
+    ledger = ground.sandbox.ledger()
+    creates = ledger["creates"]
+    assert ledger["duplicates"] == []
+    assert len(creates) == ground.invites
+    assert ground.statuses() == {"sent": ground.invites}
+    rows = ground.rows("SELECT envoy_invite_id FROM delivery")
+    assert {row["envoy_invite_id"] for row in rows} == {entry["invite_id"] for entry in creates}
+    return require_one_story(ground, creates, not_carried_out)
+
+
+def require_one_story(
+    ground: Ground, creates: list[dict[str, Any]], not_carried_out: frozenset[str]
+) -> Counter[str]:
+    """Return the counts; each create in Envoy is one attempt of ours, each other attempt was not sent."""
+    attempts = {row["id"]: row for row in ground.rows(ATTEMPTS) if row["kind"] == "create"}
+    carried_out = {entry["request_id"] for entry in creates}
+    assert len(carried_out) == len(creates), "an attempt was carried out twice"
+    assert carried_out <= attempts.keys(), "Envoy has a create that we know nothing of"
+    others = [row for number, row in attempts.items() if number not in carried_out]
+    assert {row["verdict"] for row in others} <= not_carried_out
+    doubtful = [row for row in attempts.values() if row["verdict"] in {"unknown", "interrupted"}]
+    return Counter(
+        invites=ground.invites,
+        creates=len(creates),
+        duplicates=len(ground.sandbox.ledger()["duplicates"]),
+        attempts=len(attempts),
+        doubtful=len(doubtful),
+        doubtful_and_in_envoy=sum(row["id"] in carried_out for row in doubtful),
+        deferred=sum(row["verdict"] == "deferred" for row in others),
+    )

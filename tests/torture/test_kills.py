@@ -1,0 +1,87 @@
+import random
+import time
+from collections import Counter
+
+import pytest
+
+from tests.torture.ground import Ground, ended, prepared
+from tests.torture.judging import require_exactly_once
+from tests.torture.scale import ROUNDS, SEED
+from tests.torture.workers import Worker, Zygote
+from worker.failpoints import NAMES
+from worker.sandbox import Faults, Sandbox
+
+INVITES = 60
+LATENCY = 0.02
+# What must have happened so that a worker comes by a place at all, and how often it then does.
+OF_REFRESH = ("before_refresh", "after_token_answer", "after_token_commit")
+OF_LOOK_UP = ("before_look_up", "after_look_up", "after_look_up_commit")
+
+
+def place_of(number: int, offset: int) -> str:
+    """Return where the workers of a round die: at a named place, or ("") at a random instant."""
+    return NAMES[(number // 2 + offset) % len(NAMES)] if number % 2 else ""
+
+
+def armed(place: str, draws: random.Random) -> dict[str, str]:
+    """Return the environment of a worker that dies at a place."""
+    most = 1 if place in OF_REFRESH else 3 if place in OF_LOOK_UP else 15
+    return {"WORKER_FAILPOINTS": f"{place}:{draws.randint(1, most)}"} if place else {}
+
+
+def prepare(sandbox: Sandbox, place: str) -> None:
+    """Let the workers have a reason to come by the place."""
+    if place in OF_REFRESH:
+        sandbox.expire_access_tokens()
+    lost = 0.3 if place in OF_LOOK_UP else 0.0
+    sandbox.set_faults(Faults(latency_seconds=LATENCY, drop_after_share=lost))
+
+
+def strike(ground: Ground, victims: list[Worker], place: str, draws: random.Random) -> int:
+    """Wait for the instant, kill what is alive, and return how many were killed before all was done."""
+    if place:
+        ground.wait_for(lambda: ground.left() == 0 or all(victim.ended() for victim in victims))
+    else:
+        left = draws.randint(1, INVITES)
+        ground.wait_for(lambda: ground.left() <= left)
+        time.sleep(draws.uniform(0, LATENCY))  # the instant is random; nothing waits for it
+    alive = [victim for victim in victims if not victim.ended()]
+    for victim in victims:
+        victim.kill()
+    return len(victims) - (len(alive) if place else 0)
+
+
+def play(ground: Ground, number: int, processes: int, place: str, draws: random.Random) -> int:
+    """Play one round to its end, and return how many workers were killed in it."""
+    prepare(ground.sandbox, place)
+    ground.add(INVITES)
+    victims = [ground.launch("run", **armed(place, draws)) for _ in range(processes)]
+    with ended(victims):
+        killed = strike(ground, victims, place, draws)
+    ground.sandbox.set_faults(Faults(latency_seconds=LATENCY))
+    with ended(ground.services(processes)):
+        ground.settle()
+    assert len(ground.sandbox.invites()) == ground.invites, f"after round {number}"
+    return killed
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+def test_workers_killed_at_any_instant_send_each_invite_exactly_once(
+    database_url: str, zygote: Zygote, counts: Counter[str], processes: int
+) -> None:
+    """Killed in the middle of a drain, at a random instant or a named place, and started again, all settles.
+
+    Each round brings 60 new invites for 16 senders a worker.
+    """
+    offset = (4 if processes > 1 else 0) + (7 if database_url.startswith("postgresql") else 0)
+    draws = random.Random(f"{SEED} {offset}")  # noqa: S311 -- repeatable
+    with prepared(zygote, database_url, refresh_grace_seconds=10) as ground:
+        for number in range(ROUNDS):
+            place = place_of(number, offset)
+            try:
+                counts["killed"] += play(ground, number, processes, place, draws)
+            except AssertionError as error:
+                error.add_note(f"seed {SEED}, round {number}, {place or 'a random instant'}")
+                raise
+            counts["rounds"] += 1
+        counts.update(require_exactly_once(ground))

@@ -1,0 +1,55 @@
+import time
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from tests.torture.ground import COMPRESSED, Ground, ended, prepared
+from tests.torture.judging import REFUSED, require_exactly_once
+from tests.torture.scale import scaled
+from tests.torture.workers import Zygote
+from worker.sandbox import Faults
+
+INVITES = 300
+OUTAGE_SECONDS = scaled(4, 20)
+LATENCY = Faults(latency_seconds=0.02)
+SENDERS = int(COMPRESSED["WORKER_PUSH__CONCURRENCY"])
+DOUBTFUL = "SELECT DISTINCT delivery_id AS id FROM attempt WHERE verdict = 'unknown'"
+
+
+def begin(ground: Ground, kind: str) -> None:
+    """Let Envoy go away: drop each request, answer 503, or close its port."""
+    if kind == "stopped":
+        ground.sandbox.stop()
+    else:
+        ground.sandbox.set_faults(replace(LATENCY, outage=kind))
+
+
+def end(ground: Ground, kind: str) -> None:
+    """Let Envoy come back."""
+    if kind == "stopped":
+        ground.sandbox.start()
+    ground.sandbox.set_faults(LATENCY)
+
+
+@pytest.mark.parametrize("kind", ["drop", "503", "stopped"])
+def test_an_outage_brings_few_into_doubt_and_burns_no_attempts(
+    database_url: str, zygote: Zygote, counts: Counter[str], kind: str
+) -> None:
+    """Envoy is away for long: what was in flight is in doubt, all else waits, and it goes on by itself."""
+    with prepared(zygote, database_url, faults=LATENCY) as ground:
+        ground.add(INVITES)
+        with ended(ground.services(1)) as [worker]:
+            ground.wait_for(lambda: ground.left() <= INVITES * 3 / 4)
+            begin(ground, kind)
+            time.sleep(OUTAGE_SECONDS)  # how long it lasts
+            counts["in_doubt_at_its_end"] = len(ground.rows(DOUBTFUL))
+            end(ground, kind)
+            ground.settle()
+            assert not worker.ended()
+        counts.update(require_exactly_once(ground, not_carried_out=REFUSED))
+        repeated = {row["id"] for row in ground.rows("SELECT id FROM delivery WHERE attempts <> 1")}
+        doubtful = {row["id"] for row in ground.rows(DOUBTFUL)}
+
+    assert counts["in_doubt_at_its_end"] <= SENDERS
+    assert doubtful >= repeated, "an invite that was never in doubt has burnt an attempt"
