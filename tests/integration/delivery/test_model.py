@@ -1,15 +1,9 @@
 """The whole under anything that may happen, in any order: nothing is lost, nothing is sent twice."""
 
 import os
-import shutil
 import sys
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -23,12 +17,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.conftest import with_name
 from tests.integration.delivery import judging
+from tests.integration.delivery.conftest import Fresh
 from tests.integration.delivery.scene import LEASE_SECONDS, News, Scene, arrival
 from worker.sandbox.faults import SHARES
-
-Fresh = Callable[[], AbstractContextManager[str]]
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "0"))
 ANSWERED = st.sampled_from(["after_envoy_committed", "after_answer"])
@@ -54,7 +46,7 @@ TROUBLES: list[dict[str, Any]] = [
     *({name: 1.0, "only": only} for name in SHARES for only in ("DELETE", "")),
     *({"outage": outage} for outage in ("drop", "503")),
 ]
-MOODS = st.one_of(st.just({}), st.sampled_from(TROUBLES))
+MOODS: st.SearchStrategy[dict[str, Any]] = st.one_of(st.just({}), st.sampled_from(TROUBLES))
 CHANGES = st.one_of(
     st.sampled_from([{"wanted": "absent"}, {"wanted": "present"}]),
     st.sampled_from([{"notes": note} for note in (None, "a", "b")]),
@@ -164,37 +156,6 @@ class Delivery(RuleBasedStateMachine):
             if hasattr(self, "scene"):
                 self.scene.close()
             self.given.__exit__(None, None, None)
-
-
-@pytest.fixture
-def fresh_sqlite(sqlite_template: Path, tmp_path: Path) -> Fresh:
-    """Give a way to fresh SQLite databases."""
-
-    @contextmanager
-    def fresh() -> Iterator[str]:
-        path = tmp_path / f"{uuid.uuid4().hex}.db"
-        shutil.copy(sqlite_template, path)
-        path.chmod(0o600)
-        yield f"sqlite:///{path}"
-        for file in tmp_path.glob(f"{path.name}*"):
-            file.unlink()
-
-    return fresh
-
-
-@pytest.fixture
-def fresh_postgresql(postgresql_server: str, postgresql_template: str) -> Iterator[Fresh]:
-    """Give a way to fresh PostgreSQL databases."""
-    with psycopg.connect(postgresql_server, autocommit=True) as connection:
-
-        @contextmanager
-        def fresh() -> Iterator[str]:
-            name = f"test_{uuid.uuid4().hex[:12]}"
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{postgresql_template}"')
-            yield with_name(postgresql_server, name)
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-        yield fresh
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
