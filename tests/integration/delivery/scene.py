@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -126,6 +127,13 @@ class Scene:
         """Do a job, and something else while its first request is answered and its verdict not stored."""
         with armed(place, action=meanwhile):
             job()
+
+    def all_at_once(self) -> None:
+        """Let every worker push and look up at the same time."""
+        jobs = [job for world in self.workers.values() for job in (world.push, world.reconcile)]
+        with ThreadPoolExecutor(len(jobs)) as pool:
+            for done in [pool.submit(job) for job in jobs]:
+                done.result()
 
     def unknown(self) -> list[str]:
         """Return the visits of which it is not known whether Envoy has them."""

@@ -102,6 +102,12 @@ class Delivery(RuleBasedStateMachine):
         self.scene.turn(news)
         self.scene.workers[worker].reconcile()
 
+    @rule(news=NEWS)
+    def work_together(self, news: News) -> None:
+        """Let both workers push and look up at once."""
+        self.scene.turn(news)
+        self.scene.all_at_once()
+
     @rule(worker=WORKERS, news=NEWS, place=PUSH_PLACES, nth=st.integers(1, 2))
     def crash_pushing(self, worker: str, news: News, place: str, nth: int) -> None:
         """Let a worker die while it pushes."""
@@ -127,6 +133,11 @@ class Delivery(RuleBasedStateMachine):
 
         self.scene.turn(news)
         self.scene.interrupt(self.scene.workers["A"].push, place, overtaken)
+
+    @rule()
+    def expire(self) -> None:
+        """Let Envoy take no access token any more that it has given so far."""
+        self.scene.sandbox.expire_access_tokens()
 
     @rule(hours=HOURS)
     def jump(self, hours: int) -> None:
