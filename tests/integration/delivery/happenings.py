@@ -27,8 +27,9 @@ LOOK_PLACES = st.sampled_from(["before_look_up", "after_look_up", "after_look_up
 HOURS = st.integers(-9, 9).filter(bool)
 WAITS = st.sampled_from([6, 0, 31, 2 * LEASE_SECONDS])
 TROUBLES: list[dict[str, Any]] = [
-    *({name: share, "only": ""} for name in SHARES for share in (1.0, 0.5)),
-    *({name: 1.0} for name in SHARES),  # of creates and updates only
+    *({name: 1.0} for name in SHARES),  # of creates and updates
+    *({name: 1.0, "only": "DELETE"} for name in SHARES),
+    *({name: 0.5, "only": ""} for name in SHARES),
     *({"outage": outage} for outage in ("drop", "503")),
 ]
 MOODS: st.SearchStrategy[dict[str, Any]] = st.one_of(st.just({}), st.sampled_from(TROUBLES))

@@ -34,7 +34,7 @@ from tests.integration.delivery.scene import News, Scene
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "0"))
 SETTINGS = settings(
-    max_examples=EXAMPLES or 20,
+    max_examples=EXAMPLES or 15,
     stateful_step_count=20,
     derandomize=not EXAMPLES,
     database=None,
