@@ -30,7 +30,7 @@ def postgresql_server() -> Iterator[str]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _with_name(url: str, name: str) -> str:
+def with_name(url: str, name: str) -> str:
     head, _, query = url.partition("?")
     return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
 
@@ -41,7 +41,7 @@ def postgresql_template(postgresql_server: str) -> Iterator[str]:
     name = f"template_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgresql_server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
-        database = Database(_with_name(postgresql_server, name))
+        database = Database(with_name(postgresql_server, name))
         upgrade(database)
         database.dispose()
         yield name
@@ -75,7 +75,7 @@ def postgresql_url(postgresql_server: str, postgresql_template: str) -> Iterator
     name = f"test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgresql_server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{postgresql_template}"')
-        yield _with_name(postgresql_server, name)
+        yield with_name(postgresql_server, name)
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 

@@ -72,10 +72,7 @@ class Claims:
         self._clock = clock
         free = _free(database, host)
         self._take = _take(database, free, lease.seconds)
-        # What a create would make is stored before it is tried: it may have to be looked up.
-        self._take_unless_twin = _take(database, free.where(~_twin_in_doubt()), lease.seconds).values(
-            sent_content=sa.bindparam("content", type_=DELIVERIES.c.sent_content.type)
-        )
+        self._take_unless_twin = _take(database, free.where(~_twin_in_doubt()), lease.seconds)
         self._intent = sa.insert(ATTEMPTS)
         self._fixed = {"run_id": run_id, "owner": this_process()}
         if not database.is_sqlite:
@@ -96,7 +93,7 @@ class Claims:
         wanted = {
             "wanted_id": row.delivery_id, "seen_revision": row.revision, "seen_token": row.fencing_token,
             "name": row.connection, "attempt": attempt_id, "key": call.content_key,
-            **({"content": call.content} if call.content_key else {}),
+            "content": call.meanwhile,
         }  # fmt: skip
         intent = {
             **self._fixed, "id": attempt_id, "delivery_id": row.delivery_id, "kind": call.kind.value,
@@ -164,6 +161,8 @@ def _take(database: Database, free: sa.Select[tuple[int]], lease_seconds: float)
             lease_owner=this_process(),
             lease_until=database.later(lease_seconds),
             content_key=sa.bindparam("key", type_=sa.Text()),
+            # Stored before the call is tried, for it may end in doubt.
+            sent_content=sa.bindparam("content", type_=own.sent_content.type),
             updated_at=database.now(),
         )
         .returning(own.fencing_token, own.attempts)

@@ -14,6 +14,9 @@ from worker.errors import InputError
 
 Content = dict[str, Any]
 
+# Stands for the value of a field while it is not known which one Envoy has; equal to no value.
+IN_DOUBT = {"in_doubt": True}
+REMOVAL = "removal"  # no field: its presence says that Envoy may not have the invite any more
 # Envoy wants these to agree with each other, so that they travel together.
 TOGETHER = ("locationId", "flowId", "hostEmployeeId")
 
@@ -48,13 +51,28 @@ def changes(before: Mapping[str, Any] | None, after: Content) -> Content:
     """
     if before is None:
         return dict(after)
-    changed = {key for key in {*before, *after} if before.get(key) != after.get(key)}
+    changed = {key for key in {*before, *after} if before.get(key) != after.get(key)} - {REMOVAL}
     if not changed:
         return {}
     if changed.intersection(TOGETHER):
         changed.update(key for key in TOGETHER if key in after or key in before)
     body = {key: after.get(key) for key in sorted(changed)}
     return {**body, "sendEmailToInvitee": after["sendEmailToInvitee"]}
+
+
+def while_updating(before: Mapping[str, Any] | None, body: Content) -> Content | None:
+    """Return what Envoy has while an update is on its way: its fields are sent until an answer is clear."""
+    return None if before is None else {**before, **dict.fromkeys(body, IN_DOUBT)}
+
+
+def while_removing(before: Mapping[str, Any] | None) -> Content:
+    """Return what Envoy has while a remove is on its way: maybe nothing."""
+    return dict.fromkeys([*(before or ()), REMOVAL], IN_DOUBT)
+
+
+def may_be_gone(before: Mapping[str, Any] | None) -> bool:
+    """Say whether a remove of ours may have been executed."""
+    return REMOVAL in (before or ())
 
 
 def content_key(connection: str, content: Content) -> str:

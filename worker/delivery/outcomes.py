@@ -5,9 +5,9 @@ outcome is not certain is ``unknown``; an uncertain update or remove is repeated
 twice leaves Envoy as doing it once.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from worker.delivery.content import Content
+from worker.delivery.content import Content, may_be_gone
 from worker.delivery.plan import Call
 from worker.delivery.rows import DueRow
 from worker.envoy.resources import Invite as EnvoyInvite
@@ -15,6 +15,7 @@ from worker.errors import (
     EnvoyError,
     Forbidden,
     Misdirected,
+    NotFound,
     NotSent,
     OutcomeUnknown,
     Refused,
@@ -47,6 +48,8 @@ class Outcome:
     envoy_invite_id: str | None = None
     approval_status: str | None = None
     content: Content | None = field(default=None, repr=False)
+    unchanged: bool = False  # an update or remove that surely was not executed: Envoy has what it had
+    gone: bool = False  # what Envoy had is not there any more: a new one must be made
 
 
 def accepted(call: Call, row: DueRow, answer: EnvoyInvite | None) -> Outcome:
@@ -65,6 +68,14 @@ def accepted(call: Call, row: DueRow, answer: EnvoyInvite | None) -> Outcome:
 
 def failed(call: Call, error: EnvoyError) -> Outcome:
     """Return the outcome of an attempt that ended in *error*."""
+    if isinstance(error, NotFound) and call.kind is Kind.UPDATE and may_be_gone(call.meanwhile):
+        # A remove of ours, whose answer was lost, was executed; and then the caller wanted the visit again.
+        return replace(_outcome(Verdict.DEFERRED, Status.PENDING, "deferred", error), gone=True)
+    unchanged = call.kind is not Kind.CREATE and not isinstance(error, OutcomeUnknown)
+    return replace(_failed(call, error), unchanged=unchanged)
+
+
+def _failed(call: Call, error: EnvoyError) -> Outcome:
     if isinstance(error, Refused):
         return _outcome(Verdict.REJECTED, Status.REJECTED, "rejected", error)
     if isinstance(error, OutcomeUnknown) and call.kind is Kind.CREATE:

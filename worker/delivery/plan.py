@@ -4,7 +4,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 from worker.connections.model import Connection
-from worker.delivery.content import Content, blank_to_none, changes, content_key, content_of
+from worker.delivery.content import (
+    Content,
+    blank_to_none,
+    changes,
+    content_key,
+    content_of,
+    while_removing,
+    while_updating,
+)
 from worker.delivery.rows import DueRow
 from worker.directory import Directory
 from worker.directory.model import Location
@@ -17,12 +25,16 @@ LAST_ZONE_ON_EARTH = timezone(timedelta(hours=-12))
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Envoy must be called: ``body`` is sent, ``content`` is what Envoy then has."""
+    """Envoy must be called: ``body`` is sent, ``content`` is what Envoy then has.
+
+    ``meanwhile`` is what is stored of Envoy's content before the call, and stays if its outcome is in doubt.
+    """
 
     kind: Kind
     body: Content = field(default_factory=dict, repr=False)
     content: Content | None = field(default=None, repr=False)
     content_key: str | None = None
+    meanwhile: Content | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +65,9 @@ def plan(
         InputError: the row names what is not in the directory, or not usable.
     """
     if row.wanted == Wanted.ABSENT:
-        return Call(Kind.REMOVE) if row.envoy_invite_id else Settled(Status.WITHDRAWN)
+        if row.envoy_invite_id is None:
+            return Settled(Status.WITHDRAWN)
+        return Call(Kind.REMOVE, meanwhile=while_removing(row.sent_content))
     departure = row.expected_departure_at
     if row.envoy_invite_id is None and departure is not None and departure < now:
         return Settled(Status.EXPIRED, visit_end=departure)
@@ -87,9 +101,12 @@ def _location(row: DueRow, directory: Directory, connection: Connection) -> Loca
 
 def _call(row: DueRow, content: Content) -> Plan:
     if row.envoy_invite_id is None:
-        return Call(Kind.CREATE, content, content, content_key(row.connection, content))
+        # It may have to be looked up, so all of it is stored.
+        return Call(Kind.CREATE, content, content, content_key(row.connection, content), meanwhile=content)
     body = changes(row.sent_content, content)
-    return Call(Kind.UPDATE, body, content) if body else Settled(Status.SENT)
+    if not body:
+        return Settled(Status.SENT)
+    return Call(Kind.UPDATE, body, content, meanwhile=while_updating(row.sent_content, body))
 
 
 def rejection(error: InputError) -> Settled:

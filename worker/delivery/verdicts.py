@@ -95,7 +95,7 @@ class Verdicts:
         return Stored.ID_TAKEN
 
     def _store(self, row: DueRow, claim: Claim, outcome: Outcome) -> Stored:
-        settled = self._commit(self._statement(row, outcome), _values(claim, outcome))
+        settled = self._commit(self._statement(row, outcome), _values(row, claim, outcome))
         failpoint("after_verdict_commit")
         if settled:
             return Stored.SETTLED
@@ -133,6 +133,8 @@ class Verdicts:
     def _statement(self, row: DueRow, outcome: Outcome) -> sa.Update:
         if outcome.verdict is Verdict.SENT:
             return self._settle_sent
+        if outcome.gone:
+            return self._settle.values(envoy_invite_id=None, sent_content=None)
         if outcome.for_a_person:
             return self._settle.values(next_attempt_at=None)
         if outcome.back_off:
@@ -174,6 +176,13 @@ def _settle(
             unknown_since=sa.case((doubtful, database.now()), else_=None),
             look_ups=0,
             content_key=sa.case((doubtful, own.content_key), else_=None),
+            sent_content=sa.case(
+                (
+                    sa.bindparam("restored", type_=sa.Boolean()),
+                    sa.bindparam("content", type_=own.sent_content.type),
+                ),
+                else_=own.sent_content,
+            ),
             lease_owner=None,
             lease_until=None,
             updated_at=database.now(),
@@ -181,7 +190,7 @@ def _settle(
     )
 
 
-def _values(claim: Claim, outcome: Outcome) -> dict[str, object]:
+def _values(row: DueRow, claim: Claim, outcome: Outcome) -> dict[str, object]:
     return {
         "attempt": claim.attempt_id,
         "delivery": claim.delivery_id,
@@ -195,5 +204,6 @@ def _values(claim: Claim, outcome: Outcome) -> dict[str, object]:
         "detail": (outcome.detail or "")[:LONGEST_DETAIL] or None,
         "envoy_id": outcome.envoy_invite_id,
         "approval": outcome.approval_status,
-        "content": outcome.content,
+        "restored": outcome.unchanged,
+        "content": row.sent_content if outcome.unchanged else outcome.content,
     }

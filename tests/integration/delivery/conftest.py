@@ -1,16 +1,24 @@
 """A worker's parts on a fresh database, connected to a sandbox of their own."""
 
 import json
-from collections.abc import Iterator
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Protocol
 
+import psycopg
 import pytest
 import structlog
 
+from tests.conftest import with_name
 from tests.integration.delivery.doubting import ARRIVAL
 from tests.integration.delivery.world import World
 from worker.sandbox import Sandbox
+
+Fresh = Callable[[], AbstractContextManager[str]]
 
 
 class MakeWorld(Protocol):
@@ -77,3 +85,34 @@ def world(make_world: MakeWorld) -> World:
     made = make_world()
     made.connect()
     return made
+
+
+@pytest.fixture
+def fresh_sqlite(sqlite_template: Path, tmp_path: Path) -> Fresh:
+    """Give a way to fresh SQLite databases."""
+
+    @contextmanager
+    def fresh() -> Iterator[str]:
+        path = tmp_path / f"{uuid.uuid4().hex}.db"
+        shutil.copy(sqlite_template, path)
+        path.chmod(0o600)
+        yield f"sqlite:///{path}"
+        for file in tmp_path.glob(f"{path.name}*"):
+            file.unlink()
+
+    return fresh
+
+
+@pytest.fixture
+def fresh_postgresql(postgresql_server: str, postgresql_template: str) -> Iterator[Fresh]:
+    """Give a way to fresh PostgreSQL databases."""
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+
+        @contextmanager
+        def fresh() -> Iterator[str]:
+            name = f"test_{uuid.uuid4().hex[:12]}"
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{postgresql_template}"')
+            yield with_name(postgresql_server, name)
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+        yield fresh

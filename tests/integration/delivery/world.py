@@ -1,8 +1,9 @@
 """A worker's parts on one database, and the verbs that the delivery tests speak in."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from urllib.request import HTTPRedirectHandler, build_opener
 
@@ -12,6 +13,7 @@ from jobs import push_invites, reconcile_invites, refresh_directory
 from worker.connections import authorise, grants
 from worker.connections.vault import new_key
 from worker.context import Context
+from worker.database import Database
 from worker.report import Report
 from worker.runs import RunContext
 from worker.sandbox import Sandbox
@@ -26,11 +28,28 @@ class _NoRedirect(HTTPRedirectHandler):
         return None
 
 
+class _Timed(Context):
+    """The parts of a process whose database goes by another clock than its own."""
+
+    clock: Callable[[], datetime]
+
+    @cached_property
+    def any_database(self) -> Database:
+        return Database(self.secrets.get("DATABASE_URL"), clock=self.clock)
+
+
 class World:
     """A worker, its database and its sandbox, with the verbs that the tests speak in."""
 
-    def __init__(self, database_url: str, sandbox: Sandbox, **settings: str) -> None:
-        """Make the parts; nothing is connected yet."""
+    def __init__(
+        self,
+        database_url: str,
+        sandbox: Sandbox,
+        clock: Callable[[], datetime] | None = None,
+        /,
+        **settings: str,
+    ) -> None:
+        """Make the parts; nothing is connected yet.  *clock* replaces the database's own."""
         self.sandbox = sandbox
         env: dict[str, str] = {
             "DATABASE_URL": database_url,
@@ -44,7 +63,10 @@ class World:
             "WORKER_PUSH__REQUEST_TIMEOUT_SECONDS": "3",
             **settings,
         }
-        self.parts = Context(build({}, env), Secrets(env), env)
+        self.parts: Context = Context(build({}, env), Secrets(env), env)
+        if clock is not None:
+            self.parts = _Timed(self.parts.settings, self.parts.secrets, env)
+            self.parts.clock = clock
 
     def connect(self, name: str = "acme") -> None:
         """Authorise a connection through the sandbox's real consent, and read its directory."""

@@ -80,7 +80,9 @@ def test_a_cleared_field_is_sent_as_null() -> None:
 
 def test_what_is_not_wanted_is_removed_or_withdrawn() -> None:
     """With an Envoy id there is a call; without one there is none, whatever else the row says."""
-    assert planned(due_row(wanted="absent", envoy_invite_id="7")) == Call(Kind.REMOVE)
+    remove = planned(due_row(wanted="absent", envoy_invite_id="7"))
+    assert isinstance(remove, Call)
+    assert (remove.kind, remove.body) == (Kind.REMOVE, {})
     assert planned(due_row(wanted="absent", location="Nowhere")) == Settled(Status.WITHDRAWN)
 
 

@@ -1,0 +1,47 @@
+"""What may happen in the model of the whole, as Hypothesis draws it."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.integration.delivery.scene import LEASE_SECONDS, News, arrival
+from worker.sandbox.faults import SHARES
+
+# Between these, what is done meanwhile could meet a request that is under way: docs/delivery.md says why not.
+SAFE_PLACES = st.sampled_from(["before_claim", "after_envoy_committed", "after_answer"])
+MOST_VISITS = 3
+WORKERS = st.sampled_from(["A", "B"])
+PUSH_PLACES = st.sampled_from(
+    [
+        "before_claim",
+        "after_intent",
+        "before_connect",
+        "after_bytes_written",
+        "after_envoy_committed",
+        "after_answer",
+        "before_verdict_commit",
+        "after_verdict_commit",
+    ]
+)
+LOOK_PLACES = st.sampled_from(["before_look_up", "after_look_up", "after_look_up_commit"])
+HOURS = st.integers(-9, 9).filter(bool)
+WAITS = st.sampled_from([6, 0, 31, 2 * LEASE_SECONDS])
+TROUBLES: list[dict[str, Any]] = [
+    *({name: 1.0} for name in SHARES),  # of creates and updates
+    *({name: 1.0, "only": "DELETE"} for name in SHARES),
+    *({name: 0.5, "only": ""} for name in SHARES),
+    *({"outage": outage} for outage in ("drop", "503")),
+]
+MOODS: st.SearchStrategy[dict[str, Any]] = st.one_of(st.just({}), st.sampled_from(TROUBLES))
+CHANGES = st.one_of(
+    st.sampled_from([{"wanted": "absent"}, {"wanted": "present"}]),
+    st.sampled_from([{"notes": note} for note in (None, "a", "b")]),
+    st.sampled_from([{"expected_arrival_at": arrival(day)} for day in range(3)]),
+)
+NEWS = st.builds(
+    News,
+    number=st.integers(0, MOST_VISITS - 1),
+    columns=st.one_of(st.just({}), CHANGES),
+    seconds=WAITS,
+    mood=MOODS,
+)

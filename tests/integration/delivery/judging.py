@@ -1,0 +1,77 @@
+"""What must be so after whatever happened: the sandbox's ledger judges what the database says."""
+
+from collections import Counter, defaultdict
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+from tests.integration.delivery.scene import Scene
+
+
+def judge(scene: Scene) -> None:
+    """Require all that must hold at any moment."""
+    ledger = scene.sandbox.ledger()
+    no_visit_is_there_twice(ledger)
+    each_request_is_one_attempt(scene, ledger)
+    what_is_sent_is_there(scene)
+
+
+def no_visit_is_there_twice(ledger: dict[str, Any]) -> None:
+    """Require that of two creates of one visit the first was removed before the second came."""
+    removed = {entry["invite_id"]: entry["at"] for entry in ledger["removes"]}
+    creates = defaultdict(list)
+    for entry in ledger["creates"]:
+        creates[entry["name"]].append(entry)
+    for name, made in creates.items():
+        for earlier, later in pairwise(made):
+            gone_at = removed.get(earlier["invite_id"])
+            assert gone_at is not None, f"{name} is in Envoy twice"
+            assert gone_at <= later["at"], f"{name} was in Envoy twice"
+
+
+def each_request_is_one_attempt(scene: Scene, ledger: dict[str, Any]) -> None:
+    """Require that each write which Envoy saw has its line in our ledger, and of its own visit."""
+    seen = Counter(entry["request_id"] for entry in ledger["attempts"])
+    assert set(seen.values()) <= {1}, "a request was repeated"
+    query = "SELECT a.id, a.kind, d.external_id FROM attempt AS a JOIN delivery AS d ON d.id = a.delivery_id"
+    lines = {row["id"]: row for row in scene.world.rows(query)}
+    assert seen.keys() <= lines.keys()
+    for entry in ledger["creates"]:
+        line = lines[entry["request_id"]]
+        assert (line["kind"], f"Visitor {line['external_id']}") == ("create", entry["name"])
+
+
+def what_is_sent_is_there(scene: Scene) -> None:
+    """Require that a row which says ``sent`` has Envoy's id, and Envoy what the caller wants."""
+    invites = {one["id"]: one for one in scene.sandbox.invites()}
+    query = (
+        "SELECT d.envoy_invite_id, i.* FROM delivery AS d JOIN invite AS i"
+        " ON i.connection = d.connection AND i.external_id = d.external_id WHERE d.status = 'sent'"
+    )
+    for row in scene.world.rows(query):
+        assert row["envoy_invite_id"] is not None
+        assert row["wanted"] == "present"
+        assert_same(invites.get(row["envoy_invite_id"]), row)
+
+
+def envoy_has_what_is_wanted(scene: Scene) -> None:
+    """Require that, in the end, Envoy has each wanted visit once, and nothing else."""
+    rows = scene.world.rows("SELECT * FROM invite")
+    wanted = [row for row in rows if row["wanted"] == "present"]
+    assert len(scene.sandbox.invites()) == len(wanted)
+    for row in wanted:
+        (invite,) = scene.in_envoy(row["external_id"])
+        assert_same(invite, row)
+
+
+def assert_same(invite: dict[str, Any] | None, row: Any) -> None:
+    """Require that Envoy's invite is what the caller's row says."""
+    assert invite is not None, f"{row['external_id']} is not in Envoy"
+    assert invite["invitee"]["name"] == row["invitee_name"]
+    assert invite["notes"] == row["notes"]
+    assert invite["expectedArrivalAt"] == _utc(row["expected_arrival_at"])
+
+
+def _utc(moment: str | datetime) -> str:
+    read = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return read.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

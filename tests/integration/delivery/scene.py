@@ -1,0 +1,173 @@
+"""Two workers on one database whose clock is turned by hand, and the verbs of whatever may happen to them."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.acceptance.installation import wait_until
+from tests.integration.delivery.world import World
+from worker.connections.vault import new_key
+from worker.failpoints import armed
+from worker.invites import moves, store
+from worker.sandbox import Faults, Sandbox
+from worker.sandbox.faults import faults_from_json
+
+SETTINGS = {
+    "WORKER_PUSH__BACKOFF_SECONDS": "[1, 4]",
+    "WORKER_PUSH__HOLD_SECONDS": "[1, 4]",
+    "WORKER_RECONCILE__LOOK_UP_AFTER": "[5, 30]",
+}
+SCOPES = ["locations.read", "flows.read", "invites.write", "token.refresh"]
+LEASE_SECONDS = 60
+OPEN = "SELECT id FROM attempt WHERE verdict IS NULL AND kind IN ('create', 'update', 'remove')"
+
+
+FIRST_DAY = (datetime.now(UTC) + timedelta(days=30)).replace(hour=10, minute=0, second=0, microsecond=0)
+
+
+def arrival(day: int) -> str:
+    """Return a time of arrival, so many days after the first one."""
+    return (FIRST_DAY + timedelta(days=day)).isoformat()
+
+
+class CrashError(BaseException):
+    """The end of a process, as far as one process can play it."""
+
+
+@dataclass(frozen=True)
+class News:
+    """What a worker meets: time has passed, Envoy is in some mood, a caller has changed a visit, or not."""
+
+    number: int  # of the visit that is changed
+    columns: dict[str, Any]
+    seconds: int
+    mood: dict[str, Any]  # faults, as JSON has them
+
+
+class Scene:
+    """One customer, one sandbox, and the workers A and B; the leases of both end by the clock only."""
+
+    def __init__(self, database_url: str, *, reading: bool) -> None:
+        """Connect the customer, who lets us read invites or not."""
+        self.now = datetime.now(UTC) + timedelta(days=1)  # ahead of the triggers' clock, so that rows are due
+        self.sandbox = Sandbox().start()
+        scopes = [*SCOPES, "invites.read"] if reading else SCOPES
+        shared = {
+            **SETTINGS,
+            "WORKER_ENCRYPTION_KEYS": new_key(),
+            "WORKER_ENVOY__SCOPES": json.dumps(scopes),
+        }
+        self.workers = {
+            name: World(
+                database_url,
+                self.sandbox,
+                lambda: self.now,
+                WORKER_PUSH__CONCURRENCY=str(concurrency),
+                **shared,
+            )
+            for name, concurrency in (("A", 1), ("B", 2))
+        }
+        self.world = self.workers["A"]
+        self.world.connect()
+        self.keys: list[str] = []
+        self._cut_off: set[str] = set()
+
+    def close(self) -> None:
+        """End everything."""
+        for world in self.workers.values():
+            world.parts.__exit__(None, None, None)
+        self.sandbox.stop()
+
+    def pass_time(self, seconds: float) -> None:
+        """Turn the database's clock, forward or back."""
+        self.now += timedelta(seconds=seconds)
+
+    def turn(self, news: News) -> None:
+        """Let something happen in the world before a worker does something."""
+        self.pass_time(news.seconds)
+        self.sandbox.set_faults(faults_from_json(news.mood))
+        if news.columns:
+            self.change(self.keys[news.number % len(self.keys)], **news.columns)
+
+    def add(self, **columns: Any) -> str:
+        """Insert a visit whose name nobody else has, and return its key."""
+        key = f"v-{len(self.keys) + 1}"
+        self.keys.append(key)
+        self.world.add(key, **{"expected_arrival_at": arrival(0), **columns})
+        return key
+
+    def change(self, key: str, **columns: Any) -> None:
+        """Change a visit, as its caller would."""
+        assigned = ", ".join(f"{name} = :{name}" for name in columns)
+        self.world.execute(f"UPDATE invite SET {assigned} WHERE external_id = :key", key=key, **columns)  # noqa: S608
+
+    def crash(self, job: Callable[[], object], place: str, nth: int) -> None:
+        """Do a job whose process ends at that place, if it comes there."""
+
+        def end() -> None:
+            raise CrashError
+
+        try:
+            with armed(place, nth=nth, action=end):
+                job()
+        except CrashError:
+            self._let_envoy_finish(place)
+
+    def _let_envoy_finish(self, place: str) -> None:
+        """Wait until Envoy has dealt with what the dead process had sent."""
+        cut_off = {row["id"] for row in self.world.rows(OPEN)} - self._cut_off
+        self._cut_off |= cut_off
+        if place == "after_bytes_written":
+            wait_until(lambda: cut_off <= {one["request_id"] for one in self.sandbox.ledger()["attempts"]})
+
+    def interrupt(self, job: Callable[[], object], place: str, meanwhile: Callable[[], object]) -> None:
+        """Do a job, and something else while its first request is answered and its verdict not stored."""
+        with armed(place, action=meanwhile):
+            job()
+
+    def all_at_once(self) -> None:
+        """Let every worker push and look up at the same time."""
+        jobs = [job for world in self.workers.values() for job in (world.push, world.reconcile)]
+        with ThreadPoolExecutor(len(jobs)) as pool:
+            for done in [pool.submit(job) for job in jobs]:
+                done.result()
+
+    def unknown(self) -> list[str]:
+        """Return the visits of which it is not known whether Envoy has them."""
+        query = "SELECT external_id FROM delivery WHERE status = 'unknown' ORDER BY id"
+        return [row["external_id"] for row in self.world.rows(query)]
+
+    def in_envoy(self, key: str) -> list[dict[str, Any]]:
+        """Return Envoy's invites of a visit, as a person finds them: by name."""
+        return [one for one in self.sandbox.invites() if one["invitee"]["name"] == f"Visitor {key}"]
+
+    def resolve(self, key: str) -> None:
+        """Let a person look into Envoy, and say what is there."""
+        database = self.world.parts.database
+        found = [one["id"] for one in self.in_envoy(key)]
+        standing = store.require(database, f"acme/{key}")
+        moves.resolve(database, standing, envoy_invite_id=found[0] if found else None)
+
+    def run_dry(self) -> None:
+        """Let all trouble be over, and the workers do what is due, until nothing is."""
+        self.sandbox.set_faults(Faults())
+        self.now = max(self.now, datetime.now(UTC))
+        self.add()  # an invite that is surely there proves that look-ups find what is there
+        for _ in range(30):
+            self.pass_time(2 * LEASE_SECONDS)
+            for world in self.workers.values():
+                world.push()
+                world.reconcile()
+            for row in self.world.rows("SELECT * FROM delivery WHERE status = 'unknown'"):
+                if row["next_attempt_at"] is None or "invites.read" not in self._scopes():
+                    self.resolve(row["external_id"])
+            if not self.world.rows("SELECT 1 FROM delivery WHERE status NOT IN ('sent', 'withdrawn')"):
+                return
+        stuck = self.world.rows("SELECT external_id, status, error_code FROM delivery")
+        raise AssertionError(f"it never ends: {stuck}")
+
+    def _scopes(self) -> str:
+        return str(self.world.rows("SELECT scopes FROM connection")[0]["scopes"])

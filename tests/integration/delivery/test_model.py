@@ -1,0 +1,177 @@
+"""The whole under anything that may happen, in any order: nothing is lost, nothing is sent twice."""
+
+import os
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Flaky, StopTest
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.integration.delivery import judging
+from tests.integration.delivery.conftest import Fresh
+from tests.integration.delivery.happenings import (
+    CHANGES,
+    HOURS,
+    LOOK_PLACES,
+    MOST_VISITS,
+    NEWS,
+    PUSH_PLACES,
+    SAFE_PLACES,
+    WORKERS,
+)
+from tests.integration.delivery.scene import News, Scene
+
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "0"))
+SETTINGS = settings(
+    max_examples=EXAMPLES or 15,
+    stateful_step_count=20,
+    derandomize=not EXAMPLES,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate, Phase.shrink],
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+class Delivery(RuleBasedStateMachine):
+    """Callers, workers, a person, clocks and Envoy's moods, one step at a time."""
+
+    fresh: Fresh
+    failures: list[BaseException]
+    visits = Bundle("visits")
+
+    def __init__(self) -> None:
+        """Take a fresh database."""
+        super().__init__()
+        self.given = self.fresh()
+        self.url = self.given.__enter__()
+
+    @initialize(target=visits, reading=st.booleans())
+    def begin(self, reading: bool) -> str:
+        """Connect a customer, who lets us read invites or not, and wants a first visit."""
+        self.scene = Scene(self.url, reading=reading)
+        return self.scene.add()
+
+    @precondition(lambda self: len(self.scene.keys) < MOST_VISITS)
+    @rule(target=visits, columns=CHANGES)
+    def add(self, columns: dict[str, Any]) -> str:
+        """Let a caller add a visit."""
+        return self.scene.add(**columns)
+
+    @rule(key=visits, columns=CHANGES)
+    def change(self, key: str, columns: dict[str, Any]) -> None:
+        """Let a caller change a visit, call it off, or want it after all."""
+        self.scene.change(key, **columns)
+
+    @rule(worker=WORKERS, news=NEWS)
+    def push(self, worker: str, news: News) -> None:
+        """Let a worker push what is due."""
+        self.scene.turn(news)
+        self.scene.workers[worker].push()
+
+    @rule(worker=WORKERS, news=NEWS)
+    def reconcile(self, worker: str, news: News) -> None:
+        """Let a worker look up what is due for it."""
+        self.scene.turn(news)
+        self.scene.workers[worker].reconcile()
+
+    @rule(news=NEWS)
+    def work_together(self, news: News) -> None:
+        """Let both workers push and look up at once."""
+        self.scene.turn(news)
+        self.scene.all_at_once()
+
+    @rule(worker=WORKERS, news=NEWS, place=PUSH_PLACES, nth=st.integers(1, 2))
+    def crash_pushing(self, worker: str, news: News, place: str, nth: int) -> None:
+        """Let a worker die while it pushes."""
+        self.scene.turn(news)
+        self.scene.crash(self.scene.workers[worker].push, place, nth)
+
+    @rule(worker=WORKERS, news=NEWS, place=LOOK_PLACES)
+    def crash_looking(self, worker: str, news: News, place: str) -> None:
+        """Let a worker die while it looks up."""
+        self.scene.turn(news)
+        self.scene.crash(self.scene.workers[worker].reconcile, place, 1)
+
+    @rule(news=NEWS, meanwhile=NEWS, place=SAFE_PLACES, resolved=st.booleans())
+    def overtake(self, news: News, meanwhile: News, place: str, resolved: bool) -> None:
+        """Let A be slow before its claim or with its answer, while B and a person do what they see fit."""
+
+        def overtaken() -> None:
+            self.scene.turn(meanwhile)
+            self.scene.workers["B"].push()
+            self.scene.workers["B"].reconcile()
+            for key in self.scene.unknown() if resolved else ():
+                self.scene.resolve(key)
+
+        self.scene.turn(news)
+        self.scene.interrupt(self.scene.workers["A"].push, place, overtaken)
+
+    @rule()
+    def expire(self) -> None:
+        """Let Envoy take no access token any more that it has given so far."""
+        self.scene.sandbox.expire_access_tokens()
+
+    @rule(hours=HOURS)
+    def jump(self, hours: int) -> None:
+        """Let the database's clock jump."""
+        self.scene.pass_time(3600 * hours)
+
+    @rule(number=st.integers(0, 9))
+    def resolve(self, number: int) -> None:
+        """Let a person look into Envoy and settle a doubt, if there is one."""
+        # No precondition: what is in doubt is a matter of threads, and Hypothesis wants to repeat itself.
+        if doubts := self.scene.unknown():
+            self.scene.resolve(doubts[number % len(doubts)])
+
+    @invariant()
+    def nothing_is_wrong(self) -> None:
+        """Whatever happened: no visit is there twice, and what is said to be sent is there."""
+        judging.judge(self.scene)
+
+    def teardown(self) -> None:
+        """Let all trouble end: then Envoy has exactly what is wanted."""
+        failed = sys.exc_info()[1]
+        if failed is not None and not isinstance(failed, StopTest):
+            self.failures.append(failed)
+        try:
+            if failed is None:
+                self.end_well()
+        finally:
+            if hasattr(self, "scene"):
+                self.scene.close()
+            self.given.__exit__(None, None, None)
+
+    def end_well(self) -> None:
+        """Run dry, and judge the end."""
+        try:
+            self.scene.run_dry()
+            judging.judge(self.scene)
+            judging.envoy_has_what_is_wanted(self.scene)
+        except BaseException as error:
+            self.failures.append(error)
+            raise
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_whatever_happens_each_visit_is_in_envoy_once(kind: str, request: pytest.FixtureRequest) -> None:
+    """Any interleaving of callers, workers, crashes, clocks, faults and persons ends as it should."""
+    failures: list[BaseException] = []
+    fresh = staticmethod(request.getfixturevalue(f"fresh_{kind}"))
+    machine = type("Machine", (Delivery,), {"fresh": fresh, "failures": failures})
+    try:
+        run_state_machine_as_test(machine, settings=SETTINGS)
+    except Flaky as flaky:  # threads do not repeat themselves: what failed first is what counts
+        raise failures[0] if failures else flaky from flaky
