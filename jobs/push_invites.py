@@ -8,6 +8,9 @@ connection that is held, or whose grant is dead, is passed over and burns no att
 Parameters: `max_seconds` (300) ends a scheduled run early; the next one goes on where it ended.
 """
 
+import math
+
+from worker.delivery.patience import MANUAL_SECONDS
 from worker.delivery.push import Push
 from worker.report import Report
 from worker.runs import RunContext
@@ -31,4 +34,5 @@ def run(context: RunContext, *, max_seconds: float = 300) -> Report:
         connection=context.connection,
         limit=context.limit,
         max_seconds=max_seconds if context.scheduled else None,
+        patience_seconds=math.inf if context.scheduled else MANUAL_SECONDS,
     ).run()

@@ -26,6 +26,8 @@ def run(context: RunContext, *, max_seconds: float = 60) -> Report:
     return Reconcile(
         database=database,
         holds=context.holds,
+        tokens=context.tokens,
+        gate=context.gate,
         look_ups=LookUps(database, schedule, least_wait=least_wait, run_id=context.run_id),
         looking=Looking(database, context.api, context.tokens, schedule, marked=reconcile.marker),
         longest_wait=max(*reconcile.look_up_after, least_wait),

@@ -8,6 +8,7 @@
     ├── UsageError                 the command was called wrongly
     ├── InputError                 mend one field of one row or line
     ├── DatabaseUnreachable        mend the database; nothing was lost
+    │   └── DatabaseLocked         find the writer that keeps it locked
     ├── DiskFull                   make room; nothing was lost
     ├── NeedsAuthorisation         the customer must authorise the connection again
     ├── TryLater                   held, or a named job runs elsewhere: come back
@@ -97,6 +98,10 @@ class DatabaseUnreachable(WorkerError):
     """The database does not answer, or will not let us in."""
 
     exit_code = ExitCode.UNREACHABLE
+
+
+class DatabaseLocked(DatabaseUnreachable):
+    """Another writer keeps what we need locked."""
 
 
 class DiskFull(WorkerError):

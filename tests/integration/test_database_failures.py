@@ -1,6 +1,7 @@
 """What goes wrong with a database is one line for the operator, without a password and without a row."""
 
 import sqlite3
+import time
 import traceback
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import sqlalchemy as sa
 
 from worker.database import Database
 from worker.database.engine import normalise_url
-from worker.errors import DatabaseUnreachable, DiskFull, SchemaError, SettingsError, WorkerError
+from worker.errors import DatabaseLocked, DatabaseUnreachable, DiskFull, SchemaError, SettingsError
 
 PASSWORD = "Zq9-canary-Zq9"
+STORED = sa.text("SELECT count(*) FROM schema_compatibility WHERE revision <> '0001'")
 
 
 def shown(error: BaseException) -> str:
@@ -83,17 +85,31 @@ def test_a_database_without_tables_is_a_line_with_the_command(tmp_path: Path, po
 
 
 def test_a_writer_that_never_ends_is_named_as_the_reason(sqlite_url: str) -> None:
-    """Exit 69, and a hint that another process keeps a transaction open."""
-    database = Database(sqlite_url)
-    with database.read() as connection:
-        connection.exec_driver_sql("PRAGMA busy_timeout = 50")  # instead of ten seconds
+    """Exit 69, and a hint that another process keeps a transaction open; the URL may say how long to wait."""
+    database = Database(f"{sqlite_url}?timeout=0.05")
+    began = time.monotonic()
     other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
-    with pytest.raises(WorkerError, match="locked by another writer"), database.write():
+    with pytest.raises(DatabaseLocked, match="locked by another writer"), database.write():
         pass
+    assert time.monotonic() - began < 5, "not the usual ten seconds"
     other.close()
     database.dispose()
+
+
+def test_a_server_that_takes_no_writes_is_away(postgresql_url: str) -> None:
+    """As it is for a while after a failover: what waits for the database waits for this, too."""
+    database = Database(postgresql_url)
+
+    with pytest.raises(DatabaseUnreachable, match="read-only"), database.write() as connection:
+        _write_read_only(connection)
+    database.dispose()
+
+
+def _write_read_only(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+    connection.execute(sa.text("INSERT INTO schema_compatibility VALUES ('x')"))
 
 
 def test_a_disk_that_is_full_is_named_as_the_reason(sqlite_url: str) -> None:
@@ -102,7 +118,7 @@ def test_a_disk_that_is_full_is_named_as_the_reason(sqlite_url: str) -> None:
     with pytest.raises(DiskFull) as caught:
         _fill(database)
     with database.read() as connection:
-        stored = connection.execute(sa.text("SELECT count(*) FROM schema_compatibility")).scalar()
+        stored = connection.execute(STORED).scalar()
     database.dispose()
 
     assert int(caught.value.exit_code) == 74
@@ -136,7 +152,7 @@ def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
         _insert_and_break(connection)
 
     with database.read() as connection:
-        assert connection.execute(sa.text("SELECT count(*) FROM schema_compatibility")).scalar() == 0
+        assert connection.execute(STORED).scalar() == 0
 
 
 def _insert_and_break(connection: sa.Connection) -> None:
@@ -149,4 +165,4 @@ def test_a_reader_does_not_wait_for_a_writer(database: Database) -> None:
     with database.write() as connection:
         connection.execute(sa.text("INSERT INTO schema_compatibility VALUES ('x')"))
         with database.read() as reader:
-            assert reader.execute(sa.text("SELECT count(*) FROM schema_compatibility")).scalar() == 0
+            assert reader.execute(STORED).scalar() == 0

@@ -115,14 +115,19 @@ class Outages:
         self, connection: sa.Connection, seen: Host, where: sa.ColumnElement[bool], **values: object
     ) -> bool:
         """Change the host's row unless it has changed since it was seen."""
-        same = (HOSTS.c.name == self.host) & (HOSTS.c.hold_count == seen.hold_count)
+        same = (
+            (HOSTS.c.name == self.host)
+            & (HOSTS.c.hold_count == seen.hold_count)
+            & HOSTS.c.held_until.is_not_distinct_from(seen.held_until)
+        )
         return connection.execute(sa.update(HOSTS).where(same, where).values(**values)).rowcount > 0
 
     def _hold_connections(self, seen: Host, until: datetime) -> sa.Update:
         own = CONNECTIONS.c
         with_the_host = (own.hold_reason == HoldReason.OUTAGE) & (own.held_until == seen.held_until)
-        free = is_held(self._database).is_not(sa.true())  # "not" leaves NULL as it is
-        statement = sa.update(CONNECTIONS).where(own.status == ConnectionStatus.ACTIVE, free | with_the_host)
+        statement = sa.update(CONNECTIONS).where(
+            own.status == ConnectionStatus.ACTIVE, ~is_held(self._database) | with_the_host
+        )
         if not seen.hold_count and self._rate:
             statement = statement.values(pace_per_second=cut_in_sql(self._rate))
         return statement.values(

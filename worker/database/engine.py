@@ -13,6 +13,7 @@ from sqlmodel import Session
 from worker.database.failures import translated
 from worker.database.files import database_path, prepare_file
 from worker.database.liveness import watch
+from worker.database.troubles import Troubles
 from worker.database.types import Timestamp, lenient_json
 from worker.errors import SettingsError
 
@@ -61,6 +62,7 @@ class Database:
         """Prepare the engine; nothing is connected yet."""
         self.url = normalise_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.troubles = Troubles()
         self._clock = clock
         # SQLite has one writer: threads of one process queue here, not in its busy handler's sleeps.
         self._writer: AbstractContextManager[Any] = threading.RLock() if self.is_sqlite else nullcontext()
@@ -72,7 +74,7 @@ class Database:
             max_overflow=4,
             hide_parameters=True,
             json_deserializer=lenient_json,
-            connect_args={"timeout": BUSY_TIMEOUT_SECONDS} if self.is_sqlite else NO_ENDLESS_WAITS,
+            connect_args=_waits(self.url) if self.is_sqlite else NO_ENDLESS_WAITS,
         )
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
@@ -111,7 +113,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Give a connection that sees one state and never waits for a writer."""
-        with translated(), self.engine.connect() as raw:
+        with translated(self.troubles), self.engine.connect() as raw:
             connection = raw.execution_options(**{READ_ONLY: True})
             with connection.begin():
                 yield connection
@@ -119,8 +121,9 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """Give a connection in a transaction of its own, committed on leaving."""
-        with translated(), self._writer, self.engine.connect() as connection, connection.begin():
+        with translated(self.troubles), self._writer, self.engine.connect() as connection, connection.begin():
             yield connection
+        self.troubles.wrote()
 
     @contextmanager
     def single(self) -> Iterator[sa.Connection]:
@@ -128,8 +131,9 @@ class Database:
 
         It saves the two round trips of BEGIN and COMMIT.
         """
-        with translated(), self.engine.connect() as raw:
+        with translated(self.troubles), self.engine.connect() as raw:
             yield raw.execution_options(isolation_level="AUTOCOMMIT")
+        self.troubles.wrote()
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -141,6 +145,11 @@ class Database:
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def _waits(url: sa.URL) -> dict[str, float]:
+    """Return how long SQLite waits for another writer, unless the URL says it: ``?timeout=2``."""
+    return {} if "timeout" in url.query else {"timeout": BUSY_TIMEOUT_SECONDS}
 
 
 def _prepare_postgresql(raw: Any, _record: Any) -> None:  # noqa: ANN401 -- the driver's own types

@@ -13,11 +13,11 @@ from worker.connections.rows import look
 from worker.connections.tokens import AccessToken, Tokens
 from worker.database import Database
 from worker.delivery import events
+from worker.delivery.finishing import settle_without_call
 from worker.delivery.lanes import Lane, Lanes, Work
 from worker.delivery.plan import Call, Settled
 from worker.delivery.planning import PagePlanner
 from worker.delivery.rows import DueRow, due_page
-from worker.delivery.verdicts import settle_without_call
 from worker.directory import load
 from worker.envoy.api import EnvoyApi
 from worker.errors import (

@@ -19,6 +19,7 @@ from worker.delivery.aftermath import Aftermath
 from worker.delivery.claim import Claims, Lease
 from worker.delivery.filling import Filling
 from worker.delivery.lanes import Lane, Lanes
+from worker.delivery.patience import MANUAL_SECONDS
 from worker.delivery.rows import due_connections
 from worker.delivery.sending import Sending
 from worker.delivery.verdicts import BackOff, Verdicts
@@ -37,7 +38,10 @@ COUNTS = ("sent", "updated", "withdrawn", "rejected", "deferred", "unknown", "ex
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One run of pushing; ``max_seconds`` ends it early, so that a schedule stays a schedule."""
+    """One run of pushing; ``max_seconds`` ends it early, so that a schedule stays a schedule.
+
+    ``patience_seconds``: for how long a verdict is offered to a database that is away.
+    """
 
     database: Database
     api: EnvoyApi
@@ -52,6 +56,7 @@ class Push:
     connection: str | None = None
     limit: int | None = None
     max_seconds: float | None = None
+    patience_seconds: float = MANUAL_SECONDS
 
     def run(self) -> Report:
         """Push until nothing is due; return what became of it."""
@@ -124,6 +129,7 @@ class Push:
             verdicts=Verdicts(
                 self.database, BackOff(*self.settings.backoff_seconds), first_look=self.first_look
             ),
+            patience_seconds=self.patience_seconds,
             stop=self.stop,
         )
 

@@ -4,30 +4,26 @@ import contextvars
 import math
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from worker.connections import pace
+from worker.connections.gate import Gate
 from worker.connections.holds import Holds
 from worker.connections.store import note_reading
+from worker.connections.tokens import Tokens
 from worker.database import Database
 from worker.delivery import events
+from worker.delivery.aftermath import OF_ONE_CONNECTION
 from worker.delivery.deciding import UNPROVEN, Decision
 from worker.delivery.doubts import Doubt, due_doubts
 from worker.delivery.look_ups import LookUps
 from worker.delivery.looking import Looking
 from worker.envoy.clock import boot_clock
-from worker.errors import (
-    EnvoyError,
-    ExitCode,
-    Forbidden,
-    NeedsAuthorisation,
-    SettingsError,
-    Throttled,
-    TryLater,
-    WorkerError,
-)
+from worker.errors import EnvoyError, ExitCode, Forbidden, Throttled, WorkerError
 from worker.failpoints import failpoint
 from worker.invites import Status
 from worker.report import Report
@@ -44,6 +40,8 @@ class Reconcile:
 
     database: Database
     holds: Holds
+    tokens: Tokens
+    gate: Gate
     look_ups: LookUps
     looking: Looking
     longest_wait: float
@@ -81,25 +79,40 @@ class Reconcile:
 
     def _look_up(self, doubt: Doubt) -> None:
         """Make one look, unless the connection went out of use since the batch was read."""
-        if self.stop.is_set() or doubt.connection in self.closed or not self._paced(doubt):
+        if self.stop.is_set() or doubt.connection in self.closed:
             return
-        began = self.look_ups.take(doubt)
-        if began is None:
+        if not self._may_ask(doubt) or (began := self.look_ups.take(doubt)) is None:
             return
         failpoint("before_look_up")
-        try:
-            decision = self.looking.look(doubt, began)
-        except EnvoyError as error:
-            self.look_ups.record_failure(doubt, error, began=began)
-            self._failed(doubt, error)
-            return
-        except (NeedsAuthorisation, TryLater, SettingsError) as error:
-            self._close(doubt, error)
-            return
+        decision = self._looked(doubt, began)
         failpoint("after_look_up")
-        if self.look_ups.record(doubt, decision, began=began):
+        if decision is not None and self.look_ups.record(doubt, decision, began=began):
             failpoint("after_look_up_commit")
             self._tell(doubt, decision)
+
+    def _looked(self, doubt: Doubt, began: datetime) -> Decision | None:
+        """Return what a look means, None where it failed."""
+        try:
+            return self.looking.look(doubt, began)
+        except EnvoyError as error:
+            self.gate.note(error)
+            self.look_ups.record_failure(doubt, error, began=began)
+            self._failed(doubt, error)
+        except OF_ONE_CONNECTION as error:
+            self._close(doubt, error)
+        return None
+
+    def _may_ask(self, doubt: Doubt) -> bool:
+        """Say whether Envoy's host answers, and the connection's pace allows a request soon."""
+        try:
+            self.gate.require_seen(self.gate.seen(), self._token(doubt), resumed=False)
+        except OF_ONE_CONNECTION as error:
+            self._close(doubt, error)
+            return False
+        return self._paced(doubt)
+
+    def _token(self, doubt: Doubt) -> Callable[[], str]:
+        return lambda: self.tokens.access(doubt.connection_id).value
 
     def _paced(self, doubt: Doubt) -> bool:
         """Wait for a place in the connection's pace; say whether there is one soon."""
@@ -125,6 +138,10 @@ class Reconcile:
             events.may_not_look(doubt)
         elif isinstance(error, Throttled):
             self.holds.throttled(doubt.connection_id, error.retry_after)
+        else:
+            # A probe decides whether it is the host; then all its connections are held.
+            with suppress(*OF_ONE_CONNECTION):
+                self.gate.require(self._token(doubt))
         if error.error_code not in OF_ONE_QUERY:
             self._close(doubt, error)
 

@@ -4,13 +4,6 @@ import threading
 from dataclasses import dataclass
 
 import structlog
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception_type,
-    sleep_using_event,
-    wait_exponential,
-)
 
 from worker.connections.gate import Gate
 from worker.connections.reading import may_read
@@ -22,6 +15,7 @@ from worker.delivery.aftermath import OF_ONE_CONNECTION, Aftermath, connection_i
 from worker.delivery.claim import Claim, Claims
 from worker.delivery.lanes import Lanes, Work
 from worker.delivery.outcomes import Outcome
+from worker.delivery.patience import Patience
 from worker.delivery.verdicts import Stored, Verdicts
 from worker.envoy.api import EnvoyApi
 from worker.envoy.clock import boot_clock
@@ -41,11 +35,6 @@ from worker.report import Report
 
 log = structlog.get_logger()
 
-# For how long a verdict is offered to a database that will not take it.  A process that is to end must
-# be able to print the verdict before it is ended.
-VERDICT_PATIENCE_SECONDS = 15.0
-LAST_PATIENCE_SECONDS = 4.0
-
 
 @dataclass(frozen=True, slots=True)
 class Sending:
@@ -59,6 +48,7 @@ class Sending:
     report: Report
     claims: Claims
     verdicts: Verdicts
+    patience_seconds: float
     stop: threading.Event
 
     def send(self, lanes: Lanes, work: Work) -> None:
@@ -136,29 +126,19 @@ class Sending:
 
     def _store(self, work: Work, claimed: Claim, outcome: Outcome) -> Stored | None:
         """Store the verdict, again and again while the database is away; the request is never repeated."""
-        policy = Retrying(
-            retry=retry_if_exception_type((DatabaseUnreachable, DiskFull)),
-            wait=wait_exponential(multiplier=0.1, max=2),
-            stop=self._patience_is_over,
-            sleep=sleep_using_event(threading.Event()),
-            retry_error_callback=_nothing_stored,
-        )
-        with unstored.kept(work.row, claimed, outcome):
-            stored: Stored | None = policy(self.verdicts.store, work.row, claimed, outcome)
-        if stored is None:
-            self.report.trouble(ExitCode.UNREACHABLE)
+        policy = Patience(self.stop, self.patience_seconds).policy()
+        try:
+            with unstored.kept(work.row, claimed, outcome):
+                stored: Stored = policy(self.verdicts.store, work.row, claimed, outcome)
+        except Exception as error:
             events.unstored(work.row, claimed, outcome)
+            if not isinstance(error, DatabaseUnreachable | DiskFull):
+                raise
+            self.report.trouble(error.exit_code)
+            return None
         return stored
-
-    def _patience_is_over(self, state: RetryCallState) -> bool:
-        patience = LAST_PATIENCE_SECONDS if self.stop.is_set() else VERDICT_PATIENCE_SECONDS
-        return (state.seconds_since_start or 0.0) > patience
 
     def _count(self, outcome: Outcome) -> None:
         self.report.add(outcome.event)
         if outcome.status in {Status.REJECTED, Status.UNKNOWN}:
             self.report.trouble(ExitCode.REJECTED)
-
-
-def _nothing_stored(_state: RetryCallState) -> None:
-    return None

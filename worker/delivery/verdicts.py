@@ -1,7 +1,6 @@
 """Store verdicts: fenced, so that a late answer settles its own attempt and no other."""
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
@@ -10,7 +9,6 @@ import sqlalchemy as sa
 from worker.database import Database
 from worker.delivery.claim import Claim
 from worker.delivery.outcomes import Outcome
-from worker.delivery.plan import Settled
 from worker.delivery.rows import (
     ATTEMPTS,
     DELIVERIES,
@@ -19,7 +17,6 @@ from worker.delivery.rows import (
     SENT,
     UNKNOWN,
     DueRow,
-    skipping_locked,
 )
 from worker.failpoints import failpoint
 from worker.invites import Status, Verdict
@@ -147,22 +144,6 @@ class Verdicts:
         return _settle(self._database, in_doubt, wait=wait, first_look=self._first_look)
 
 
-def settle_without_call(
-    database: Database, decided: Sequence[tuple[DueRow, Settled]]
-) -> list[tuple[DueRow, Settled]]:
-    """Finish rows for which nothing has to be sent, all in one transaction; return those that were.
-
-    A row that has changed or was taken meanwhile is left for another look.
-    """
-    statement = _finish(database)
-    with database.write() as connection:
-        return [
-            (row, settled)
-            for row, settled in decided
-            if connection.execute(statement, _finished_values(row, settled)).rowcount
-        ]
-
-
 def _settle(
     database: Database, awaiting: sa.ColumnElement[bool], *, wait: float, first_look: float
 ) -> sa.Update:
@@ -215,41 +196,4 @@ def _values(claim: Claim, outcome: Outcome) -> dict[str, object]:
         "envoy_id": outcome.envoy_invite_id,
         "approval": outcome.approval_status,
         "content": outcome.content,
-    }
-
-
-def _finish(database: Database) -> sa.Update:
-    own = DELIVERIES.c
-    final = sa.bindparam("final", type_=sa.Text())
-    visit_end = sa.bindparam("visit_end", type_=own.next_attempt_at.type)
-    unchanged = sa.select(own.id).where(
-        own.id == sa.bindparam("delivery"),
-        own.status == PENDING,
-        own.revision == sa.bindparam("seen_revision"),
-        own.fencing_token == sa.bindparam("seen_token"),
-    )
-    return (
-        sa.update(DELIVERIES)
-        .where(own.id.in_(skipping_locked(database, unchanged)))
-        .values(
-            status=final,
-            error_code=sa.bindparam("error_code", type_=sa.Text()),
-            error_detail=sa.bindparam("detail", type_=sa.Text()),
-            deferrals=0,
-            next_attempt_at=sa.func.coalesce(visit_end, own.next_attempt_at),
-            sent_revision=sa.case((final == SENT, own.revision), else_=own.sent_revision),
-            updated_at=database.now(),
-        )
-    )
-
-
-def _finished_values(row: DueRow, settled: Settled) -> dict[str, object]:
-    return {
-        "delivery": row.delivery_id,
-        "seen_revision": row.revision,
-        "seen_token": row.fencing_token,
-        "final": settled.status.value,
-        "error_code": settled.error_code,
-        "detail": (settled.error_detail or "")[:LONGEST_DETAIL] or None,
-        "visit_end": settled.visit_end,
     }

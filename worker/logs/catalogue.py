@@ -22,10 +22,12 @@ EVENTS: dict[str, Event] = {
     "worker.stopped": _event("the service has ended; ERROR: requests had to be cut off", INFO, ERROR),
     "job.started": _event("a run began", DEBUG),
     "job.finished": _event("a run ended, with every count; DEBUG where it did nothing", DEBUG, INFO),
-    "job.failed": _event("a run ended early; WARNING where the next one tries again", WARNING, ERROR),
+    "job.failed": _event("a run ended early; WARNING where the next one tries again", DEBUG, WARNING, ERROR),
     "job.missed": _event(
         "a run was due and did not take place; INFO: the one before still works", INFO, WARNING
     ),
+    "database.unreachable": _event("the database fails; once until it is over", WARNING, ERROR),
+    "database.reachable": _event("the trouble with the database is over", INFO),
     "invite.sent": _event("Envoy has the invite", INFO),
     "invite.updated": _event("Envoy has the invite's newest content", INFO),
     "invite.withdrawn": _event("the invite is no longer wanted, and not in Envoy", INFO),

@@ -12,10 +12,10 @@ import structlog
 from worker.context import Context
 from worker.delivery.rows import oldest_due_seconds
 from worker.envoy.clock import boot_clock
-from worker.errors import ExitCode, WorkerError
+from worker.errors import DatabaseUnreachable, DiskFull, ExitCode, WorkerError
 from worker.report import Report
 from worker.runs import record
-from worker.runs.context import RunContext
+from worker.runs.context import SCHEDULE, RunContext
 from worker.runs.lease import job_lease
 from worker.runs.resolve import ResolvedJob
 
@@ -71,6 +71,7 @@ def execute(
 
 def _run(context: RunContext, job: ResolvedJob, next_run_at: datetime | None) -> Report | None:
     """Run a job under its lease and record the run; None where another process holds the lease."""
+    context.database.troubles.tell()
     with _exclusively(context.parts, job) as ours:
         if not ours:
             return None
@@ -116,10 +117,13 @@ def _tell_bug(error: Exception) -> None:
 
 def _tell(parts: Context, result: RunResult, trigger: str) -> None:
     """Emit the canonical line of a run."""
-    fields = {"trigger": trigger, "duration_ms": result.duration_ms, **result.report.counts}
+    fields: dict[str, object] = {
+        "trigger": trigger,
+        "duration_ms": result.duration_ms,
+        **result.report.counts,
+    }
     if result.error is not None:
-        if result.error.exit_code is not ExitCode.UNEXPECTED:
-            log.error("job.failed", **fields, error=str(result.error), hint=result.error.hint)
+        _tell_error(result.error, trigger, fields)
         return
     try:
         oldest = oldest_due_seconds(parts.database)
@@ -128,3 +132,12 @@ def _tell(parts: Context, result: RunResult, trigger: str) -> None:
     if oldest is not None:
         fields["oldest_pending_seconds"] = round(oldest, 1)
     (log.info if result.report.did_something else log.debug)("job.finished", **fields)
+
+
+def _tell_error(error: WorkerError, trigger: str, fields: dict[str, object]) -> None:
+    """Say why a run ended early; what the next ones will meet too is told by the database, once."""
+    said = {**fields, "error": str(error), "hint": error.hint}
+    if trigger == SCHEDULE and isinstance(error, DatabaseUnreachable | DiskFull):
+        log.debug("job.failed", **said)
+    elif error.exit_code is not ExitCode.UNEXPECTED:
+        log.error("job.failed", **said)

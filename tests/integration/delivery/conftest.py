@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Protocol
 
 import pytest
+import structlog
 
+from tests.integration.delivery.doubting import ARRIVAL
 from tests.integration.delivery.world import World
 from worker.sandbox import Sandbox
 
@@ -57,6 +60,15 @@ def reading_world(make_world: MakeWorld) -> World:
     made = make_world(WORKER_ENVOY__SCOPES=json.dumps(scopes))
     made.connect()
     return made
+
+
+@pytest.fixture
+def known_world(reading_world: World) -> Iterator[World]:
+    """Give the same with one invite that Envoy is known to have."""
+    reading_world.add("known", expected_arrival_at=(ARRIVAL + timedelta(days=1)).isoformat())
+    reading_world.push()
+    with structlog.testing.capture_logs():
+        yield reading_world
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ def test_a_rename_before_the_claim_leaves_nothing_to_send_under_the_old_key(
 
     with armed("before_claim", action=lambda: rename(world, column, value)):
         world.push()
+    world.push()
 
     (delivery,) = world.rows("SELECT * FROM delivery")
     old = {"connection": "acme", "external_id": "v-1"}

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from worker.context import Context
 from worker.database import Database
 from worker.database.owner import this_process
-from worker.errors import ExitCode, TryLater
+from worker.errors import DatabaseUnreachable, DiskFull, ExitCode, TryLater, WorkerError
 from worker.report import Report, first_that_applies
 from worker.runs import ResolvedJob, RunContext, execute
 from worker.runs.lease import job_lease
@@ -83,6 +84,23 @@ def test_a_typed_error_is_returned_with_its_code(parts: Context) -> None:
 
     assert execute(parts, job(run), trigger="manual").codes == {ExitCode.TRY_LATER}
     assert rows(parts, "job")[0]["last_result"] == "failed"
+
+
+@pytest.mark.parametrize("error", [DatabaseUnreachable, DiskFull])
+@pytest.mark.parametrize(("trigger", "level"), [("schedule", "debug"), ("manual", "error")])
+def test_what_every_scheduled_run_meets_is_told_elsewhere(
+    parts: Context, error: type[WorkerError], trigger: str, level: str
+) -> None:
+    """The database tells of its trouble once; only a pass by hand says what ended it."""
+
+    def run(_context: RunContext) -> Report:
+        raise error("not now", hint="mend it")
+
+    with capture_logs() as lines:
+        execute(parts, job(run), trigger=trigger)
+
+    (failed,) = [line for line in lines if line["event"] == "job.failed"]
+    assert (failed["log_level"], failed["hint"]) == (level, "mend it")
 
 
 def test_a_bug_in_a_job_is_exit_code_1(parts: Context) -> None:

@@ -1,0 +1,51 @@
+"""The service while its database is away: it survives, says so once, and goes on by itself."""
+
+import signal
+import subprocess
+import threading
+from typing import Any
+
+from tests.acceptance.installation import Installation, events, wait_until
+from tests.integration.delivery.away import Closed
+from worker.sandbox import Sandbox
+
+
+def followed(process: subprocess.Popen[str]) -> list[str]:
+    """Return the lines that a process prints, as they come."""
+    lines: list[str] = []
+    assert process.stdout is not None
+    threading.Thread(
+        target=lambda stream: lines.extend(iter(stream.readline, "")), args=[process.stdout]
+    ).start()
+    return lines
+
+
+def test_the_service_survives_and_says_so_once(
+    postgresql_url: str, postgresql_server: str, sandbox: Sandbox
+) -> None:
+    """Several runs fail meanwhile: one line at the start, one at the end, no ERROR, and then all is sent."""
+    installation = Installation(postgresql_url, sandbox, WORKER_LOG__LEVEL="debug")
+    installation.connect()
+    server = Closed(installation.database.url, postgresql_server)
+    with installation.start("run", WORKER_JOBS__PUSH_INVITES__EVERY="0.3") as service:
+        printed = followed(service)
+
+        def told(event: str) -> list[Any]:
+            return [line for line in events("".join(list(printed))) if line["event"] == event]
+
+        wait_until(lambda: bool(told("job.finished")))
+        server.go()
+        wait_until(lambda: len(told("job.failed")) >= 4)
+        server.come_back()
+        installation.database.dispose()
+        installation.add(5)
+        wait_until(lambda: installation.statuses() == {"sent": 5} and bool(told("database.reachable")))
+        service.send_signal(signal.SIGTERM)
+        wait_until(lambda: bool(told("worker.stopped")))
+
+    assert service.returncode == 0
+    assert [line["level"] for line in told("database.unreachable")] == ["warning"]
+    assert len(told("database.reachable")) == 1
+    assert {line["level"] for line in told("job.failed")} == {"debug"}
+    server.close()
+    installation.database.dispose()

@@ -1,0 +1,64 @@
+"""Doubtful creates, made as they come about, and what Envoy is seen to have of them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.integration.delivery.world import World
+from tests.unit.delivery.making import due_row
+from worker.delivery.claim import Claim
+from worker.delivery.outcomes import Outcome
+from worker.delivery.verdicts import BackOff, Verdicts
+from worker.invites import Status, Verdict
+from worker.sandbox import Faults
+from worker.sandbox.faults import faults_from_json
+
+ARRIVAL = (datetime.now(UTC) + timedelta(days=2)).replace(microsecond=0)
+WITHOUT_READING = ("locations.read", "flows.read", "invites.write", "token.refresh")
+
+
+def doubt(world: World, fault: str, **columns: Any) -> None:
+    """Leave one create in doubt: executed (``drop_after_share``) or not (``drop_before_share``)."""
+    world.sandbox.set_faults(faults_from_json({fault: 1.0}))
+    world.add(expected_arrival_at=ARRIVAL.isoformat(), **columns)
+    world.push()
+    world.sandbox.set_faults(Faults())
+    world.make_due()
+    assert world.delivery(columns.get("external_id", "v-1"))["status"] == "unknown"
+
+
+def in_envoy(world: World, **content: Any) -> str:
+    """Create an invite by hand at the same place and time, and return its id."""
+    parts = world.parts
+    connection_id = world.rows("SELECT id FROM connection")[0]["id"]
+    body = {
+        "locationId": world.rows("SELECT envoy_id FROM location WHERE name = 'Berlin'")[0]["envoy_id"],
+        "expectedArrivalAt": ARRIVAL.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "sendEmailToInvitee": False,
+        "invitee": {"name": "Visitor v-1"},
+        **content,
+    }
+    token = parts.tokens.access(connection_id).value
+    return parts.api.create_invite(token, body, request_id="by-hand").id
+
+
+def names(world: World) -> list[str]:
+    """Return the visitors that Envoy has, the known one left out."""
+    return sorted(
+        one["invitee"]["name"] for one in world.sandbox.invites() if one["invitee"]["name"] != "Visitor known"
+    )
+
+
+def text_of(moment: datetime) -> str:
+    """Write a moment as it is stored."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def late_answer(world: World, envoy_id: str) -> None:
+    """Store the verdict of the attempt in doubt, as its process does when it wakes up."""
+    database, delivery = world.parts.database, world.delivery()
+    row = due_row(
+        delivery_id=delivery["id"], fencing_token=delivery["fencing_token"], revision=delivery["revision"]
+    )
+    claim = Claim(delivery["attempt_id"], row.delivery_id, row.fencing_token, row.revision, 1, 0.0, float)
+    outcome = Outcome(Verdict.SENT, Status.SENT, "sent", envoy_invite_id=envoy_id, content={})
+    Verdicts(database, BackOff(5, 900), first_look=5).store(row, claim, outcome)

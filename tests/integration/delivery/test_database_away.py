@@ -1,0 +1,216 @@
+"""The database goes away amid a push: verdicts in hand wait for it, nothing else begins, one line tells."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from jobs import push_invites
+from tests.acceptance.installation import wait_until
+from tests.integration.delivery.away import Closed, FullDisk, Locked
+from tests.integration.delivery.conftest import MakeWorld
+from tests.integration.delivery.world import World
+from worker.database.engine import normalise_url
+from worker.errors import ExitCode, SchemaError
+from worker.failpoints import armed
+from worker.runs import ResolvedJob, RunResult, execute
+from worker.sandbox import Sandbox
+from worker.settings import JobSettings
+
+SENDERS = 8
+LONG = "ü" * 2000  # as JSON more than a page of SQLite
+SETTINGS = JobSettings.model_validate({"run": "jobs.push_invites:run", "every": 5})
+PUSH = ResolvedJob("push_invites", push_invites.run, {}, exclusive=False, settings=SETTINGS)
+
+Line = dict[str, Any]
+
+
+@pytest.fixture
+def lines() -> Iterator[list[Any]]:
+    """Give the events of a test, as they come."""
+    with capture_logs() as captured:
+        yield captured
+
+
+@pytest.fixture
+def quick_world(database_url: str, sandbox: Sandbox) -> Iterator[World]:
+    """Give a world that on SQLite waits for another writer for a moment only."""
+    url = database_url + ("?timeout=0.1" if database_url.startswith("sqlite") else "")
+    made = World(url, sandbox)
+    made.connect()
+    yield made
+    made.parts.__exit__(None, None, None)
+
+
+@pytest.fixture
+def away(quick_world: World, request: pytest.FixtureRequest) -> Iterator[Locked | Closed]:
+    """Give what takes the database of the world away."""
+    database = quick_world.parts.database
+    if not database.is_sqlite:
+        yield request.getfixturevalue("server")
+        return
+    made = Locked(database.url)
+    yield made
+    made.come_back()
+    made.close()
+
+
+def scheduled(world: World) -> RunResult:
+    """Run the job as the service does."""
+    return execute(world.parts, PUSH, trigger="schedule")
+
+
+def told(lines: list[Any], event: str) -> list[Line]:
+    """Return the lines of one event."""
+    return [line for line in lines if line["event"] == event]
+
+
+def test_verdicts_wait_until_the_database_is_back(
+    quick_world: World, away: Locked | Closed, lines: list[Any]
+) -> None:
+    """However often the store fails, each is stored in the end; nothing new is claimed meanwhile."""
+    world = quick_world
+    for number in range(30):
+        world.add(f"v-{number}")
+    with ThreadPoolExecutor(1) as pool, armed("after_answer", nth=3, action=away.go):
+        run: Future[RunResult] = pool.submit(scheduled, world)
+        wait_until(lambda: bool(told(lines, "database.unreachable")))
+        made = len(world.sandbox.invites())
+        threading.Event().wait(1.0)  # long enough for several offers, and for any claim that slips through
+        assert len(world.sandbox.invites()) - made <= SENDERS
+        assert not run.done()
+        away.come_back()
+        run.result()
+
+    scheduled(world)
+    assert world.rows("SELECT DISTINCT status FROM delivery") == [{"status": "sent"}]
+    assert world.sandbox.ledger()["duplicates"] == []
+    assert len(world.sandbox.invites()) == 30
+    assert len(told(lines, "database.unreachable")) == 1
+    assert not [line for line in lines if line.get("error_code") == "verdict_not_stored"]
+    assert {line["log_level"] for line in told(lines, "job.failed")} <= {"debug"}
+
+
+@pytest.fixture
+def server(postgresql_url: str, postgresql_server: str) -> Iterator[Closed]:
+    """Give what ends PostgreSQL's connections."""
+    made = Closed(normalise_url(postgresql_url), postgresql_server)
+    yield made
+    made.come_back()
+    made.close()
+
+
+def test_the_end_of_the_trouble_is_told_once(
+    postgresql_url: str, server: Closed, sandbox: Sandbox, lines: list[Any]
+) -> None:
+    """Runs that meet it are told at DEBUG; the first write a second after the last failure ends it."""
+    world = World(postgresql_url, sandbox)
+    world.connect()
+    server.go()
+    results = [scheduled(world) for _ in range(3)]
+    server.come_back()
+    wait_until(lambda: bool(scheduled(world) and told(lines, "database.reachable")))
+    world.parts.__exit__(None, None, None)
+
+    assert [result.codes for result in results] == [{ExitCode.UNREACHABLE}] * 3
+    assert [line["error_code"] for line in told(lines, "database.unreachable")] == ["unreachable"]
+    assert len(told(lines, "database.reachable")) == 1
+    assert {line["log_level"] for line in told(lines, "job.failed")} == {"debug"}
+
+
+def test_connections_that_died_cost_no_verdict(postgresql_url: str, server: Closed, sandbox: Sandbox) -> None:
+    """PostgreSQL was restarted while answers were on their way: each verdict goes by a new connection."""
+    world = World(postgresql_url, sandbox)
+    world.connect()
+    for number in range(10):
+        world.add(f"v-{number}")
+
+    with armed("after_answer", nth=3, action=server.end_connections):
+        scheduled(world)
+    scheduled(world)
+
+    statuses = world.rows("SELECT status, count(*) AS number FROM delivery GROUP BY status")
+    world.parts.__exit__(None, None, None)
+    assert statuses == [{"status": "sent", "number": 10}]
+    assert len(world.sandbox.invites()) == 10
+
+
+@pytest.fixture
+def full_disk(sqlite_url: str, sandbox: Sandbox) -> Iterator[tuple[World, FullDisk]]:
+    """Give a world on SQLite, and a disk that will have no room for a page more."""
+    world = World(sqlite_url, sandbox)
+    world.connect()
+    world.add(notes=LONG)
+    disk = FullDisk(world.parts.database.engine)
+    yield world, disk
+    disk.come_back()
+    world.parts.__exit__(None, None, None)
+
+
+def test_a_full_disk_is_told_as_an_error_and_loses_no_verdict(
+    full_disk: tuple[World, FullDisk], lines: list[Any]
+) -> None:
+    """The verdict waits for room, and the service goes on by itself."""
+    world, disk = full_disk
+    with ThreadPoolExecutor(1) as pool, armed("after_answer", action=disk.go):
+        run = pool.submit(scheduled, world)
+        wait_until(lambda: bool(told(lines, "database.unreachable")))
+        disk.come_back()
+        run.result()
+
+    (line,) = told(lines, "database.unreachable")
+    assert (line["error_code"], line["log_level"]) == ("disk_full", "error")
+    assert "make room" in line["hint"]
+    assert world.delivery()["status"] == "sent"
+    assert len(world.sandbox.invites()) == 1
+
+
+def test_nothing_is_claimed_on_a_full_disk(full_disk: tuple[World, FullDisk]) -> None:
+    """The intent does not fit, so nothing is sent; run-once ends with 74, and with room it goes out."""
+    world, disk = full_disk
+    disk.go()
+    result = execute(world.parts, PUSH, trigger="manual")
+
+    assert result.codes == {ExitCode.DISK_FULL}
+    assert world.sandbox.invites() == []
+    disk.come_back()
+    assert scheduled(world).report.counts["sent"] == 1
+
+
+def test_a_verdict_that_the_full_disk_does_not_take_is_printed(
+    full_disk: tuple[World, FullDisk], lines: list[Any]
+) -> None:
+    """A process that is to end says what it knows, and ends with 74."""
+    world, disk = full_disk
+
+    def fill_and_stop() -> None:
+        disk.go()
+        world.parts.stop.set()
+
+    with armed("after_answer", action=fill_and_stop):
+        result = execute(world.parts, PUSH, trigger="manual")
+
+    (printed,) = told(lines, "invite.unknown")
+    assert printed["error_code"] == "verdict_not_stored"
+    assert printed["envoy_invite_id"] == world.sandbox.invites()[0]["id"]
+    assert ExitCode.DISK_FULL in result.codes
+
+
+def test_a_verdict_that_nothing_can_store_is_printed(make_world: MakeWorld, lines: list[Any]) -> None:
+    """Whatever keeps it from being stored, the answer is not lost in silence."""
+    world = make_world()
+    world.connect()
+    world.add()
+
+    def break_it() -> None:
+        world.execute("ALTER TABLE attempt RENAME TO attempt_away")
+
+    with armed("after_answer", action=break_it):
+        result = scheduled(world)
+
+    assert isinstance(result.error, SchemaError)
+    (printed,) = told(lines, "invite.unknown")
+    assert printed["envoy_invite_id"] == world.sandbox.invites()[0]["id"]

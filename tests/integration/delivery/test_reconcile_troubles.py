@@ -1,0 +1,84 @@
+"""A look that failed is no look, and no reason to ask on."""
+
+from typing import Any
+
+import pytest
+
+from tests.integration.delivery.doubting import doubt
+from tests.integration.delivery.world import World
+from worker.sandbox import Faults, Sandbox
+from worker.sandbox.faults import faults_from_json
+
+
+@pytest.fixture
+def world(known_world: World) -> World:
+    """Give a world whose customer lets us read invites, one of which is known to be there."""
+    return known_world
+
+
+@pytest.mark.parametrize("fault", ["error_500_share", "garbage_share", "truncate_share", "drop_before_share"])
+def test_a_look_that_failed_is_no_look(world: World, fault: str) -> None:
+    """An answer that is broken shows nothing, and the row waits for the next look."""
+    doubt(world, "drop_after_share")
+    world.sandbox.set_faults(faults_from_json({fault: 1.0, "only": "GET /v1/invites"}))
+    world.make_looks_due()
+
+    report = world.reconcile()
+
+    assert (report.counts["looked_up"], world.delivery()["look_ups"]) == (0, 0)
+    assert world.attempts()[-1]["verdict"] == "deferred"
+    world.sandbox.set_faults(Faults())
+    assert world.look_to_the_end()["sent"] == 1
+
+
+def test_a_403_turns_looking_up_off(make_world: Any, sandbox: Sandbox) -> None:
+    """Asked for and not granted: Envoy says so once, nobody asks again, and the invite waits for a person."""
+    world: World = make_world()
+    world.connect()
+    world.execute("UPDATE connection SET scopes = scopes || ' invites.read'")
+    doubt(world, "drop_after_share")
+
+    world.look_to_the_end()
+
+    assert sandbox.ledger()["by_route"]["GET /v1/invites"] == {"403": 1}
+    assert world.delivery()["status"] == "unknown"
+    assert not world.rows("SELECT can_read_invites FROM connection")[0]["can_read_invites"]
+
+
+def test_a_connection_that_asked_for_no_reading_is_passed_over(world: World, sandbox: Sandbox) -> None:
+    """It would only be refused."""
+    world.execute("UPDATE connection SET scopes = 'locations.read flows.read invites.write'")
+    doubt(world, "drop_after_share")
+
+    world.look_to_the_end()
+
+    assert "GET /v1/invites" not in sandbox.ledger()["by_route"]
+
+
+@pytest.mark.parametrize("fault", ["drop", "503"])
+def test_an_outage_ends_looking_after_the_first(world: World, sandbox: Sandbox, fault: str) -> None:
+    """One look meets it, a probe confirms it, and the host is held; no other doubt is looked up into it."""
+    for number in range(5):
+        doubt(world, "drop_after_share", external_id=f"w-{number}", invitee_name=f"Visitor w-{number}")
+    sandbox.set_faults(Faults(outage=fault))
+    world.make_looks_due()
+
+    world.reconcile()
+
+    held = world.rows("SELECT hold_reason FROM connection")[0]["hold_reason"]
+    failed = [line for line in world.attempts() if line["kind"] == "look_up"]
+    assert held == "outage"
+    assert len(failed) <= world.parts.settings.push.concurrency
+    assert {line["verdict"] for line in failed} == {"deferred"}
+
+
+def test_a_throttled_look_holds_the_connection(world: World, sandbox: Sandbox) -> None:
+    """Envoy's limit is one for reads and writes; the look comes later."""
+    doubt(world, "drop_after_share")
+    sandbox.set_faults(Faults(error_429_share=1.0, retry_after="60", only="GET /v1/invites"))
+    world.make_looks_due()
+
+    world.reconcile()
+
+    connection = world.rows("SELECT hold_reason FROM connection")[0]
+    assert (connection["hold_reason"], world.delivery()["look_ups"]) == ("rate_limited", 0)

@@ -1,0 +1,63 @@
+"""For how long a verdict is offered to a database that does not take it."""
+
+import math
+import threading
+import time
+
+from tenacity import RetryCallState, Retrying
+
+from worker.delivery.patience import LAST_SECONDS, MANUAL_SECONDS, Patience
+
+STATE = RetryCallState(Retrying(), None, (), {})
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        """Begin at some time."""
+        self.time = 100.0
+
+    def __call__(self) -> float:
+        """Return the time that it shows."""
+        return self.time
+
+
+def test_a_pass_by_hand_offers_it_for_a_minute() -> None:
+    """Somebody waits for the command to end."""
+    clock = Clock()
+    patience = Patience(threading.Event(), MANUAL_SECONDS, clock)
+    clock.time += 59
+    assert not patience.is_over(STATE)
+    clock.time += 2
+    assert patience.is_over(STATE)
+
+
+def test_the_service_offers_it_until_it_is_stopped_and_then_a_little_longer() -> None:
+    """However long it was offered before, the last seconds are given."""
+    clock, stop = Clock(), threading.Event()
+    patience = Patience(stop, math.inf, clock)
+    clock.time += 86_400
+    assert not patience.is_over(STATE)
+
+    stop.set()
+    assert not patience.is_over(STATE)
+    clock.time += LAST_SECONDS - 1
+    assert not patience.is_over(STATE)
+    clock.time += 2
+    assert patience.is_over(STATE)
+
+
+def test_a_stop_ends_the_wait_and_the_next_waits_are_real() -> None:
+    """The verdict is offered at once, and then not in a busy loop."""
+    stop = threading.Event()
+    patience = Patience(stop, math.inf)
+    stop.set()
+    began = time.monotonic()
+    patience.pause(30)
+    assert time.monotonic() - began < 5
+
+    patience.is_over(STATE)
+    began = time.monotonic()
+    patience.pause(0.05)
+    assert time.monotonic() - began >= 0.05
