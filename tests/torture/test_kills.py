@@ -88,5 +88,6 @@ def test_workers_killed_at_any_instant_send_each_invite_exactly_once(
             except AssertionError as error:
                 error.add_note(f"seed {SEED}, round {number}, {place or 'a random instant'}")
                 raise
+            counts["killed_at_a_place" if place else "killed_at_random"] += killed
             counts["rounds"] += 1
         counts.update(require_exactly_once(ground))
