@@ -14,7 +14,7 @@ from tests.acceptance.installation import ROOT, wait_until
 from worker.errors import ExitCode
 
 # The service goes on until it is killed.
-ENDS = {"run-once": {ExitCode.DONE, ExitCode.REJECTED, ExitCode.TRY_LATER}}
+ENDS = {"run-once": {ExitCode.DONE, ExitCode.REJECTED, ExitCode.TRY_LATER, ExitCode.UNREACHABLE}}
 BUGS = ("Traceback", '"error_code": "unexpected"')
 
 
