@@ -160,5 +160,5 @@ def test_make_lists_its_targets_and_the_pages_name_no_other() -> None:
         for target in re.findall(r"^make (\w+)", code, re.MULTILINE)
     }
 
-    assert {"demo", "test", "lint", "bench", "lock", "clean"} <= set(targets)
+    assert {"demo", "test", "torture", "lint", "bench", "lock", "clean"} <= set(targets)
     assert mentioned <= set(targets)

@@ -1,10 +1,12 @@
 """The zygote, one for all tests, and the figures of each test as a line of the report."""
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from _pytest.capture import CaptureManager
 
 from tests.torture.workers import Zygote
 
@@ -24,8 +26,8 @@ def counts(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
     began = time.monotonic()
     yield collected
     collected["seconds"] = round(time.monotonic() - began)
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    assert isinstance(reporter, pytest.TerminalReporter)
     told = ", ".join(f"{name.replace('_', ' ')} {number:,}" for name, number in collected.items())
-    reporter.ensure_newline()
-    reporter.write_line(f"{request.node.name}: {told}")
+    capture = request.config.pluginmanager.get_plugin("capturemanager")
+    assert isinstance(capture, CaptureManager)
+    with capture.global_and_fixture_disabled():
+        sys.stdout.write(f"\n  {request.node.name}: {told}\n")

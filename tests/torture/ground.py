@@ -15,9 +15,10 @@ from worker.sandbox import Options, Sandbox
 
 SCOPES = ("locations.read", "flows.read", "invites.write", "token.refresh")
 SCOPES_WITH_READ = (*SCOPES, "invites.read")
+SENDERS = 16
 COMPRESSED = {
     "WORKER_ENVOY__SCOPES": json.dumps(SCOPES_WITH_READ),
-    "WORKER_PUSH__CONCURRENCY": "16",
+    "WORKER_PUSH__CONCURRENCY": str(SENDERS),
     "WORKER_PUSH__REQUEST_TIMEOUT_SECONDS": "5",
     "WORKER_PUSH__LEASE_SECONDS": "30",
     "WORKER_PUSH__BACKOFF_SECONDS": "[0.1, 1]",

@@ -1,17 +1,21 @@
 """The judge: Envoy's own ledger, the worker's ledger and its rows must tell one story."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, TypeAlias
 
 from tests.torture.ground import Ground
 
+Verdicts: TypeAlias = frozenset[str | None]
+
 # What a create attempt that Envoy never carried out may have come to.
-NOT_SENT = frozenset({"interrupted", "deferred"})
+NOT_SENT: Verdicts = frozenset({"interrupted", "deferred"})
 REFUSED = NOT_SENT | {"unknown"}
+# The database went away while it took the intent, so nobody knew of the attempt: it has no verdict.
+UNHEARD_OF = NOT_SENT | {None}
 ATTEMPTS = "SELECT id, kind, verdict, delivery_id, error_code FROM attempt"
 
 
-def require_exactly_once(ground: Ground, *, not_carried_out: frozenset[str] = NOT_SENT) -> Counter[str]:
+def require_exactly_once(ground: Ground, *, not_carried_out: Verdicts = NOT_SENT) -> Counter[str]:
     """Return the counts of a proof; every invite is in Envoy, and in there once."""
     ledger = ground.sandbox.ledger()
     creates = ledger["creates"]
@@ -24,15 +28,16 @@ def require_exactly_once(ground: Ground, *, not_carried_out: frozenset[str] = NO
 
 
 def require_one_story(
-    ground: Ground, creates: list[dict[str, Any]], not_carried_out: frozenset[str]
+    ground: Ground, creates: list[dict[str, Any]], not_carried_out: Verdicts
 ) -> Counter[str]:
     """Return the counts; each create in Envoy is one attempt of ours, each other attempt was not sent."""
-    attempts = {row["id"]: row for row in ground.rows(ATTEMPTS) if row["kind"] == "create"}
+    rows = ground.rows(ATTEMPTS)
+    attempts = {row["id"]: row for row in rows if row["kind"] == "create"}
     carried_out = {entry["request_id"] for entry in creates}
     assert len(carried_out) == len(creates), "an attempt was carried out twice"
     assert carried_out <= attempts.keys(), "Envoy has a create that we know nothing of"
     others = [row for number, row in attempts.items() if number not in carried_out]
-    assert {row["verdict"] for row in others} <= not_carried_out
+    assert [row for row in others if row["verdict"] not in not_carried_out] == []
     doubtful = [row for row in attempts.values() if row["verdict"] in {"unknown", "interrupted"}]
     return Counter(
         invites=ground.invites,
@@ -41,5 +46,6 @@ def require_one_story(
         attempts=len(attempts),
         doubtful=len(doubtful),
         doubtful_and_in_envoy=sum(row["id"] in carried_out for row in doubtful),
+        look_ups=sum(row["kind"] == "look_up" for row in rows),
         deferred=sum(row["verdict"] == "deferred" for row in others),
     )

@@ -7,7 +7,7 @@ from tests.torture.scale import SEED, scaled
 from tests.torture.workers import Zygote
 from worker.sandbox import Faults
 
-INVITES = scaled(200, 2000)
+INVITES = scaled(150, 2000)
 PATIENCE = scaled(90, 900)
 FAULTS = Faults(
     latency_seconds=0.02,
@@ -18,7 +18,6 @@ FAULTS = Faults(
     retry_after=("1", None, "date:1", "soon", "0.3"),
     seed=SEED,
 )
-LISTED = 20  # `status` names so many doubtful invites, and counts them all
 
 
 def test_one_request_in_four_goes_wrong_and_each_invite_is_sent_exactly_once(
@@ -52,4 +51,4 @@ def test_without_the_right_to_look_nothing_is_sent_twice_and_every_doubt_is_told
     assert ledger["duplicates"] == []
     assert statuses["sent"] + counts["doubtful_and_in_envoy"] == len(ledger["creates"])
     assert told["invites"]["unknown"] == unknown
-    assert len(told["unknown"]) == min(LISTED, unknown)
+    assert len(set(told["unknown"])) == unknown

@@ -1,4 +1,5 @@
 import random
+import signal
 import time
 from collections import Counter
 
@@ -45,17 +46,18 @@ def strike(ground: Ground, victims: list[Worker], place: str, draws: random.Rand
         left = draws.randint(1, INVITES)
         ground.wait_for(lambda: ground.left() <= left)
         time.sleep(draws.uniform(0, LATENCY))  # the instant is random; nothing waits for it
-    alive = [victim for victim in victims if not victim.ended()]
+    idle = [victim for victim in victims if ground.left() == 0 and not victim.ended()]
     for victim in victims:
         victim.kill()
-    return len(victims) - (len(alive) if place else 0)
+    return sum(victim.code == -signal.SIGKILL for victim in victims if victim not in idle)
 
 
 def play(ground: Ground, number: int, processes: int, place: str, draws: random.Random) -> int:
     """Play one round to its end, and return how many workers were killed in it."""
     prepare(ground.sandbox, place)
     ground.add(INVITES)
-    victims = [ground.launch("run", **armed(place, draws)) for _ in range(processes)]
+    command = "run-once" if number // 2 % 3 == 1 else "run"
+    victims = [ground.launch(command, **armed(place, draws)) for _ in range(processes)]
     with ended(victims):
         killed = strike(ground, victims, place, draws)
     ground.sandbox.set_faults(Faults(latency_seconds=LATENCY))
@@ -76,12 +78,14 @@ def test_workers_killed_at_any_instant_send_each_invite_exactly_once(
     offset = (4 if processes > 1 else 0) + (7 if database_url.startswith("postgresql") else 0)
     draws = random.Random(f"{SEED} {offset}")  # noqa: S311 -- repeatable
     with prepared(zygote, database_url, refresh_grace_seconds=10) as ground:
+        counts.update(killed_at_random=0, killed_at_a_place=0)
         for number in range(ROUNDS):
             place = place_of(number, offset)
             try:
-                counts["killed"] += play(ground, number, processes, place, draws)
+                killed = play(ground, number, processes, place, draws)
             except AssertionError as error:
                 error.add_note(f"seed {SEED}, round {number}, {place or 'a random instant'}")
                 raise
+            counts["killed_at_a_place" if place else "killed_at_random"] += killed
             counts["rounds"] += 1
         counts.update(require_exactly_once(ground))

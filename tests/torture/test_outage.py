@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.torture.ground import COMPRESSED, Ground, ended, prepared
+from tests.torture.ground import SENDERS, Ground, ended, prepared
 from tests.torture.judging import REFUSED, require_exactly_once
 from tests.torture.scale import scaled
 from tests.torture.workers import Zygote
@@ -13,7 +13,6 @@ from worker.sandbox import Faults
 INVITES = 300
 OUTAGE_SECONDS = scaled(4, 20)
 LATENCY = Faults(latency_seconds=0.02)
-SENDERS = int(COMPRESSED["WORKER_PUSH__CONCURRENCY"])
 DOUBTFUL = "SELECT DISTINCT delivery_id AS id FROM attempt WHERE verdict = 'unknown'"
 
 

@@ -12,9 +12,9 @@ from tests.torture.workers import Zygote
 from worker.sandbox import Faults
 
 PROCESSES = 4
-SECONDS = scaled(15, 120)
+SECONDS = scaled(10, 120)
 TOKEN_SECONDS = 2
-KILL_EVERY = 3
+KILL_EVERY = scaled(2, 3)
 FED_EVERY, FED = 0.5, 20
 LATENCY = Faults(latency_seconds=0.02)
 ALONE = {"WORKER_PUSH__CONCURRENCY": "1"}  # so that no other sender has a request in flight
