@@ -9,15 +9,8 @@ import sqlalchemy as sa
 from worker.database import Database
 from worker.delivery.claim import Claim
 from worker.delivery.outcomes import Outcome
-from worker.delivery.rows import (
-    ATTEMPTS,
-    DELIVERIES,
-    PENDING,
-    SENDING,
-    SENT,
-    UNKNOWN,
-    DueRow,
-)
+from worker.delivery.rows import ATTEMPTS, DELIVERIES, DueRow
+from worker.delivery.settling import settle_in_doubt, settle_sent, to_ledger
 from worker.failpoints import failpoint
 from worker.invites import Status, Verdict
 
@@ -56,27 +49,8 @@ class Verdicts:
         self._combined: dict[sa.Update, sa.Executable] = {}
         self._first_look = first_look
         self._settle = self._settling(wait=0)
-        # Nobody has tried it since, so that the answer is news, whatever was made of the row meanwhile.
-        unsettled = DELIVERIES.c.status != SENT
-        self._settle_sent = _settle(database, unsettled, wait=0, first_look=first_look).values(
-            envoy_invite_id=sa.bindparam("envoy_id", type_=sa.Text()),
-            approval_status=sa.bindparam("approval", type_=sa.Text()),
-            sent_content=sa.bindparam("content", type_=DELIVERIES.c.sent_content.type),
-            sent_revision=sa.bindparam("attempted_revision"),
-            sent_at=database.now(),
-        )
-        self._to_ledger = (
-            sa.update(ATTEMPTS)
-            .where(ATTEMPTS.c.id == sa.bindparam("attempt"), ATTEMPTS.c.verdict.is_(None))
-            .values(
-                verdict=sa.bindparam("verdict"),
-                finished_at=database.now(),
-                http_status=sa.bindparam("http_status", type_=sa.Integer()),
-                error_code=sa.bindparam("error_code", type_=sa.Text()),
-                detail=sa.bindparam("detail", type_=sa.Text()),
-                envoy_invite_id=sa.bindparam("envoy_id", type_=sa.Text()),
-            )
-        )
+        self._settle_sent = settle_sent(database, first_look=first_look)
+        self._to_ledger = to_ledger(database)
 
     def store(self, row: DueRow, claim: Claim, outcome: Outcome) -> Stored:
         """Write one verdict to the ledger and, where the row still waits for it, to the row."""
@@ -142,52 +116,7 @@ class Verdicts:
         return self._settle
 
     def _settling(self, *, wait: float) -> sa.Update:
-        in_doubt = sa.or_(DELIVERIES.c.status == SENDING, DELIVERIES.c.status == UNKNOWN)
-        return _settle(self._database, in_doubt, wait=wait, first_look=self._first_look)
-
-
-def _settle(
-    database: Database, awaiting: sa.ColumnElement[bool], *, wait: float, first_look: float
-) -> sa.Update:
-    """Build the row's update; a change that the caller made meanwhile makes it due again at once."""
-    own = DELIVERIES.c
-    unchanged = own.revision == sa.bindparam("attempted_revision")
-    # A doubtful create settles first; only then the newest revision is looked at.
-    doubtful = sa.bindparam("final", type_=sa.Text()) == UNKNOWN
-    return (
-        sa.update(DELIVERIES)
-        .where(
-            own.id == sa.bindparam("delivery"),
-            own.fencing_token == sa.bindparam("token"),
-            awaiting,
-        )
-        .values(
-            status=sa.case((sa.or_(doubtful, unchanged), sa.bindparam("final")), else_=PENDING),
-            next_attempt_at=sa.case(
-                (doubtful, database.later(first_look)),
-                (unchanged, database.later(wait)),
-                else_=database.now(),
-            ),
-            attempts=own.attempts - sa.bindparam("uncounted", type_=sa.Integer()),
-            deferrals=own.deferrals + 1 if wait else 0,
-            error_code=sa.bindparam("error_code", type_=sa.Text()),
-            error_detail=sa.bindparam("detail", type_=sa.Text()),
-            interruptions=sa.case((doubtful, own.interruptions), else_=0),
-            unknown_since=sa.case((doubtful, database.now()), else_=None),
-            look_ups=0,
-            content_key=sa.case((doubtful, own.content_key), else_=None),
-            sent_content=sa.case(
-                (
-                    sa.bindparam("restored", type_=sa.Boolean()),
-                    sa.bindparam("content", type_=own.sent_content.type),
-                ),
-                else_=own.sent_content,
-            ),
-            lease_owner=None,
-            lease_until=None,
-            updated_at=database.now(),
-        )
-    )
+        return settle_in_doubt(self._database, wait=wait, first_look=self._first_look)
 
 
 def _values(row: DueRow, claim: Claim, outcome: Outcome) -> dict[str, object]:
