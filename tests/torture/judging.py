@@ -10,8 +10,6 @@ Verdicts: TypeAlias = frozenset[str | None]
 # What a create attempt that Envoy never carried out may have come to.
 NOT_SENT: Verdicts = frozenset({"interrupted", "deferred"})
 REFUSED = NOT_SENT | {"unknown"}
-# The database went away while it took the intent, so nobody knew of the attempt: it has no verdict.
-UNHEARD_OF = NOT_SENT | {None}
 ATTEMPTS = "SELECT id, kind, verdict, delivery_id, error_code FROM attempt"
 
 

@@ -1,6 +1,5 @@
 """Claim a row for one attempt: claim and intent are one commit, and it comes before the first byte."""
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -81,13 +80,12 @@ class Claims:
         else:
             self._intent = self._intent.values(started_at=database.now())
 
-    def take(self, row: DueRow, call: Call) -> Claim | None:
+    def take(self, row: DueRow, call: Call, attempt_id: str) -> Claim | None:
         """Commit the intent and return the claim, or None where the row is not ours to send.
 
         It is not when it changed, was taken, its connection is held, Envoy's host does not answer, or
         another row of equal content is in doubt.
         """
-        attempt_id = uuid.uuid4().hex
         began = self._clock()  # before the lease begins, so that it errs early
         statement = self._take if call.content_key is None else self._take_unless_twin
         wanted = {

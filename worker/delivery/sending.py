@@ -1,11 +1,14 @@
 """Make one attempt: claim with intent, one request, one verdict; in this order, and nothing between."""
 
 import threading
+import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 
 from worker.connections.gate import Gate
+from worker.connections.model import Connection
 from worker.connections.reading import may_read
 from worker.connections.rows import look
 from worker.connections.tokens import AccessToken, Tokens
@@ -16,6 +19,7 @@ from worker.delivery.claim import Claim, Claims
 from worker.delivery.lanes import Lanes, Work
 from worker.delivery.outcomes import Outcome
 from worker.delivery.patience import Patience
+from worker.delivery.unheard import take_back
 from worker.delivery.verdicts import Stored, Verdicts
 from worker.envoy.api import EnvoyApi
 from worker.envoy.clock import boot_clock
@@ -28,6 +32,7 @@ from worker.errors import (
     Forbidden,
     OutcomeUnknown,
     Unauthorised,
+    WorkerError,
 )
 from worker.failpoints import failpoint
 from worker.invites import Kind, Status, Verdict
@@ -58,11 +63,21 @@ class Sending:
         try:
             token = self._token(lanes, work)
             if token is not None and not self.stop.is_set():
-                claimed = self.claims.take(work.row, work.call)
+                claimed = self._claim(work)
             if token is not None and claimed is not None:
                 progressed = self._attempt(lanes, work, claimed, token)
         finally:
             lanes.done(work, progressed=progressed, attempted=claimed is not None)
+
+    def _claim(self, work: Work) -> Claim | None:
+        attempt_id = uuid.uuid4().hex
+        try:
+            return self.claims.take(work.row, work.call, attempt_id)
+        except (DatabaseUnreachable, DiskFull):
+            policy = Patience(self.stop, self.patience_seconds).policy()
+            with suppress(DatabaseUnreachable, DiskFull):
+                policy(take_back, self.database, work.row, attempt_id)
+            raise
 
     def _token(self, lanes: Lanes, work: Work) -> AccessToken | None:
         fresh = work.lane.fresh
@@ -121,7 +136,10 @@ class Sending:
         """Say whether this row was refused before, and its connection has had a success since."""
         if work.row.error_code != Forbidden.default_code:
             return False
-        connection, _ = look(self.database, connection_id(work))
+        # The verdict must not be lost to a database that is away: then it is deferred once more.
+        connection: Connection | None = None
+        with suppress(WorkerError):
+            connection, _ = look(self.database, connection_id(work))
         return connection is not None and not connection.forbidden_count
 
     def _store(self, work: Work, claimed: Claim, outcome: Outcome) -> Stored | None:

@@ -104,9 +104,9 @@ def test_a_late_answer_settles_its_own_unknown_row(world: World) -> None:
     database = world.parts.database
     (row,) = due_page(database, "acme", after=None, until=datetime.now(UTC), size=9)
     claims = Claims(database, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock)
-    claimed = claims.take(row, Call(Kind.CREATE, content_key="k"))
+    claimed = claims.take(row, Call(Kind.CREATE, content_key="k"), "a-1")
     assert claimed is not None
-    assert claims.take(row, Call(Kind.CREATE, content_key="k")) is None, "it is taken"
+    assert claims.take(row, Call(Kind.CREATE, content_key="k"), "a-2") is None, "it is taken"
     world.execute("UPDATE delivery SET lease_until = created_at")
     world.push()
     assert world.delivery()["status"] == "unknown"
@@ -127,7 +127,7 @@ def test_a_change_during_an_attempt_is_not_overwritten_by_its_verdict(world: Wor
     database = world.parts.database
     (row,) = due_page(database, "acme", after=None, until=datetime.now(UTC), size=9)
     claimed = Claims(database, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock).take(
-        row, Call(Kind.CREATE, content_key="k")
+        row, Call(Kind.CREATE, content_key="k"), "a-1"
     )
     assert claimed is not None
     world.execute("UPDATE invite SET notes = 'b'")

@@ -39,7 +39,7 @@ def claim(world: World) -> Claim | None:
     database = world.parts.database
     row = due_page(database, "acme", after=None, until=datetime.now(UTC), size=9)[0]
     claims = Claims(database, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock)
-    return claims.take(row, Call(Kind.CREATE, content_key="same"))
+    return claims.take(row, Call(Kind.CREATE, content_key="same"), "a-1")
 
 
 def waiting(world: World, number: int) -> None:
