@@ -12,6 +12,7 @@ from worker.delivery.deciding import Schedule
 from worker.delivery.look_ups import LookUps
 from worker.delivery.looking import Looking
 from worker.delivery.reconcile import Reconcile
+from worker.delivery.verdicts import BackOff
 from worker.report import Report
 from worker.runs import RunContext
 
@@ -22,15 +23,15 @@ def run(context: RunContext, *, max_seconds: float = 60) -> Report:
     """Look up what is due, and say what became of it."""
     push, reconcile = context.settings.push, context.settings.reconcile
     schedule, database = Schedule(reconcile.look_up_after), context.database
-    least_wait = push.backoff_seconds[0]
+    back_off = BackOff(*push.backoff_seconds)
     return Reconcile(
         database=database,
         holds=context.holds,
         tokens=context.tokens,
         gate=context.gate,
-        look_ups=LookUps(database, schedule, least_wait=least_wait, run_id=context.run_id),
+        look_ups=LookUps(database, schedule, back_off=back_off, run_id=context.run_id),
         looking=Looking(database, context.api, context.tokens, schedule, marked=reconcile.marker),
-        longest_wait=max(*reconcile.look_up_after, least_wait),
+        longest_wait=max(*reconcile.look_up_after, back_off.most),
         threads=push.concurrency,
         rate_per_second=push.rate_per_second,
         stop=context.stop,

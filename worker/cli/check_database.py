@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from worker.cli.findings import Finding, attempt, failures, ok, warn
 from worker.cli.words import counted
 from worker.connections import store as connections
-from worker.connections.reading import may_read
+from worker.connections.reading import readers
 from worker.connections.vault import require_readable
 from worker.context import Context
 from worker.database import Database, schema, utc_now
@@ -66,12 +66,11 @@ def _invites(database: Database) -> Iterator[Finding]:
 
 def _unknown(database: Database) -> Iterator[Finding]:
     """Yield how many invites are unknown: those that look-ups settle, and those that wait for a person."""
-    readers = {row.name for row in connections.connections(database) if may_read(row)}
+    may_read = readers(database)
     by_itself: list[str] = []
     by_person: list[str] = []
     for one in store.unknown(database, limit=MOST_UNKNOWN):
-        looked_up = one.invite.connection in readers and one.delivery.next_attempt_at is not None
-        (by_itself if looked_up else by_person).append(one.name)
+        (by_itself if one.is_looked_up(may_read) else by_person).append(one.name)
     if by_itself:
         yield ok(f"{counted(len(by_itself), 'invite')} unknown, looked up by itself: {_first(by_itself)}")
     if by_person:

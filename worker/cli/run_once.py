@@ -87,8 +87,14 @@ def _execute(parts: "Context", job: "ResolvedJob", connection: str | None, limit
 def _preview(parts: "Context", connection: str | None, limit: int | None, *, as_json: bool) -> None:
     from worker.delivery.preview import preview
 
-    longest_wait = max(parts.settings.reconcile.look_up_after)
-    fates = preview(parts.database, only=connection, limit=limit, longest_wait=longest_wait)
+    settings = parts.settings
+    fates = preview(
+        parts.database,
+        only=connection,
+        limit=limit,
+        longest_wait=max(*settings.reconcile.look_up_after, settings.push.backoff_seconds[1]),
+        marked=settings.reconcile.marker,
+    )
     if as_json:
         rows = [{"invite": f"{x.connection}/{x.external_id}", "fate": x.fate, "why": x.why} for x in fates]
         show_json({"invites": rows})

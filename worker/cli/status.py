@@ -37,24 +37,26 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
 
 def _as_json(parts: "Context") -> dict[str, object]:
     from worker.connections import store as connections
+    from worker.connections.reading import readers
     from worker.invites import store
     from worker.runs.standing import standing
 
     views = [as_data(view) for view in connections.views(parts.database)]
     shown = ("name", "status", "held_until", "hold_reason", "status_reason")
-    unknown, readers = store.unknown(parts.database, limit=MOST_UNKNOWN), _readers(parts)
+    unknown, may_read = store.unknown(parts.database, limit=MOST_UNKNOWN), readers(parts.database)
     return {
         "invites": {status.value: number for status, number in store.counts(parts.database).items()},
         "connections": [{key: view[key] for key in shown} for view in views],
         "jobs": {name: as_data(job) for name, job in standing(parts.database, parts.settings.jobs).items()},
         "unknown": [one.name for one in unknown],
-        "unknown_for_a_person": [one.name for one in unknown if not _is_looked_up(one, readers)],
+        "unknown_for_a_person": [one.name for one in unknown if not one.is_looked_up(may_read)],
         "unknown_connections": store.without_connection(parts.database),
     }
 
 
 def _lines(parts: "Context") -> Iterator[str]:
     from worker.connections import store as connections
+    from worker.connections.reading import readers
     from worker.delivery.rows import oldest_due_seconds
     from worker.invites import store
     from worker.runs.standing import standing
@@ -69,8 +71,8 @@ def _lines(parts: "Context") -> Iterator[str]:
     yield from _block("jobs", [_job(name, job) for name, job in jobs.items()])
     lost = store.without_connection(parts.database)
     yield from _block("waiting", [_lost(name, number) for name, number in lost.items()])
-    unknown, readers = store.unknown(parts.database, limit=MOST_UNKNOWN), _readers(parts)
-    yield from _block("unknown", [_unknown(one, readers) for one in unknown])
+    unknown, may_read = store.unknown(parts.database, limit=MOST_UNKNOWN), readers(parts.database)
+    yield from _block("unknown", [_unknown(one, may_read) for one in unknown])
 
 
 def _block(title: str, lines: list[str]) -> Iterator[str]:
@@ -104,24 +106,12 @@ def _job(name: str, job: "JobStanding") -> str:
     return f"{name} {job.last_result} at {moment(job.last_run_at)}{following}"
 
 
-def _readers(parts: "Context") -> set[str]:
-    """Return the names of the connections that may look their doubtful invites up."""
-    from worker.connections import store
-    from worker.connections.reading import may_read
-
-    return {row.name for row in store.connections(parts.database) if may_read(row)}
-
-
-def _is_looked_up(standing: "Standing", readers: set[str]) -> bool:
-    return standing.invite.connection in readers and standing.delivery.next_attempt_at is not None
-
-
-def _unknown(standing: "Standing", readers: set[str]) -> str:
+def _unknown(standing: "Standing", may_read: set[str]) -> str:
     delivery = standing.delivery
-    if _is_looked_up(standing, readers):
+    if standing.is_looked_up(may_read):
         return f"{standing.name} ({delivery.error_code}) looked up at {moment(delivery.next_attempt_at)}"
     reason = delivery.error_code
-    if standing.invite.connection not in readers:
+    if standing.invite.connection not in may_read:
         reason = f"{reason}; {standing.invite.connection} may not read invites"
     return (
         f"{standing.name} ({reason}) -- look into Envoy, then: envoy-worker invites resolve {standing.name}"

@@ -9,6 +9,7 @@ from worker.database.troubles import Troubles
 from worker.errors import DatabaseLocked, DatabaseUnreachable, DiskFull, SchemaError, WorkerError
 
 POSTGRESQL_DISK_FULL = "53100"
+POSTGRESQL_LOCKED = "55P03"  # a lock timeout
 POSTGRESQL_READ_ONLY = "25006"
 POSTGRESQL_NO_TABLE = "42P01"
 UPGRADE_HINT = "run `envoy-worker db upgrade`"
@@ -43,7 +44,7 @@ def describe(error: Exception) -> WorkerError:
         return SchemaError("the database has no tables of the worker yet", hint=UPGRADE_HINT)
     if "database or disk is full" in text or state == POSTGRESQL_DISK_FULL:
         return DiskFull("the disk of the database is full", hint="make room; nothing was lost")
-    if "locked" in text or "lock timeout" in text:
+    if "locked" in text or state == POSTGRESQL_LOCKED:
         return DatabaseLocked(
             "the database is locked by another writer", hint="find the process that keeps a transaction open"
         )

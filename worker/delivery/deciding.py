@@ -13,6 +13,8 @@ from worker.invites import Status, Verdict
 
 # A row whose attempts ended so often with the death of their process may be what kills it.
 MOST_INTERRUPTIONS = 3
+# How often it is looked on when the query finds nothing that is known, before a person is asked.
+MOST_UNPROVEN = 10
 
 FOR_A_PERSON = {
     Match.SEVERAL: "look_up_several",
@@ -22,6 +24,7 @@ FOR_A_PERSON = {
 UNPROVEN = "look_up_unproven"
 INTERRUPTED_TOO_OFTEN = "interrupted_repeatedly"
 CONTENT_GONE = "content_gone"
+REFUSED = "look_up_refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +80,20 @@ def decide(
     if judgement.match is Match.NEAR:
         return left_for_a_person(FOR_A_PERSON[Match.NEAR], look_ups + 1, f"in Envoy: {judgement.ids}")
     if proof is None:
-        return _again(schedule, look_ups, error_code=UNPROVEN, detail="the query has found no known invite")
+        return _unproven(schedule, look_ups + 1)
     return _absent(schedule, interruptions, proof)
 
 
 def left_for_a_person(error_code: str, look_ups: int, detail: str) -> Decision:
     """Return the decision that only a person can take it further."""
     return Decision(Status.UNKNOWN, Verdict.UNKNOWN, look_ups, error_code=error_code, detail=detail)
+
+
+def _unproven(schedule: Schedule, look_ups: int) -> Decision:
+    detail = "the query has found no invite that is known to be there"
+    if look_ups >= schedule.number + MOST_UNPROVEN:
+        return left_for_a_person(UNPROVEN, look_ups, detail)
+    return _again(schedule, look_ups, error_code=UNPROVEN, detail=detail)
 
 
 def _again(schedule: Schedule, look_ups: int, *, detail: str, error_code: str | None = None) -> Decision:

@@ -15,6 +15,7 @@ from worker.database.engine import SLACK_SECONDS
 from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, INVITES, SENT, UNKNOWN
 
 MOST_CONTROLS = 3
+MOST_READ = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Doubt:
     fencing_token: int
     look_ups: int
     interruptions: int
+    deferrals: int  # looks in a row that failed
+    unknown_since: datetime
     next_attempt_at: datetime
     error_code: str | None
     attempt_id: str
@@ -70,18 +73,30 @@ def owned(database: Database, connection_name: str, ids: Collection[str]) -> set
         return set(connection.execute(query).scalars()) if ids else set()
 
 
-def controls(database: Database, connection_name: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return ids and contents of some invites that Envoy surely has, the newest first."""
+def own_ids(database: Database, delivery_id: int) -> set[str]:
+    """Return the ids that Envoy ever gave an invite: one that was removed is not what a new create made."""
+    query = sa.select(ATTEMPTS.c.envoy_invite_id).where(
+        ATTEMPTS.c.delivery_id == delivery_id, ATTEMPTS.c.envoy_invite_id.is_not(None)
+    )
+    with database.read() as connection:
+        return set(connection.execute(query).scalars())
+
+
+def controls(
+    database: Database, connection_name: str, *, location_id: str
+) -> list[tuple[str, dict[str, Any]]]:
+    """Return ids and contents of some invites that Envoy surely has: at that place, where there are some."""
     own = DELIVERIES.c
     query = (
         sa.select(own.envoy_invite_id, own.sent_content)
         .where(own.connection == connection_name, own.status == SENT, own.envoy_invite_id.is_not(None))
-        .order_by(own.id.desc())
-        .limit(MOST_CONTROLS)
+        .order_by(own.envoy_invite_id.desc())
+        .limit(MOST_READ)
     )
     with database.read() as connection:
         rows = connection.execute(query).all()
-    return [(row.envoy_invite_id, row.sent_content) for row in rows if isinstance(row.sent_content, dict)]
+    known = [(row.envoy_invite_id, row.sent_content) for row in rows if isinstance(row.sent_content, dict)]
+    return sorted(known, key=lambda one: one[1].get("locationId") != location_id)[:MOST_CONTROLS]
 
 
 def _doubts(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
@@ -92,7 +107,9 @@ def _doubts(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
             INVITES.c.id.label("invite_id"),
             CONNECTIONS.c.id.label("connection_id"),
             *(own[name] for name in ("connection", "external_id", "fencing_token", "look_ups")),
-            *(own[name] for name in ("interruptions", "next_attempt_at", "error_code", "attempt_id")),
+            *(own[name] for name in ("interruptions", "deferrals", "unknown_since", "next_attempt_at")),
+            own.error_code,
+            own.attempt_id,
             tried.revision,
             tried.started_at,
             own.sent_content.label("content"),

@@ -9,6 +9,7 @@ from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Settled
 from worker.delivery.rows import DueRow
 from worker.delivery.verdicts import Stored
+from worker.errors import EnvoyError, Forbidden
 from worker.invites import Status
 
 log = structlog.get_logger()
@@ -70,6 +71,25 @@ def looked_up(doubt: Doubt, decision: Decision) -> None:
         log.error("invite.unknown", **shown, hint=HINTS[Status.UNKNOWN].format(invite=invite))
     elif decision.error_code != doubt.error_code:
         log.warning("invite.unknown", **shown)
+
+
+def look_failed(doubt: Doubt, error: EnvoyError) -> None:
+    """Emit that an invite could not be looked up, the first time in a row; it is looked up again."""
+    if not doubt.deferrals and not isinstance(error, Forbidden):
+        cause = {"http_status": error.http_status, "detail": error.error_code}
+        log.warning("invite.unknown", **_identity(doubt), error_code="look_up_failed", **cause)
+
+
+def odd(row: DueRow | Doubt, error: Exception) -> None:
+    """Say which row met a bug; the error's own text may hold what the row says."""
+    log.error(
+        "job.failed",
+        connection=row.connection,
+        invite_id=row.invite_id,
+        error_code="unexpected",
+        error=type(error).__name__,
+        hint="this is a bug: please report it; the other invites go on",
+    )
 
 
 def may_not_look(doubt: Doubt) -> None:

@@ -10,7 +10,8 @@ from worker.database import Database
 from worker.database.owner import this_process
 from worker.delivery.deciding import Decision, Schedule
 from worker.delivery.doubts import Doubt
-from worker.delivery.rows import ATTEMPTS, DELIVERIES, PENDING, UNKNOWN
+from worker.delivery.rows import ATTEMPTS, DELIVERIES, PENDING, UNKNOWN, skipping_locked
+from worker.delivery.verdicts import BackOff
 from worker.errors import EnvoyError
 from worker.invites import Kind, Status, Verdict
 
@@ -18,11 +19,11 @@ from worker.invites import Kind, Status, Verdict
 class LookUps:
     """Where the look-ups of one run come from and go to."""
 
-    def __init__(self, database: Database, schedule: Schedule, *, least_wait: float, run_id: str) -> None:
-        """Take the least wait, in seconds, before a look that failed is made again."""
+    def __init__(self, database: Database, schedule: Schedule, *, back_off: BackOff, run_id: str) -> None:
+        """Take how long a row waits after looks that failed."""
         self._database = database
         self._schedule = schedule
-        self._least_wait = least_wait
+        self._back_off = back_off
         self._fixed = {"kind": Kind.LOOK_UP, "run_id": run_id, "owner": this_process()}
 
     def take(self, doubt: Doubt) -> datetime | None:
@@ -30,11 +31,12 @@ class LookUps:
 
         None where the row has moved on.  Should this process die, or the look fail, it is made then.
         """
-        wait = max(self._schedule.wait(doubt.look_ups), self._least_wait)
+        wait = max(self._schedule.wait(doubt.look_ups), self._back_off.least)
         own = DELIVERIES.c
+        free = sa.select(own.id).where(self._is_as_seen(doubt), own.next_attempt_at == doubt.next_attempt_at)
         statement = (
             sa.update(DELIVERIES)
-            .where(self._is_as_seen(doubt), own.next_attempt_at == doubt.next_attempt_at)
+            .where(own.id.in_(skipping_locked(self._database, free)))
             .values(next_attempt_at=self._database.later(wait))
             .returning(self._database.now())
         )
@@ -57,7 +59,7 @@ class LookUps:
         return bool(settled)
 
     def record_failure(self, doubt: Doubt, error: EnvoyError, *, began: datetime) -> None:
-        """Write a look that failed to the ledger; it is no look, and the row stays as it is."""
+        """Write a look that failed to the ledger; it is no look, and is made again after a growing wait."""
         entry = self._entry(
             doubt,
             began,
@@ -66,7 +68,10 @@ class LookUps:
             http_status=error.http_status,
             detail=None,
         )
+        wait = self._back_off.seconds(doubt.deferrals)
+        later = {"deferrals": doubt.deferrals + 1, "next_attempt_at": self._database.later(wait)}
         with self._database.write() as connection:
+            connection.execute(sa.update(DELIVERIES).where(self._is_as_seen(doubt)).values(later))
             connection.execute(entry)
 
     def _is_as_seen(self, doubt: Doubt) -> sa.ColumnElement[bool]:
@@ -76,6 +81,7 @@ class LookUps:
             own.status == UNKNOWN,
             own.fencing_token == doubt.fencing_token,
             own.look_ups == doubt.look_ups,
+            own.unknown_since == doubt.unknown_since,
         )
 
     def _values(self, doubt: Doubt, decision: Decision) -> Mapping[str, object]:
@@ -85,6 +91,7 @@ class LookUps:
             said = {"error_code": decision.error_code, "error_detail": decision.detail}
             return {
                 "look_ups": decision.look_ups,
+                "deferrals": 0,
                 "next_attempt_at": None if wait is None else self._database.later(wait),
                 "updated_at": now,
                 **(said if decision.error_code else {}),

@@ -9,7 +9,7 @@ from worker.connections.tokens import Tokens
 from worker.database import Database
 from worker.delivery.content import marker_of
 from worker.delivery.deciding import CONTENT_GONE, Decision, Schedule, decide, left_for_a_person
-from worker.delivery.doubts import Doubt, controls, owned
+from worker.delivery.doubts import Doubt, controls, own_ids, owned
 from worker.delivery.matching import NEAR, Match, Sought, judge, sought_in
 from worker.envoy.api import EnvoyApi, Listing
 
@@ -32,7 +32,7 @@ class Looking:
         self._tokens = tokens
         self._schedule = schedule
         self._marked = marked
-        self._proofs: dict[int, str] = {}
+        self._proofs: dict[tuple[int, str], str] = {}
 
     def look(self, doubt: Doubt, now: datetime) -> Decision:
         """Return what is to become of a doubtful create; *now* is the database's time.
@@ -47,25 +47,27 @@ class Looking:
         listing = self._list(doubt.connection_id, sought.location_id, sought.arrival)
         known = owned(self._database, doubt.connection, [invite.id for invite in listing.invites])
         if known:
-            self._proofs[doubt.connection_id] = min(known)
-        judgement = judge(_on_envoys_clock(sought, listing, now), listing.invites, owned=known)
+            self._proofs[doubt.connection_id, sought.location_id] = min(known)
+        others = known | own_ids(self._database, doubt.delivery_id)
+        judgement = judge(_on_envoys_clock(sought, listing, now), listing.invites, owned=others)
         decides = judgement.match is Match.NOTHING and self._schedule.is_last(doubt.look_ups)
         return decide(
             judgement,
             self._schedule,
             look_ups=doubt.look_ups,
             interruptions=doubt.interruptions,
-            proof=self._proof(doubt) if decides else None,
+            proof=self._proof(doubt, sought.location_id) if decides else None,
         )
 
-    def _proof(self, doubt: Doubt) -> str | None:
+    def _proof(self, doubt: Doubt, location_id: str) -> str | None:
         """Return the id of a known invite that the query finds, looking for some where none was met."""
-        if doubt.connection_id not in self._proofs:
-            for envoy_id, content in controls(self._database, doubt.connection):
+        place = doubt.connection_id, location_id
+        if place not in self._proofs:
+            for envoy_id, content in controls(self._database, doubt.connection, location_id=location_id):
                 if self._finds(doubt.connection_id, envoy_id, content):
-                    self._proofs[doubt.connection_id] = envoy_id
+                    self._proofs[place] = envoy_id
                     break
-        return self._proofs.get(doubt.connection_id)
+        return self._proofs.get(place)
 
     def _finds(self, connection_id: int, envoy_id: str, content: dict[str, Any]) -> bool:
         sought = sought_in(content, marker=None, begun_at=LONG_AGO)

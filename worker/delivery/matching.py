@@ -14,6 +14,7 @@ from worker.envoy.resources import Invite as EnvoyInvite
 from worker.envoy.resources import instant
 
 NEAR = timedelta(minutes=1)
+MOST_SHOWN = 10
 # How much an invite may seem older than the attempt that made it: two clocks, one of them not ours.
 CREATED_MARGIN = timedelta(minutes=2)
 
@@ -49,17 +50,22 @@ class Judgement:
 
     @property
     def ids(self) -> str:
-        """Their ids, for the ledger and for a person."""
-        return ", ".join(invite.id for invite in self.invites)
+        """Their ids, for the ledger and for a person; the first ones, where there are many."""
+        shown = ", ".join(invite.id for invite in self.invites[:MOST_SHOWN])
+        return f"{shown} and {len(self.invites) - MOST_SHOWN} more" if self.invites[MOST_SHOWN:] else shown
 
 
 def sought_in(content: dict[str, Any], *, marker: str | None, begun_at: datetime) -> Sought | None:
-    """Return what to look for, None where the stored content does not say (any more)."""
+    """Return what to look for, None where the stored content does not say (any more).
+
+    A *marker* counts only if it was sent: the setting may be newer.
+    """
     invitee, arrival = content.get("invitee"), instant(content.get("expectedArrivalAt"))
     if not isinstance(invitee, dict) or not invitee.get("name") or arrival is None:
         return None
     place = str(content.get("locationId", ""))
-    return Sought(place, arrival, invitee["name"], invitee.get("email"), marker, begun_at)
+    sent_marker = marker if marker and marker in (content.get("notes") or "") else None
+    return Sought(place, arrival, invitee["name"], invitee.get("email"), sent_marker, begun_at)
 
 
 def judge(sought: Sought, listed: Iterable[EnvoyInvite], *, owned: Collection[str]) -> Judgement:
@@ -88,8 +94,10 @@ def _is_equal(sought: Sought, invite: EnvoyInvite) -> bool:
         return sought.marker in (invite.notes or "")
     assert invite.expected_arrival_at is not None  # noqa: S101 -- it is there
     same_time = invite.expected_arrival_at.replace(microsecond=0) == sought.arrival
-    same_email = sought.email is None or _folded(sought.email) == _folded(invite.email)
-    return same_time and same_email and _folded(sought.name) == _folded(invite.name)
+    same_place = invite.location_id == sought.location_id
+    # No e-mail equals none only: another row of ours may have the same name, and one.
+    same_email = _folded(sought.email) == _folded(invite.email)
+    return same_time and same_place and same_email and _folded(sought.name) == _folded(invite.name)
 
 
 def _is_alike(sought: Sought, invite: EnvoyInvite) -> bool:

@@ -5,20 +5,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import structlog
-
 from worker.connections.model import Connection
 from worker.connections.tokens import Tokens
 from worker.database import Database
-from worker.delivery import hosts
+from worker.delivery import events, hosts
 from worker.delivery.plan import Plan, plan, rejection
 from worker.delivery.rows import DueRow
 from worker.directory import Directory, refresh
 from worker.envoy.api import EnvoyApi
 from worker.errors import EnvoyError, ExitCode, InputError, Throttled, WorkerError
 from worker.report import Report
-
-log = structlog.get_logger()
 
 NAMED_IN_DIRECTORY = frozenset({"location", "flow"})
 
@@ -58,19 +54,8 @@ class PagePlanner:
             except WorkerError:
                 raise
             except Exception as error:  # noqa: BLE001 -- one odd row must not keep the others
-                self._tell(row, error)
-
-    def _tell(self, row: DueRow, error: Exception) -> None:
-        """Say which row could not be planned; the error's own text may hold what the row says."""
-        self.report.trouble(ExitCode.UNEXPECTED)
-        log.error(
-            "job.failed",
-            connection=row.connection,
-            invite_id=row.invite_id,
-            error_code="unexpected",
-            error=type(error).__name__,
-            hint="this is a bug: please report it; the other invites go on",
-        )
+                self.report.trouble(ExitCode.UNEXPECTED)
+                events.odd(row, error)
 
     def _planned(self, row: DueRow) -> Plan:
         try:

@@ -31,13 +31,13 @@ class Fate:
 
 
 def preview(
-    database: Database, *, only: str | None, limit: int | None, longest_wait: float
+    database: Database, *, only: str | None, limit: int | None, longest_wait: float, marked: bool = False
 ) -> Iterator[Fate]:
     """Yield the fate of each due row: first what is looked up, then what is pushed, in their orders.
 
-    A look is never put further ahead than *longest_wait* seconds.
+    A look is never put further ahead than *longest_wait* seconds; *marked*: notes carry a marker.
     """
-    return islice(chain(_looks(database, only, longest_wait), _pushes(database, only)), limit)
+    return islice(chain(_looks(database, only, longest_wait), _pushes(database, only, marked=marked)), limit)
 
 
 def _looks(database: Database, only: str | None, longest_wait: float) -> Iterator[Fate]:
@@ -46,13 +46,13 @@ def _looks(database: Database, only: str | None, longest_wait: float) -> Iterato
         yield Fate(doubt.connection, doubt.external_id, Kind.LOOK_UP, doubt.error_code or "")
 
 
-def _pushes(database: Database, only: str | None) -> Iterator[Fate]:
+def _pushes(database: Database, only: str | None, *, marked: bool) -> Iterator[Fate]:
     now = database.read_now()
     for connection in due_connections(database, only=only):
-        yield from _fates(database, connection, now)
+        yield from _fates(database, connection, now, marked=marked)
 
 
-def _fates(database: Database, connection: Connection, now: datetime) -> Iterator[Fate]:
+def _fates(database: Database, connection: Connection, now: datetime, *, marked: bool) -> Iterator[Fate]:
     assert connection.id is not None  # noqa: S101 -- a stored row has its id
     waits = ""
     if connection.status != ConnectionStatus.ACTIVE:
@@ -64,13 +64,15 @@ def _fates(database: Database, connection: Connection, now: datetime) -> Iterato
     while page := due_page(database, connection.name, after=after, until=now, size=PAGE):
         after = page[-1].cursor
         for row in page:
-            yield _fate(row, directory, connection, now, waits)
+            yield _fate(row, directory, connection, now, waits=waits, marked=marked)
 
 
-def _fate(row: DueRow, directory: Directory, connection: Connection, now: datetime, waits: str) -> Fate:
+def _fate(
+    row: DueRow, directory: Directory, connection: Connection, now: datetime, *, waits: str, marked: bool
+) -> Fate:
     host = blank_to_none(row.host_employee_id)
     try:
-        made = plan(row, directory, connection, host_id=host, now=now)
+        made = plan(row, directory, connection, host_id=host, now=now, marked=marked)
     except InputError as error:
         return Fate(row.connection, row.external_id, "reject", f"{error.code}: {error} {error.hint}".strip())
     if not isinstance(made, Call):

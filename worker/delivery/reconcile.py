@@ -18,19 +18,27 @@ from worker.connections.tokens import Tokens
 from worker.database import Database
 from worker.delivery import events
 from worker.delivery.aftermath import OF_ONE_CONNECTION
-from worker.delivery.deciding import UNPROVEN, Decision
+from worker.delivery.deciding import REFUSED, UNPROVEN, Decision, left_for_a_person
 from worker.delivery.doubts import Doubt, due_doubts
 from worker.delivery.look_ups import LookUps
 from worker.delivery.looking import Looking
 from worker.envoy.clock import boot_clock
-from worker.errors import EnvoyError, ExitCode, Forbidden, Throttled, WorkerError
+from worker.errors import (
+    EnvoyError,
+    ExitCode,
+    Forbidden,
+    Refused,
+    Throttled,
+    Unauthorised,
+    WorkerError,
+)
 from worker.failpoints import failpoint
 from worker.invites import Status
 from worker.report import Report
 
 BATCH = 100
 COUNTS = ("looked_up", "sent", "pending", "rejected", "unknown")
-# About one query, and no sign that the next one would fare alike.
+# A list that can never be read whole.
 OF_ONE_QUERY = frozenset({"too_many_items", "pages_repeat"})
 
 
@@ -83,6 +91,8 @@ class Reconcile:
             return
         if not self._may_ask(doubt) or (began := self.look_ups.take(doubt)) is None:
             return
+        if not self._paced(doubt):
+            return
         failpoint("before_look_up")
         decision = self._looked(doubt, began)
         failpoint("after_look_up")
@@ -96,20 +106,28 @@ class Reconcile:
             return self.looking.look(doubt, began)
         except EnvoyError as error:
             self.gate.note(error)
+            if isinstance(error, Refused) or error.error_code in OF_ONE_QUERY:
+                return left_for_a_person(REFUSED, doubt.look_ups, f"Envoy's answer: {error.error_code}")
             self.look_ups.record_failure(doubt, error, began=began)
+            events.look_failed(doubt, error)
             self._failed(doubt, error)
         except OF_ONE_CONNECTION as error:
             self._close(doubt, error)
+        except WorkerError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- one odd row must not keep the others
+            self.report.trouble(ExitCode.UNEXPECTED)
+            events.odd(doubt, error)
         return None
 
     def _may_ask(self, doubt: Doubt) -> bool:
-        """Say whether Envoy's host answers, and the connection's pace allows a request soon."""
+        """Say whether Envoy's host answers."""
         try:
             self.gate.require_seen(self.gate.seen(), self._token(doubt), resumed=False)
         except OF_ONE_CONNECTION as error:
             self._close(doubt, error)
             return False
-        return self._paced(doubt)
+        return True
 
     def _token(self, doubt: Doubt) -> Callable[[], str]:
         return lambda: self.tokens.access(doubt.connection_id).value
@@ -118,6 +136,7 @@ class Reconcile:
         """Wait for a place in the connection's pace; say whether there is one soon."""
         wait = pace.reserve(self.database, doubt.connection_id, rate_per_second=self.rate_per_second)
         if wait > pace.AHEAD_SECONDS:
+            self.report.trouble(ExitCode.TRY_LATER)
             self.closed.add(doubt.connection)
             return False
         return not self.stop.wait(wait) if wait else True
@@ -138,12 +157,13 @@ class Reconcile:
             events.may_not_look(doubt)
         elif isinstance(error, Throttled):
             self.holds.throttled(doubt.connection_id, error.retry_after)
+        elif isinstance(error, Unauthorised):
+            self.holds.unauthorised(doubt.connection_id)
         else:
             # A probe decides whether it is the host; then all its connections are held.
             with suppress(*OF_ONE_CONNECTION):
                 self.gate.require(self._token(doubt))
-        if error.error_code not in OF_ONE_QUERY:
-            self._close(doubt, error)
+        self._close(doubt, error)
 
     def _close(self, doubt: Doubt, error: WorkerError) -> None:
         self.report.trouble(error.exit_code)

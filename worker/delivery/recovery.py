@@ -44,13 +44,12 @@ def give_up(database: Database, attempt: sa.RowMapping, *, first_look: float) ->
     """
     own = DELIVERIES.c
     doubtful = attempt["kind"] == Kind.CREATE
+    standing = sa.select(own.id).where(
+        own.id == attempt["id"], own.status == SENDING, own.fencing_token == attempt["fencing_token"]
+    )
     statement = (
         sa.update(DELIVERIES)
-        .where(
-            own.id == attempt["id"],
-            own.status == SENDING,
-            own.fencing_token == attempt["fencing_token"],
-        )
+        .where(own.id.in_(skipping_locked(database, standing)))
         .values(
             status=Status.UNKNOWN if doubtful else Status.PENDING,
             error_code=INTERRUPTED,

@@ -95,7 +95,7 @@ class EnvoyApi:
             query,
             on_headers=lambda headers: times.append(http_date.parse(headers.get("Date"))),
         )
-        return Listing(_parsed(resources.invite, items), times[-1] if times else None)
+        return Listing(_parsed(resources.invite, items), times[0] if times else None)
 
     def create_invite(
         self,

@@ -1,5 +1,6 @@
 """Invites as the operator sees them: found by id or by name, listed, counted."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,10 @@ class Standing:
     def name(self) -> str:
         """How an operator names it: CONNECTION/EXTERNAL_ID."""
         return f"{self.invite.connection}/{self.invite.external_id}"
+
+    def is_looked_up(self, readers: Collection[str]) -> bool:
+        """Whether an unknown one settles itself; *readers* are the connections that may read invites."""
+        return self.invite.connection in readers and self.delivery.next_attempt_at is not None
 
 
 def require(database: Database, named: str) -> Standing:

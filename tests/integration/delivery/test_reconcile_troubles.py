@@ -3,11 +3,16 @@
 from typing import Any
 
 import pytest
+import structlog
 
 from tests.integration.delivery.doubting import doubt
 from tests.integration.delivery.world import World
 from worker.sandbox import Faults, Sandbox
 from worker.sandbox.faults import faults_from_json
+
+CONTENT = '{"locationId": "1", "expectedArrivalAt": "%s", "invitee": {"name": "x"}}'
+ODD = CONTENT % "0999-01-01T00:00:00Z"  # a query for it is refused: the year is written with three digits
+LAST = CONTENT % "9999-12-31T23:59:59Z"
 
 
 @pytest.fixture
@@ -82,3 +87,45 @@ def test_a_throttled_look_holds_the_connection(world: World, sandbox: Sandbox) -
 
     connection = world.rows("SELECT hold_reason FROM connection")[0]
     assert (connection["hold_reason"], world.delivery()["look_ups"]) == ("rate_limited", 0)
+
+
+def test_looks_that_fail_wait_longer_each_time_and_are_told_once(world: World) -> None:
+    """One WARNING at the first failure; then the wait grows, up to the longest back-off."""
+    doubt(world, "drop_after_share")
+    world.sandbox.set_faults(Faults(error_500_share=1.0, only="GET /v1/invites"))
+
+    with structlog.testing.capture_logs() as events:
+        for _ in range(3):
+            world.make_looks_due()
+            world.reconcile()
+
+    told = [event for event in events if event["event"] == "invite.unknown"]
+    assert [(event["log_level"], event["error_code"]) for event in told] == [("warning", "look_up_failed")]
+    assert (world.delivery()["deferrals"], world.delivery()["look_ups"]) == (3, 0)
+    assert world.delivery()["next_attempt_at"] is not None
+
+
+def test_a_query_that_envoy_refuses_is_for_a_person(world: World) -> None:
+    """It would be refused again, however often."""
+    doubt(world, "drop_after_share")
+    world.execute("UPDATE delivery SET sent_content = :content WHERE external_id = 'v-1'", content=ODD)
+    world.make_looks_due()
+
+    assert world.reconcile().counts["unknown"] == 1
+
+    assert (world.delivery()["error_code"], world.delivery()["next_attempt_at"]) == ("look_up_refused", None)
+
+
+def test_one_odd_row_keeps_no_other_from_being_looked_up(world: World) -> None:
+    """What was sent lies in the last minute of all time: a bug, told, and passed over."""
+    doubt(world, "drop_after_share")
+    doubt(world, "drop_after_share", external_id="w-1", invitee_name="Visitor w-1")
+    world.execute("UPDATE delivery SET sent_content = :content WHERE external_id = 'v-1'", content=LAST)
+    world.make_looks_due()
+
+    with structlog.testing.capture_logs() as events:
+        world.reconcile()
+
+    told = [event for event in events if event["event"] == "job.failed"]
+    assert [(event["log_level"], event["error"]) for event in told] == [("error", "OverflowError")]
+    assert (world.delivery()["status"], world.delivery("w-1")["status"]) == ("unknown", "sent")

@@ -11,6 +11,7 @@ from worker.delivery.deciding import Schedule
 from worker.delivery.doubts import due_doubts
 from worker.delivery.look_ups import LookUps
 from worker.delivery.preview import Fate, preview
+from worker.delivery.verdicts import BackOff
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def due(world: World) -> Any:
 
 def look_ups(world: World) -> Any:
     """Return what takes looks."""
-    return LookUps(world.parts.database, Schedule([5.0, 30.0]), least_wait=5, run_id="run-1")
+    return LookUps(world.parts.database, Schedule([5.0, 30.0]), back_off=BackOff(5, 900), run_id="run-1")
 
 
 def test_one_customers_doubts_do_not_wait_for_anothers(world: World) -> None:

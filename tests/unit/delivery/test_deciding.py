@@ -53,8 +53,17 @@ def test_without_a_proof_that_the_query_works_nothing_is_sent_again() -> None:
     """A query that never found anything may be one that finds nothing; it is looked again, later."""
     decision = decided(Match.NOTHING, proof=None)
 
-    assert (decision.status, decision.look_ups, decision.wait) == (Status.UNKNOWN, 3, 480)
+    assert (decision.status, decision.look_ups, decision.wait) == (Status.UNKNOWN, 4, 480)
     assert decision.error_code == "look_up_unproven"
+
+
+def test_a_query_that_never_finds_anything_is_for_a_person_in_the_end() -> None:
+    """Ten more looks without any known invite: nobody would hear of it otherwise."""
+    last_but_one = decided(Match.NOTHING, look_ups=12, proof=None)
+    last = decided(Match.NOTHING, look_ups=13, proof=None)
+
+    assert (last_but_one.for_a_person, last.for_a_person) == (False, True)
+    assert last.error_code == "look_up_unproven"
 
 
 def test_what_ends_its_process_again_and_again_is_set_aside() -> None:

@@ -2,9 +2,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.unit.delivery.making import due_row
+from worker.delivery.content import content_key, content_of
 from worker.delivery.matching import Match, Sought, judge, sought_in
-from worker.envoy.resources import Invite
+from worker.envoy.resources import Invite, instant
 
 ARRIVAL = datetime(2030, 5, 17, 9, tzinfo=UTC)
 BEGUN = datetime(2030, 5, 10, 12, tzinfo=UTC)
@@ -44,7 +48,6 @@ def listed(invite_id: str = "1", **changes: Any) -> Invite:
         {"name": "  ann   EXAMPLE "},
         {"email": "Ann@Example.com"},
         {"expected_arrival_at": ARRIVAL.replace(microsecond=250_000)},
-        {"location_id": None},
         {"created_at": None},
         {"created_at": BEGUN - timedelta(seconds=119)},
     ],
@@ -78,6 +81,7 @@ def test_what_differs_is_not_ours(changes: dict[str, Any]) -> None:
         {"name": "Ann Sample"},
         {"email": "other@example.com"},
         {"email": None},
+        {"location_id": None},
         {"expected_arrival_at": ARRIVAL + timedelta(seconds=30)},
     ],
 )
@@ -108,9 +112,65 @@ def test_what_was_there_before_we_tried_is_for_a_person() -> None:
     assert judge(sought(), [older], owned=()).match is Match.OLDER
 
 
-def test_without_an_email_the_name_decides() -> None:
-    """Then place, time and name are all that was sent."""
-    assert judge(sought(email=None), [listed()], owned=()).match is Match.FOUND
+def test_without_an_email_only_an_invite_without_one_is_equal() -> None:
+    """A "Guest" with an e-mail may be another row's, or the front desk's: a person looks."""
+    assert judge(sought(email=None), [listed(email=None)], owned=()).match is Match.FOUND
+    assert judge(sought(email=None), [listed()], owned=()).match is Match.NEAR
+
+
+NAMES = st.sampled_from(["Guest", " guest ", "Ann Example", "ann  example"])
+EMAILS = st.none() | st.sampled_from(["a@example.com", "A@example.com", "b@example.com"])
+TIMES = st.sampled_from([ARRIVAL, ARRIVAL + timedelta(seconds=1)])
+
+
+@given(names=st.tuples(NAMES, NAMES), emails=st.tuples(EMAILS, EMAILS), times=st.tuples(TIMES, TIMES))
+def test_what_a_look_takes_for_equal_is_never_in_doubt_together(
+    names: tuple[str, str], emails: tuple[str | None, str | None], times: tuple[datetime, datetime]
+) -> None:
+    """What a look for one create takes for found has the key that keeps the two from being in doubt."""
+    one, other = (
+        content_of(
+            due_row(invitee_name=name.strip(), invitee_email=email, expected_arrival_at=time),
+            location_id="100001",
+            flow_id=None,
+            host_id=None,
+        )
+        for name, email, time in zip(names, emails, times, strict=True)
+    )
+    wanted = sought_in(one, marker=None, begun_at=BEGUN)
+    made = listed(
+        name=other["invitee"]["name"],
+        email=other["invitee"].get("email"),
+        expected_arrival_at=instant(other["expectedArrivalAt"]),
+    )
+    assert wanted is not None
+
+    if judge(wanted, [made], owned=()).match is Match.FOUND:
+        assert content_key("acme", one) == content_key("acme", other)
+
+
+def test_a_marker_that_was_not_sent_decides_nothing() -> None:
+    """The setting was switched on while the create was in doubt: equal content decides, as before."""
+    content = {
+        "locationId": "100001",
+        "expectedArrivalAt": "2030-05-17T09:00:00Z",
+        "invitee": {"name": "Ann Example", "email": "ann@example.com"},
+    }
+    marker = "ref:0123456789ab"
+
+    without = sought_in(content, marker=marker, begun_at=BEGUN)
+    with_it = sought_in({**content, "notes": f"a dog {marker}"}, marker=marker, begun_at=BEGUN)
+
+    assert without is not None
+    assert with_it is not None
+    assert (without.marker, with_it.marker) == (None, marker)
+
+
+def test_many_ids_are_cut_short() -> None:
+    """A detail is a line, not a list."""
+    judgement = judge(sought(), [listed(str(number)) for number in range(300)], owned=())
+
+    assert judgement.ids == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 290 more"
 
 
 def test_a_marker_decides_alone() -> None:

@@ -25,6 +25,10 @@ def upgrade() -> None:
     )
     if op.get_bind().dialect.name == "sqlite":
         _count_renames()
+    # No look-up would tell more about these: a person decides.
+    op.execute(
+        "UPDATE delivery SET next_attempt_at = NULL WHERE status = 'unknown' AND error_code = 'id_taken'"
+    )
     op.execute("INSERT INTO schema_compatibility (revision) VALUES ('0001')")
 
 
