@@ -60,6 +60,7 @@ class Reconcile:
     max_seconds: float | None = None
     report: Report = field(default_factory=lambda: Report(Counter(dict.fromkeys(COUNTS, 0))))
     closed: set[str] = field(default_factory=set)  # connections of no use in this run
+    passed: set[tuple[int, int]] = field(default_factory=set)  # looks that came up in this run, made or not
 
     def run(self) -> Report:
         """Look up until nothing is due; return what became of it."""
@@ -72,13 +73,17 @@ class Reconcile:
         return self.report
 
     def _due(self) -> Sequence[Doubt]:
-        return due_doubts(
+        found = due_doubts(
             self.database,
             only=self.connection,
             excluded=tuple(self.closed),
             longest_wait=self.longest_wait,
             size=BATCH,
         )
+        # A look that could not be taken stays due; it must not keep the run alive.
+        fresh = [doubt for doubt in found if (doubt.delivery_id, doubt.look_ups) not in self.passed]
+        self.passed.update((doubt.delivery_id, doubt.look_ups) for doubt in fresh)
+        return fresh
 
     def _look_up_all(self, pool: ThreadPoolExecutor, batch: Sequence[Doubt]) -> None:
         looks = [pool.submit(contextvars.copy_context().run, self._look_up, doubt) for doubt in batch]

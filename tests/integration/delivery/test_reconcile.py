@@ -139,6 +139,20 @@ def test_an_equal_invite_of_another_row_is_not_taken(world: World) -> None:
     assert world.delivery()["envoy_invite_id"] != world.delivery("twin")["envoy_invite_id"]
 
 
+def test_an_invite_of_ours_that_was_removed_is_not_taken_for_the_new_one(world: World) -> None:
+    """Should Envoy still list what we removed, it is not what the create in doubt has made."""
+    doubt(world, "drop_before_share")
+    removed = in_envoy(world)
+    world.execute(
+        "INSERT INTO attempt (id, delivery_id, kind, revision, fencing_token, started_at, envoy_invite_id)"
+        " SELECT 'before', id, 'create', 1, 0, created_at, :removed FROM delivery"
+        " WHERE external_id = 'v-1'",
+        removed=removed,
+    )
+
+    assert world.look_to_the_end()["pending"] == 1
+
+
 def test_a_change_while_in_doubt_is_looked_at_once_it_is_settled(world: World) -> None:
     """What was sent is what is looked for; then Envoy comes to the newest revision by one update."""
     doubt(world, "drop_after_share")

@@ -7,11 +7,13 @@ import pytest
 
 from tests.integration.delivery.doubting import ARRIVAL, doubt, text_of
 from tests.integration.delivery.world import World
-from worker.delivery.deciding import Schedule
+from worker.connections.reading import readers
+from worker.delivery.deciding import Decision, Schedule
 from worker.delivery.doubts import due_doubts
 from worker.delivery.look_ups import LookUps
 from worker.delivery.preview import Fate, preview
 from worker.delivery.verdicts import BackOff
+from worker.invites import Status, Verdict
 
 
 @pytest.fixture
@@ -93,3 +95,26 @@ def test_a_look_that_a_wrong_clock_put_far_ahead_is_due(world: World) -> None:
     world.execute("UPDATE delivery SET next_attempt_at = :ahead WHERE status = 'unknown'", ahead=ahead)
 
     assert world.reconcile().counts["sent"] == 1
+
+
+def test_a_look_that_began_before_the_doubt_began_anew_settles_nothing(world: World) -> None:
+    """A late answer, doubtful too, came in between: what was listed before it says nothing."""
+    doubt(world, "drop_before_share")
+    world.make_looks_due()
+    (seen,) = due(world)
+    began = look_ups(world).take(seen)
+    world.execute("UPDATE delivery SET unknown_since = next_attempt_at WHERE external_id = 'v-1'")
+
+    absent = Decision(Status.PENDING, Verdict.DEFERRED, detail="nothing found")
+
+    assert not look_ups(world).record(seen, absent, began=began)
+    assert world.delivery()["status"] == "unknown"
+
+
+def test_a_removed_connection_looks_nothing_up(world: World) -> None:
+    """Its tokens are wiped: what is unknown waits for a person, and is said to."""
+    assert readers(world.parts.database) == {"acme"}
+
+    world.execute("UPDATE connection SET status = 'removed'")
+
+    assert readers(world.parts.database) == set()

@@ -4,7 +4,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import sqlalchemy as sa
 
 from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.world import World
@@ -89,22 +88,6 @@ def test_a_token_that_no_key_opens_stops_its_own_connection_only(world: World) -
     assert ExitCode.SETTINGS in report.troubles
     assert world.delivery("v-1")["status"] == "sent"
     assert world.delivery("v-2")["status"] == "pending"
-
-
-def test_a_callers_open_transaction_keeps_only_its_own_row(world: World) -> None:
-    """On PostgreSQL a locked row is passed over; on SQLite there is one writer, and nothing to pass."""
-    database = world.parts.database
-    if database.is_sqlite:
-        world.add("v-1")
-        assert world.push().counts["sent"] == 1
-        return
-    for name in ("v-1", "v-2"):
-        world.add(name, location="Nowhere")
-    with database.engine.connect() as caller, caller.begin():
-        caller.execute(sa.text("UPDATE invite SET notes = 'x' WHERE external_id = 'v-1'"))
-
-        assert world.push().counts["rejected"] == 1
-        assert world.delivery("v-2")["status"] == "rejected"
 
 
 def test_of_two_that_take_a_job_lease_at_once_one_gets_it(database: Database) -> None:
