@@ -105,7 +105,7 @@ class Reconcile:
     def _may_ask(self, doubt: Doubt) -> bool:
         """Say whether Envoy's host answers, and the connection's pace allows a request soon."""
         try:
-            self.gate.require_seen(self.gate.seen(), self._token(doubt), resumed=False)
+            self.gate.require_seen(self.gate.seen(), doubt.connection_id, self._token(doubt))
         except OF_ONE_CONNECTION as error:
             self._close(doubt, error)
             return False
@@ -139,9 +139,9 @@ class Reconcile:
         elif isinstance(error, Throttled):
             self.holds.throttled(doubt.connection_id, error.retry_after)
         else:
-            # A probe decides whether it is the host; then all its connections are held.
+            # Probes decide whether it is the host; then all its connections are held.
             with suppress(*OF_ONE_CONNECTION):
-                self.gate.require(self._token(doubt))
+                self.gate.require(doubt.connection_id, self._token(doubt))
         if error.error_code not in OF_ONE_QUERY:
             self._close(doubt, error)
 
