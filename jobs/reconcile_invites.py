@@ -32,7 +32,7 @@ def run(context: RunContext, *, max_seconds: float = 60) -> Report:
         look_ups=LookUps(database, schedule, back_off=back_off, run_id=context.run_id),
         looking=Looking(database, context.api, context.tokens, schedule, marked=reconcile.marker),
         longest_wait=max(*reconcile.look_up_after, back_off.most),
-        threads=push.concurrency,
+        threads=push.lookers,
         rate_per_second=push.rate_per_second,
         stop=context.stop,
         connection=context.connection,

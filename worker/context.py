@@ -85,8 +85,13 @@ class Context:
         return Database(
             url,
             file_mode=int(self.settings.database.file_mode, 8),
-            pool_size=self.settings.push.concurrency + JOB_THREADS,
+            pool_size=self._most_threads,
         )
+
+    @property
+    def _most_threads(self) -> int:
+        """How many threads may need a connection at once: senders, lookers, and the jobs themselves."""
+        return self.settings.push.concurrency + self.settings.push.lookers + JOB_THREADS
 
     @cached_property
     def vault(self) -> Vault:
@@ -97,7 +102,7 @@ class Context:
     def http(self) -> HttpClient:
         """The one HTTP client, shared by all threads."""
         return HttpClient(
-            max_connections=self.settings.push.concurrency + JOB_THREADS,
+            max_connections=self._most_threads,
             user_agent=f"envoy-invite-worker/{__version__}",
         )
 
@@ -147,4 +152,4 @@ class Context:
             hold_seconds=self.settings.push.hold_seconds,
             rate_per_second=self.settings.push.rate_per_second,
         )
-        return Gate(outages, self.api.probe, self.stop)
+        return Gate(outages, self.holds, self.api.probe, self.stop)

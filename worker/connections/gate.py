@@ -1,14 +1,16 @@
 """The gate before Envoy: after an answer that leaves doubt, nothing is claimed until a probe was answered.
 
 So an outage brings no more invites into doubt than were in flight when it began.  A probe is a read,
-made by one thread of a process at a time; where it fails, the outage is stored, and from then on one
-process at a time asks, when the stored time has come.
+made by one thread of a process at a time, with the token of whichever connection comes first.  Where it
+fails, that connection is held, and the next one asks: an answer clears the host, a second failure is an
+outage and stored.  From then on one process at a time asks, when the stored time has come.
 """
 
 import threading
 from collections.abc import Callable
 from typing import TypeAlias
 
+from worker.connections.holds import Holds
 from worker.connections.model import Host
 from worker.connections.outages import Outages, is_resting
 from worker.errors import EnvoyError, Misdirected, NotSent, OutcomeUnknown, TryLater
@@ -16,22 +18,38 @@ from worker.errors import EnvoyError, Misdirected, NotSent, OutcomeUnknown, TryL
 Token: TypeAlias = Callable[[], str]
 
 PATIENCE_SECONDS = 60.0  # for another thread's probe
-# What says nothing about the host: two changes met, our own lease was too short.
-OF_THE_REQUEST = frozenset({"http_409", "lease_over"})
+UNEXPECTED = "unexpected"  # a fault of ours, after which nobody knows what Envoy did
+WITNESSES = 2  # so many connections must have failed, for one of them may be sick by itself
+# What says nothing about the host: two changes met, our own lease was too short, our own bounds were met.
+OF_THE_REQUEST = frozenset(
+    {
+        "http_409",
+        "lease_over",
+        "pool_exhausted",
+        "client_closed",
+        "pages_repeat",
+        "too_many_items",
+        UNEXPECTED,
+    }
+)
 
 
 class Gate:
     """What the threads of a process know about Envoy's host; open costs one comparison."""
 
-    def __init__(self, outages: Outages, probe: Callable[[str], None], stop: threading.Event) -> None:
+    def __init__(
+        self, outages: Outages, holds: Holds, probe: Callable[[str], None], stop: threading.Event
+    ) -> None:
         """Take what asks Envoy with a token; a process that is to end declares no outage."""
         self._outages = outages
+        self._holds = holds
         self._probe = probe
         self._stop = stop
         self._asking = threading.Lock()
         self._counting = threading.Lock()
         self._doubts = 0
         self._disproved = 0  # so many of them
+        self._failed: frozenset[int] = frozenset()  # whose probes failed since one was answered
 
     @property
     def host(self) -> str:
@@ -40,33 +58,42 @@ class Gate:
 
     def note(self, error: EnvoyError | None) -> None:
         """Take in how a request ended; call it before anything else is done about the answer."""
-        if speaks_against_the_host(error):
-            with self._counting:
-                self._doubts += 1
+        if not speaks_against_the_host(error):
+            return
+        with self._counting:
+            if self._doubts == self._disproved:
+                self._failed = frozenset()
+            self._doubts += 1
 
-    def require(self, token: Token) -> None:
+    def require(self, connection_id: int, token: Token) -> None:
         """Return if nothing speaks against Envoy, or a probe was just answered.
 
         Raises:
-            TryLater: the host is held, or another process asks it now.
+            TryLater: the host is held, another process asks it now, or this connection may not ask.
             EnvoyError: the probe failed, or no token could be had for it.
         """
         if self._doubts != self._disproved:
-            self._settle(token, resumed=None)
+            self._settle(connection_id, token)
 
     def seen(self) -> Host:
         """Return how the host stands by what all processes have stored."""
         return self._outages.look()[0]
 
-    def require_seen(self, host: Host, token: Token, *, resumed: bool) -> None:
+    def require_seen(
+        self, host: Host, connection_id: int, token: Token, *, resumed: bool = False, suspect: bool = False
+    ) -> None:
         """Do the same as `require`, and heed also how the host was seen to stand.
 
         *resumed*: a connection that was looked at since then is not held, so that it need not wait.
+        *suspect*: Envoy did not answer this connection lately, so that it asks in any case.
         """
-        if host.hold_count or self._doubts != self._disproved:
-            self._settle(token, resumed=host.hold_count if resumed else None)
+        if host.hold_count or suspect or self._doubts != self._disproved:
+            outage = host.hold_count if resumed else None
+            self._settle(connection_id, token, resumed=outage, suspect=suspect)
 
-    def _settle(self, token: Token, *, resumed: int | None) -> None:
+    def _settle(
+        self, connection_id: int, token: Token, *, resumed: int | None = None, suspect: bool = False
+    ) -> None:
         """Ask the host if it is time; *resumed* is the outage that need not be waited for."""
         if not self._asking.acquire(timeout=PATIENCE_SECONDS):
             raise TryLater("another thread asks whether Envoy answers")
@@ -75,30 +102,47 @@ class Gate:
             host, now = self._outages.look()
             if is_resting(host, now) and host.hold_count != resumed:
                 raise TryLater(f"{host.name} does not answer; it is asked again later")
-            if host.hold_count or doubts != self._disproved:
-                self._ask(host, token())
+            if host.hold_count or suspect or doubts != self._disproved:
+                self._ask(host, connection_id, token)
             self._disproved = doubts
         finally:
             self._asking.release()
 
-    def _ask(self, host: Host, token: str) -> None:
+    def _ask(self, host: Host, connection_id: int, token: Token) -> None:
         if self._stop.is_set():
             raise TryLater("the worker is stopping")
+        if self._holds.is_held(connection_id):
+            # Its probe failed a moment ago, or would tell nothing new: another connection's decides.
+            raise TryLater("this connection is held; another one asks whether Envoy answers")
+        value = token()
         if host.hold_count and not self._outages.take_probe(host):
             raise TryLater(f"another process asks whether {host.name} answers")
         try:
-            self._probe(token)
+            self._probe(value)
         except EnvoyError as error:
-            if speaks_against_the_host(error):
-                self._failed(host)
+            if isinstance(error, NotSent) or speaks_against_the_host(error):
+                self._unanswered(host, connection_id, error)
                 raise
+        self._failed = frozenset()
         if host.hold_count:
             self._outages.end(host)
 
-    def _failed(self, host: Host) -> None:
-        if not self._stop.is_set():
-            self._outages.hold(host)
-        elif host.hold_count:
+    def _unanswered(self, host: Host, connection_id: int, error: EnvoyError) -> None:
+        """Hold the connection alone, or the host where another connection's probe failed, too."""
+        failed = self._failed | {connection_id}
+        if self._stop.is_set() or not speaks_against_the_host(error):
+            self._give_back(host)
+        elif len(failed) >= WITNESSES or self._outages.is_alone(connection_id):
+            self._failed = frozenset()
+            self._outages.hold(host, error, failed=failed)
+        else:
+            self.note(error)  # the others do not go on either, before one of them was answered
+            self._failed = failed
+            self._holds.outage(connection_id, error)
+            self._give_back(host)
+
+    def _give_back(self, host: Host) -> None:
+        if host.hold_count:
             self._outages.give_back(host)
 
 

@@ -11,6 +11,7 @@ from worker.connections.model import Connection, HoldReason
 from worker.connections.rows import CONNECTIONS, change, clock_of, locked
 from worker.database import Database
 from worker.database.types import utc_text
+from worker.errors import EnvoyError, Misdirected
 
 Decision: TypeAlias = Callable[[Connection, datetime], Values]
 
@@ -20,16 +21,23 @@ HINTS = {
     HoldReason.UNAUTHORISED: "Envoy refuses this customer's newest tokens: if it lasts,"
     " run `envoy-worker connect {name}`",
 }
+# What lasts until somebody mends a URL, a certificate or the name resolution; so does a redirect.
+FOR_A_PERSON = frozenset({"tls_failed", "dns_failed"})
 
 log = structlog.get_logger()
 
 
 def move(
-    database: Database, connection_id: int, decide: Decision, *, while_held: Decision | None = None
+    database: Database,
+    connection_id: int,
+    decide: Decision,
+    *,
+    while_held: Decision | None = None,
+    cause: EnvoyError | None = None,
 ) -> bool:
     """Change a connection's holds as decided from its row; return whether it is held afterwards.
 
-    A hold in force is left alone, but for what *while_held* decides.
+    A hold in force is left alone, but for what *while_held* decides.  *cause* is told along with an outage.
     """
     with database.write() as connection:
         before, now = locked(connection, connection_id), clock_of(connection, database)
@@ -40,7 +48,7 @@ def move(
         if values:
             change(connection, CONNECTIONS.c.id == connection_id, **values, updated_at=now)
     if not held_before:
-        _announce(before, values)
+        _announce(before, values, cause)
     return held_before or values.get("hold_reason") is not None
 
 
@@ -56,15 +64,29 @@ def announce_hold(name: str, reason: HoldReason, until: datetime | None) -> None
         log.warning("connection.held", connection=name, error_code=reason.value, held_until=ends)
 
 
+def announce_outage(until: datetime, cause: EnvoyError | None, **held: object) -> None:
+    """Emit that a connection, or a whole host, does not answer; as an error where it will not by itself."""
+    fields = {**held, "error_code": HoldReason.OUTAGE.value, "held_until": utc_text(until)}
+    if cause is not None:
+        fields["detail"] = cause.error_code
+    if isinstance(cause, Misdirected) or (cause is not None and cause.error_code in FOR_A_PERSON):
+        log.error("connection.held", **fields, hint=cause.hint)
+    else:
+        log.warning("connection.held", **fields)
+
+
 def announce_release(name: str) -> None:
     """Emit that a connection is used again."""
     log.info("connection.released", connection=name)
 
 
-def _announce(before: Connection, values: Values) -> None:
+def _announce(before: Connection, values: Values, cause: EnvoyError | None) -> None:
     if values.get("hold_reason") is not None:
-        until = values["held_until"]
+        until, reason = values["held_until"], HoldReason(str(values["hold_reason"]))
         assert isinstance(until, datetime)  # noqa: S101 -- only a pause has no end
-        announce_hold(before.name, HoldReason(str(values["hold_reason"])), until)
+        if reason is HoldReason.OUTAGE:
+            announce_outage(until, cause, connection=before.name)
+        else:
+            announce_hold(before.name, reason, until)
     elif "hold_reason" in values and before.hold_reason is not None:
         announce_release(before.name)

@@ -25,6 +25,7 @@ from worker.connections.pace import cut, raised
 from worker.connections.rows import CONNECTIONS, look
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS
+from worker.errors import EnvoyError
 
 __all__ = ["Holds", "in_force", "is_held"]
 
@@ -100,12 +101,13 @@ class Holds:
 
         return move(self._database, connection_id, decide)
 
-    def outage(self, connection_id: int) -> None:
-        """Envoy does not answer properly: hold, longer each time."""
+    def outage(self, connection_id: int, cause: EnvoyError | None = None) -> None:
+        """Envoy does not answer properly: hold, longer each time; *cause* is told."""
         move(
             self._database,
             connection_id,
             lambda row, now: hold(row, now, HoldReason.OUTAGE, jittered(row.hold_count, self._seconds)),
+            cause=cause,
         )
 
     def succeeded(self, connection_id: int) -> None:

@@ -4,21 +4,23 @@
 lasts, its connections have the same hold, so that everyone who looks at a connection sees it.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 import structlog
 from sqlmodel import SQLModel
 
+from worker.connections.hold_moves import announce_outage
 from worker.connections.hold_rules import HOLD_MAXIMUM, jittered
 from worker.connections.holds import is_held
-from worker.connections.model import ConnectionStatus, HoldReason, Host
+from worker.connections.model import Connection, ConnectionStatus, HoldReason, Host
 from worker.connections.pace import cut_in_sql
 from worker.connections.rows import CONNECTIONS, clock_of, lies_ahead
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS
 from worker.database.owner import is_dead, this_process
-from worker.database.types import utc_text
+from worker.errors import EnvoyError
 
 HOSTS = SQLModel.metadata.tables[str(Host.__tablename__)]
 PROBE_SECONDS = 60.0  # longer than a probe with its repeats, for the usual timeout
@@ -76,9 +78,18 @@ class Outages:
         with self._database.write() as connection:
             self._change(connection, seen, mine, probe_owner=None, probe_until=None)
 
-    def hold(self, seen: Host) -> None:
+    def is_alone(self, connection_id: int) -> bool:
+        """Say whether no other connection is there that could be asked with."""
+        own = CONNECTIONS.c
+        in_use = own.hold_reason.is_distinct_from(HoldReason.PAUSED)
+        another = sa.exists().where(own.status == ConnectionStatus.ACTIVE, in_use, own.id != connection_id)
+        with self._database.read() as connection:
+            return not connection.execute(sa.select(another)).scalar()
+
+    def hold(self, seen: Host, cause: EnvoyError, *, failed: Collection[int] = ()) -> None:
         """Hold every connection that is not held for another reason, longer each time.
 
+        *failed* are those whose probes failed: what they are held for by themselves was the host's.
         Nothing happens where somebody else has said how the host stands since it was *seen*.
         """
         seconds = min(jittered(seen.hold_count, self._seconds), HOLD_MAXIMUM)
@@ -88,14 +99,8 @@ class Outages:
             values = {"hold_count": seen.hold_count + 1, "held_until": until}
             if not self._change(connection, seen, sa.true(), **values, probe_owner=None, probe_until=None):
                 return
-            number = connection.execute(self._hold_connections(seen, until)).rowcount
-        log.warning(
-            "connection.held",
-            host=self.host,
-            number=number,
-            error_code=HoldReason.OUTAGE.value,
-            held_until=utc_text(until),
-        )
+            number = connection.execute(self._hold_connections(seen, until, failed)).rowcount
+        announce_outage(until, cause, host=self.host, number=number)
 
     def end(self, seen: Host) -> None:
         """Release the connections that were held along with the host, since it answers."""
@@ -122,17 +127,27 @@ class Outages:
         )
         return connection.execute(sa.update(HOSTS).where(same, where).values(**values)).rowcount > 0
 
-    def _hold_connections(self, seen: Host, until: datetime) -> sa.Update:
+    def _hold_connections(self, seen: Host, until: datetime, failed: Collection[int]) -> sa.Update:
         own = CONNECTIONS.c
-        with_the_host = (own.hold_reason == HoldReason.OUTAGE) & (own.held_until == seen.held_until)
+        out = own.hold_reason == HoldReason.OUTAGE
+        mistaken = out & own.id.in_(failed) & (own.hold_count > 0)
         statement = sa.update(CONNECTIONS).where(
-            own.status == ConnectionStatus.ACTIVE, ~is_held(self._database) | with_the_host
+            own.status == ConnectionStatus.ACTIVE,
+            ~is_held(self._database) | (out & (own.held_until == seen.held_until)) | mistaken,
         )
         if not seen.hold_count and self._rate:
             statement = statement.values(pace_per_second=cut_in_sql(self._rate))
         return statement.values(
-            hold_reason=HoldReason.OUTAGE, held_until=until, updated_at=self._database.now()
+            hold_reason=HoldReason.OUTAGE,
+            held_until=until,
+            hold_count=sa.case((mistaken, own.hold_count - 1), else_=own.hold_count),
+            updated_at=self._database.now(),
         )
+
+
+def was_held_alone(connection: Connection, host: Host) -> bool:
+    """Say whether Envoy did not answer a connection, though its host was not out; a success forgets it."""
+    return connection.hold_reason == HoldReason.OUTAGE and connection.held_until != host.held_until
 
 
 def is_resting(host: Host, now: datetime) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from worker.connections.gate import Gate, speaks_against_the_host
+from worker.connections.gate import UNEXPECTED, Gate, speaks_against_the_host
 from worker.connections.holds import Holds
 from worker.connections.tokens import AccessToken, Tokens
 from worker.database import utc_now
@@ -50,7 +50,7 @@ class Aftermath:
         elif isinstance(error, Forbidden):
             if self.holds.forbidden(connection_id(work)):
                 self.close(lanes, work, error)
-        elif speaks_against_the_host(error):
+        elif speaks_against_the_host(error) or error.error_code == UNEXPECTED:
             self._doubt(lanes, work, token, error)
 
     def close(self, lanes: Lanes, work: Work, error: WorkerError) -> None:
@@ -60,22 +60,25 @@ class Aftermath:
 
     def _succeeded(self, work: Work) -> None:
         work.lane.doubts = 0
+        work.lane.on_trial = False
         if work.lane.fresh.success_is_news():
             self.holds.succeeded(connection_id(work))
 
     def _doubt(self, lanes: Lanes, work: Work, token: AccessToken, error: EnvoyError) -> None:
-        """Ask whether it is the host; if it answers, the second such trouble in a row is the connection's."""
+        """Ask whether it is the host; if it answers, the second such trouble in a row is the connection's.
+
+        So is the first after such a hold.
+        """
         work.lane.doubts += 1
         if not isinstance(error, OutcomeUnknown):
             self.report.trouble(error.exit_code)
         try:
-            self.gate.require(lambda: token.value)
+            self.gate.require(connection_id(work), lambda: token.value)
         except OF_ONE_CONNECTION as outage:
-            work.lane.doubts = 0
             self.close(lanes, work, outage)
             return
-        if work.lane.doubts >= DOUBTS_IN_A_ROW:
-            self.holds.outage(connection_id(work))
+        if work.lane.on_trial or work.lane.doubts >= DOUBTS_IN_A_ROW:
+            self.holds.outage(connection_id(work), error)
             self.close(lanes, work, error)
 
     def _renew(self, lanes: Lanes, work: Work, token: AccessToken, now: datetime) -> None:
@@ -91,7 +94,7 @@ class Aftermath:
             self.close(lanes, work, error)
         except OF_ONE_CONNECTION as error:
             # The old token is refused and no new one can be had: the next run would only be refused again.
-            self.holds.outage(number)
+            self.holds.outage(number, error if isinstance(error, EnvoyError) else None)
             self.close(lanes, work, error)
 
 

@@ -8,7 +8,8 @@ import structlog
 
 from worker.connections.gate import Gate
 from worker.connections.holds import Holds, in_force
-from worker.connections.model import Connection, ConnectionStatus
+from worker.connections.model import Connection, ConnectionStatus, Host
+from worker.connections.outages import was_held_alone
 from worker.connections.rows import look
 from worker.connections.tokens import AccessToken, Tokens
 from worker.database import Database
@@ -95,16 +96,27 @@ class Filling:
             self.report.trouble(ExitCode.TRY_LATER)
             lanes.close(lane)
             return None
+        lane.on_trial = was_held_alone(connection, host)
+        if host.hold_count:
+            lane.doubts = 0  # they were the host's
         try:
-            # Before the token: none is refreshed while its host does not answer.
-            self.gate.require_seen(
-                host, lambda: self._token(connection).value, resumed=connection.hold_reason is None
-            )
-            lane.fresh.keep(self._token(connection))
+            self._require_answers(lane, host)
         except (NeedsAuthorisation, TryLater, EnvoyError, SettingsError) as error:
             self.give_up(lanes, lane, error)
             return None
         return now
+
+    def _require_answers(self, lane: Lane, host: Host) -> None:
+        """Have a token at hand, and first an answer: none is refreshed while its host does not answer."""
+        connection = lane.connection
+        self.gate.require_seen(
+            host,
+            _id(connection),
+            lambda: self._token(connection).value,
+            resumed=connection.hold_reason is None,
+            suspect=lane.on_trial,
+        )
+        lane.fresh.keep(self._token(connection))
 
     def _token(self, connection: Connection) -> AccessToken:
         return self.tokens.access(_id(connection))

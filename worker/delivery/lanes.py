@@ -36,12 +36,19 @@ class Lane:
     has_slot: bool = False  # a place in the stored pace is reserved
     hosts: dict[str, str] = field(default_factory=dict, repr=False)  # ids by e-mail, as found in this run
     doubts: int = 0  # answers in a row that left it open what Envoy did
+    on_trial: bool = False  # was held by itself: one request at a time, until one succeeds
+    in_flight: int = 0
     waits_until: float = 0.0  # on our clock: for that place, or to ask for one again
 
     @property
     def name(self) -> str:
         """The connection's name."""
         return self.connection.name
+
+    def may_be_served(self, now: float) -> bool:
+        """Say whether it can be brought a step further now."""
+        on_trial = self.on_trial and self.in_flight > 0
+        return not (self.busy or self.closed or self.exhausted or on_trial or self.waits_until > now)
 
 
 class Lanes:
@@ -90,6 +97,7 @@ class Lanes:
         One that was not even attempted, since its row was not ours to send, does not count for the limit.
         """
         with self._changed:
+            work.lane.in_flight -= 1
             self._in_flight -= 1
             if self._left is not None and not attempted:
                 self._left += 1
@@ -158,8 +166,7 @@ class Lanes:
         for _ in range(len(self._lanes)):
             lane = self._lanes[0]
             self._lanes.rotate(-1)
-            waits = lane.waits_until > self._clock()
-            if not (lane.busy or lane.closed or lane.exhausted or waits):
+            if lane.may_be_served(self._clock()):
                 return lane
         return None
 
@@ -178,6 +185,7 @@ class Lanes:
 
     def _hand_out(self, lane: Lane) -> Work:
         lane.has_slot = False
+        lane.in_flight += 1
         self._in_flight += 1
         if self._left is not None:
             self._left -= 1

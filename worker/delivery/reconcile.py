@@ -128,7 +128,7 @@ class Reconcile:
     def _may_ask(self, doubt: Doubt) -> bool:
         """Say whether Envoy's host answers."""
         try:
-            self.gate.require_seen(self.gate.seen(), self._token(doubt), resumed=False)
+            self.gate.require_seen(self.gate.seen(), doubt.connection_id, self._token(doubt))
         except OF_ONE_CONNECTION as error:
             self._close(doubt, error)
             return False
@@ -165,9 +165,9 @@ class Reconcile:
         elif isinstance(error, Unauthorised):
             self.holds.unauthorised(doubt.connection_id)
         else:
-            # A probe decides whether it is the host; then all its connections are held.
+            # Probes decide whether it is the host; then all its connections are held.
             with suppress(*OF_ONE_CONNECTION):
-                self.gate.require(self._token(doubt))
+                self.gate.require(doubt.connection_id, self._token(doubt))
         self._close(doubt, error)
 
     def _close(self, doubt: Doubt, error: WorkerError) -> None:

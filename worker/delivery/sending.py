@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from worker.connections.gate import Gate
+from worker.connections.gate import UNEXPECTED, Gate
 from worker.connections.model import Connection
 from worker.connections.reading import may_read
 from worker.connections.rows import look
@@ -83,7 +83,7 @@ class Sending:
         fresh = work.lane.fresh
         try:
             token = fresh.token() or fresh.keep(self.tokens.access(connection_id(work)))
-            self.gate.require(lambda: token.value)
+            self.gate.require(connection_id(work), lambda: token.value)
         except OF_ONE_CONNECTION as error:
             self.aftermath.close(lanes, work, error)
             return None
@@ -113,7 +113,7 @@ class Sending:
         except EnvoyError as raised:
             error = raised
         except Exception as raised:  # noqa: BLE001 -- whatever it was, the request may have gone out
-            error = OutcomeUnknown(f"unexpected {type(raised).__name__}", error_code="unexpected")
+            error = OutcomeUnknown(f"unexpected {type(raised).__name__}", error_code=UNEXPECTED)
         else:
             return outcomes.accepted(work.call, work.row, answer), None
         if isinstance(error, Forbidden) and self._refused_again(work):

@@ -52,11 +52,11 @@ def call_route(state: State, request: Request, route: Route, item: str) -> Respo
         consent = state.grants.bearer(request.headers.get("authorization", ""))
         _require(route.scope, consent)
         state.mischief.admit(consent.company_id)
-        fault = state.mischief.draw(request)
+        fault = state.mischief.draw(request, consent.company_id)
         _before_commit(state, fault)
         answer = route.handler(state, Call(request, consent.company_id, item))
     response = _after_commit(fault, answer)
-    slow = faults.slow_body_seconds if state.mischief.meets(request) else 0.0
+    slow = faults.slow_body_seconds if state.mischief.meets(request, consent.company_id) else 0.0
     return replace(response, drip_seconds=slow)
 
 

@@ -24,8 +24,9 @@ class Faults:
     """What goes wrong; everything is off by default.
 
     Shares are of the requests that begin with *only* (method, space, path;
-    "" = all under /v1).  *retry_after* is sent as it is; ``date:5`` becomes the
-    HTTP date five seconds ahead, None sends no header, several take turns.
+    "" = all under /v1), of one *company* where its id is given.
+    *retry_after* is sent as it is; ``date:5`` becomes the HTTP date five seconds
+    ahead, None sends no header, several take turns.
     """
 
     latency_seconds: float = 0.0
@@ -40,6 +41,7 @@ class Faults:
     no_id_share: float = 0.0
     truncate_share: float = 0.0
     only: str = "POST /v1/invites"
+    company: str = ""
     html_200: bool = False
     outage: str = ""
     slow_body_seconds: float = 0.0

@@ -37,13 +37,14 @@ class Mischief:
         self._throttled = 0
         self._token_drops = faults.token_drop_after
 
-    def meets(self, request: Request) -> bool:
-        """Tell whether the shares apply to this request."""
-        return f"{request.method} {request.path}".startswith(self.faults.only)
+    def meets(self, request: Request, company_id: str = "") -> bool:
+        """Tell whether the shares apply to this request of a company's."""
+        meant = self.faults.company in ("", company_id)
+        return meant and f"{request.method} {request.path}".startswith(self.faults.only)
 
-    def draw(self, request: Request) -> str:
+    def draw(self, request: Request, company_id: str = "") -> str:
         """Return the name of the one share that this request falls into, "" for none."""
-        if not self.meets(request):
+        if not self.meets(request, company_id):
             return ""
         # One draw, cut into the shares one after the other, keeps each share exact.
         left = self._draws.random()

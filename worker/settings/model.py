@@ -86,6 +86,9 @@ class EnvoySettings(Section):
     pkce: bool = True
 
 
+MOST_LOOKERS = 4  # each may need a connection of its own, to Envoy and to the database
+
+
 class PushSettings(Section):
     """How invites are sent; every time in seconds."""
 
@@ -96,6 +99,11 @@ class PushSettings(Section):
     backoff_seconds: LeastMost = (5.0, 900.0)
     hold_seconds: LeastMost = (5.0, 900.0)
     without_read: Literal["park"] = "park"
+
+    @property
+    def lookers(self) -> int:
+        """How many look-ups are made at once, beside the senders."""
+        return min(self.concurrency, MOST_LOOKERS)
 
     @model_validator(mode="after")
     def _lease_outlives_request(self) -> Self:

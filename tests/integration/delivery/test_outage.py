@@ -23,6 +23,7 @@ from worker.sandbox import Faults
 
 SENDERS = 8
 READS_OF_A_PROBE = 3
+WITNESSES = 2  # of the two connections, both must have been asked with
 PAST = "2020-01-01T00:00:00.000Z"
 FAR = "2099-01-01T00:00:00.000Z"
 
@@ -59,20 +60,21 @@ def store_outage(world: World, held_until: str, **columns: str) -> None:
 
 @pytest.mark.parametrize("kind", OUTAGES)
 def test_an_outage_holds_all_connections_of_the_host_and_ends_by_itself(world: World, kind: str) -> None:
-    """One probe decides, one line tells, the rows wait without an attempt; then one probe releases all."""
+    """Two probes decide, one line tells, the rows wait without an attempt; then one probe releases all."""
     two_connections(world, 20)
     OUTAGES[kind](world)
 
     with capture_logs() as lines:
         report = world.push()
 
-    held = [line for line in lines if line["event"] == "connection.held"]
+    held = [line for line in lines if line["event"] == "connection.held" and "host" in line]
     assert [(line["number"], line["error_code"]) for line in held] == [(2, "outage")]
     assert ExitCode.UNREACHABLE in report.troubles
     assert report.counts["unknown"] <= SENDERS
     views = store.views(world.parts.database)
     assert {(view.status, view.hold_reason) for view in views} == {("held", "outage")}
     assert len({view.held_until for view in views}) == 1
+    assert world.rows("SELECT DISTINCT hold_count FROM connection") == [{"hold_count": 0}]
     assert world.rows("SELECT DISTINCT attempts FROM delivery WHERE status = 'pending'") == [{"attempts": 0}]
 
     end_outage(world)
@@ -104,11 +106,11 @@ def test_no_more_invites_come_into_doubt_than_were_in_flight_when_it_began(world
 
     assert report.counts["sent"] >= 20
     assert report.counts["unknown"] <= SENDERS
-    assert world.reads("dropped") == READS_OF_A_PROBE
+    assert world.reads("dropped") == WITNESSES * READS_OF_A_PROBE
 
 
 def test_a_second_failed_probe_holds_longer_and_costs_no_invite_anything(world: World) -> None:
-    """While the host does not answer, each time that comes costs one probe and not one create."""
+    """While the host does not answer, each time that comes costs two probes and not one create."""
     two_connections(world, 20)
     world.sandbox.set_faults(Faults(outage="503"))
     world.push()
@@ -119,7 +121,7 @@ def test_a_second_failed_probe_holds_longer_and_costs_no_invite_anything(world: 
 
     assert ExitCode.UNREACHABLE in report.troubles
     assert len(world.attempts()) == tried
-    assert world.reads("503") == 2 * READS_OF_A_PROBE
+    assert world.reads("503") == 2 * WITNESSES * READS_OF_A_PROBE
     assert world.rows("SELECT hold_count FROM host") == [{"hold_count": 2}]
     assert {view.status for view in store.views(world.parts.database)} == {"held"}
 
@@ -235,10 +237,10 @@ def test_a_process_that_is_to_end_declares_no_outage(world: World, before: int) 
         stop.set()
         raise OutcomeUnknown
 
-    gate = Gate(outages, cut_short, stop)
+    gate = Gate(outages, world.parts.holds, cut_short, stop)
     gate.note(OutcomeUnknown())
     with pytest.raises(OutcomeUnknown):
-        gate.require(lambda: "token")
+        gate.require(1, lambda: "token")
 
     host, _ = outages.look()
     assert (host.hold_count, host.probe_owner) == (before, None)

@@ -73,7 +73,7 @@ def test_an_outage_ends_looking_after_the_first(world: World, sandbox: Sandbox, 
     held = world.rows("SELECT hold_reason FROM connection")[0]["hold_reason"]
     failed = [line for line in world.attempts() if line["kind"] == "look_up"]
     assert held == "outage"
-    assert len(failed) <= world.parts.settings.push.concurrency
+    assert len(failed) <= world.parts.settings.push.lookers
     assert {line["verdict"] for line in failed} == {"deferred"}
 
 

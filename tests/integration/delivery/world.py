@@ -68,13 +68,13 @@ class World:
             self.parts = _Timed(self.parts.settings, self.parts.secrets, env)
             self.parts.clock = clock
 
-    def connect(self, name: str = "acme") -> None:
+    def connect(self, name: str = "acme", *, company_id: str = "") -> None:
         """Authorise a connection through the sandbox's real consent, and read its directory."""
         parts = self.parts
         request = authorise.begin(parts.oauth, parts.settings.envoy)
         opener = build_opener(_NoRedirect)
         try:
-            opener.open(request.url + "&auto=allow")
+            opener.open(f"{request.url}&auto=allow" + (f"&company_id={company_id}" if company_id else ""))
         except OSError as redirect:
             location = redirect.headers["Location"]  # type: ignore[attr-defined]
         code = authorise.code_from(request, location)

@@ -137,6 +137,25 @@ def test_a_place_too_far_ahead_is_asked_for_again() -> None:
     assert len(asked) == 2
 
 
+def test_a_lane_on_trial_has_one_request_in_flight_until_it_succeeds() -> None:
+    """Others are served meanwhile; afterwards it is served as they are."""
+    lanes = Yard({"a": 6, "b": 2}).lanes()
+    first = lanes.next()
+    assert first is not None
+    assert first.lane.name == "a"
+    first.lane.on_trial = True
+
+    others = [lanes.next(), lanes.next()]
+    assert [work.lane.name for work in others if work] == ["b", "b"]
+
+    lanes.done(first, progressed=True)
+    second = lanes.next()
+    assert second is not None
+    assert second.lane.name == "a"
+    second.lane.on_trial = False
+    assert [work.lane.name for work in (lanes.next(), lanes.next()) if work] == ["a", "a"]
+
+
 def test_a_token_is_believed_for_a_moment_and_not_after_trouble() -> None:
     """A second, or a twentieth of a short life; then the database is asked again."""
     time = [0.0]

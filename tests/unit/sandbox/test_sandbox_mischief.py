@@ -121,3 +121,12 @@ def test_the_next_n_token_answers_are_lost() -> None:
     losing = mischief(Faults(token_drop_after=2))
 
     assert [losing.drops_token() for _ in range(4)] == [True, True, False, False]
+
+
+def test_a_company_alone_can_be_sick() -> None:
+    """Faults that name a company meet its requests only, and draw nothing for the others."""
+    drawing = mischief(Faults(error_500_share=1, company="10003"))
+
+    assert drawing.draw(CREATE, "10003") == "error_500_share"
+    assert drawing.draw(CREATE, "10004") == ""
+    assert mischief(Faults(error_500_share=1)).draw(CREATE, "10004") == "error_500_share"
