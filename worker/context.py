@@ -91,7 +91,7 @@ class Context:
     @property
     def _most_threads(self) -> int:
         """How many threads may need a connection at once: senders, lookers, and the jobs themselves."""
-        return self.settings.push.concurrency + self.settings.push.lookers + JOB_THREADS
+        return self.settings.push.senders + self.settings.push.lookers + JOB_THREADS
 
     @cached_property
     def vault(self) -> Vault:

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlmodel import Field, SQLModel
 
-from worker.database import Timestamp
+from worker.database import StrictJson, Timestamp
 
 
 class ConnectionStatus(StrEnum):
@@ -67,6 +68,8 @@ class Connection(SQLModel, table=True):
 
     default_location: str | None = None
     default_flow: str | None = None
+    default_custom_fields: dict[str, Any] | None = Field(default=None, sa_type=StrictJson())
+    default_send_email: bool = False
     directory_refreshed_at: datetime | None = Field(default=None, sa_type=Timestamp)
     created_at: datetime | None = Field(default=None, sa_type=Timestamp)
     updated_at: datetime | None = Field(default=None, sa_type=Timestamp)

@@ -131,6 +131,7 @@ class Push:
             ),
             patience_seconds=self.patience_seconds,
             stop=self.stop,
+            requests=threading.Semaphore(self.settings.concurrency),
         )
 
     def _send_all(self, lanes: Lanes, sending: Sending, failed: threading.Event) -> None:
@@ -144,10 +145,8 @@ class Push:
                 failed.set()
                 raise
 
-        with ThreadPoolExecutor(self.settings.concurrency, thread_name_prefix="sender") as pool:
-            senders = [
-                pool.submit(contextvars.copy_context().run, drain) for _ in range(self.settings.concurrency)
-            ]
+        with ThreadPoolExecutor(self.settings.senders, thread_name_prefix="sender") as pool:
+            senders = [pool.submit(contextvars.copy_context().run, drain) for _ in range(self.settings.senders)]
         for sender in senders:
             sender.result()
 

@@ -42,6 +42,17 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """What one attempt came to, before it is stored."""
+
+    claim: Claim
+    token: AccessToken
+    outcome: Outcome
+    error: EnvoyError | None
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sending:
     """What it takes to make attempts; shared by the sender threads of a run."""
 
@@ -55,19 +66,37 @@ class Sending:
     verdicts: Verdicts
     patience_seconds: float
     stop: threading.Event
+    requests: threading.Semaphore  # as many as may be claimed and in flight at once
 
     def send(self, lanes: Lanes, work: Work) -> None:
         """Make one attempt, and give the work back whatever happens."""
-        claimed: Claim | None = None
+        answered: Answered | None = None
         progressed = False
         try:
-            token = self._token(lanes, work)
-            if token is not None and not self.stop.is_set():
-                claimed = self._claim(work)
-            if token is not None and claimed is not None:
-                progressed = self._attempt(lanes, work, claimed, token)
+            with self.requests:
+                answered = self._attempt(lanes, work)
+                if answered is not None and answered.error is not None:
+                    progressed = self._settle(lanes, work, answered)
+            # A success holds nothing back: the next request goes out while its verdict is being stored.
+            if answered is not None and answered.error is None:
+                progressed = self._settle(lanes, work, answered)
         finally:
-            lanes.done(work, progressed=progressed, attempted=claimed is not None)
+            lanes.done(work, progressed=progressed, attempted=answered is not None)
+
+    def _attempt(self, lanes: Lanes, work: Work) -> Answered | None:
+        """Claim the row and make its one request; None where it is not to be sent now."""
+        token = self._token(lanes, work)
+        if token is None or self.stop.is_set():
+            return None
+        claimed = self._claim(work)
+        if claimed is None:
+            return None
+        began = boot_clock()
+        failpoint("before_connect")
+        outcome, error = self._request(work, claimed, token)
+        self.gate.note(error)
+        failpoint("after_answer")
+        return Answered(claimed, token, outcome, error, round((boot_clock() - began) * 1000))
 
     def _claim(self, work: Work) -> Claim | None:
         attempt_id = uuid.uuid4().hex
@@ -89,21 +118,17 @@ class Sending:
             return None
         return token
 
-    def _attempt(self, lanes: Lanes, work: Work, claimed: Claim, token: AccessToken) -> bool:
-        began = boot_clock()
-        failpoint("before_connect")
-        outcome, error_ = self._request(work, claimed, token)
-        self.gate.note(error_)
-        failpoint("after_answer")
-        duration_ms = round((boot_clock() - began) * 1000)
+    def _settle(self, lanes: Lanes, work: Work, answered: Answered) -> bool:
+        """Store the verdict, tell it and draw its consequences; say whether the row got anywhere."""
+        claimed, outcome = answered.claim, answered.outcome
         stored = self._store(work, claimed, outcome)
         if stored is None:
             return False
         self._count(outcome)
         looked_up = may_read(work.lane.connection)
-        events.attempted(work.row, claimed, outcome, stored, duration_ms, looked_up=looked_up)
-        self.aftermath.of(lanes, work, token, error_)
-        return outcome.verdict is not Verdict.DEFERRED or isinstance(error_, Unauthorised)
+        events.attempted(work.row, claimed, outcome, stored, answered.duration_ms, looked_up=looked_up)
+        self.aftermath.of(lanes, work, answered.token, answered.error)
+        return outcome.verdict is not Verdict.DEFERRED or isinstance(answered.error, Unauthorised)
 
     def _request(self, work: Work, claimed: Claim, token: AccessToken) -> tuple[Outcome, EnvoyError | None]:
         """Make the one request, and say what it came to."""

@@ -1,6 +1,11 @@
-"""The tables ``location`` and ``flow``: the directory of each connection, as last read from Envoy."""
+"""The tables ``location`` and ``flow``, as last read from Envoy, and ``employee``: hosts once looked up."""
+
+from datetime import datetime
+from typing import Any
 
 from sqlmodel import Field, SQLModel
+
+from worker.database import StrictJson, Timestamp
 
 
 class Location(SQLModel, table=True):
@@ -26,3 +31,14 @@ class Flow(SQLModel, table=True):
     enabled: bool
     type: str | None = None
     location_id: str | None = None
+
+
+class Employee(SQLModel, table=True):
+    """What Envoy answered when a host was looked up; of no one's e-mail more than a digest is kept."""
+
+    __tablename__ = "employee"
+
+    connection_id: int = Field(primary_key=True, foreign_key="connection.id")
+    sought: str = Field(primary_key=True)  # a digest of what was sought
+    found: list[dict[str, Any]] = Field(sa_type=StrictJson(), repr=False)
+    read_at: datetime = Field(sa_type=Timestamp)

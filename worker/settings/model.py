@@ -101,6 +101,11 @@ class PushSettings(Section):
     without_read: Literal["park"] = "park"
 
     @property
+    def senders(self) -> int:
+        """How many threads send: some store a success while others have their requests in flight."""
+        return self.concurrency + self.concurrency // 4
+
+    @property
     def lookers(self) -> int:
         """How many look-ups are made at once, beside the senders."""
         return min(self.concurrency, MOST_LOOKERS)
