@@ -1,4 +1,4 @@
-"""What Envoy shall have: an invite in Envoy's own words, and how two of them differ.
+"""What Envoy shall have: an invite in Envoy's own words.
 
 Field names and formats follow Envoy's API reference, "Create an invite" and "Update an invite".
 """
@@ -9,16 +9,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from worker.delivery.marks import Content
 from worker.delivery.rows import DueRow
 from worker.errors import InputError
-
-Content = dict[str, Any]
-
-# Stands for the value of a field while it is not known which one Envoy has; equal to no value.
-IN_DOUBT = {"in_doubt": True}
-REMOVAL = "removal"  # no field: its presence says that Envoy may not have the invite any more
-# Envoy wants these to agree with each other, so that they travel together.
-TOGETHER = ("locationId", "flowId", "hostEmployeeId")
 
 
 def content_of(
@@ -42,37 +35,6 @@ def content_of(
         "customFields": _custom_fields(row.custom_fields),
     }
     return {key: value for key, value in fields.items() if value is not None}
-
-
-def changes(before: Mapping[str, Any] | None, after: Content) -> Content:
-    """Return the part of *after* that must be sent, empty where nothing differs.
-
-    A field that was cleared is sent as null.  Location, flow and host go together.
-    """
-    if before is None:
-        return dict(after)
-    changed = {key for key in {*before, *after} if before.get(key) != after.get(key)} - {REMOVAL}
-    if not changed:
-        return {}
-    if changed.intersection(TOGETHER):
-        changed.update(key for key in TOGETHER if key in after or key in before)
-    body = {key: after.get(key) for key in sorted(changed)}
-    return {**body, "sendEmailToInvitee": after["sendEmailToInvitee"]}
-
-
-def while_updating(before: Mapping[str, Any] | None, body: Content) -> Content | None:
-    """Return what Envoy has while an update is on its way: its fields are sent until an answer is clear."""
-    return None if before is None else {**before, **dict.fromkeys(body, IN_DOUBT)}
-
-
-def while_removing(before: Mapping[str, Any] | None) -> Content:
-    """Return what Envoy has while a remove is on its way: maybe nothing."""
-    return dict.fromkeys([*(before or ()), REMOVAL], IN_DOUBT)
-
-
-def may_be_gone(before: Mapping[str, Any] | None) -> bool:
-    """Say whether a remove of ours may have been executed."""
-    return REMOVAL in (before or ())
 
 
 def content_key(connection: str, content: Content) -> str:

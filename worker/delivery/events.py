@@ -5,7 +5,7 @@ import structlog
 from worker.delivery.claim import Claim
 from worker.delivery.deciding import Decision
 from worker.delivery.doubts import Doubt
-from worker.delivery.outcomes import Outcome
+from worker.delivery.outcomes import GONE, Outcome
 from worker.delivery.plan import Settled
 from worker.delivery.rows import DueRow
 from worker.delivery.verdicts import Stored
@@ -18,6 +18,8 @@ HINTS = {
     Status.REJECTED: "mend the row and it is tried again, or: envoy-worker invites retry {invite}",
     Status.UNKNOWN: "look it up in Envoy, then: envoy-worker invites resolve {invite}",
 }
+
+GONE_HINT = "if it shall be there again: envoy-worker invites resolve {invite} --resend; else withdraw it"
 
 
 def attempted(
@@ -137,10 +139,13 @@ def _identity(row: DueRow | Doubt) -> dict[str, object]:
 def _result(
     event: str, status: Status, row: DueRow, fields: dict[str, object], *, looked_up: bool = False
 ) -> None:
-    hint = HINTS.get(status, "").format(invite=f"{row.connection}/{row.external_id}")
+    hint = GONE_HINT if fields.get("error_code") == GONE else HINTS.get(status, "")
+    hint = hint.format(invite=f"{row.connection}/{row.external_id}")
     match event:
         case "sent":
             log.info("invite.sent", **fields)
+        case "updated" if "error_code" in fields:
+            log.warning("invite.updated", **fields, hint="clear it in Envoy by hand")
         case "updated":
             log.info("invite.updated", **fields)
         case "withdrawn":

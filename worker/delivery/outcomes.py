@@ -7,7 +7,7 @@ twice leaves Envoy as doing it once.
 
 from dataclasses import dataclass, field, replace
 
-from worker.delivery.content import Content, may_be_gone
+from worker.delivery.marks import Content, cleared, may_be_gone, names_a_place, when_missing
 from worker.delivery.plan import Call
 from worker.delivery.rows import DueRow
 from worker.envoy.resources import Invite as EnvoyInvite
@@ -25,6 +25,8 @@ from worker.errors import (
 from worker.invites import Kind, Status, Verdict
 
 # Troubles that are not the invite's: they count no attempt and lengthen no back-off.
+GONE = "gone_in_envoy"
+NOT_CLEARED = "not_cleared"
 NOT_THE_INVITES_FAULT = (NotSent, Throttled, Unauthorised, Misdirected, Forbidden)
 
 
@@ -48,31 +50,69 @@ class Outcome:
     envoy_invite_id: str | None = None
     approval_status: str | None = None
     content: Content | None = field(default=None, repr=False)
-    unchanged: bool = False  # an update or remove that surely was not executed: Envoy has what it had
+    restored: bool = False  # ``content`` is what Envoy has, though the row is not sent
     gone: bool = False  # what Envoy had is not there any more: a new one must be made
+    at_once: bool = False  # it comes again in this run
 
 
 def accepted(call: Call, row: DueRow, answer: EnvoyInvite | None) -> Outcome:
     """Return the outcome of an attempt that Envoy confirmed."""
     if call.kind is Kind.REMOVE:
         return Outcome(Verdict.SENT, Status.WITHDRAWN, "withdrawn")
+    if call.rest:
+        return _place_missing(call)
+    kept = sorted(cleared(call.body) & answer.filled) if answer and call.kind is Kind.UPDATE else []
     return Outcome(
         Verdict.SENT,
         Status.SENT,
         "sent" if call.kind is Kind.CREATE else "updated",
+        error_code=NOT_CLEARED if kept else None,
+        detail=f"Envoy kept what was cleared: {', '.join(kept)}" if kept else None,
         envoy_invite_id=row.envoy_invite_id or (answer.id if answer else None),
         approval_status=answer.approval_status if answer else None,
         content=call.content,
     )
 
 
-def failed(call: Call, error: EnvoyError) -> Outcome:
-    """Return the outcome of an attempt that ended in *error*."""
-    if isinstance(error, NotFound) and call.kind is Kind.UPDATE and may_be_gone(call.meanwhile):
-        # A remove of ours, whose answer was lost, was executed; and then the caller wanted the visit again.
-        return replace(_outcome(Verdict.DEFERRED, Status.PENDING, "deferred", error), gone=True)
+def failed(call: Call, row: DueRow, error: EnvoyError, *, recreate: bool = False) -> Outcome:
+    """Return the outcome of an attempt that ended in *error*.
+
+    *recreate*: an invite that is not in Envoy any more, whoever removed it, is made anew.
+    """
+    if isinstance(error, NotFound) and call.kind is Kind.UPDATE:
+        return _not_found(call, row, error, recreate=recreate)
     unchanged = call.kind is not Kind.CREATE and not isinstance(error, OutcomeUnknown)
-    return replace(_failed(call, error), unchanged=unchanged)
+    return replace(_failed(call, error), content=row.sent_content, restored=unchanged)
+
+
+def _not_found(call: Call, row: DueRow, error: NotFound, *, recreate: bool) -> Outcome:
+    """Return the outcome of an update of what is not there: the invite, or a place that it names.
+
+    A new invite is made only when it must be the old one that is missing: else it would be there twice.
+    """
+    ours = may_be_gone(row.sent_content)  # by a remove whose answer was lost; then it was wanted again
+    deferred = _outcome(Verdict.DEFERRED, Status.PENDING, "deferred", error)
+    if names_a_place(call.body):
+        if ours or recreate:
+            return replace(deferred, restored=True, content=when_missing(row.sent_content), at_once=True)
+        return replace(_failed(call, error), restored=True, content=row.sent_content)
+    if ours or recreate:
+        return replace(deferred, error_code=GONE, gone=True, at_once=True)
+    gone = replace(_failed(call, error), restored=True, content=row.sent_content)
+    return replace(gone, error_code=GONE, detail="Envoy does not have the invite any more")
+
+
+def _place_missing(call: Call) -> Outcome:
+    """Return the rejection of an update whose invite is there, so that its place is what Envoy lacks."""
+    return Outcome(
+        Verdict.REJECTED,
+        Status.REJECTED,
+        "rejected",
+        error_code=NotFound.default_code,
+        detail="Envoy has the invite, but not the location, flow or host that it shall have",
+        restored=True,
+        content=call.content,
+    )
 
 
 def _failed(call: Call, error: EnvoyError) -> Outcome:

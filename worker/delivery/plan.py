@@ -4,14 +4,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 from worker.connections.model import Connection
-from worker.delivery.content import (
+from worker.delivery.content import blank_to_none, content_key, content_of
+from worker.delivery.marks import (
     Content,
-    blank_to_none,
     changes,
-    content_key,
-    content_of,
+    is_asked_for,
+    known,
     while_removing,
     while_updating,
+    without_place,
 )
 from worker.delivery.rows import DueRow
 from worker.directory import Directory
@@ -35,6 +36,7 @@ class Call:
     content: Content | None = field(default=None, repr=False)
     content_key: str | None = None
     meanwhile: Content | None = field(default=None, repr=False)
+    rest: bool = False  # it asks whether the invite is there, and leaves out a place that Envoy may not have
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +105,25 @@ def _call(row: DueRow, content: Content) -> Plan:
     if row.envoy_invite_id is None:
         # It may have to be looked up, so all of it is stored.
         return Call(Kind.CREATE, content, content, content_key(row.connection, content), meanwhile=content)
+    if is_asked_for(row.sent_content):
+        return _question(row.sent_content or {}, content)
     body = changes(row.sent_content, content)
     if not body:
         return Settled(Status.SENT)
     return Call(Kind.UPDATE, body, content, meanwhile=while_updating(row.sent_content, body))
+
+
+def _question(before: Content, content: Content) -> Call:
+    """Return the update that shows whether the invite, or its place, was what a 404 spoke of."""
+    body = without_place(before, content)
+    then = {**known(before), **body}
+    return Call(
+        Kind.UPDATE,
+        body,
+        then,
+        meanwhile=while_updating(before, body),
+        rest=bool(changes(then, content)),
+    )
 
 
 def rejection(error: InputError) -> Settled:

@@ -130,6 +130,7 @@ class Push:
                 self.database, BackOff(*self.settings.backoff_seconds), first_look=self.first_look
             ),
             patience_seconds=self.patience_seconds,
+            recreate=self.settings.recreate_missing,
             stop=self.stop,
             requests=threading.Semaphore(self.settings.concurrency),
         )
@@ -145,8 +146,9 @@ class Push:
                 failed.set()
                 raise
 
-        with ThreadPoolExecutor(self.settings.senders, thread_name_prefix="sender") as pool:
-            senders = [pool.submit(contextvars.copy_context().run, drain) for _ in range(self.settings.senders)]
+        number = self.settings.senders
+        with ThreadPoolExecutor(number, thread_name_prefix="sender") as pool:
+            senders = [pool.submit(contextvars.copy_context().run, drain) for _ in range(number)]
         for sender in senders:
             sender.result()
 

@@ -65,6 +65,7 @@ class Sending:
     claims: Claims
     verdicts: Verdicts
     patience_seconds: float
+    recreate: bool  # what somebody removed in Envoy
     stop: threading.Event
     requests: threading.Semaphore  # as many as may be claimed and in flight at once
 
@@ -128,7 +129,8 @@ class Sending:
         looked_up = may_read(work.lane.connection)
         events.attempted(work.row, claimed, outcome, stored, answered.duration_ms, looked_up=looked_up)
         self.aftermath.of(lanes, work, answered.token, answered.error)
-        return outcome.verdict is not Verdict.DEFERRED or isinstance(answered.error, Unauthorised)
+        again = outcome.at_once or isinstance(answered.error, Unauthorised)
+        return again or outcome.verdict is not Verdict.DEFERRED
 
     def _request(self, work: Work, claimed: Claim, token: AccessToken) -> tuple[Outcome, EnvoyError | None]:
         """Make the one request, and say what it came to."""
@@ -143,7 +145,7 @@ class Sending:
             return outcomes.accepted(work.call, work.row, answer), None
         if isinstance(error, Forbidden) and self._refused_again(work):
             return outcomes.forbidden_amid_successes(error), error
-        return outcomes.failed(work.call, error), error
+        return outcomes.failed(work.call, work.row, error, recreate=self.recreate), error
 
     def _call(self, work: Work, claimed: Claim, token: str) -> EnvoyInvite | None:
         row, call, guard = work.row, work.call, claimed.require_time

@@ -69,7 +69,7 @@ class Verdicts:
         return Stored.ID_TAKEN
 
     def _store(self, row: DueRow, claim: Claim, outcome: Outcome) -> Stored:
-        settled = self._commit(self._statement(row, outcome), _values(row, claim, outcome))
+        settled = self._commit(self._statement(row, outcome), _values(claim, outcome))
         failpoint("after_verdict_commit")
         if settled:
             return Stored.SETTLED
@@ -119,7 +119,7 @@ class Verdicts:
         return settle_in_doubt(self._database, wait=wait, first_look=self._first_look)
 
 
-def _values(row: DueRow, claim: Claim, outcome: Outcome) -> dict[str, object]:
+def _values(claim: Claim, outcome: Outcome) -> dict[str, object]:
     return {
         "attempt": claim.attempt_id,
         "delivery": claim.delivery_id,
@@ -133,6 +133,6 @@ def _values(row: DueRow, claim: Claim, outcome: Outcome) -> dict[str, object]:
         "detail": (outcome.detail or "")[:LONGEST_DETAIL] or None,
         "envoy_id": outcome.envoy_invite_id,
         "approval": outcome.approval_status,
-        "restored": outcome.unchanged,
-        "content": row.sent_content if outcome.unchanged else outcome.content,
+        "restored": outcome.restored,
+        "content": outcome.content,
     }

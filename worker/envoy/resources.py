@@ -59,6 +59,7 @@ class Invite:
     name: str | None = field(repr=False)
     email: str | None = field(repr=False)
     notes: str | None = field(repr=False)
+    filled: frozenset[str] = frozenset()  # those fields that may be empty and are not
 
 
 def location(item: Json) -> Location | None:
@@ -109,7 +110,15 @@ def invite(item: Json) -> Invite | None:
         name=_text(person.get("name")),
         email=_text(person.get("email")),
         notes=_text(item.get("notes")),
+        filled=_filled(item, person),
     )
+
+
+def _filled(item: Json, person: Json) -> frozenset[str]:
+    shown = {name for name in ("expectedDepartureAt", "notes", "customFields") if item.get(name)}
+    if item.get("host"):
+        shown.add("hostEmployeeId")
+    return frozenset(shown | ({"invitee.email"} if person.get("email") else set()))
 
 
 def identifier(value: object) -> str | None:

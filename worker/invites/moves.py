@@ -16,6 +16,7 @@ from worker.invites.states import Kind, Status, Verdict, Wanted
 from worker.invites.store import ATTEMPTS, DELIVERIES, INVITES, Standing
 
 RETRIED = (Status.REJECTED, Status.EXPIRED)
+MISSING_IN_ENVOY = ("gone_in_envoy", "not_found")  # the error codes of an update of what may not be there
 
 log = structlog.get_logger()
 
@@ -51,13 +52,14 @@ def withdraw(database: Database, standing: Standing) -> bool:
 
 
 def resolve(database: Database, standing: Standing, *, envoy_invite_id: str | None) -> Status:
-    """Settle an unknown invite by a person's verdict; return how it stands now.
+    """Settle an invite by a person's verdict; return how it stands now.
 
-    With the id that Envoy shows it is sent, or due for an update where the caller changed it since.
-    Without one, Envoy has it not, and it is sent again.
+    With the id that Envoy shows, an unknown one is sent, or due for an update where the caller changed
+    it since.  Without an id, Envoy has it not, and it is sent again: an unknown one, or one whose update
+    was refused since somebody removed it in Envoy.
 
     Raises:
-        UsageError: it is not unknown (any more), or the id cannot be its own.
+        UsageError: it stands otherwise (by now), or the id cannot be its own.
     """
     attempt_id = uuid.uuid4().hex
     # The attempt in doubt may still be answered: the raised token keeps it from settling this again.
@@ -65,6 +67,8 @@ def resolve(database: Database, standing: Standing, *, envoy_invite_id: str | No
     if envoy_invite_id is not None:
         envoy_invite_id = _checked(envoy_invite_id)
         values |= _sent(database, envoy_invite_id)
+    elif standing.delivery.envoy_invite_id is not None:
+        values |= {"envoy_invite_id": None, "sent_content": sa.null()}
     status = _store(database, standing, values, envoy_invite_id)
     if status is None:
         stands = _status(database, standing)
@@ -106,7 +110,7 @@ def _write(
     own = DELIVERIES.c
     statement = (
         sa.update(DELIVERIES)
-        .where(own.id == standing.delivery.id, own.status == Status.UNKNOWN)
+        .where(own.id == standing.delivery.id, _resolvable(envoy_invite_id))
         .values(values)
         .returning(own.id, own.status, own.revision, own.fencing_token)
     )
@@ -126,6 +130,15 @@ def _write(
     now = database.now()
     connection.execute(sa.insert(ATTEMPTS).values(**entry, started_at=now, finished_at=now))
     return Status(row.status)
+
+
+def _resolvable(envoy_invite_id: str | None) -> sa.ColumnElement[bool]:
+    own = DELIVERIES.c
+    unknown = own.status == Status.UNKNOWN
+    if envoy_invite_id is not None:
+        return unknown
+    missing = own.error_code.in_(MISSING_IN_ENVOY) & own.envoy_invite_id.is_not(None)
+    return unknown | ((own.status == Status.REJECTED) & missing)
 
 
 def _due(database: Database) -> dict[str, object]:

@@ -26,7 +26,8 @@ class Faults:
     Shares are of the requests that begin with *only* (method, space, path;
     "" = all under /v1), of one *company* where its id is given.
     *retry_after* is sent as it is; ``date:5`` becomes the HTTP date five seconds
-    ahead, None sends no header, several take turns.
+    ahead, None sends no header, several take turns.  *keep_cleared*: an update
+    that empties a field leaves it as it was.
     """
 
     latency_seconds: float = 0.0
@@ -43,6 +44,7 @@ class Faults:
     only: str = "POST /v1/invites"
     company: str = ""
     html_200: bool = False
+    keep_cleared: bool = False
     outage: str = ""
     slow_body_seconds: float = 0.0
     read_lag_seconds: float = 0.0

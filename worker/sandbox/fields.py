@@ -26,6 +26,14 @@ def invite_fields(body: object, *, partial: bool) -> Record:
     return found
 
 
+def without_empty(changes: Record) -> Record:
+    """Return only the fields that are given a value, as an API does that takes null for "left out"."""
+    invitee = {key: value for key, value in changes.get("invitee", {}).items() if value is not None}
+    return {
+        name: value for name, value in {**changes, "invitee": invitee}.items() if value not in (None, [], {})
+    }
+
+
 def _checked(name: str, value: object) -> object:
     if value is None and name not in REQUIRED:
         return None

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 from worker.sandbox.api import Answer, Call, Handler, Route
-from worker.sandbox.fields import invite_fields
+from worker.sandbox.fields import invite_fields, without_empty
 from worker.sandbox.invites import Held
 from worker.sandbox.queries import page_of
 from worker.sandbox.shapes import SHAPES
@@ -45,6 +45,8 @@ def _create_invite(state: State, call: Call) -> Answer:
 
 def _update_invite(state: State, call: Call) -> Answer:
     changes = invite_fields(call.request.json(), partial=True)
+    if state.mischief.faults.keep_cleared:
+        changes = without_empty(changes)
     held = state.invites.update(call.company_id, call.item, changes)
     state.ledger.updates.append(state.ledger.entry(call.request, held))
     return _single(held)

@@ -159,6 +159,12 @@ class Sandbox:
         with self._state.lock:
             self._state.directory.disable_location(location_id)
 
+    def delete_invite(self, invite_id: str) -> None:
+        """Let somebody delete an invite in Envoy by hand; the ledger keeps what clients did only."""
+        with self._state.lock:
+            held = next(held for held in self._state.invites.all() if held.data["id"] == invite_id)
+            self._state.invites.remove(held.company_id, invite_id)
+
     def _add(self, company_id: str, kind: str, content: Record) -> Record:
         with self._state.lock:
             return self._state.directory.add(company_id, kind, content)

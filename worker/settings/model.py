@@ -99,6 +99,7 @@ class PushSettings(Section):
     backoff_seconds: LeastMost = (5.0, 900.0)
     hold_seconds: LeastMost = (5.0, 900.0)
     without_read: Literal["park"] = "park"
+    recreate_missing: bool = False
 
     @property
     def senders(self) -> int:

@@ -66,15 +66,3 @@ def test_an_update_that_was_surely_not_executed_leaves_nothing_in_doubt(world: W
 
     assert world.delivery()["status"] == "sent"
     assert world.sandbox.ledger()["updates"] == []
-
-
-def test_what_somebody_removed_in_envoy_is_not_made_anew(world: World) -> None:
-    """An update of what is not there is refused, and a person is told; only our own remove explains it."""
-    world.add(notes="a")
-    world.push()
-    token = world.parts.tokens.access(world.rows("SELECT id FROM connection")[0]["id"]).value
-    world.parts.api.remove_invite(token, world.delivery()["envoy_invite_id"], request_id="by-hand")
-    world.execute("UPDATE invite SET notes = 'b'")
-
-    assert world.push().counts["rejected"] == 1
-    assert (world.delivery()["error_code"], world.sandbox.invites()) == ("not_found", [])

@@ -3,6 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.world import World
 from worker.sandbox import Faults
 
@@ -52,3 +55,31 @@ def test_two_pushes_at_once_send_nothing_twice(world: World) -> None:
     assert sum(report.counts["sent"] for report in reports) == 60
     assert len(world.sandbox.ledger()["creates"]) == 60
     assert world.sandbox.ledger()["duplicates"] == []
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_no_more_requests_are_in_flight_than_set(make_world: MakeWorld, concurrency: int) -> None:
+    """While a success is being stored the next request goes out, and never one too many."""
+    world = make_world(WORKER_PUSH__CONCURRENCY=str(concurrency))
+    world.connect()
+    for number in range(40):
+        world.add(f"v-{number}")
+    world.sandbox.set_faults(Faults(latency_seconds=0.02))
+
+    world.push()
+
+    assert world.sandbox.ledger()["most_in_flight"] == concurrency
+    assert len(world.sandbox.invites()) == 40
+
+
+def test_after_a_refusal_no_other_request_goes_out_before_its_hold_is_stored(make_world: MakeWorld) -> None:
+    """With one request at a time, a 429 stops the connection at once."""
+    world = make_world(WORKER_PUSH__CONCURRENCY="1")
+    world.connect()
+    for number in range(5):
+        world.add(f"v-{number}")
+    world.sandbox.set_faults(Faults(error_429_share=1.0))
+
+    world.push()
+
+    assert len(world.sandbox.ledger()["attempts"]) == 1

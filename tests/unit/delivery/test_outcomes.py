@@ -30,7 +30,7 @@ ANSWER = Invite("77", "APPROVED", None, None, None, None, None, None)
 @pytest.mark.parametrize("error", [NotSent(), Throttled(), Unauthorised(), Misdirected()])
 def test_what_was_not_executed_is_deferred_and_costs_nothing(call: Call, error: EnvoyError) -> None:
     """The row is due again at once and no attempt is counted: the hindrance is held elsewhere."""
-    outcome = failed(call, error)
+    outcome = failed(call, due_row(), error)
 
     assert (outcome.verdict, outcome.status) == (Verdict.DEFERRED, Status.PENDING)
     assert not outcome.counts_as_attempt
@@ -39,9 +39,9 @@ def test_what_was_not_executed_is_deferred_and_costs_nothing(call: Call, error: 
 
 def test_a_doubtful_create_is_unknown_and_a_doubtful_update_is_repeated() -> None:
     """Only a create would be there twice."""
-    assert failed(CREATE, OutcomeUnknown()).status is Status.UNKNOWN
+    assert failed(CREATE, due_row(), OutcomeUnknown()).status is Status.UNKNOWN
     for call in (UPDATE, REMOVE):
-        outcome = failed(call, OutcomeUnknown())
+        outcome = failed(call, due_row(), OutcomeUnknown())
         assert (outcome.status, outcome.back_off) == (Status.PENDING, True)
         assert not outcome.counts_as_attempt, "it may be part of an outage"
 
@@ -49,7 +49,7 @@ def test_a_doubtful_create_is_unknown_and_a_doubtful_update_is_repeated() -> Non
 @pytest.mark.parametrize("error", [Refused(error_code="refused_422"), NotFound()])
 def test_a_refusal_is_final(error: EnvoyError) -> None:
     """The row is rejected with Envoy's code."""
-    outcome = failed(CREATE, error)
+    outcome = failed(CREATE, due_row(), error)
 
     assert (outcome.verdict, outcome.status) == (Verdict.REJECTED, Status.REJECTED)
     assert outcome.error_code == error.error_code
@@ -57,7 +57,7 @@ def test_a_refusal_is_final(error: EnvoyError) -> None:
 
 def test_a_403_waits() -> None:
     """It may be the connection's trouble, so the row is not rejected at once."""
-    outcome = failed(CREATE, Forbidden())
+    outcome = failed(CREATE, due_row(), Forbidden())
 
     assert (outcome.status, outcome.back_off, outcome.counts_as_attempt) == (Status.PENDING, True, False)
 

@@ -1,0 +1,119 @@
+"""A change of the caller's row reaches Envoy, whatever column it is in, and nothing else is touched."""
+
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.integration.delivery.world import World
+from worker.sandbox import Faults
+
+FULL: dict[str, Any] = {
+    "invitee_email": "ann@example.com",
+    "flow": "Interview",
+    "notes": "a",
+    "expected_arrival_at": "2035-03-01T09:00:00Z",
+    "expected_departure_at": "2035-03-01T10:00:00Z",
+    "custom_fields": '{"Company": "Example Ltd", "Badge": "7"}',
+}
+NEW: list[tuple[str, Any, str, Any]] = [
+    ("invitee_name", "Ben Example", "invitee", {"name": "Ben Example", "email": "ann@example.com"}),
+    ("invitee_email", "ben@example.com", "invitee", {"name": "Visitor v-1", "email": "ben@example.com"}),
+    ("expected_arrival_at", "2035-03-01T08:00:00Z", "expectedArrivalAt", "2035-03-01T08:00:00Z"),
+    ("expected_departure_at", "2035-03-01T11:00:00Z", "expectedDepartureAt", "2035-03-01T11:00:00Z"),
+    ("notes", "b", "notes", "b"),
+    ("send_email", True, "sendEmailToInvitee", True),
+    ("custom_fields", '{"Badge": "8"}', "customFields", [{"field": "Badge", "value": "8"}]),
+    ("invitee_email", None, "invitee", {"name": "Visitor v-1", "email": None}),
+    ("expected_departure_at", None, "expectedDepartureAt", None),
+    ("notes", None, "notes", None),
+    ("custom_fields", None, "customFields", []),
+]
+
+
+def change(world: World, **columns: Any) -> None:
+    """Change the visit as its caller would."""
+    assigned = ", ".join(f"{name} = :{name}" for name in columns)
+    world.execute(f"UPDATE invite SET {assigned}", **columns)  # noqa: S608
+
+
+@pytest.mark.parametrize(("column", "value", "field", "expected"), NEW)
+def test_a_changed_or_cleared_column_is_one_update(
+    world: World, column: str, value: Any, field: str, expected: Any
+) -> None:
+    """Envoy has the new value, and everything else as it was."""
+    world.add(**FULL)
+    world.push()
+    (before,) = world.sandbox.invites()
+
+    change(world, **{column: value})
+    world.push()
+
+    (after,) = world.sandbox.invites()
+    assert after[field] == expected
+    assert {**after, "updatedAt": "", field: ""} == {**before, "updatedAt": "", field: ""}
+    assert len(world.sandbox.ledger()["attempts"]) == 2
+    assert world.delivery()["sent_revision"] == 2
+
+
+def test_a_visit_moves_with_its_flow_and_host(world: World) -> None:
+    """Location, flow and host go in one call, since Envoy wants them to agree."""
+    london = world.sandbox.add_location("Oslo")["id"]
+    tour = world.sandbox.add_flow("Tour", location_id=london)["id"]
+    host = world.sandbox.add_employee("Host", "host@example.com", location_ids=[london])["id"]
+    world.add(**FULL)
+    world.push()
+
+    change(world, location="Oslo", flow="Tour", host_employee_id=host)
+    world.push()
+
+    (invite,) = world.sandbox.invites()
+    assert (invite["locationId"], invite["flowId"], invite["host"]["name"]) == (london, tour, "Host")
+    assert len(world.sandbox.ledger()["updates"]) == 1
+
+
+def test_a_flow_or_host_that_is_taken_away_is_gone_in_envoy(world: World) -> None:
+    """Without a flow Envoy chooses its own; without a host there is none."""
+    berlin = world.rows("SELECT envoy_id FROM location WHERE name = 'Berlin'")[0]["envoy_id"]
+    host = world.sandbox.add_employee("Host", "host@example.com", location_ids=[berlin])["id"]
+    world.add(host_employee_id=host, **FULL)
+    world.push()
+    (before,) = world.sandbox.invites()
+
+    change(world, host_employee_id=None, flow=None)
+    world.push()
+
+    (after,) = world.sandbox.invites()
+    assert before["host"]["name"] == "Host"
+    assert after["host"] is None
+    assert world.delivery()["status"] == "sent"
+
+
+@pytest.mark.parametrize("column", ["notes", "custom_fields", "invitee_email", "expected_departure_at"])
+def test_what_envoy_does_not_clear_is_told(world: World, column: str) -> None:
+    """Whether null clears a field is not documented: the answer is compared, and a person told."""
+    world.add(**FULL)
+    world.push()
+    world.sandbox.set_faults(Faults(keep_cleared=True))
+
+    change(world, **{column: None})
+    with capture_logs() as logs:
+        world.push()
+
+    (event,) = (log for log in logs if log["event"] == "invite.updated")
+    assert (event["log_level"], event["error_code"]) == ("warning", "not_cleared")
+    assert (world.delivery()["status"], world.delivery()["error_code"]) == ("sent", "not_cleared")
+    assert world.push().counts["updated"] == 0
+
+
+def test_a_row_written_anew_after_its_push_is_compared_with_what_envoy_has(world: World) -> None:
+    """INSERT OR REPLACE, an upsert and an ORM's save write all columns; equal ones make no call."""
+    world.add(**FULL)
+    world.push()
+
+    change(world, notes="b")
+    change(world, notes="a")
+    world.push()
+
+    assert world.sandbox.ledger()["updates"] == []
+    assert (world.delivery()["status"], world.delivery()["sent_revision"]) == ("sent", 3)

@@ -1,0 +1,112 @@
+"""What must be sent so that Envoy has what the caller wants, and what is not known meanwhile."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.delivery.marks import (
+    ALL_BUT_FLOW,
+    IN_DOUBT,
+    TOGETHER,
+    Content,
+    changes,
+    cleared,
+    known,
+    names_a_place,
+    when_missing,
+    while_updating,
+    without_place,
+)
+
+PLAIN: Content = {
+    "expectedArrivalAt": "2030-01-11T09:00:00Z",
+    "locationId": "100",
+    "invitee": {"name": "Ann Example"},
+    "sendEmailToInvitee": False,
+}
+OPTIONAL = st.fixed_dictionaries(
+    {},
+    optional={
+        "notes": st.sampled_from(["a", "b"]),
+        "flowId": st.sampled_from(["200", "201"]),
+        "hostEmployeeId": st.sampled_from(["300", "301"]),
+        "expectedDepartureAt": st.just("2030-01-11T10:00:00Z"),
+        "customFields": st.just([{"field": "Company", "value": "Example Ltd"}]),
+    },
+)
+INVITEES = st.sampled_from([{"name": "Ann"}, {"name": "Ann", "email": "ann@example.com"}])
+CONTENTS = st.builds(lambda optional, invitee: {**PLAIN, **optional, "invitee": invitee}, OPTIONAL, INVITEES)
+
+
+def carried_out(before: Content, body: Content) -> dict[str, Any]:
+    """Return what Envoy has after an update, whose invitee is merged, as the most careless API would."""
+    merged = {**before, **body, "invitee": {**before["invitee"], **body.get("invitee", {})}}
+    invitee = {key: value for key, value in merged["invitee"].items() if value is not None}
+    return {key: value for key, value in {**merged, "invitee": invitee}.items() if value not in (None, [])}
+
+
+@given(before=CONTENTS, after=CONTENTS)
+def test_an_update_leaves_envoy_with_what_is_wanted(before: Content, after: Content) -> None:
+    """Whatever changed, was added or cleared; and what is equal needs no update."""
+    body = changes(before, after)
+
+    assert carried_out(before, body) == after
+    assert (body == {}) == (before == after)
+
+
+@given(before=CONTENTS, after=CONTENTS)
+def test_of_unknown_content_everything_is_sent(before: Content, after: Content) -> None:
+    """Only which flow it had stays Envoy's business."""
+    body = changes(None, after)
+
+    assert set(ALL_BUT_FLOW) <= body.keys()
+    had = {key: value for key, value in before.items() if key != "flowId"}
+    assert carried_out(had, body) == after
+
+
+@given(before=CONTENTS, after=CONTENTS)
+def test_what_is_on_its_way_is_sent_again(before: Content, after: Content) -> None:
+    """Until its answer is clear, even a change back needs an update of the same fields."""
+    body = changes(before, after)
+    meanwhile = while_updating(before, body)
+
+    assert changes(meanwhile, before).keys() >= body.keys() - {"sendEmailToInvitee"}
+
+
+@given(before=CONTENTS, after=CONTENTS)
+def test_the_question_whether_an_invite_is_there_names_no_place(before: Content, after: Content) -> None:
+    """Only then a 404 can speak of nothing but the invite; and it asks even where nothing else differs."""
+    body = without_place(when_missing(before), after)
+
+    assert not names_a_place(body)
+    assert body["invitee"]["name"] == after["invitee"]["name"]
+    assert known({**when_missing(before), **body}).keys() <= before.keys() | body.keys()
+
+
+@pytest.mark.parametrize("place", TOGETHER)
+def test_a_404_to_an_update_of_a_place_may_speak_of_it(place: str) -> None:
+    """Location, flow and host are looked up in Envoy, too."""
+    assert names_a_place({place: "1", "notes": "a"})
+    assert not names_a_place({"notes": "a"})
+
+
+def test_what_an_update_clears_is_known_by_name() -> None:
+    """So that the answer can be compared; a flow that is taken away leaves the one that Envoy chooses."""
+    body: Content = {
+        "notes": None,
+        "customFields": [],
+        "flowId": None,
+        "invitee": {"name": "Ann", "email": None},
+    }
+
+    assert cleared(body) == {"notes", "customFields", "invitee.email"}
+    assert cleared({"invitee": {"name": "Ann"}, "notes": "a", "sendEmailToInvitee": False}) == set()
+
+
+def test_an_email_in_doubt_is_cleared_too() -> None:
+    """Envoy may have taken it with an update whose answer was lost."""
+    body = changes({**PLAIN, "invitee": IN_DOUBT}, PLAIN)
+
+    assert body["invitee"] == {"name": "Ann Example", "email": None}

@@ -1,0 +1,96 @@
+"""What is stored of Envoy's content while not all of it is known, and what must be sent to change it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Content = dict[str, Any]
+
+# Stands for the value of a field while it is not known which one Envoy has; equal to no value.
+IN_DOUBT = {"in_doubt": True}
+# No fields: their presence says that Envoy may not have the invite any more, ...
+REMOVAL = "removal"  # since a remove of ours may have been executed
+MISSING = "missing"  # since an update was answered 404; but it named a place, which may be what is missing
+# Envoy wants these to agree with each other, so that they travel together; a 404 may speak of each.
+TOGETHER = ("locationId", "flowId", "hostEmployeeId")
+# What may have to be cleared; no flow means the one that Envoy chose, which is not ours to take away.
+ALL_BUT_FLOW = (
+    "expectedArrivalAt", "expectedDepartureAt", "locationId", "hostEmployeeId", "invitee", "notes",
+    "sendEmailToInvitee", "customFields",
+)  # fmt: skip
+
+
+def changes(before: Mapping[str, Any] | None, after: Content) -> Content:
+    """Return the part of *after* that must be sent, empty where nothing differs.
+
+    A field that was cleared is sent as null, a list as empty.  Location, flow and host go together.
+    Of content that is not known (None) everything is sent, and what is not given is cleared.
+    """
+    if before is None:
+        before = dict.fromkeys(ALL_BUT_FLOW, IN_DOUBT)
+    changed = {key for key in {*before, *after} if before.get(key) != after.get(key)} - {REMOVAL, MISSING}
+    if not changed:
+        return {}
+    if changed.intersection(TOGETHER):
+        changed.update(key for key in TOGETHER if key in after or key in before)
+    body = {key: _sent(key, before.get(key), after) for key in sorted(changed)}
+    return {**body, "sendEmailToInvitee": after["sendEmailToInvitee"]}
+
+
+def cleared(body: Content) -> set[str]:
+    """Return the fields that an update empties; which flow is none is Envoy's to say."""
+    fields = {key for key, value in body.items() if value in (None, [])} - {"flowId"}
+    invitee = body.get("invitee") or {}
+    return fields | ({"invitee.email"} if "email" in invitee and invitee["email"] is None else set())
+
+
+def names_a_place(body: Content) -> bool:
+    """Say whether a 404 may speak of something else than of the invite."""
+    return bool(body.keys() & set(TOGETHER))
+
+
+def without_place(before: Mapping[str, Any], after: Content) -> Content:
+    """Return an update that only the invite itself can be missing for."""
+    body = changes(before, after) or {"sendEmailToInvitee": after["sendEmailToInvitee"]}
+    kept = {key: value for key, value in body.items() if key not in TOGETHER}
+    return {**kept, "invitee": after["invitee"]}
+
+
+def known(before: Mapping[str, Any]) -> Content:
+    """Return what is stored without the marks, once it is clear that Envoy has the invite."""
+    return {key: value for key, value in before.items() if key not in {REMOVAL, MISSING}}
+
+
+def while_updating(before: Mapping[str, Any] | None, body: Content) -> Content | None:
+    """Return what Envoy has while an update is on its way: its fields are sent until an answer is clear."""
+    return None if before is None else {**before, **dict.fromkeys(body, IN_DOUBT)}
+
+
+def while_removing(before: Mapping[str, Any] | None) -> Content:
+    """Return what Envoy has while a remove is on its way: maybe nothing."""
+    return dict.fromkeys([*(before or ()), REMOVAL], IN_DOUBT)
+
+
+def when_missing(before: Mapping[str, Any] | None) -> Content:
+    """Return what Envoy has after a 404 to an update that named a place: maybe nothing."""
+    return {**(before or {}), MISSING: IN_DOUBT}
+
+
+def may_be_gone(before: Mapping[str, Any] | None) -> bool:
+    """Say whether a remove of ours may have been executed."""
+    return REMOVAL in (before or ())
+
+
+def is_asked_for(before: Mapping[str, Any] | None) -> bool:
+    """Say whether the next update must show that the invite is still there."""
+    return MISSING in (before or ())
+
+
+def _sent(key: str, before: Any, after: Content) -> Any:  # noqa: ANN401 -- a value of Envoy's JSON
+    value = after.get(key)
+    if key == "customFields":
+        return value or []
+    # An invitee that is sent without an e-mail may keep the one it had.
+    had_email = before == IN_DOUBT or "email" in (before or {})
+    if key == "invitee" and had_email and "email" not in after["invitee"]:
+        return {**after["invitee"], "email": None}
+    return value
