@@ -33,11 +33,18 @@ TROUBLES: list[dict[str, Any]] = [
     *({"outage": outage} for outage in ("drop", "503")),
 ]
 MOODS: st.SearchStrategy[dict[str, Any]] = st.one_of(st.just({}), st.sampled_from(TROUBLES))
-CHANGES = st.one_of(
-    st.sampled_from([{"wanted": "absent"}, {"wanted": "present"}]),
-    st.sampled_from([{"notes": note} for note in (None, "a", "b")]),
-    st.sampled_from([{"expected_arrival_at": arrival(day)} for day in range(3)]),
-)
+VALUES: dict[str, list[Any]] = {
+    "wanted": ["absent", "present"],
+    "notes": [None, "a", "b"],
+    "expected_arrival_at": [arrival(day) for day in range(3)],
+    "expected_departure_at": [None, arrival(3)],
+    "invitee_email": [None, "a@example.com", "b@example.com"],
+    "custom_fields": [None, '{"Company": "Example Ltd"}', '{"Badge": "7", "Company": "Example Ltd"}'],
+    "location": ["Berlin", "Singapore"],
+    "flow": [None, "Interview", "Delivery"],
+}
+ONE_CHANGE = st.sampled_from([{name: value} for name, values in VALUES.items() for value in values])
+CHANGES = st.one_of(ONE_CHANGE, st.builds(lambda one, other: {**one, **other}, ONE_CHANGE, ONE_CHANGE))
 NEWS = st.builds(
     News,
     number=st.integers(0, MOST_VISITS - 1),

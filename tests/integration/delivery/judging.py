@@ -1,11 +1,13 @@
 """What must be so after whatever happened: the sandbox's ledger judges what the database says."""
 
+import json
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
 from tests.integration.delivery.scene import Scene
+from tests.integration.delivery.world import World
 
 
 def judge(scene: Scene) -> None:
@@ -51,27 +53,45 @@ def what_is_sent_is_there(scene: Scene) -> None:
     for row in scene.world.rows(query):
         assert row["envoy_invite_id"] is not None
         assert row["wanted"] == "present"
-        assert_same(invites.get(row["envoy_invite_id"]), row)
+        assert_same(scene.world, invites.get(row["envoy_invite_id"]), row)
 
 
-def envoy_has_what_is_wanted(scene: Scene) -> None:
+def envoy_has_what_is_wanted(world: World) -> None:
     """Require that, in the end, Envoy has each wanted visit once, and nothing else."""
-    rows = scene.world.rows("SELECT * FROM invite")
-    wanted = [row for row in rows if row["wanted"] == "present"]
-    assert len(scene.sandbox.invites()) == len(wanted)
+    wanted = world.rows("SELECT * FROM invite WHERE wanted = 'present'")
+    held = {invite["invitee"]["name"]: invite for invite in world.sandbox.invites()}
+    assert len(held) == len(world.sandbox.invites()) == len(wanted)
     for row in wanted:
-        (invite,) = scene.in_envoy(row["external_id"])
-        assert_same(invite, row)
+        assert_same(world, held.get(row["invitee_name"]), row)
 
 
-def assert_same(invite: dict[str, Any] | None, row: Any) -> None:
-    """Require that Envoy's invite is what the caller's row says."""
+def assert_same(world: World, invite: dict[str, Any] | None, row: Any) -> None:
+    """Require that Envoy's invite is what the caller's row says, in every field."""
     assert invite is not None, f"{row['external_id']} is not in Envoy"
-    assert invite["invitee"]["name"] == row["invitee_name"]
-    assert invite["notes"] == row["notes"]
-    assert invite["expectedArrivalAt"] == _utc(row["expected_arrival_at"])
+    wanted = {
+        "invitee": {"name": row["invitee_name"], "email": row["invitee_email"]},
+        "notes": row["notes"],
+        "expectedArrivalAt": _utc(row["expected_arrival_at"]),
+        "expectedDepartureAt": _utc(row["expected_departure_at"]),
+        "customFields": _listed(row["custom_fields"]),
+        "locationId": _id(world, "location", row["location"]),
+    }
+    if row["flow"] is not None:  # else Envoy chooses one
+        own_or_shared = f"coalesce(location_id, '{wanted['locationId']}') = '{wanted['locationId']}'"
+        wanted["flowId"] = _id(world, "flow", row["flow"], own_or_shared)
+    assert {name: invite[name] for name in wanted} == wanted
 
 
-def _utc(moment: str | datetime) -> str:
+def _id(world: World, table: str, name: str, where: str = "true") -> str:
+    (found,) = world.rows(f"SELECT envoy_id FROM {table} WHERE name = '{name}' AND {where}")  # noqa: S608
+    return str(found["envoy_id"])
+
+
+def _listed(custom_fields: str | dict[str, str] | None) -> list[dict[str, str]]:
+    read = json.loads(custom_fields) if isinstance(custom_fields, str) else custom_fields
+    return [{"field": label, "value": value} for label, value in sorted((read or {}).items())]
+
+
+def _utc(moment: str | datetime | None) -> str | None:
     read = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return read.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return read.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if read else None

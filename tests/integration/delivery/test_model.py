@@ -159,7 +159,7 @@ class Delivery(RuleBasedStateMachine):
         try:
             self.scene.run_dry()
             judging.judge(self.scene)
-            judging.envoy_has_what_is_wanted(self.scene)
+            judging.envoy_has_what_is_wanted(self.scene.world)
         except BaseException as error:
             self.failures.append(error)
             raise
