@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import sqlalchemy as sa
+
 from worker import migrations
 from worker.connections import authorise, grants, store
 from worker.connections.loopback import RedirectListener
@@ -12,7 +14,7 @@ from worker.context import Context
 from worker.database.schema import upgrade
 from worker.demo.browser import agree
 from worker.demo.story import Story
-from worker.demo.visits import BAD_LINES, UNKNOWN_LOCATIONS, VISITS
+from worker.demo.visits import BAD_LINES, CHANGES, UNKNOWN_LOCATIONS, VISITS
 from worker.demo.workshop import Workshop
 from worker.directory import refresh
 from worker.errors import ExitCode, NeedsAuthorisation
@@ -110,6 +112,22 @@ class Acts:
         """Say what Envoy has received, from its own ledger; return whether that is right."""
         self.story.step("Look into Envoy's own ledger")
         return self._ledger_is_right()
+
+    def change(self) -> bool:
+        """Move a visit and call another one off; return whether Envoy got these two, and nothing else."""
+        self.story.step("A visit is moved, and another one called off, in plain SQL")
+        with self.parts.database.write() as connection:
+            for statement in CHANGES:
+                self.story.quote(statement.replace(" WHERE", "\n     WHERE"))
+                connection.execute(sa.text(statement))
+        counts = sum((counts for counts, _held in self._passes()), Counter[str]())
+        self.story.good(f"{counts['updated']} updated, {counts['withdrawn']} withdrawn")
+        ledger = self.sandbox.ledger()
+        updates, removals, held = len(ledger["updates"]), len(ledger["removes"]), len(self.sandbox.invites())
+        right = (updates, removals, held) == (1, 1, EXPECTED - 1)
+        line = f"{updates} update and {removals} removal in the ledger; Envoy holds {held} invites now"
+        (self.story.good if right else self.story.bad)(line)
+        return right
 
     def push_again(self) -> bool:
         """Push once more; return whether nothing was sent."""

@@ -13,7 +13,7 @@ from worker.settings import secrets as names
 
 INTRODUCTION = (
     "A made-up customer, Acme, authorises our application; 25 visits from a file are then pushed to a"
-    " stand-in of Envoy on this machine. Nothing leaves it."
+    " stand-in of Envoy on this machine. One is moved afterwards, and one called off. Nothing leaves it."
 )
 BROKEN = (
     "Three of the visits are broken on purpose. Two are found at import: an e-mail address without @ (line 8)"
@@ -52,8 +52,8 @@ def _play(acts: Acts) -> bool:
     acts.read_directory(connection)
     acts.import_visits()
     acts.push()
-    right = acts.compare()
-    return acts.push_again() and right
+    right = [acts.compare(), acts.change(), acts.push_again()]
+    return all(right)
 
 
 def _show_events(story: Story, shop: Workshop) -> None:

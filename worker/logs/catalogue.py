@@ -29,7 +29,7 @@ EVENTS: dict[str, Event] = {
     "database.unreachable": _event("the database fails; once until it is over", WARNING, ERROR),
     "database.reachable": _event("the trouble with the database is over", INFO),
     "invite.sent": _event("Envoy has the invite", INFO),
-    "invite.updated": _event("Envoy has the invite's newest content", INFO),
+    "invite.updated": _event("Envoy has the newest content; WARNING: and something cleared", INFO, WARNING),
     "invite.withdrawn": _event("the invite is no longer wanted, and not in Envoy", INFO),
     "invite.rejected": _event("refused, by Envoy or by validation", ERROR),
     "invite.deferred": _event("not done yet; it is tried again by itself", WARNING),
