@@ -14,9 +14,10 @@ UNKNOWN_LOCATIONS = 1
 
 # What a caller does to two of them later.
 CHANGES = (
-    "UPDATE invite SET expected_arrival_at = datetime(expected_arrival_at, '+30 minutes') || 'Z'"
-    " WHERE external_id = 'visit-1002'",
-    "UPDATE invite SET wanted = 'absent' WHERE external_id = 'visit-1005'",
+    """UPDATE invite SET expected_arrival_at = datetime(expected_arrival_at, '+30 minutes') || 'Z'
+     WHERE external_id = 'visit-1002'""",
+    """UPDATE invite SET wanted = 'absent'
+     WHERE external_id = 'visit-1005'""",
 )
 
 TEMPLATE = Path(__file__).with_name("visits.csv")

@@ -28,7 +28,7 @@ def write(world: World, key: str, columns: dict[str, Any]) -> None:
 
 
 def begin_anew(world: World) -> None:
-    """Let there be nothing, neither here nor in Envoy; the invites' names differ from one time to the next."""
+    """Let there be nothing, neither here nor in Envoy."""
     for invite in world.sandbox.invites():
         world.sandbox.delete_invite(invite["id"])
     for statement in CLEAN:

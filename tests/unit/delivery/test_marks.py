@@ -92,6 +92,15 @@ def test_a_404_to_an_update_of_a_place_may_speak_of_it(place: str) -> None:
     assert not names_a_place({"notes": "a"})
 
 
+def test_a_cleared_list_is_sent_as_an_empty_one() -> None:
+    """Custom fields are a list in Envoy; each other field is null."""
+    before = {**PLAIN, "customFields": [{"field": "Company", "value": "Example Ltd"}], "notes": "a"}
+
+    body = changes(before, PLAIN)
+
+    assert body == {"customFields": [], "notes": None, "sendEmailToInvitee": False}
+
+
 def test_what_an_update_clears_is_known_by_name() -> None:
     """So that the answer can be compared; a flow that is taken away leaves the one that Envoy chooses."""
     body: Content = {
