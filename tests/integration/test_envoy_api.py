@@ -103,14 +103,29 @@ def test_all_flows_are_read(api: EnvoyApi, token: str) -> None:
     assert {flow.type for flow in flows} == {"VISITOR"}
 
 
-def test_an_employee_is_found_by_the_whole_address_only(api: EnvoyApi, sandbox: Sandbox, token: str) -> None:
-    """Envoy finds parts of an address; a host must be the right person."""
+def test_employees_are_found_by_a_part_of_the_address(api: EnvoyApi, sandbox: Sandbox, token: str) -> None:
+    """As Envoy's filter does it: who is meant has to be compared."""
     sandbox.add_employee("Eve Lang", "eve.lang@example.com", location_ids=["100001"])
     sandbox.add_employee("Steve Lang", "steve.lang@example.com", location_ids=["100002"])
 
-    (found,) = api.employees(token, email="Eve.Lang@Example.com")
+    found = api.employees(token, email="Eve.Lang@Example.com")
 
+    assert [(one.name, one.location_ids) for one in found] == [
+        ("Eve Lang", ("100001",)),
+        ("Steve Lang", ("100002",)),
+    ]
+
+
+def test_an_employee_is_read_by_id(api: EnvoyApi, sandbox: Sandbox, token: str) -> None:
+    """One that is not there is None, and what can be no id leads to no other address."""
+    eve = sandbox.add_employee("Eve Lang", "eve.lang@example.com", location_ids=["100001"])
+
+    found = api.employee(token, eve["id"])
+
+    assert found is not None
     assert (found.name, found.location_ids) == ("Eve Lang", ("100001",))
+    assert [api.employee(token, wrong) for wrong in ("1", "..", "a/b", " ")] == [None] * 4
+    assert sandbox.ledger()["by_route"]["GET /v1/employees/{id}"] == {"200": 1, "404": 2}
 
 
 def test_an_invite_is_created_changed_found_and_removed(api: EnvoyApi, sandbox: Sandbox, token: str) -> None:

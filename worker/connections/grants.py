@@ -11,7 +11,7 @@ from worker.connections.authorise import AuthorisationRequest
 from worker.connections.expiry import DEFAULT_LIFETIME
 from worker.connections.hold_rules import RELEASED, UNDISTURBED
 from worker.connections.model import Connection, ConnectionStatus, HoldReason
-from worker.connections.rows import CONNECTIONS, change, select_one
+from worker.connections.rows import CONNECTIONS, change, forget_employees, select_one
 from worker.connections.saving import CLEARED
 from worker.connections.store import check_name
 from worker.connections.vault import Vault
@@ -83,6 +83,7 @@ def _store(
         refreshed_at=now,
         updated_at=now,
     )
+    forget_employees(connection, row_id)
     row = select_one(connection, CONNECTIONS.c.id == row_id)
     assert row is not None  # noqa: S101 -- it was just written
     return row

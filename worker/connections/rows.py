@@ -10,6 +10,8 @@ from worker.database import Database
 from worker.database.engine import SLACK_SECONDS
 
 CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
+# The directory's; named here, since what it holds must go in one transaction with the grant it came by.
+EMPLOYEES = sa.table("employee", sa.column("connection_id"))
 
 
 def look(database: Database, connection_id: int) -> tuple[Connection | None, datetime]:
@@ -43,6 +45,11 @@ def select_one(
 def change(connection: sa.Connection, where: sa.ColumnElement[bool], **values: object) -> bool:
     """Update what *where* finds; return whether it found a row."""
     return connection.execute(sa.update(CONNECTIONS).where(where).values(**values)).rowcount > 0
+
+
+def forget_employees(connection: sa.Connection, connection_id: int | None) -> None:
+    """Drop what Envoy said about employees: another grant may be told something else, or nothing."""
+    connection.execute(sa.delete(EMPLOYEES).where(EMPLOYEES.c.connection_id == connection_id))
 
 
 def clock_of(connection: sa.Connection, database: Database) -> datetime:

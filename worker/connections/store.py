@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from worker.connections.hold_moves import announce_hold, announce_release
 from worker.connections.hold_rules import UNDISTURBED, in_force
 from worker.connections.model import Connection, ConnectionStatus, HoldReason
-from worker.connections.rows import CONNECTIONS, change, clock_of, select_one
+from worker.connections.rows import CONNECTIONS, change, clock_of, forget_employees, select_one
 from worker.database import Database
 from worker.errors import UsageError
 
@@ -150,7 +150,8 @@ def resume(database: Database, name: str) -> bool:
 def remove(database: Database, name: str) -> None:
     """Wipe a connection's tokens and use it no more; its row stays, for its invites refer to it.
 
-    Envoy offers no revocation: the customer removes the application there.
+    What it was told of employees is wiped, too.  Envoy offers no revocation: the customer removes the
+    application there.
     """
     row = require(database, name)
     with database.write() as connection:
@@ -167,6 +168,7 @@ def remove(database: Database, name: str) -> None:
             **UNDISTURBED,
             updated_at=database.now(),
         )
+        forget_employees(connection, row.id)
 
 
 def set_defaults(database: Database, name: str, **defaults: str | None) -> None:

@@ -80,7 +80,7 @@ class Filling:
             connection=lane.connection,
             directory=load(self.database, _id(lane.connection)),
             now=now,
-            hosts=lane.hosts,
+            looks=lane.looks,
             marked=self.marked,
         )
 

@@ -1,57 +1,144 @@
-"""Find the host of a visit: the employee's id as given, or looked up by e-mail."""
+"""Say who is the host of a visit: the employee that a row means, if that one belongs to the location."""
 
-from worker.connections.calls import with_token
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
 from worker.connections.model import Connection
-from worker.connections.tokens import Tokens
 from worker.delivery.content import blank_to_none
 from worker.delivery.rows import DueRow
-from worker.envoy.api import EnvoyApi
-from worker.errors import Forbidden, InputError
-from worker.invites import Wanted
+from worker.directory import Directory
+from worker.directory.employees import By, Look, Person, Sought
+from worker.directory.model import Location
+from worker.errors import InputError
 
 SCOPE = "employees.read"
+MOST_CANDIDATES = 10
+COLUMNS = {By.EMAIL: "host_email", By.ID: "host_employee_id"}
+WHAT = {By.EMAIL: "e-mail", By.ID: "id"}
 
 
-def given(row: DueRow) -> str | None:
-    """Return the host's employee id as the row has it."""
-    return blank_to_none(row.host_employee_id)
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the visit is, among the locations of its connection."""
+
+    location: Location
+    directory: Directory
 
 
-def wanted(row: DueRow) -> str | None:
-    """Return the e-mail by which the host must be looked up, None where nothing is to be looked up."""
-    if given(row) or row.wanted == Wanted.ABSENT:
-        return None
-    email = blank_to_none(row.host_email)
-    return email.casefold() if email else None
+def sought(row: DueRow) -> Sought | None:
+    """Return whom the row means: by id, else by e-mail; None where it names no host."""
+    employee_id, email = blank_to_none(row.host_employee_id), blank_to_none(row.host_email)
+    if employee_id:
+        return Sought(By.ID, employee_id)
+    # lower() and not casefold(), which makes another address of some: Envoy is asked for this one.
+    return Sought(By.EMAIL, email.lower()) if email else None
 
 
-def look_up(email: str, connection: Connection, api: EnvoyApi, tokens: Tokens) -> str:
-    """Return the id of the one employee with that e-mail.
+def host_of(
+    row: DueRow,
+    place: Place,
+    connection: Connection,
+    *,
+    known: Callable[[Sought], Look | None],
+    look_up: Callable[[Sought], Look | None],
+) -> str | None:
+    """Return the employee id of the row's host, None where it has none.
+
+    *known* is what is kept of an earlier look; *look_up* asks Envoy, and gives None where it must not.
+    An id that may not be looked up is taken as it is: Envoy judges it.
 
     Raises:
-        InputError: ``host_unknown``, ``host_ambiguous`` or ``host_lookup_not_permitted``.
-        EnvoyError: Envoy could not be asked.
+        InputError: ``host_unknown``, ``host_ambiguous``, ``host_elsewhere`` or ``host_lookup_not_permitted``.
     """
+    wanted = sought(row)
+    if wanted is None:
+        return None
+    as_given = wanted.value if wanted.by is By.ID else None
     if SCOPE not in (connection.scopes or "").split():
-        raise _not_permitted()
-    assert connection.id is not None  # noqa: S101 -- a stored row has its id
+        if as_given is None:
+            raise not_permitted()
+        return as_given
+    look = known(wanted)
+    if look is None or _is_overtaken(wanted, look, place, row):
+        look = look_up(wanted)
+    return pick(wanted, look, place) if look is not None else as_given
+
+
+def _is_overtaken(wanted: Sought, look: Look, place: Place, row: DueRow) -> bool:
+    """Say whether the look refuses a row that fell due after it: Envoy may know more by now."""
     try:
-        found = with_token(tokens, connection.id, lambda token: api.employees(token, email=email))
-    except Forbidden:
-        raise _not_permitted() from None
-    if len(found) == 1:
-        return found[0].id
-    if not found:
-        raise InputError("host_email", "no employee in Envoy has this e-mail", code="host_unknown")
-    ids = ", ".join(sorted(person.id for person in found))
-    hint = f"use host_employee_id: {ids}"
-    raise InputError("host_email", "several employees have this e-mail", code="host_ambiguous", hint=hint)
+        pick(wanted, look, place)
+    except InputError:
+        return look.read_at < max(row.changed_at, row.next_attempt_at)
+    return False
 
 
-def _not_permitted() -> InputError:
+def pick(wanted: Sought, look: Look, place: Place) -> str:
+    """Return the id of the one who was sought and belongs to the place.
+
+    Raises:
+        InputError: ``host_unknown``, ``host_ambiguous`` or ``host_elsewhere``.
+    """
+    exact = look.exact
+    here = [person for person in exact if place.location.envoy_id in person.location_ids]
+    if len(here) == 1:
+        return here[0].id
+    if not exact:
+        raise _unknown(wanted, look.people)
+    if len(exact) > 1:
+        raise _ambiguous(here or exact)
+    if exact[0].location_ids:
+        raise _elsewhere(wanted, exact[0], place.directory)
+    return exact[0].id  # Envoy did not say where they belong
+
+
+def not_permitted() -> InputError:
+    """Return the refusal of a host by e-mail where Envoy does not let us look."""
     return InputError(
         "host_email",
         f"a host by e-mail needs the scope {SCOPE}, which this connection does not hold",
         code="host_lookup_not_permitted",
         hint=f"give host_employee_id, or add {SCOPE} to envoy.scopes and connect again",
     )
+
+
+def not_searchable(error_code: str) -> InputError:
+    """Return the refusal of a host by an e-mail that Envoy will not look for."""
+    return InputError(
+        "host_email",
+        f"Envoy refuses to look for this e-mail ({error_code})",
+        code="host_unknown",
+        hint="correct it, or give host_employee_id",
+    )
+
+
+def _unknown(wanted: Sought, near: Iterable[Person]) -> InputError:
+    message = f"no employee in Envoy has this {WHAT[wanted.by]}"
+    ids = _ids(near)
+    hint = f"known and near, by employee id: {ids}" if ids else ""
+    return InputError(COLUMNS[wanted.by], message, code="host_unknown", hint=hint)
+
+
+def _ambiguous(people: Iterable[Person]) -> InputError:
+    hint = f"use host_employee_id: {_ids(people)}"
+    return InputError("host_email", "several employees have this e-mail", code="host_ambiguous", hint=hint)
+
+
+def _elsewhere(wanted: Sought, person: Person, directory: Directory) -> InputError:
+    names = {location.envoy_id: location.name for location in directory.locations}
+    places = sorted(names.get(place) or place for place in person.location_ids)
+    return InputError(
+        COLUMNS[wanted.by],
+        "the host does not belong to this location",
+        code="host_elsewhere",
+        hint=f"employee {person.id} belongs to: {_some(places)}",
+    )
+
+
+def _ids(people: Iterable[Person]) -> str:
+    return _some(sorted(person.id for person in people))
+
+
+def _some(words: list[str]) -> str:
+    more = ", ..." if len(words) > MOST_CANDIDATES else ""
+    return ", ".join(words[:MOST_CANDIDATES]) + more

@@ -10,6 +10,7 @@ from worker.connections.pace import AHEAD_SECONDS
 from worker.delivery.freshness import Freshness
 from worker.delivery.plan import Call
 from worker.delivery.rows import Cursor, DueRow
+from worker.directory.employees import Look, Sought
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Lane:
     closed: bool = False  # held, dead or unreachable: not again in this run
     busy: bool = False  # a thread reads its next page or waits for its pace
     has_slot: bool = False  # a place in the stored pace is reserved
-    hosts: dict[str, str] = field(default_factory=dict, repr=False)  # ids by e-mail, as found in this run
+    looks: dict[Sought, Look] = field(default_factory=dict, repr=False)  # for hosts, in this run
     doubts: int = 0  # answers in a row that left it open what Envoy did
     on_trial: bool = False  # was held by itself: one request at a time, until one succeeds
     in_flight: int = 0

@@ -1,5 +1,6 @@
-"""Decide what is to be done about a due row; pure, and shared by push and dry run."""
+"""Decide what is to be done about a due row; pure but for the host, and shared by push and dry run."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
@@ -50,6 +51,7 @@ class Settled:
 
 
 Plan = Call | Settled
+HostOf = Callable[[DueRow, Location], str | None]
 
 
 def plan(
@@ -57,11 +59,13 @@ def plan(
     directory: Directory,
     connection: Connection,
     *,
-    host_id: str | None,
+    host_of: HostOf,
     now: datetime,
     marked: bool = False,
 ) -> Plan:
     """Return what is to be done; *marked* puts a marker into the notes.
+
+    *host_of* is asked last, since it may have to ask Envoy: only for a row whose all else is right.
 
     Raises:
         InputError: the row names what is not in the directory, or not usable.
@@ -79,6 +83,7 @@ def plan(
         return Settled(Status.EXPIRED, visit_end=end)
     flow = blank_to_none(row.flow) or blank_to_none(connection.default_flow)
     flow_id = directory.flow(flow, location).envoy_id if flow else None
+    host_id = host_of(row, location)
     content = content_of(row, location_id=location.envoy_id, flow_id=flow_id, host_id=host_id, marked=marked)
     return _call(row, content)
 

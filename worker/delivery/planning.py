@@ -11,9 +11,11 @@ from worker.database import Database
 from worker.delivery import events, hosts
 from worker.delivery.plan import Plan, plan, rejection
 from worker.delivery.rows import DueRow
-from worker.directory import Directory, refresh
+from worker.directory import Directory, employees, refresh
+from worker.directory.employees import Look, Sought
+from worker.directory.model import Location
 from worker.envoy.api import EnvoyApi
-from worker.errors import EnvoyError, ExitCode, InputError, Throttled, WorkerError
+from worker.errors import EnvoyError, ExitCode, Forbidden, InputError, Refused, Throttled, WorkerError
 from worker.report import Report
 
 NAMED_IN_DIRECTORY = frozenset({"location", "flow"})
@@ -31,7 +33,7 @@ class PagePlanner:
     directory: Directory
     now: datetime
     stop: threading.Event
-    hosts: dict[str, str] = field(repr=False)  # ids by e-mail, as found in this run
+    looks: dict[Sought, Look] = field(repr=False)  # for hosts, in this run
     marked: bool = False  # creates carry a marker in their notes
     out_of_reach: bool = False  # a look at Envoy failed: no other look for this page
 
@@ -74,19 +76,37 @@ class PagePlanner:
             row,
             self.directory,
             self.connection,
-            host_id=self._host(row),
+            host_of=self._host,
             now=self.now,
             marked=self.marked,
         )
 
-    def _host(self, row: DueRow) -> str | None:
-        wanted = hosts.wanted(row)
-        if wanted is None:
-            return hosts.given(row)
-        if wanted not in self.hosts:
-            self._require_reach()
-            self.hosts[wanted] = hosts.look_up(wanted, self.connection, self.api, self.tokens)
-        return self.hosts[wanted]
+    def _host(self, row: DueRow, location: Location) -> str | None:
+        place = hosts.Place(location, self.directory)
+        return hosts.host_of(row, place, self.connection, known=self._known, look_up=self._look_up)
+
+    def _known(self, sought: Sought) -> Look | None:
+        look = self.looks.get(sought) or employees.known(self.database, self._connection_id, sought)
+        if look is None or not look.is_fresh(self.now):
+            return None
+        self.looks[sought] = look
+        return look
+
+    def _look_up(self, sought: Sought) -> Look:
+        self._require_reach()
+        try:
+            look = employees.look_up(self.database, self.api, self.tokens, self._connection_id, sought)
+        except Forbidden:
+            raise hosts.not_permitted() from None
+        except Refused as error:
+            raise hosts.not_searchable(error.error_code) from None
+        self.looks[sought] = look
+        return look
+
+    @property
+    def _connection_id(self) -> int:
+        assert self.connection.id is not None  # noqa: S101 -- a stored row has its id
+        return self.connection.id
 
     def _require_reach(self) -> None:
         if self.out_of_reach:

@@ -3,16 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from itertools import chain, islice
 
 from worker.connections.holds import in_force
 from worker.connections.model import Connection, ConnectionStatus
 from worker.database import Database
-from worker.delivery.content import blank_to_none
+from worker.delivery import hosts
 from worker.delivery.doubts import due_doubts
-from worker.delivery.plan import Call, plan
+from worker.delivery.plan import Call, HostOf, plan
 from worker.delivery.rows import Cursor, DueRow, due_connections, due_page
-from worker.directory import Directory, load
+from worker.directory import Directory, employees, load
+from worker.directory.employees import Look, Sought
+from worker.directory.model import Location
 from worker.errors import InputError
 from worker.invites import Kind
 
@@ -60,19 +63,42 @@ def _fates(database: Database, connection: Connection, now: datetime, *, marked:
     elif in_force(connection, now):
         waits = f"held: {connection.hold_reason}"
     directory = load(database, connection.id)
+    host_of = _host_of(database, directory, connection, now)
     after: Cursor | None = None
     while page := due_page(database, connection.name, after=after, until=now, size=PAGE):
         after = page[-1].cursor
         for row in page:
-            yield _fate(row, directory, connection, now, waits=waits, marked=marked)
+            yield _fate(row, directory, connection, now, host_of=host_of, waits=waits, marked=marked)
+
+
+def _host_of(database: Database, directory: Directory, connection: Connection, now: datetime) -> HostOf:
+    """Return what finds a row's host in what is kept of earlier looks; one not found there is left open."""
+
+    @cache
+    def known(sought: Sought) -> Look | None:
+        assert connection.id is not None  # noqa: S101 -- a stored row has its id
+        look = employees.known(database, connection.id, sought)
+        return look if look is not None and look.is_fresh(now) else None
+
+    def host_of(row: DueRow, location: Location) -> str | None:
+        place = hosts.Place(location, directory)
+        return hosts.host_of(row, place, connection, known=known, look_up=lambda _sought: None)
+
+    return host_of
 
 
 def _fate(
-    row: DueRow, directory: Directory, connection: Connection, now: datetime, *, waits: str, marked: bool
+    row: DueRow,
+    directory: Directory,
+    connection: Connection,
+    now: datetime,
+    *,
+    host_of: HostOf,
+    waits: str,
+    marked: bool,
 ) -> Fate:
-    host = blank_to_none(row.host_employee_id)
     try:
-        made = plan(row, directory, connection, host_id=host, now=now, marked=marked)
+        made = plan(row, directory, connection, host_of=host_of, now=now, marked=marked)
     except InputError as error:
         return Fate(row.connection, row.external_id, "reject", f"{error.code}: {error} {error.hint}".strip())
     if not isinstance(made, Call):

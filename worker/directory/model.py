@@ -40,5 +40,5 @@ class Employee(SQLModel, table=True):
 
     connection_id: int = Field(primary_key=True, foreign_key="connection.id")
     sought: str = Field(primary_key=True)  # a digest of what was sought
-    found: list[dict[str, Any]] = Field(sa_type=StrictJson(), repr=False)
+    found: list[dict[str, Any]] = Field(sa_type=StrictJson(), repr=False)  # id, location_ids, near
     read_at: datetime = Field(sa_type=Timestamp)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from worker.envoy import http_date, resources
-from worker.envoy.calls import Calls, invite_path
+from worker.envoy.calls import Calls, employee_path, invite_path
 from worker.envoy.http import BeforeWrite, HttpClient
 from worker.envoy.resources import Employee, Flow, Invite, Json, Location
 from worker.errors import Forbidden, NotFound, OutcomeUnknown
@@ -50,12 +50,22 @@ class EnvoyApi:
         return _parsed(resources.flow, self._calls.read_all(token, "/v1/flows"))
 
     def employees(self, token: str, *, email: str) -> list[Employee]:
-        """Return the employees whose e-mail is exactly *email*, in any case.
+        """Return the employees whom Envoy's filter finds; it finds parts of addresses, too: compare them."""
+        return _parsed(resources.employee, self._calls.read_all(token, "/v1/employees", {"email": email}))
 
-        Envoy's filter finds parts of addresses too; 0 or several results name no host.
+    def employee(self, token: str, employee_id: str) -> Employee | None:
+        """Return the employee of that id, None where there is none or it can be no one's id.
+
+        Without a name and locations where the answer does not show them.
         """
-        found = _parsed(resources.employee, self._calls.read_all(token, "/v1/employees", {"email": email}))
-        return [person for person in found if person.email.casefold() == email.casefold()]
+        if resources.identifier(employee_id) is None:
+            return None
+        try:
+            data = self._calls.read(token, employee_path(employee_id), {}).get("data")
+        except NotFound:
+            return None
+        found = resources.employee(data) if isinstance(data, dict) else None
+        return found or Employee(employee_id, "", "", ())
 
     def probe(self, token: str) -> None:
         """Return if Envoy answers and accepts the token; otherwise raise why not."""

@@ -33,7 +33,7 @@ class Calls:
         self, token: str, path: str, query: Mapping[str, str | int], *, on_headers: OnHeaders | None = None
     ) -> Json:
         """Return the answer to a GET; *on_headers* is shown the answer's headers."""
-        address = f"{path}?{urlencode(query)}"
+        address = f"{path}?{urlencode(query)}" if query else path
         return self._reads(self._send, "GET", address, authorization(token), on_headers=on_headers)
 
     def read_all(
@@ -92,3 +92,8 @@ class Calls:
 def invite_path(invite_id: str) -> str:
     """Return the path of one invite, its id quoted."""
     return f"/v1/invites/{quote(invite_id, safe='')}"
+
+
+def employee_path(employee_id: str) -> str:
+    """Return the path of one employee, their id quoted."""
+    return f"/v1/employees/{quote(employee_id, safe='')}"

@@ -88,7 +88,8 @@ class Directory:
         flow = self._flow(company_id, location["id"], wanted.get("flowId"))
         host_id = wanted.get("hostEmployeeId")
         host = self.one(company_id, "employees", host_id) if host_id else None
-        if host and location["id"] not in host["locationIds"]:
+        places = host["locationIds"] if host else None
+        if places is not None and location["id"] not in places:
             raise contradictory("the host does not work at the location")
         return Placement(location, flow, host)
 

@@ -149,9 +149,9 @@ class Sandbox:
             return record
 
     def add_employee(
-        self, name: str, email: str, *, location_ids: list[str], company_id: str = COMPANY
+        self, name: str, email: str, *, location_ids: list[str] | None, company_id: str = COMPANY
     ) -> Record:
-        """Add an employee who works at these locations and return the record."""
+        """Add an employee who works at these locations and return the record; None: it is not shown where."""
         return self._add(company_id, "employees", seed.employee(name, email, location_ids))
 
     def disable_location(self, location_id: str) -> None:

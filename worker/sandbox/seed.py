@@ -65,6 +65,6 @@ def flow(name: str, location_id: str | None, *, enabled: bool = True, kind: str 
     return {"name": name, "type": kind, "enabled": enabled, "locationId": location_id}
 
 
-def employee(name: str, email: str, location_ids: list[str]) -> Record:
-    """Return the content of an employee who works at these locations."""
+def employee(name: str, email: str, location_ids: list[str] | None) -> Record:
+    """Return the content of an employee who works at these locations; None: anywhere, and it is not shown."""
     return {"name": name, "email": email, "locationIds": location_ids}

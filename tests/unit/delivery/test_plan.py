@@ -18,7 +18,7 @@ from worker.invites import Kind, Status
 
 def planned(row: DueRow, *, connection: Connection = ACME, now: datetime = NOW) -> Plan:
     """Plan a row in the usual directory."""
-    return plan(row, DIRECTORY, connection, host_id=row.host_employee_id, now=now)
+    return plan(row, DIRECTORY, connection, host_of=lambda one, _: one.host_employee_id, now=now)
 
 
 def test_what_is_wanted_and_not_there_is_created() -> None:
