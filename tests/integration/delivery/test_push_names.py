@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.world import World
 from worker.errors import ExitCode
 from worker.sandbox import Faults
@@ -32,22 +31,6 @@ def test_what_cannot_be_resolved_is_rejected_before_any_call(
     assert ExitCode.REJECTED in report.troubles
     assert world.delivery()["error_code"] == code
     assert world.attempts() == []
-
-
-def test_a_host_is_found_by_the_exact_email(make_world: MakeWorld) -> None:
-    """Envoy's filter finds parts of addresses; only the whole one, in any case, is the host."""
-    scopes = '["locations.read", "flows.read", "invites.write", "employees.read", "token.refresh"]'
-    world = make_world(WORKER_ENVOY__SCOPES=scopes)
-    world.connect()
-    world.sandbox.add_employee("Host", "ann@example.com", location_ids=["100002"])
-    world.sandbox.add_employee("Other", "joann@example.com", location_ids=["100002"])
-    world.add("found", host_email="ANN@example.com")
-    world.add("lost", host_email="nn@example.com")
-
-    world.push()
-
-    assert world.sandbox.invites()[0]["host"]["email"] == "ann@example.com"
-    assert world.delivery("lost")["error_code"] == "host_unknown"
 
 
 def test_a_rejection_names_the_nearest_location(world: World) -> None:

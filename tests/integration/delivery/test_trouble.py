@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.world import World
 from worker.connections.vault import Vault, new_key
 from worker.database import Database
@@ -54,21 +53,6 @@ def test_an_id_that_another_invite_has_leaves_the_second_in_doubt(world: World) 
     assert [row["error_code"] for row in doubtful] == ["id_taken"]
     assert report.counts["sent"] == 2
     assert {attempt["verdict"] for attempt in world.attempts()} == {"sent", "unknown"}
-
-
-def test_hosts_are_looked_up_once_for_many_rows(make_world: MakeWorld) -> None:
-    """A page of visits to one host costs one look into Envoy."""
-    scopes = '["locations.read", "flows.read", "invites.write", "employees.read", "token.refresh"]'
-    world = make_world(WORKER_ENVOY__SCOPES=scopes)
-    world.connect()
-    world.sandbox.add_employee("Host", "ann@example.com", location_ids=["100002"])
-    for number in range(20):
-        world.add(f"v-{number}", host_email="ann@example.com")
-
-    world.push()
-
-    assert world.sandbox.ledger()["by_route"]["GET /v1/employees"] == {"200": 1}
-    assert len(world.sandbox.invites()) == 20
 
 
 def test_a_token_that_no_key_opens_stops_its_own_connection_only(world: World) -> None:
