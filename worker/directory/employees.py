@@ -1,4 +1,4 @@
-"""Look employees up in Envoy, and keep for an hour what it answered.
+"""Look employees up in Envoy, and believe for an hour what it answered.
 
 Kept are ids only, and of what was sought a digest: nobody's name or e-mail.
 """

@@ -20,6 +20,10 @@ from tests.integration.delivery.hosting import (
 from tests.integration.delivery.world import World
 from worker.errors import ExitCode
 from worker.sandbox import Faults
+from worker.sandbox.api import Answer, Call, Route
+from worker.sandbox.refusals import bad_request
+from worker.sandbox.resources import ROUTES
+from worker.sandbox.state import State
 
 
 @pytest.fixture
@@ -149,12 +153,34 @@ def test_a_look_that_fails_delays_no_other_row(world: World) -> None:
     assert ExitCode.UNREACHABLE in report.troubles
     statuses = {key: world.delivery(key)["status"] for key in ("by-email", "by-id", "known-again", "none")}
     assert statuses == {"by-email": "pending", "by-id": "pending", "known-again": "sent", "none": "sent"}
+    # One look in vain is enough for a page.
+    assert "GET /v1/employees/{id}" not in world.sandbox.ledger()["by_route"]
 
     world.sandbox.set_faults(Faults())
     world.push()
 
     assert host(world, "by-email") == WEI_LINGS_EMAIL
     assert {row["attempts"] for row in world.rows("SELECT attempts FROM delivery")} == {1}
+
+
+def test_a_look_that_envoy_refuses_keeps_no_other_row_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An e-mail that Envoy will never look for is its own row's fault; an id goes out unchecked."""
+
+    def refuse(_state: State, _call: Call) -> Answer:
+        raise bad_request("no")
+
+    monkeypatch.setitem(ROUTES, ("GET", "/v1/employees"), Route("employees.read", refuse))
+    monkeypatch.setitem(ROUTES, ("GET", "/v1/employees/{id}"), Route("employees.read", refuse))
+    world.add("by-email", host_email="odd@example.com")
+    world.add("by-id", host_employee_id=LENA)
+
+    world.push()
+
+    assert error(world, "by-email")[:2] == ("rejected", "host_unknown")
+    assert "refused_400" in error(world, "by-email")[2]
+    assert host(world, "by-id") == LENAS_EMAIL
 
 
 def test_a_throttled_look_holds_the_connection_and_rejects_nothing(world: World) -> None:
