@@ -68,6 +68,7 @@ def test_an_invite_is_read() -> None:
         name="Test Visitor",
         email="visitor@example.com",
         notes="ref:1",
+        filled=frozenset({"notes", "invitee.email"}),
     )
     assert expected == resources.invite(item)
 
