@@ -1,18 +1,16 @@
 """``envoy-worker connections``: grants, holds and defaults; never tokens."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from json import dumps
+from typing import Annotated
 
 import typer
 
+from worker.cli import connections_set
 from worker.cli.output import say, show, show_json, show_rows
 from worker.cli.parts import opened
 from worker.cli.words import as_data, moment, parse_moment
-from worker.errors import InputError, UsageError
-
-if TYPE_CHECKING:
-    from worker.connections.model import Connection
-    from worker.context import Context
+from worker.errors import UsageError
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection's name.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -27,7 +25,7 @@ def register(app: typer.Typer) -> None:
     connections.command("pause")(pause)
     connections.command("resume")(resume)
     connections.command("remove")(remove)
-    connections.command("set")(set_defaults)
+    connections_set.register(connections)
     app.add_typer(connections, name="connections", help="See, hold and remove connections; never a token.")
 
 
@@ -54,7 +52,7 @@ def show_one(name: Name, json: Json = False) -> None:
         show_json(data)
         return
     for key, value in data.items():
-        show(f"{key + ':':<24}{'-' if value is None else value}")
+        show(f"{key + ':':<24}{_text(value)}")
 
 
 def pause(
@@ -94,28 +92,10 @@ def remove(name: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not a
     say("Envoy keeps the grant until the customer removes the application there, under Apps")
 
 
-def set_defaults(
-    name: Name,
-    default_location: Annotated[
-        str | None, typer.Option(help="For invites that name no location; '' clears it.")
-    ] = None,
-    default_flow: Annotated[
-        str | None, typer.Option(help="For invites that name no flow; '' clears it.")
-    ] = None,
-) -> None:
-    """Set what invites get that name no location or flow: an Envoy id or a name."""
-    from worker.connections import store
-
-    wanted = {"default_location": default_location, "default_flow": default_flow}
-    changed = {key: value.strip() or None for key, value in wanted.items() if value is not None}
-    if not changed:
-        raise UsageError("nothing to set", hint="give --default-location or --default-flow")
-    with opened() as parts:
-        row = store.require(parts.database, name)
-        _require_known(parts, row, changed)
-        store.set_defaults(parts.database, name, **changed)
-    for key, value in changed.items():
-        show(f"{name}: {key} is {value or 'not set'}")
+def _text(value: object) -> str:
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else dumps(value, ensure_ascii=False)
 
 
 def _ask(name: str) -> None:
@@ -124,24 +104,3 @@ def _ask(name: str) -> None:
         raise UsageError(f"{name} would lose its tokens", hint="say --yes where nobody can be asked")
     if not typer.confirm(f"Wipe the tokens of {name}? Only the customer can give new ones.", err=True):
         raise UsageError(f"{name} stays as it is")
-
-
-def _require_known(parts: "Context", row: "Connection", changed: dict[str, str | None]) -> None:
-    """Return where the directory knows the defaults, or was never read.
-
-    Raises:
-        UsageError: every invite without a location or flow of its own would be rejected.
-    """
-    from worker.directory import load
-
-    assert row.id is not None  # noqa: S101 -- a stored row has its id
-    directory = load(parts.database, row.id)
-    if directory.refreshed_at is None:
-        return
-    location, flow = (changed.get(key, getattr(row, key)) for key in ("default_location", "default_flow"))
-    try:
-        place = directory.location(location) if location else None
-        if flow and place:
-            directory.flow(flow, place)
-    except InputError as error:
-        raise UsageError(f"{error.field}: {error}", hint=error.hint) from None

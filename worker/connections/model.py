@@ -68,7 +68,7 @@ class Connection(SQLModel, table=True):
 
     default_location: str | None = None
     default_flow: str | None = None
-    default_custom_fields: dict[str, Any] | None = Field(default=None, sa_type=StrictJson())
+    default_custom_fields: dict[str, Any] | None = Field(default=None, sa_type=StrictJson(), repr=False)
     default_send_email: bool = False
     directory_refreshed_at: datetime | None = Field(default=None, sa_type=Timestamp)
     created_at: datetime | None = Field(default=None, sa_type=Timestamp)

@@ -2,19 +2,22 @@
 
 import difflib
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from worker.connections.hold_moves import announce_hold, announce_release
 from worker.connections.hold_rules import UNDISTURBED, in_force
 from worker.connections.model import Connection, ConnectionStatus, HoldReason
-from worker.connections.rows import CONNECTIONS, change, clock_of, forget_employees, select_one
+from worker.connections.rows import CONNECTIONS, change, clock_of, forget_employees, locked, select_one
 from worker.database import Database
 from worker.errors import UsageError
 
 LONGEST_NAME = 100
+DEFAULTS = frozenset({"default_location", "default_flow", "default_send_email"})
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
 
 
@@ -37,6 +40,8 @@ class ConnectionView:
     pace_per_second: float | None
     default_location: str | None
     default_flow: str | None
+    default_custom_fields: dict[str, Any] | None = field(repr=False)
+    default_send_email: bool
     directory_refreshed_at: datetime | None
 
 
@@ -171,14 +176,29 @@ def remove(database: Database, name: str) -> None:
         forget_employees(connection, row.id)
 
 
-def set_defaults(database: Database, name: str, **defaults: str | None) -> None:
-    """Set ``default_location`` or ``default_flow``, an Envoy id or a name; None clears, absent leaves."""
+def set_defaults(
+    database: Database,
+    name: str,
+    *,
+    custom_fields: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+    **defaults: object,
+) -> None:
+    """Set the columns of DEFAULTS that are named; None clears one.
+
+    *custom_fields* is shown the present ones and returns the new ones; nobody else changes them meanwhile.
+    """
     row = require(database, name)
-    unknown = defaults.keys() - {"default_location", "default_flow"}
+    unknown = defaults.keys() - DEFAULTS
     if unknown:
         raise TypeError(f"no such default: {', '.join(sorted(unknown))}")
-    if defaults:
-        with database.write() as connection:
+    assert row.id is not None  # noqa: S101 -- a stored row has its id
+    with database.write() as connection:
+        if custom_fields is not None:
+            present = getattr(locked(connection, row.id), "default_custom_fields", None)
+            # Somebody else's hand may have left something odd there.
+            known = present if isinstance(present, dict) else {}
+            defaults["default_custom_fields"] = custom_fields(known) or None
+        if defaults:
             change(connection, CONNECTIONS.c.id == row.id, **defaults, updated_at=database.now())
 
 

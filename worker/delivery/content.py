@@ -11,11 +11,16 @@ from typing import Any
 
 from worker.delivery.marks import Content
 from worker.delivery.rows import DueRow
-from worker.errors import InputError
 
 
 def content_of(
-    row: DueRow, *, location_id: str, flow_id: str | None, host_id: str | None, marked: bool = False
+    row: DueRow,
+    *,
+    location_id: str,
+    flow_id: str | None,
+    host_id: str | None,
+    custom_fields: list[dict[str, str]] | None,
+    marked: bool = False,
 ) -> Content:
     """Return the invite as Envoy shall have it; what is not given is left out.
 
@@ -32,7 +37,7 @@ def content_of(
         "notes": _marked_notes(row) if marked else blank_to_none(row.notes),
         # Envoy's default is not documented, and a mail to a visitor cannot be taken back.
         "sendEmailToInvitee": row.send_email,
-        "customFields": _custom_fields(row.custom_fields),
+        "customFields": custom_fields,
     }
     return {key: value for key, value in fields.items() if value is not None}
 
@@ -69,17 +74,3 @@ def _marked_notes(row: DueRow) -> str:
     marker = marker_of(row.connection, row.external_id)
     notes = blank_to_none(row.notes)
     return f"{notes} {marker}" if notes else marker
-
-
-def _custom_fields(fields: Mapping[str, Any] | None) -> list[dict[str, str]] | None:
-    if not fields:
-        return None
-    if not isinstance(fields, dict):
-        raise InputError("custom_fields", "custom_fields cannot be read", code="custom_fields_unreadable")
-    return [{"field": label, "value": _text(value)} for label, value in sorted(fields.items())]
-
-
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False)

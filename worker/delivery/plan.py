@@ -15,9 +15,10 @@ from worker.delivery.marks import (
     while_updating,
     without_place,
 )
+from worker.delivery.defaults import custom_fields
 from worker.delivery.rows import DueRow
 from worker.directory import Directory
-from worker.directory.model import Location
+from worker.directory.model import Flow, Location
 from worker.directory.resolve import zone_of
 from worker.errors import InputError
 from worker.invites import Kind, Status, Wanted
@@ -68,7 +69,7 @@ def plan(
     *host_of* is asked last, since it may have to ask Envoy: only for a row whose all else is right.
 
     Raises:
-        InputError: the row names what is not in the directory, or not usable.
+        InputError: the row names what is not in the directory, or what cannot be sent.
     """
     if row.wanted == Wanted.ABSENT:
         if row.envoy_invite_id is None:
@@ -81,10 +82,17 @@ def plan(
     end = departure or end_of_day(row.expected_arrival_at, location)
     if row.envoy_invite_id is None and end < now:
         return Settled(Status.EXPIRED, visit_end=end)
-    flow = blank_to_none(row.flow) or blank_to_none(connection.default_flow)
-    flow_id = directory.flow(flow, location).envoy_id if flow else None
-    host_id = host_of(row, location)
-    content = content_of(row, location_id=location.envoy_id, flow_id=flow_id, host_id=host_id, marked=marked)
+    flow = _flow(row, directory, connection, location)
+    flow_id, flow_name = (flow.envoy_id, flow.name) if flow else (None, None)
+    fields = custom_fields(row.custom_fields, connection.default_custom_fields, flow_name=flow_name)
+    content = content_of(
+        row,
+        location_id=location.envoy_id,
+        flow_id=flow_id,
+        host_id=host_of(row, location),
+        custom_fields=fields,
+        marked=marked,
+    )
     return _call(row, content)
 
 
@@ -104,6 +112,11 @@ def _location(row: DueRow, directory: Directory, connection: Connection) -> Loca
             hint=f"envoy-worker connections set {row.connection} --default-location NAME",
         )
     return directory.location(wanted)
+
+
+def _flow(row: DueRow, directory: Directory, connection: Connection, location: Location) -> Flow | None:
+    wanted = blank_to_none(row.flow) or blank_to_none(connection.default_flow)
+    return directory.flow(wanted, location) if wanted else None
 
 
 def _call(row: DueRow, content: Content) -> Plan:

@@ -6,9 +6,7 @@ from typing import NoReturn
 
 from worker.errors import InputError
 from worker.intake.cells import checked_text, given
-
-MOST = 50
-LONGEST = 255
+from worker.invites.custom_fields import LONGEST, MOST
 
 
 def custom_fields(field: str, value: object) -> dict[str, str] | None:

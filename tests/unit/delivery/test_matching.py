@@ -134,6 +134,7 @@ def test_what_a_look_takes_for_equal_is_never_in_doubt_together(
             location_id="100001",
             flow_id=None,
             host_id=None,
+            custom_fields=None,
         )
         for name, email, time in zip(names, emails, times, strict=True)
     )
