@@ -130,15 +130,20 @@ def test_an_employee_is_read_by_id(api: EnvoyApi, sandbox: Sandbox, token: str) 
 
 def test_an_invite_is_created_changed_found_and_removed(api: EnvoyApi, sandbox: Sandbox, token: str) -> None:
     """The whole life of an invite in Envoy."""
-    made = api.create_invite(token, BODY, request_id="r-1")
-    api.update_invite(token, made.id, {"expectedArrivalAt": "2030-03-02T16:00:00Z"}, request_id="r-2")
+    created = api.create_invite(token, BODY, request_id="r-1")
+    made = created.invite
+    assert made is not None
+    changed = api.update_invite(
+        token, made.id, {"expectedArrivalAt": "2030-03-02T16:00:00Z"}, request_id="r-2"
+    )
     hour = timedelta(hours=1)
     listing = api.find_invites(
         token, location_id="100001", arrival_after=ARRIVAL, arrival_before=ARRIVAL + 2 * hour
     )
     (found,) = listing.invites
-    api.remove_invite(token, made.id, request_id="r-3")
+    removed = api.remove_invite(token, made.id, request_id="r-3")
 
+    assert [answer.http_status for answer in (created, changed, removed)] == [201, 200, 200]
     assert (made.approval_status, made.expected_arrival_at) == ("APPROVED", ARRIVAL)
     assert (found.id, found.expected_arrival_at, found.email) == (
         made.id,
@@ -153,10 +158,13 @@ def test_an_invite_is_created_changed_found_and_removed(api: EnvoyApi, sandbox: 
 
 def test_an_invite_that_is_gone_counts_as_removed(api: EnvoyApi, token: str) -> None:
     """The second delete of a lost answer is no error."""
-    made = api.create_invite(token, BODY, request_id="r-1")
+    made = api.create_invite(token, BODY, request_id="r-1").invite
+    assert made is not None
 
-    api.remove_invite(token, made.id, request_id="r-2")
-    api.remove_invite(token, made.id, request_id="r-3")
+    first = api.remove_invite(token, made.id, request_id="r-2")
+    second = api.remove_invite(token, made.id, request_id="r-3")
+
+    assert (first.http_status, second.http_status) == (200, 404)
 
 
 def test_a_change_of_an_invite_that_is_gone_is_not_found(api: EnvoyApi, token: str) -> None:

@@ -39,6 +39,9 @@ def register(app: typer.Typer) -> None:
 def list_all(
     status: Annotated[str | None, typer.Option(help="Only these: pending, sent, unknown, ...")] = None,
     connection: Annotated[str | None, typer.Option(help="Only this connection's.")] = None,
+    approval: Annotated[
+        str | None, typer.Option(metavar="WORD", help="Only what Envoy has so: DENIED, PENDING, ...")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -47,7 +50,13 @@ def list_all(
 
     wanted = _status(status)
     with opened() as parts:
-        found = store.page(parts.database, status=wanted, connection=connection, limit=limit + 1)
+        found = store.page(
+            parts.database,
+            status=wanted,
+            connection=connection,
+            approval=approval and approval.upper(),
+            limit=limit + 1,
+        )
     if json:
         show_json([_as_data(standing) for standing in found[:limit]])
     else:
@@ -103,7 +112,10 @@ def _line(standing: "Standing") -> dict[str, object]:
 
 def _as_data(standing: "Standing") -> dict[str, object]:
     invite, delivery = standing.invite, standing.delivery
-    shown = ("status", "attempts", "next_attempt_at", "envoy_invite_id", "error_code", "error_detail")
+    shown = (
+        "status", "attempts", "next_attempt_at", "envoy_invite_id", "approval_status", "error_code",
+        "error_detail",
+    )  # fmt: skip
     return {
         "id": invite.id,
         "invite": standing.name,

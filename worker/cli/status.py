@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MOST_UNKNOWN = 10_000
 LONG_SECONDS = 120  # the service looks every few seconds: it is down, or something holds
 FIRST_COLUMN = 13
+APPROVED = "APPROVED"
+SEE_APPROVALS = "envoy-worker invites list --approval WORD"
 
 
 def register(app: typer.Typer) -> None:
@@ -44,8 +46,10 @@ def _as_json(parts: "Context") -> dict[str, object]:
     views = [as_data(view) for view in connections.views(parts.database)]
     shown = ("name", "status", "held_until", "hold_reason", "status_reason")
     unknown, may_read = store.unknown(parts.database, limit=MOST_UNKNOWN), readers(parts.database)
+    counts = store.counts(parts.database)
     return {
-        "invites": {status.value: number for status, number in store.counts(parts.database).items()},
+        "invites": {status.value: number for status, number in counts.statuses.items()},
+        "approvals": counts.approvals,
         "connections": [{key: view[key] for key in shown} for view in views],
         "jobs": {name: as_data(job) for name, job in standing(parts.database, parts.settings.jobs).items()},
         "unknown": [one.name for one in unknown],
@@ -62,7 +66,9 @@ def _lines(parts: "Context") -> Iterator[str]:
     from worker.runs.standing import standing
 
     counts = store.counts(parts.database)
-    yield from _block("invites", ["  ".join(f"{number:,} {status}" for status, number in counts.items())])
+    numbers = (f"{number:,} {status}" for status, number in counts.statuses.items())
+    yield from _block("invites", ["  ".join(numbers)])
+    yield from _block("approvals", _not_approved(counts.approvals))
     oldest = oldest_due_seconds(parts.database)
     if oldest is not None and oldest >= LONG_SECONDS:
         yield from _block("", [f"one has been due for {counted(int(oldest / 60), 'minute')}"])
@@ -79,6 +85,12 @@ def _block(title: str, lines: list[str]) -> Iterator[str]:
     """Put the title before the first line, and room before the others."""
     for number, line in enumerate(lines):
         yield f"{'' if number else title:<{FIRST_COLUMN}}{line}"
+
+
+def _not_approved(approvals: dict[str, int]) -> list[str]:
+    """Return a line where Envoy has invites that are not approved: sent all the same, and never again."""
+    waiting = [f"{number:,} {word}" for word, number in approvals.items() if word != APPROVED]
+    return [f"{'  '.join(waiting)} -- a person in Envoy decides; {SEE_APPROVALS}"] if waiting else []
 
 
 def _connection(view: "ConnectionView") -> str:

@@ -63,6 +63,7 @@ def looked_up(doubt: Doubt, decision: Decision) -> None:
         "error_code": decision.error_code,
         "detail": decision.detail,
         "envoy_invite_id": decision.invite.id if decision.invite else None,
+        "approval_status": decision.invite.approval_status if decision.invite else None,
     }
     shown = {key: value for key, value in fields.items() if value is not None}
     if decision.status is Status.REJECTED:

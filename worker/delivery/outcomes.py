@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from worker.delivery.marks import Content, cleared, may_be_gone, names_a_place, when_missing
 from worker.delivery.plan import Call
 from worker.delivery.rows import DueRow
-from worker.envoy.resources import Invite as EnvoyInvite
+from worker.envoy.api import Written
 from worker.errors import (
     EnvoyError,
     Forbidden,
@@ -55,12 +55,13 @@ class Outcome:
     at_once: bool = False  # it comes again in this run
 
 
-def accepted(call: Call, row: DueRow, answer: EnvoyInvite | None) -> Outcome:
+def accepted(call: Call, row: DueRow, written: Written) -> Outcome:
     """Return the outcome of an attempt that Envoy confirmed."""
     if call.kind is Kind.REMOVE:
-        return Outcome(Verdict.SENT, Status.WITHDRAWN, "withdrawn")
+        return Outcome(Verdict.SENT, Status.WITHDRAWN, "withdrawn", http_status=written.http_status)
     if call.rest:
         return _place_missing(call)
+    answer = written.invite
     kept = sorted(cleared(call.body) & answer.filled) if answer and call.kind is Kind.UPDATE else []
     return Outcome(
         Verdict.SENT,
@@ -68,6 +69,7 @@ def accepted(call: Call, row: DueRow, answer: EnvoyInvite | None) -> Outcome:
         "sent" if call.kind is Kind.CREATE else "updated",
         error_code=NOT_CLEARED if kept else None,
         detail=f"Envoy kept what was cleared: {', '.join(kept)}" if kept else None,
+        http_status=written.http_status,
         envoy_invite_id=row.envoy_invite_id or (answer.id if answer else None),
         approval_status=answer.approval_status if answer else None,
         content=call.content,

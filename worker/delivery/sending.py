@@ -21,9 +21,8 @@ from worker.delivery.outcomes import Outcome
 from worker.delivery.patience import Patience
 from worker.delivery.unheard import take_back
 from worker.delivery.verdicts import Stored, Verdicts
-from worker.envoy.api import EnvoyApi
+from worker.envoy.api import EnvoyApi, Written
 from worker.envoy.clock import boot_clock
-from worker.envoy.resources import Invite as EnvoyInvite
 from worker.errors import (
     DatabaseUnreachable,
     DiskFull,
@@ -147,7 +146,7 @@ class Sending:
             return outcomes.forbidden_amid_successes(error), error
         return outcomes.failed(work.call, work.row, error, recreate=self.recreate), error
 
-    def _call(self, work: Work, claimed: Claim, token: str) -> EnvoyInvite | None:
+    def _call(self, work: Work, claimed: Claim, token: str) -> Written:
         row, call, guard = work.row, work.call, claimed.require_time
         if call.kind is Kind.CREATE:
             return self.api.create_invite(token, call.body, request_id=claimed.attempt_id, before_write=guard)
@@ -156,8 +155,9 @@ class Sending:
             return self.api.update_invite(
                 token, row.envoy_invite_id, call.body, request_id=claimed.attempt_id, before_write=guard
             )
-        self.api.remove_invite(token, row.envoy_invite_id, request_id=claimed.attempt_id, before_write=guard)
-        return None
+        return self.api.remove_invite(
+            token, row.envoy_invite_id, request_id=claimed.attempt_id, before_write=guard
+        )
 
     def _refused_again(self, work: Work) -> bool:
         """Say whether this row was refused before, and its connection has had a success since."""

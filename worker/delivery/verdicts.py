@@ -108,7 +108,7 @@ class Verdicts:
         if outcome.verdict is Verdict.SENT:
             return self._settle_sent
         if outcome.gone:
-            return self._settle.values(envoy_invite_id=None, sent_content=None)
+            return self._settle.values(envoy_invite_id=None, approval_status=None, sent_content=None)
         if outcome.for_a_person:
             return self._settle.values(next_attempt_at=None)
         if outcome.back_off:

@@ -8,10 +8,11 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TypeVar
 
 from worker.envoy import http_date, resources
-from worker.envoy.calls import Calls, employee_path, invite_path
+from worker.envoy.calls import Calls, Success, employee_path, invite_path
 from worker.envoy.http import BeforeWrite, HttpClient
 from worker.envoy.resources import Employee, Flow, Invite, Json, Location
 from worker.errors import Forbidden, NotFound, OutcomeUnknown
@@ -25,6 +26,14 @@ class Listing:
 
     invites: list[Invite]
     server_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A write that Envoy accepted: with which status, and the invite as it is now, None where unsaid."""
+
+    http_status: int
+    invite: Invite | None
 
 
 class EnvoyApi:
@@ -114,7 +123,7 @@ class EnvoyApi:
         *,
         request_id: str,
         before_write: BeforeWrite | None = None,
-    ) -> Invite:
+    ) -> Written:
         """Create one invite; OutcomeUnknown where it was sent and its id did not come back."""
         answer = self._calls.write(
             token,
@@ -124,9 +133,11 @@ class EnvoyApi:
             request_id=request_id,
             before_write=before_write,
         )
-        created = _one(answer)
-        if created is None:
-            raise OutcomeUnknown("Envoy accepted the invite and named no id", error_code="no_id")
+        created = _written(answer)
+        if created.invite is None:
+            raise OutcomeUnknown(
+                "Envoy accepted the invite and named no id", error_code="no_id", http_status=answer.status
+            )
         return created
 
     def update_invite(
@@ -137,8 +148,8 @@ class EnvoyApi:
         *,
         request_id: str,
         before_write: BeforeWrite | None = None,
-    ) -> Invite | None:
-        """Change one invite (a POST, as Envoy has it); None where the answer does not show it."""
+    ) -> Written:
+        """Change one invite (a POST, as Envoy has it)."""
         answer = self._calls.write(
             token,
             "POST",
@@ -147,7 +158,7 @@ class EnvoyApi:
             request_id=request_id,
             before_write=before_write,
         )
-        return _one(answer)
+        return _written(answer)
 
     def remove_invite(
         self,
@@ -156,10 +167,10 @@ class EnvoyApi:
         *,
         request_id: str,
         before_write: BeforeWrite | None = None,
-    ) -> None:
+    ) -> Written:
         """Remove one invite; one that is not there any more counts as removed."""
         try:
-            self._calls.write(
+            answer = self._calls.write(
                 token,
                 "DELETE",
                 invite_path(invite_id),
@@ -167,8 +178,9 @@ class EnvoyApi:
                 request_id=request_id,
                 before_write=before_write,
             )
-        except NotFound:
-            return
+        except NotFound as gone:
+            return Written(gone.http_status or HTTPStatus.NOT_FOUND, None)
+        return Written(answer.status, None)
 
 
 def utc_text(moment: datetime) -> str:
@@ -176,9 +188,9 @@ def utc_text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _one(answer: Json) -> Invite | None:
-    data = answer.get("data")
-    return resources.invite(data) if isinstance(data, dict) else None
+def _written(answer: Success) -> Written:
+    data = answer.data.get("data")
+    return Written(answer.status, resources.invite(data) if isinstance(data, dict) else None)
 
 
 def _parsed(parse: Callable[[Json], _Resource | None], items: Iterable[Json]) -> list[_Resource]:

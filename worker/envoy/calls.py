@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 from urllib.parse import quote, urlencode
 
@@ -13,6 +14,14 @@ from worker.envoy.resources import Json
 from worker.envoy.retries import read_policy, unsent_policy
 
 OnHeaders: TypeAlias = Callable[[Mapping[str, str]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """An answer to a request that was accepted: its status, and what it says."""
+
+    status: int
+    data: Json = field(repr=False)
 
 
 class Calls:
@@ -34,7 +43,7 @@ class Calls:
     ) -> Json:
         """Return the answer to a GET; *on_headers* is shown the answer's headers."""
         address = f"{path}?{urlencode(query)}" if query else path
-        return self._reads(self._send, "GET", address, authorization(token), on_headers=on_headers)
+        return self._reads(self._send, "GET", address, authorization(token), on_headers=on_headers).data
 
     def read_all(
         self,
@@ -61,7 +70,7 @@ class Calls:
         body: Json | None,
         request_id: str,
         before_write: BeforeWrite | None,
-    ) -> Json:
+    ) -> Success:
         """Return the answer to a POST or DELETE; *before_write* is asked before every attempt."""
         headers = {**authorization(token), "X-Request-Id": request_id}
         return self._unsent(self._send, method, path, headers, body, before_write)
@@ -75,7 +84,7 @@ class Calls:
         before_write: BeforeWrite | None = None,
         *,
         on_headers: OnHeaders | None = None,
-    ) -> Json:
+    ) -> Success:
         answer = self._http.send(
             method,
             self._base_url + path,
@@ -86,7 +95,7 @@ class Calls:
         )
         if on_headers is not None:
             on_headers(answer.headers)
-        return decipher(answer.status, answer.headers, answer.body)
+        return Success(answer.status, decipher(answer.status, answer.headers, answer.body))
 
 
 def invite_path(invite_id: str) -> str:

@@ -14,6 +14,8 @@ MOST_NUMBER = 10**40
 
 # Not "." or "..": as a part of a path they mean another place.
 _IDENTIFIER = re.compile(r"(?!\.{1,2}$)[!-~]{1,128}")
+# Envoy documents APPROVED, PENDING, AWAITING_REVIEW and DENIED; a new word is taken as it comes.
+_WORD = re.compile(r"[A-Za-z_]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def invite(item: Json) -> Invite | None:
     person: Json = invitee if isinstance(invitee, dict) else {}
     return Invite(
         id=key,
-        approval_status=_text(item.get("approvalStatus")),
+        approval_status=_word(item.get("approvalStatus")),
         created_at=instant(item.get("createdAt")),
         expected_arrival_at=instant(item.get("expectedArrivalAt")),
         location_id=identifier(item.get("locationId")),
@@ -143,6 +145,10 @@ def _text(value: object) -> str | None:
     if not isinstance(value, str):
         return None
     return value.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+def _word(value: object) -> str | None:
+    return value if isinstance(value, str) and _WORD.fullmatch(value) else None
 
 
 def _enabled(item: Json) -> bool:

@@ -68,7 +68,7 @@ def resolve(database: Database, standing: Standing, *, envoy_invite_id: str | No
         envoy_invite_id = _checked(envoy_invite_id)
         values |= _sent(database, envoy_invite_id)
     elif standing.delivery.envoy_invite_id is not None:
-        values |= {"envoy_invite_id": None, "sent_content": sa.null()}
+        values |= {"envoy_invite_id": None, "approval_status": None, "sent_content": sa.null()}
     status = _store(database, standing, values, envoy_invite_id)
     if status is None:
         stands = _status(database, standing)

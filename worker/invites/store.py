@@ -18,6 +18,7 @@ DELIVERIES = SQLModel.metadata.tables[str(Delivery.__tablename__)]
 ATTEMPTS = SQLModel.metadata.tables[str(Attempt.__tablename__)]
 CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
 
+SENT = sa.literal_column(f"'{Status.SENT}'", sa.Text())  # the same text wherever it stands in a GROUP BY
 LARGEST_ID = 2**63 - 1  # what is larger is an error to PostgreSQL, not a row that is missing
 
 
@@ -38,6 +39,14 @@ class Standing:
         return self.invite.connection in readers and self.delivery.next_attempt_at is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many invites have each status, all of which are there; and each word of Envoy's on approval."""
+
+    statuses: dict[Status, int]
+    approvals: dict[str, int]  # of those that are sent; one of which Envoy said nothing is left out
+
+
 def require(database: Database, named: str) -> Standing:
     """Return the invite of that id, or of that CONNECTION/EXTERNAL_ID.
 
@@ -55,7 +64,12 @@ def require(database: Database, named: str) -> Standing:
 
 
 def page(
-    database: Database, *, status: Status | None = None, connection: str | None = None, limit: int = 50
+    database: Database,
+    *,
+    status: Status | None = None,
+    connection: str | None = None,
+    approval: str | None = None,
+    limit: int = 50,
 ) -> list[Standing]:
     """Return the newest invites that fit."""
     query = _both().order_by(INVITES.c.id.desc()).limit(limit)
@@ -63,6 +77,8 @@ def page(
         query = query.where(DELIVERIES.c.status == status)
     if connection is not None:
         query = query.where(INVITES.c.connection == connection)
+    if approval is not None:
+        query = query.where(DELIVERIES.c.status == SENT, DELIVERIES.c.approval_status == approval)
     with database.read() as reader:
         return [_standing(row) for row in reader.execute(query)]
 
@@ -78,12 +94,18 @@ def attempts(database: Database, delivery: Delivery) -> list[Attempt]:
         return [Attempt(**row) for row in connection.execute(query).mappings()]
 
 
-def counts(database: Database) -> dict[Status, int]:
-    """Return how many invites stand how; every status is there."""
-    query = sa.select(DELIVERIES.c.status, sa.func.count().label("number")).group_by(DELIVERIES.c.status)
+def counts(database: Database) -> Counts:
+    """Return how many invites stand how, and of those that are sent how many are approved."""
+    # One pass over the table: it may be large.
+    approval = sa.case((DELIVERIES.c.status == SENT, DELIVERIES.c.approval_status)).label("approval")
+    query = sa.select(DELIVERIES.c.status, approval, sa.func.count().label("number"))
+    found = Counts(dict.fromkeys(Status, 0), {})
     with database.read() as connection:
-        found = {row.status: row.number for row in connection.execute(query)}
-    return {status: found.get(status, 0) for status in Status}
+        for row in connection.execute(query.group_by(DELIVERIES.c.status, approval).order_by(approval)):
+            found.statuses[Status(row.status)] += row.number
+            if row.approval is not None:
+                found.approvals[row.approval] = row.number
+    return found
 
 
 def unknown(database: Database, *, limit: int) -> list[Standing]:

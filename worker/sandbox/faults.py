@@ -27,7 +27,8 @@ class Faults:
     "" = all under /v1), of one *company* where its id is given.
     *retry_after* is sent as it is; ``date:5`` becomes the HTTP date five seconds
     ahead, None sends no header, several take turns.  *keep_cleared*: an update
-    that empties a field leaves it as it was.
+    that empties a field leaves it as it was.  *approval_status* is what invites
+    get that are created or changed meanwhile, in place of their flow's.
     """
 
     latency_seconds: float = 0.0
@@ -43,6 +44,7 @@ class Faults:
     truncate_share: float = 0.0
     only: str = "POST /v1/invites"
     company: str = ""
+    approval_status: str = ""
     html_200: bool = False
     keep_cleared: bool = False
     outage: str = ""

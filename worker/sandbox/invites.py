@@ -32,9 +32,9 @@ class Invites:
     _held: dict[str, Held] = field(default_factory=dict, repr=False)
     _made: int = 0
 
-    def create(self, company_id: str, wanted: Record) -> Held:
-        """Hold a new invite, whether or not there is an equal one."""
-        content = self._content(company_id, wanted)
+    def create(self, company_id: str, wanted: Record, *, approval: str = "") -> Held:
+        """Hold a new invite, whether or not there is an equal one; *approval* replaces its flow's."""
+        content = self._content(company_id, wanted, approval)
         now = self.clock()
         data = {
             "id": str(FIRST_INVITE + self._made),
@@ -49,13 +49,13 @@ class Invites:
         self._held[data["id"]] = held
         return held
 
-    def update(self, company_id: str, invite_id: str, changes: Record) -> Held:
+    def update(self, company_id: str, invite_id: str, changes: Record, *, approval: str = "") -> Held:
         """Change the fields named; what is left must fit together as for a new invite."""
         old = self.get(company_id, invite_id)
         # Envoy documents partial bodies, not partial invitees; merging them loses nothing.
         invitee = {**old.wanted["invitee"], **changes.get("invitee", {})}
         wanted = {**old.wanted, **changes, "invitee": invitee}
-        data = {**old.data, **self._content(company_id, wanted)}
+        data = {**old.data, **self._content(company_id, wanted, approval)}
         held = replace(old, wanted=wanted, data=data)
         self._held[invite_id] = held
         return held
@@ -89,7 +89,7 @@ class Invites:
             raise missing("invite")
         return held.data
 
-    def _content(self, company_id: str, wanted: Record) -> Record:
+    def _content(self, company_id: str, wanted: Record, approval: str) -> Record:
         arrival, departure = wanted["expectedArrivalAt"], wanted.get("expectedDepartureAt")
         if departure and departure < arrival:
             raise contradictory("the departure is before the arrival")
@@ -104,7 +104,7 @@ class Invites:
             "type": place.flow["type"] if place.flow else wanted.get("type") or "VISITOR",
             "flowId": place.flow["id"] if place.flow else None,
             "locationId": place.location["id"],
-            "approvalStatus": "PENDING" if waits else "APPROVED",
+            "approvalStatus": approval or ("PENDING" if waits else "APPROVED"),
             "notes": wanted.get("notes"),
             "customFields": wanted.get("customFields") or [],
             # Left out means yes here: whoever forgets to say no shall see it.

@@ -38,7 +38,7 @@ def _read_invite(state: State, call: Call) -> Answer:
 def _create_invite(state: State, call: Call) -> Answer:
     # Envoy knows no idempotency key, so nothing here looks for an equal invite.
     wanted = invite_fields(call.request.json(), partial=False)
-    held = state.invites.create(call.company_id, wanted)
+    held = state.invites.create(call.company_id, wanted, approval=state.mischief.faults.approval_status)
     state.ledger.creates.append(state.ledger.entry(call.request, held))
     return _single(held, HTTPStatus.CREATED)
 
@@ -47,7 +47,8 @@ def _update_invite(state: State, call: Call) -> Answer:
     changes = invite_fields(call.request.json(), partial=True)
     if state.mischief.faults.keep_cleared:
         changes = without_empty(changes)
-    held = state.invites.update(call.company_id, call.item, changes)
+    approval = state.mischief.faults.approval_status
+    held = state.invites.update(call.company_id, call.item, changes, approval=approval)
     state.ledger.updates.append(state.ledger.entry(call.request, held))
     return _single(held)
 

@@ -38,7 +38,9 @@ def in_envoy(world: World, **content: Any) -> str:
         **content,
     }
     token = parts.tokens.access(connection_id).value
-    return parts.api.create_invite(token, body, request_id="by-hand").id
+    made = parts.api.create_invite(token, body, request_id="by-hand").invite
+    assert made is not None
+    return made.id
 
 
 def names(world: World) -> list[str]:

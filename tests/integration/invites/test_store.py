@@ -31,15 +31,28 @@ def test_an_invite_that_is_not_there_is_the_operators_mistake(desk: Desk, named:
 
 
 def test_every_status_is_counted(desk: Desk) -> None:
-    """All seven are there, those without an invite as 0."""
+    """All seven are there, those without an invite as 0; what is not sent has no approval to count."""
     desk.invite("one")
-    desk.invite("two", status="sent")
-    desk.invite("three", status="sent")
+    desk.invite("two", status="sent", approval_status="DENIED")
+    desk.invite("three", status="sent", approval_status="APPROVED")
+    desk.invite("four", status="sent", approval_status="APPROVED")
+    desk.invite("five", status="sent")
+    desk.invite("six", status="pending", approval_status="APPROVED")
 
     counts = store.counts(desk.database)
 
-    assert list(counts) == list(Status)
-    assert {status: number for status, number in counts.items() if number} == {"pending": 1, "sent": 2}
+    assert list(counts.statuses) == list(Status)
+    assert {status: n for status, n in counts.statuses.items() if n} == {"pending": 2, "sent": 4}
+    assert counts.approvals == {"APPROVED": 2, "DENIED": 1}
+
+
+def test_a_page_may_be_of_one_approval(desk: Desk) -> None:
+    """Only what is sent is meant: of a changed invite Envoy's word is old."""
+    desk.invite("denied", status="sent", approval_status="DENIED")
+    desk.invite("changed", status="pending", approval_status="DENIED")
+    desk.invite("approved", status="sent", approval_status="APPROVED")
+
+    assert [one.name for one in store.page(desk.database, approval="DENIED")] == ["acme/denied"]
 
 
 def test_a_page_has_the_newest_invites_that_fit(desk: Desk) -> None:

@@ -6,6 +6,7 @@ from tests.unit.delivery.making import due_row
 from worker.delivery.outcomes import accepted, failed
 from worker.delivery.plan import Call
 from worker.delivery.verdicts import BackOff
+from worker.envoy.api import Written
 from worker.envoy.resources import Invite
 from worker.errors import (
     EnvoyError,
@@ -23,7 +24,7 @@ from worker.invites import Kind, Status, Verdict
 CREATE = Call(Kind.CREATE, content={"locationId": "1"})
 UPDATE = Call(Kind.UPDATE, content={"locationId": "1"})
 REMOVE = Call(Kind.REMOVE)
-ANSWER = Invite("77", "APPROVED", None, None, None, None, None, None)
+ANSWER = Written(201, Invite("77", "APPROVED", None, None, None, None, None, None))
 
 
 @pytest.mark.parametrize("call", [CREATE, UPDATE, REMOVE])
@@ -63,13 +64,14 @@ def test_a_403_waits() -> None:
 
 
 def test_an_accepted_create_takes_envoys_id() -> None:
-    """The id and the approval status of the answer are kept."""
+    """The id and the approval status of the answer are kept, and the status that it came with."""
     outcome = accepted(CREATE, due_row(), ANSWER)
 
-    assert (outcome.status, outcome.envoy_invite_id, outcome.approval_status) == (
+    assert (outcome.status, outcome.envoy_invite_id, outcome.approval_status, outcome.http_status) == (
         Status.SENT,
         "77",
         "APPROVED",
+        201,
     )
 
 
@@ -82,9 +84,10 @@ def test_an_accepted_update_keeps_the_id_it_had() -> None:
 
 def test_an_accepted_removal_forgets_the_id() -> None:
     """Wanted again, it is created anew."""
-    outcome = accepted(REMOVE, due_row(envoy_invite_id="5"), None)
+    outcome = accepted(REMOVE, due_row(envoy_invite_id="5"), Written(404, None))
 
     assert (outcome.status, outcome.envoy_invite_id, outcome.content) == (Status.WITHDRAWN, None, None)
+    assert outcome.http_status == 404
 
 
 @pytest.mark.parametrize(("deferrals", "most"), [(0, 5), (1, 10), (4, 80), (40, 900)])
