@@ -45,7 +45,10 @@ def set_defaults(
         ),
     ] = None,
 ) -> None:
-    """Set what invites get that leave something out; those in Envoy stay until their row changes."""
+    """Set what invites get that leave something out.
+
+    An invite that Envoy has already stays as it is until its own row changes.
+    """
     from worker.connections import store
 
     places = {"default_location": default_location, "default_flow": default_flow}
