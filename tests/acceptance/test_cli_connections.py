@@ -67,6 +67,60 @@ def test_defaults_are_checked_against_the_directory(small_connected: Installatio
     assert cleared.stdout == "acme: default_flow is not set\n"
 
 
+def test_custom_fields_and_the_mail_switch_have_defaults(connected: Installation, sandbox: Sandbox) -> None:
+    """Set label by label, replaced however they are spelt, removed by a blank value, shown; and sent."""
+    command = ("connections", "set", "acme")
+    connected.run(*command, "--default-location", "Berlin", "--default-flow", "Interview")
+    first = connected.run(
+        *command, "--default-custom-field", "Purpose of visit={flow}", "--default-custom-field",
+        "company = Example = Ltd", "--default-custom-field", "Host=Desk", "--default-send-email",
+    )  # fmt: skip
+    connected.run(*command, "--default-custom-field", "Company=Example GmbH", "--no-default-send-email")
+    removed = connected.run(*command, "--default-custom-field", "host=")
+    shown = json.loads(connected.run("connections", "show", "acme", "--json").stdout)
+    read = connected.run("connections", "show", "acme").stdout
+    connected.execute(
+        "INSERT INTO invite (connection, external_id, invitee_name, expected_arrival_at)"
+        " VALUES ('acme', 'v1', 'Ann Canary', '2031-05-06T10:00:00Z')"
+    )
+    dry = connected.run("run-once", "push_invites", "--dry-run")
+    connected.run("run-once", "push_invites")
+
+    assert first.stdout.splitlines() == [
+        "acme: default_send_email is true",
+        "acme: default custom field Purpose of visit is {flow}",
+        "acme: default custom field company is Example = Ltd",
+        "acme: default custom field Host is Desk",
+    ]
+    assert removed.stdout == "acme: default custom field host is not set\n"
+    fields = {"Purpose of visit": "{flow}", "Company": "Example GmbH"}
+    assert (shown["default_custom_fields"], shown["default_send_email"]) == (fields, False)
+    assert '"Company": "Example GmbH"' in read
+    assert "create" in dry.stdout
+    assert sandbox.invites()[0]["customFields"] == [
+        {"field": "Company", "value": "Example GmbH"},
+        {"field": "Purpose of visit", "value": "Interview"},
+    ]
+
+
+def test_default_custom_fields_have_the_bounds_of_all(small_connected: Installation) -> None:
+    """One label too many, a value too long, no label: one line each, and nothing is changed."""
+    command = ("connections", "set", "acme")
+    fifty = [part for n in range(50) for part in ("--default-custom-field", f"label {n}=x")]
+    small_connected.run(*command, *fifty)
+
+    many = small_connected.run(*command, "--default-custom-field", "one more=x", expect=2)
+    long = small_connected.run(*command, "--default-custom-field", f"label 1={'y' * 256}", expect=2)
+    blank = small_connected.run(*command, "--default-custom-field", " =x", expect=2)
+    shown = json.loads(small_connected.run("connections", "show", "acme", "--json").stdout)
+
+    assert "there are 51, the most is 50" in many.stderr
+    assert "has 256 characters, the most is 255" in long.stderr
+    assert "label that is blank" in blank.stderr
+    assert [said.stderr.count("\n") for said in (many, long, blank)] == [1, 1, 1]
+    assert shown["default_custom_fields"] == {f"label {n}": "x" for n in range(50)}
+
+
 def test_the_directory_is_one_plain_line_an_entry(small_connected: Installation, sandbox: Sandbox) -> None:
     """In a pipe there is no table; --refresh reads what Envoy has new; one kind may be asked for."""
     sandbox.add_location("Lisbon", timezone="Europe/Lisbon")

@@ -90,6 +90,28 @@ def test_a_rejected_visit_is_mended_and_retried(connected: Installation, sandbox
     assert len(sandbox.invites()) == 1
 
 
+def test_what_envoy_has_not_approved_is_seen(connected: Installation, sandbox: Sandbox) -> None:
+    """It is sent, and that is all we can do: status counts it and the list finds it, by Envoy's word."""
+    connected.run("invites", "import", "-", "--connection", "acme", stdin=HEADER + line("v1"))
+    connected.run("run-once", "push_invites")
+    fine = connected.run("status").stdout
+    sandbox.set_faults(Faults(approval_status="DENIED"))
+    connected.run("invites", "import", "-", "--connection", "acme", stdin=HEADER + line("v2"))
+    pushed = connected.run("run-once", "push_invites")
+    told = connected.run("status").stdout
+    data = json.loads(connected.run("status", "--json").stdout)
+    listed = json.loads(connected.run("invites", "list", "--approval", "denied", "--json").stdout)
+    shown = connected.run("invites", "show", "acme/v2").stdout
+
+    assert "approvals" not in fine
+    assert '"approval_status": "DENIED"' in pushed.stderr
+    assert "approvals    1 DENIED -- a person in Envoy decides" in told
+    assert "APPROVED" not in told
+    assert (data["approvals"], data["invites"]["sent"]) == ({"APPROVED": 1, "DENIED": 1}, 2)
+    assert [(one["invite"], one["approval_status"]) for one in listed] == [("acme/v2", "DENIED")]
+    assert "approval_status:        DENIED\n" in shown
+
+
 def test_a_withdrawn_visit_leaves_envoy(connected: Installation, sandbox: Sandbox) -> None:
     """The next push removes it; a visit that was never sent is simply not sent."""
     connected.run("invites", "import", "-", "--connection", "acme", stdin=HEADER + line("v1"))

@@ -44,6 +44,7 @@ def test_status_as_json_has_its_fixed_shape(installation: Installation) -> None:
 
     assert list(before["invites"]) == STATUSES
     assert set(before["invites"].values()) == {0}
+    assert before["approvals"] == {}
     assert before["connections"] == []
     assert list(before["jobs"]) == [
         "refresh_directory", "keep_tokens_fresh", "reconcile_invites", "push_invites",

@@ -137,6 +137,31 @@ def test_defaults_are_set_left_and_cleared(small_house: House) -> None:
     assert (small_house.row().default_location, small_house.row().default_flow) == ("Berlin", None)
 
 
+def test_default_custom_fields_are_changed_from_what_is_there(house: House) -> None:
+    """The change is shown the present ones, nothing where the column holds something odd; {} clears them."""
+    house.connect()
+    seen: list[dict[str, str]] = []
+
+    def change_to(fields: dict[str, str]) -> None:
+        def revise(present: dict[str, str]) -> dict[str, str]:
+            seen.append(present)
+            return fields
+
+        store.set_defaults(house.database, "acme", custom_fields=revise)
+
+    change_to({"Company": "Example Ltd"})
+    change_to({"Company": "Example GmbH"})
+    (view,) = store.views(house.database)
+    change_to({})
+    empty = house.row().default_custom_fields
+    house.change(default_custom_fields=["odd"])
+    change_to({"Company": "Example Ltd"})
+
+    assert seen == [{}, {"Company": "Example Ltd"}, {"Company": "Example GmbH"}, {}]
+    assert (view.default_custom_fields, empty) == ({"Company": "Example GmbH"}, None)
+    assert "Example" not in repr(view) + repr(house.row())
+
+
 def test_only_defaults_can_be_set_as_defaults(small_house: House) -> None:
     """A caller's mistake does not reach another column."""
     small_house.connect()

@@ -113,6 +113,18 @@ def test_an_invite_of_a_flow_with_approval_waits() -> None:
     assert create(state, flowId="200001").data["approvalStatus"] == "APPROVED"
 
 
+def test_any_approval_can_be_ordered() -> None:
+    """It stands in place of the flow's, for creates and updates; without an order the flow decides again."""
+    state = State()
+
+    made = state.invites.create(COMPANY, LEAST, approval="DENIED").data
+
+    assert made["approvalStatus"] == "DENIED"
+    changed = state.invites.update(COMPANY, made["id"], {"notes": "x"}, approval="AWAITING_REVIEW")
+    assert changed.data["approvalStatus"] == "AWAITING_REVIEW"
+    assert state.invites.update(COMPANY, made["id"], {"notes": "y"}).data["approvalStatus"] == "APPROVED"
+
+
 def test_a_read_lags_behind_a_create() -> None:
     """Within the lag an invite is neither listed nor found by its id; afterwards it is."""
     now = [1000.0]
