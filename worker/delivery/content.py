@@ -5,9 +5,7 @@ Field names and formats follow Envoy's API reference, "Create an invite" and "Up
 
 import hashlib
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from worker.delivery.marks import Content
 from worker.delivery.rows import DueRow

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 from worker.connections.model import Connection
 from worker.delivery.content import blank_to_none, content_key, content_of
+from worker.delivery.defaults import custom_fields
 from worker.delivery.marks import (
     Content,
     changes,
@@ -15,7 +16,6 @@ from worker.delivery.marks import (
     while_updating,
     without_place,
 )
-from worker.delivery.defaults import custom_fields
 from worker.delivery.rows import DueRow
 from worker.directory import Directory
 from worker.directory.model import Flow, Location
