@@ -41,11 +41,12 @@ def test_the_examples_run_on_sqlite(sqlite_url: str) -> None:
                 connection.executescript(sql)
         else:
             connection.executescript(sql)
-    standing = connection.execute("SELECT external_id, status, revision, notes FROM invite_status").fetchall()
+    query = "SELECT external_id, status, revision, notes FROM invite_status ORDER BY external_id"
+    standing = connection.execute(query).fetchall()
     connection.close()
 
     # Inserted, moved, given a note, called off, and replaced, which wants it again.
-    assert standing == [("booking-1", "pending", 5, "Fourth floor")]
+    assert standing == [("booking-1", "pending", 5, "Fourth floor"), ("booking-5", "pending", 1, None)]
 
 
 def test_the_examples_run_on_postgresql(postgresql_url: str) -> None:
@@ -57,10 +58,11 @@ def test_the_examples_run_on_postgresql(postgresql_url: str) -> None:
                     connection.execute(sql.encode())
             else:
                 connection.execute(sql.encode())
-        standing = connection.execute("SELECT external_id, status, revision FROM invite_status").fetchall()
+        query = "SELECT external_id, status, revision FROM invite_status ORDER BY external_id"
+        standing = connection.execute(query.encode()).fetchall()
         connection.rollback()
 
-    assert standing == [("booking-1", "pending", 4)]
+    assert standing == [("booking-1", "pending", 4), ("booking-5", "pending", 1)]
 
 
 def test_the_page_lists_the_columns_of_the_table(caller: Caller) -> None:
