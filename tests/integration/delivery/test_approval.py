@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from tests.integration.delivery.doubting import doubt
 from tests.integration.delivery.world import World
+from worker.invites import moves, store
 from worker.sandbox import Faults
 
 
@@ -98,7 +99,22 @@ def test_an_invite_that_is_made_anew_has_no_old_word(world: World) -> None:
     world.sandbox.set_faults(Faults())
     world.execute("UPDATE invite SET wanted = 'present'")
     world.make_due()
-    world.push(limit=1)
+    for _ in ("is it the place that is missing?", "it is the invite"):
+        world.push(limit=1)
+
+    assert (world.delivery()["envoy_invite_id"], world.delivery()["approval_status"]) == (None, None)
+
+
+def test_an_invite_that_a_person_sends_again_has_no_old_word(world: World) -> None:
+    """Somebody deleted it in Envoy, and a person's verdict is to make it anew."""
+    world.add()
+    world.push()
+    world.sandbox.delete_invite(world.delivery()["envoy_invite_id"])
+    world.execute("UPDATE invite SET notes = 'Third floor'")
+    world.push()
+    database = world.parts.database
+
+    moves.resolve(database, store.require(database, "acme/v-1"), envoy_invite_id=None)
 
     assert (world.delivery()["envoy_invite_id"], world.delivery()["approval_status"]) == (None, None)
 
