@@ -14,6 +14,24 @@ if TYPE_CHECKING:
     from worker.context import Context
 
 OPTION = "--default-custom-field"
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection's name.")]
+Location = Annotated[str | None, typer.Option(help="For invites that name no location; '' clears it.")]
+Flow = Annotated[str | None, typer.Option(help="For invites that name no flow; '' clears it.")]
+CustomFields = Annotated[
+    list[str] | None,
+    typer.Option(
+        OPTION,
+        metavar="LABEL=VALUE",
+        help="For invites without that label; {flow} is the flow's name; LABEL= removes it. Repeatable.",
+    ),
+]
+SendEmail = Annotated[
+    bool | None,
+    typer.Option(
+        "--default-send-email/--no-default-send-email",
+        help="Whether Envoy mails visitors of whom a file or call does not say so; SQL rows say it.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -22,28 +40,11 @@ def register(app: typer.Typer) -> None:
 
 
 def set_defaults(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The connection's name.")],
-    default_location: Annotated[
-        str | None, typer.Option(help="For invites that name no location; '' clears it.")
-    ] = None,
-    default_flow: Annotated[
-        str | None, typer.Option(help="For invites that name no flow; '' clears it.")
-    ] = None,
-    default_custom_fields: Annotated[
-        list[str] | None,
-        typer.Option(
-            OPTION,
-            metavar="LABEL=VALUE",
-            help="For invites without that label; {flow} is the flow's name; LABEL= removes it. Repeatable.",
-        ),
-    ] = None,
-    default_send_email: Annotated[
-        bool | None,
-        typer.Option(
-            "--default-send-email/--no-default-send-email",
-            help="Whether Envoy mails visitors of whom a file or call does not say so; SQL rows say it.",
-        ),
-    ] = None,
+    name: Name,
+    default_location: Location = None,
+    default_flow: Flow = None,
+    default_custom_fields: CustomFields = None,
+    default_send_email: SendEmail = None,
 ) -> None:
     """Set what invites get that leave something out.
 
