@@ -12,14 +12,22 @@ from worker.connections.model import Connection
 from worker.database.types import UNREADABLE
 from worker.delivery.defaults import custom_fields
 from worker.delivery.plan import Call, plan
+from worker.delivery.rows import DueRow
+from worker.directory.model import Location
 from worker.errors import InputError
 from worker.intake.custom_fields import custom_fields as taken_in
+
+
+def unasked(row: DueRow, _location: Location) -> str | None:
+    """Look up no host; a row that is refused must not cost Envoy a look."""
+    assert row.host_email is None, "Envoy was asked"
+    return None
 
 
 def sent(own: object, *, defaults: object = None, **row: Any) -> list[tuple[str, str]]:
     """Return the labels and values that a create would send."""
     connection: Connection = ACME.model_copy(update={"default_custom_fields": defaults})
-    made = plan(due_row(custom_fields=own, **row), DIRECTORY, connection, host_id=None, now=NOW)
+    made = plan(due_row(custom_fields=own, **row), DIRECTORY, connection, host_of=unasked, now=NOW)
     assert isinstance(made, Call)
     return [(one["field"], one["value"]) for one in made.body.get("customFields", [])]
 
@@ -27,7 +35,7 @@ def sent(own: object, *, defaults: object = None, **row: Any) -> list[tuple[str,
 def refusal(own: object, defaults: object = None) -> InputError:
     """Return what a row is refused with."""
     with pytest.raises(InputError) as caught:
-        sent(own, defaults=defaults)
+        sent(own, defaults=defaults, host_email="host@example.com")
     return caught.value
 
 
