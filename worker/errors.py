@@ -105,7 +105,7 @@ class DatabaseLocked(DatabaseUnreachable):
 
 
 class DiskFull(WorkerError):
-    """The disk under the database is full."""
+    """The disk is full, that of the database or of a file that was to be written."""
 
     exit_code = ExitCode.DISK_FULL
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli import invites_add, invites_import, invites_show
+from worker.cli import invites_add, invites_import, invites_show, invites_template
 from worker.cli.output import complain, show
 from worker.cli.parts import opened
 from worker.errors import ExitCode, UsageError
@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     invites = typer.Typer(no_args_is_help=True)
     invites_import.register(invites)
+    invites_template.register(invites)
     invites_add.register(invites)
     invites_show.register(invites)
     invites.command("retry")(retry)

@@ -28,7 +28,12 @@ CustomFields = Annotated[
     list[str] | None,
     typer.Option("--custom-field", metavar="LABEL=VALUE", help="A field of the flow; repeatable."),
 ]
-SendEmail = Annotated[bool, typer.Option("--send-email", help="Let Envoy mail the visitor.")]
+SendEmail = Annotated[
+    bool | None,
+    typer.Option(
+        "--send-email/--no-send-email", help="Let Envoy mail the visitor; else the connection's default."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -50,7 +55,7 @@ def add(
     host_email: HostEmail = None,
     notes: Notes = None,
     custom_fields: CustomFields = None,
-    send_email: SendEmail = False,
+    send_email: SendEmail = None,
 ) -> None:
     """Hand in one visit.
 

@@ -1,21 +1,21 @@
 """``envoy-worker invites import``: a file of visits, as CSV or JSON Lines."""
 
-import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
+from worker.cli.import_files import STDIN, Bar, bar, reading, rejected_to
 from worker.cli.output import say, show
 from worker.cli.parts import opened
+from worker.cli.words import counted, moment
 from worker.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from worker.intake import ImportReport, Problem
+    from worker.context import Context
+    from worker.intake import Check, ImportReport, Problem
+    from worker.intake.rejects import Rejects
 
-STDIN = "-"
 COUNTS = ("created", "changed", "unchanged", "repeated", "rejected")
 
 
@@ -25,33 +25,92 @@ def register(app: typer.Typer) -> None:
 
 
 def import_(
+    *,
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="CSV with a header, or JSON Lines; - is stdin.")
     ],
     connection: Annotated[str | None, typer.Option(help="Fills the column where it is empty.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count; write nothing.")] = False,
+    mirror: Annotated[
+        bool, typer.Option("--mirror", help="Withdraw the connection's future invites that FILE lacks.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="With --mirror: withdraw however many they are.")
+    ] = False,
+    rejects: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write rejected lines, with why, to this new file.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check and count; store nothing in the database.")
+    ] = False,
 ) -> None:
     """Import visits from CSV or JSON Lines; repeatable.
 
     Good lines go in, bad ones are told by line and column.  A line that changed updates its visit.
     """
-    from worker.intake import import_file
-
-    name = "stdin" if file == STDIN else file
-    with _open(file) as stream, opened() as parts, _progress(stream) as on_progress:
-        report = import_file(
-            parts.database,
-            stream,
-            name=name,
-            connection=connection,
-            dry_run=dry_run,
-            on_problem=lambda problem: say(problem_line(name, problem)),
-            on_progress=on_progress,
+    if (mirror and not (connection or "").strip()) or (yes and not mirror):
+        raise UsageError(
+            "--mirror: needs to know whose invites FILE has" if mirror else "--yes: goes with --mirror",
+            hint="as in `invites import FILE --mirror --connection acme`",
         )
-    show(summary(report, dry_run=dry_run))
-    for unknown in sorted(report.unknown_connections):
-        say(f"there is no connection {unknown} yet: its invites wait for `envoy-worker connect {unknown}`")
+    with ExitStack() as stack:
+        stream = stack.enter_context(reading(file, twice=mirror))
+        run = _Run("stdin" if file == STDIN else file, stack.enter_context(opened()), stream, dry_run)
+        run.rejected = stack.enter_context(rejected_to(rejects))
+        run.bar = stack.enter_context(bar(stream))
+        report = run.mirror(connection, sure=yes) if mirror and connection else run.simple(connection)
+    _tell(report, run, mirror=mirror)
     raise typer.Exit(ExitCode.REJECTED if report.rejected else ExitCode.DONE)
+
+
+class _Run:
+    """One import, as the command line asks for it."""
+
+    rejected: "Rejects | None"
+    bar: Bar
+
+    def __init__(self, name: str, parts: "Context", stream: BinaryIO, dry_run: bool) -> None:
+        self.name = name
+        self.dry_run = dry_run
+        self.planned = 0  # to be withdrawn
+        self._parts = parts
+        self._stream = stream
+
+    def simple(self, connection: str | None) -> "ImportReport":
+        """Bring the rows to what the lines say."""
+        from worker.intake import import_file
+
+        return import_file(self._parts.database, self._stream, connection=connection, **self._common())
+
+    def mirror(self, connection: str, *, sure: bool) -> "ImportReport":
+        """Bring the rows of the connection to what the lines say, and withdraw those without one."""
+        from worker.intake import mirror_file
+
+        self.bar.doing = "checking"
+        return mirror_file(
+            self._parts.database,
+            self._stream,
+            connection=connection,
+            most_withdrawn=1.0 if sure else self._parts.settings.intake.most_withdrawn,
+            on_checked=self._checked,
+            **self._common(),
+        )
+
+    def _common(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "dry_run": self.dry_run,
+            "on_problem": lambda problem: say(problem_line(self.name, problem)),
+            "on_rejected": self.rejected.add if self.rejected else None,
+            "on_progress": self.bar.advance,
+        }
+
+    def _checked(self, check: "Check") -> None:
+        self.planned = check.report.withdrawn
+        self.bar.doing = "importing"
+        show(plan(check))
+        if check.unreadable:
+            lines = counted(check.unreadable, "line has", "lines have")
+            say(f"{lines} no external id that can be read: any invite may be meant, so none is withdrawn")
 
 
 def problem_line(name: str, problem: "Problem") -> str:
@@ -60,41 +119,30 @@ def problem_line(name: str, problem: "Problem") -> str:
     return f"{name}:{problem.line}: {column}{problem.message}"
 
 
-def summary(report: "ImportReport", *, dry_run: bool) -> str:
+def plan(check: "Check") -> str:
+    """Say in one line what a mirror import would do."""
+    report = check.report
+    return (
+        f"{moment(check.at)}: {report.created} to create, {report.changed} to change,"
+        f" {report.unchanged} unchanged, {report.rejected} rejected;"
+        f" {report.withdrawn} of {check.future} future invites to withdraw"
+    )
+
+
+def summary(report: "ImportReport", *, dry_run: bool, mirror: bool = False) -> str:
     """Return the counts in one line."""
-    counts = ", ".join(f"{getattr(report, name)} {name}" for name in COUNTS)
+    names = (*COUNTS, "withdrawn") if mirror else COUNTS
+    counts = ", ".join(f"{getattr(report, name)} {name}" for name in names)
     return f"dry run, nothing was written: {counts}" if dry_run else counts
 
 
-@contextmanager
-def _open(file: str) -> Iterator[BinaryIO]:
-    if file == STDIN:
-        yield sys.stdin.buffer
-        return
-    try:
-        stream = open(file, "rb")  # noqa: SIM115, PTH123 -- closed below; what reading raises is not ours
-    except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}") from None
-    with stream:
-        yield stream
-
-
-@contextmanager
-def _progress(stream: BinaryIO) -> Iterator[Callable[[int], None] | None]:
-    """Show a bar on a terminal, and nothing anywhere else."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    # How many lines there are is known at the end only, how many bytes at once.
-    regular = stream is not sys.stdin.buffer
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("importing", total=os.fstat(stream.fileno()).st_size if regular else None)
-
-        def advance(lines: int) -> None:
-            place = stream.tell() if regular else None
-            bar.update(task, completed=place, description=f"{lines:,} lines")
-
-        yield advance
+def _tell(report: "ImportReport", run: _Run, *, mirror: bool) -> None:
+    show(summary(report, dry_run=run.dry_run, mirror=mirror))
+    if stay := run.planned - report.withdrawn:
+        say(f"{counted(stay, 'invite')} changed or began meanwhile: not withdrawn")
+    if run.rejected and run.rejected.number:
+        say(
+            f"{run.rejected.path}: {counted(run.rejected.number, 'rejected line')}, to be mended and imported"
+        )
+    for unknown in sorted(report.unknown_connections):
+        say(f"there is no connection {unknown} yet: its invites wait for `envoy-worker connect {unknown}`")

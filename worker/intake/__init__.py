@@ -2,11 +2,13 @@
 
 from worker.intake.enqueue import enqueue
 from worker.intake.importing import ImportReport, import_file
+from worker.intake.mirroring import Check, mirror_file
 from worker.intake.problems import FileRefused, InputErrors, Problem
 from worker.intake.rows import FIELDS, NewInvite, parse
 
 __all__ = [
     "FIELDS",
+    "Check",
     "FileRefused",
     "ImportReport",
     "InputErrors",
@@ -14,5 +16,6 @@ __all__ = [
     "Problem",
     "enqueue",
     "import_file",
+    "mirror_file",
     "parse",
 ]

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from worker.database import Database
 from worker.errors import InputError
+from worker.intake.readers import Line
 from worker.intake.refusals import refusal_of
 from worker.intake.rows import NewInvite
 from worker.intake.storing import Plan, carry_out, plan
@@ -16,11 +17,11 @@ from worker.intake.storing import Plan, carry_out, plan
 class Entry:
     """A checked invite, and the line that it stands on."""
 
-    line: int
+    line: Line
     invite: NewInvite
 
 
-Refuse = Callable[[int, InputError], None]
+Refuse = Callable[[Line, InputError], None]
 
 
 def store(database: Database, entries: Sequence[Entry], refuse: Refuse) -> list[Plan]:

@@ -52,11 +52,14 @@ def email(field: str, value: object) -> str | None:
     return address
 
 
-def switch(field: str, value: object) -> bool:
-    """Return whether it is on; blank is off."""
+def switch(field: str, value: object) -> bool | None:
+    """Return whether it is on, None where that is left open."""
     if isinstance(value, bool):
         return value
-    word = (given(field, value) or "no").casefold()
+    written = given(field, value)
+    if written is None:
+        return None
+    word = written.casefold()
     if word not in SWITCHES:
         raise InputError(field, "must be true, 1, yes, false, 0 or no")
     return SWITCHES[word]

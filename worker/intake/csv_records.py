@@ -12,11 +12,15 @@ MOST_LINES = 100  # of one record; a quote that is open for longer was never mea
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The cells of one record; ``flaw`` says why they cannot be used, and is empty if they can."""
+    """The cells of one record; ``flaw`` says why they cannot be used, and is empty if they can.
+
+    ``whole`` is the text of a record that could not be cut into its cells, else None.
+    """
 
     number: int
     cells: list[str]
     flaw: str = ""
+    whole: str | None = None
 
 
 class _Feed:
@@ -68,7 +72,9 @@ def records(
             feed.give_back()
         first = feed.taken[0]
         flaws = [line.flaw for line in feed.taken if line.flaw]
-        yield Record(first.number, cells, next(iter(flaws), flaw))
+        cut = any(line.cut for line in feed.taken)
+        whole = None if cells and not flaw and not cut else first.text.rstrip("\r\n")
+        yield Record(first.number, cells, next(iter(flaws), flaw), whole)
 
 
 def _wording(error: csv.Error) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from worker.intake.csv_records import Record
-from worker.intake.problems import FileRefused
+from worker.intake.problems import PROBLEM, FileRefused
 from worker.intake.rows import FIELDS, REQUIRED, nearest
 
 DELIMITERS = (",", ";", "\t")
@@ -28,7 +28,7 @@ def columns_of(name: str, header: Record, filled: Collection[str] = ()) -> list[
         # The cells are not shown: without a header, they are the data of a visitor.
         raise FileRefused(name, header.number, f"the first line is no header: it names {', '.join(FIELDS)}")
     for place, column in enumerate(columns, start=1):
-        if column not in FIELDS:
+        if column not in FIELDS and column != PROBLEM:
             raise FileRefused(name, header.number, _unknown(place, column))
         if column in columns[: place - 1]:
             raise FileRefused(name, header.number, "the header has this column twice", field=column)

@@ -4,7 +4,7 @@ A line says all there is to say of its visit: a column that is blank, or missing
 Lines are stored in batches, each in one transaction.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import BinaryIO
@@ -14,13 +14,14 @@ from worker.errors import DatabaseUnreachable, DiskFull, InputError, SchemaError
 from worker.intake.batches import Entry, rehearse, store
 from worker.intake.cells import given
 from worker.intake.places import Places, look_up
-from worker.intake.problems import InputErrors, Problem, problem_of
-from worker.intake.readers import Line, read_rows
+from worker.intake.problems import Problem, problems_of
+from worker.intake.readers import Line, Rows, read_rows
 from worker.intake.repeats import Seen
-from worker.intake.rows import NewInvite, parse, settle
+from worker.intake.rows import NewInvite, parse, settle, with_default
 from worker.intake.storing import Plan
 
 BATCH = 500
+OnRejected = Callable[[Rows, Line, Sequence[Problem]], None]
 
 
 @dataclass(slots=True)
@@ -32,6 +33,7 @@ class ImportReport:
     unchanged: int = 0
     repeated: int = 0
     rejected: int = 0
+    withdrawn: int = 0
     unknown_connections: set[str] = field(default_factory=set)
 
     def add(self, made: Plan) -> None:
@@ -49,45 +51,53 @@ def import_file(
     connection: str | None,
     dry_run: bool,
     on_problem: Callable[[Problem], None],
+    on_line: Callable[[Line], None] | None = None,
+    on_rejected: OnRejected | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> ImportReport:
     """Bring the table ``invite`` to what the file says, and return what became of its lines.
 
     *name* is the file's, for messages and for its ending.  *connection* fills the column where it is
-    blank.  *on_problem* is called for each thing to mend, *on_progress* with the number of lines done.
+    blank.  *on_problem* is called for each thing to mend, *on_line* with each line as it is read,
+    *on_rejected* with each that does not go in, *on_progress* with the number of lines done.
 
     Raises:
         FileRefused: the file cannot be read at all; nothing was imported.
         WorkerError: the database failed; its text says up to which line the file is in.
     """
-    work = _Import(database, connection, dry_run, on_problem)
-    lines = read_rows(stream, name, filled=() if connection is None else ("connection",))
+    rows = read_rows(stream, name, filled=() if connection is None else ("connection",))
+    work = _Import(database, rows, connection, dry_run)
+    work.on_problem, work.on_line, work.on_rejected = on_problem, on_line, on_rejected
     done = 0
     while True:
         try:
-            last = work.take(islice(lines, BATCH))
+            last = work.take(islice(rows.lines, BATCH))
         except (DatabaseUnreachable, DiskFull, SchemaError) as error:
-            failure = _interrupted(error, done)
+            failure = interrupted(
+                error, f"the lines up to {done:,} are in" if done else "nothing was imported"
+            )
             break
         if last is None:
             return work.report
-        done = last
+        done = 0 if dry_run else last
         if on_progress:
-            on_progress(done)
+            on_progress(last)
     raise failure
 
 
 class _Import:
     """One import under way."""
 
-    def __init__(
-        self, database: Database, connection: str | None, dry_run: bool, on_problem: Callable[[Problem], None]
-    ) -> None:
+    on_problem: Callable[[Problem], None]
+    on_line: Callable[[Line], None] | None
+    on_rejected: OnRejected | None
+
+    def __init__(self, database: Database, rows: Rows, connection: str | None, dry_run: bool) -> None:
         self.report = ImportReport()
         self._database = database
+        self._rows = rows
         self._connection = connection
         self._dry_run = dry_run
-        self._on_problem = on_problem
         self._seen = Seen()
         self._places: dict[str, Places | None] = {}
         self._last: int | None = None
@@ -107,22 +117,25 @@ class _Import:
     def _entries(self, lines: Iterable[Line]) -> Iterator[Entry]:
         for line in lines:
             self._last = line.number
+            if self.on_line:
+                self.on_line(line)
             try:
                 invite = self._checked(line)
                 repeated = self._seen.is_repeat(line.number, invite)
             except InputError as error:
-                self._refuse(line.number, error)
+                self._refuse(line, error)
                 continue
             self.report.repeated += repeated
             if not repeated:
-                yield Entry(line.number, invite)
+                yield Entry(line, invite)
 
     def _checked(self, line: Line) -> NewInvite:
         if line.error:
             raise line.error
         invite = parse(self._filled(line.values))
         places = self._places_of(invite.connection)
-        return settle(invite, places.zone(invite.location) if places else None)
+        settled = settle(invite, places.zone(invite.location) if places else None)
+        return with_default(settled, send_email=places.default_send_email if places else False)
 
     def _filled(self, values: Mapping[str, object]) -> Mapping[str, object]:
         if self._connection is None:
@@ -139,13 +152,16 @@ class _Import:
                 self.report.unknown_connections.add(name)
         return self._places[name]
 
-    def _refuse(self, line: int, error: InputError) -> None:
+    def _refuse(self, line: Line, error: InputError) -> None:
         self.report.rejected += 1
-        for one in error.errors if isinstance(error, InputErrors) else [error]:
-            self._on_problem(problem_of(line, one))
+        problems = problems_of(line.number, error)
+        for problem in problems:
+            self.on_problem(problem)
+        if self.on_rejected:
+            self.on_rejected(self._rows, line, problems)
 
 
-def _interrupted(error: WorkerError, done: int) -> WorkerError:
-    state = f"the lines up to {done:,} are in" if done else "nothing was imported"
+def interrupted(error: WorkerError, state: str) -> WorkerError:
+    """Return the error with how far the import came, and that it can be repeated."""
     hint = "; then ".join(filter(None, (error.hint, "import the file again: what is in stays as it is")))
     return type(error)(f"{error}; {state}", hint=hint)

@@ -10,11 +10,15 @@ LONGEST_LINE = 1 << 20  # bytes
 
 @dataclass(frozen=True, slots=True)
 class TextLine:
-    """One line of a file; ``flaw`` says why it cannot be used as it stands, and is empty if it can."""
+    """One line of a file; ``flaw`` says why it cannot be used as it stands, and is empty if it can.
+
+    One that was ``cut`` has lost its text.
+    """
 
     number: int
     text: str
     flaw: str = ""
+    cut: bool = False
 
 
 def text_lines(stream: BinaryIO) -> Iterator[TextLine]:
@@ -24,7 +28,7 @@ def text_lines(stream: BinaryIO) -> Iterator[TextLine]:
         number += 1
         if len(raw) == LONGEST_LINE and not raw.endswith(b"\n"):
             _skip_rest(stream)
-            yield TextLine(number, "\n", f"is longer than {LONGEST_LINE:,} bytes")
+            yield TextLine(number, "\n", f"is longer than {LONGEST_LINE:,} bytes", cut=True)
         else:
             yield _decoded(number, raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw)
 

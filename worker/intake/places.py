@@ -1,4 +1,4 @@
-"""Look up what a local time needs to know: the zones of a connection's locations."""
+"""Look up what a connection adds to its invites: the zones of its locations, and its defaults."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -18,9 +18,10 @@ LOCATIONS = SQLModel.metadata.tables[str(Location.__tablename__)]
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The time zones of one connection's locations, by Envoy id and by name."""
+    """What one connection's invites take from it: the zones of its locations, and its defaults."""
 
     default_location: str | None
+    default_send_email: bool
     zones_by_id: Mapping[str, ZoneInfo | None]
     zones_by_name: Mapping[str, set[ZoneInfo | None]]
 
@@ -35,7 +36,8 @@ class Places:
 
 def look_up(connection: sa.Connection, name: str) -> Places | None:
     """Return the places of the connection *name*, None where there is no such connection."""
-    query = sa.select(CONNECTIONS.c.id, CONNECTIONS.c.default_location).where(CONNECTIONS.c.name == name)
+    own = CONNECTIONS.c
+    query = sa.select(own.id, own.default_location, own.default_send_email).where(own.name == name)
     found = connection.execute(query).first()
     if found is None:
         return None
@@ -46,4 +48,10 @@ def look_up(connection: sa.Connection, name: str) -> Places | None:
         location = Location(**row)
         by_id[location.envoy_id] = zone_of(location)
         by_name[name_key(location.name)].add(by_id[location.envoy_id])
-    return Places(found.default_location, by_id, dict(by_name))
+    return Places(found.default_location, found.default_send_email, by_id, dict(by_name))
+
+
+def default_send_email(name: str) -> sa.ColumnElement[bool]:
+    """Return the expression for the connection's default; false where there is no such connection."""
+    query = sa.select(CONNECTIONS.c.default_send_email).where(CONNECTIONS.c.name == name)
+    return sa.func.coalesce(query.scalar_subquery(), sa.false())

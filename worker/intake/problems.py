@@ -57,6 +57,9 @@ class FileRefused(InputError):
         super().__init__(field, f"{name}:{line}: {where}{message}", code="file_refused")
 
 
+PROBLEM = "problem"  # the column of a file of rejected lines that says why; ignored when read
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing to mend in a file; to be shown as ``FILE:LINE: COLUMN: MESSAGE``."""
@@ -67,7 +70,10 @@ class Problem:
     code: str = "invalid"
 
 
-def problem_of(line: int, error: InputError) -> Problem:
-    """Return the problem that an error of a line's field is."""
-    message = f"{error}; {error.hint}" if error.hint else str(error)
-    return Problem(line, error.field or None, message, error.code)
+def problems_of(line: int, error: InputError) -> list[Problem]:
+    """Return what is to be mended, one problem for each field."""
+    errors = error.errors if isinstance(error, InputErrors) else [error]
+    return [
+        Problem(line, one.field or None, f"{one}; {one.hint}" if one.hint else str(one), one.code)
+        for one in errors
+    ]

@@ -1,6 +1,6 @@
 """Read the rows of a file, CSV or JSON Lines, one at a time and in constant memory."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import PurePath
@@ -11,7 +11,7 @@ from worker.intake.csv_records import Record, records
 from worker.intake.custom_fields import load_json
 from worker.intake.header import columns_of, delimiter_of
 from worker.intake.lines import TextLine, text_lines
-from worker.intake.problems import FileRefused
+from worker.intake.problems import PROBLEM, FileRefused
 
 JSON_LINES = frozenset({".jsonl", ".ndjson"})
 SEVERAL_LINES = frozenset({"notes", "custom_fields"})
@@ -19,18 +19,35 @@ SEVERAL_LINES = frozenset({"notes", "custom_fields"})
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row of a file: its values by column, or what kept it from being read."""
+    """One row of a file: its values by column, and what keeps it from being used.
+
+    ``whole`` is the text of a line that could not be taken apart, and None where its values are there.
+    """
 
     number: int
     values: Mapping[str, object] = field(default_factory=dict, repr=False)
     error: InputError | None = None
+    whole: str | None = field(default=None, repr=False)
 
 
-def read_rows(stream: BinaryIO, name: str, *, filled: Collection[str] = ()) -> Iterator[Line]:
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of a file, and its form: a CSV file's delimiter and columns, neither for JSON Lines."""
+
+    lines: Iterator[Line] = field(repr=False)
+    delimiter: str = ""
+    columns: Sequence[str] = ()
+
+    def __iter__(self) -> Iterator[Line]:
+        return self.lines
+
+
+def read_rows(stream: BinaryIO, name: str, *, filled: Collection[str] = ()) -> Rows:
     """Give the rows of a file; blank ones are left out, and bad ones say what is wrong.
 
     JSON Lines are known by the name's ending, else by the first character.  Columns in *filled* may be
-    missing from a CSV header, since the caller fills them.
+    missing from a CSV header, since the caller fills them.  The column ``problem``, which a file of
+    rejected lines has, is left out.
 
     Raises:
         FileRefused: at once, where the file is empty, of another kind, or its header is wrong.
@@ -46,43 +63,41 @@ def read_rows(stream: BinaryIO, name: str, *, filled: Collection[str] = ()) -> I
     if start.startswith("[") or start.strip() == "{":
         raise FileRefused(name, first.number, "JSON must be one object a line (JSON Lines), not a list")
     if start.startswith("{") or PurePath(name).suffix.lower() in JSON_LINES:
-        return _json_rows(lines)
+        return Rows(_json_rows(lines))
     return _csv_rows(lines, name, delimiter_of(first.text), filled)
 
 
 def _json_rows(lines: Iterator[TextLine]) -> Iterator[Line]:
-    for line in lines:
-        if line.flaw:
-            yield _bad(line.number, line.flaw)
-        elif line.text.strip():
-            yield _json_row(line)
+    return (_json_row(line) for line in lines if line.flaw or line.text.strip())
 
 
 def _json_row(line: TextLine) -> Line:
+    written = line.text.rstrip()
     try:
-        values = load_json(line.text.rstrip())
+        values = load_json(written)
     except ValueError as error:
         place = f", at character {error.colno}" if hasattr(error, "colno") else ""
-        return _bad(line.number, f"is no JSON object{place}")
+        return Line(line.number, error=_unreadable(line.flaw or f"is no JSON object{place}"), whole=written)
     if not isinstance(values, dict):
-        return _bad(line.number, "is no JSON object, as in {" + '"external_id": "42", ...}')
-    return Line(line.number, values)
+        flaw = line.flaw or "is no JSON object, as in {" + '"external_id": "42", ...}'
+        return Line(line.number, error=_unreadable(flaw), whole=written)
+    values.pop(PROBLEM, None)
+    return Line(line.number, values, _unreadable(line.flaw) if line.flaw else None)
 
 
-def _csv_rows(
-    lines: Iterator[TextLine], name: str, delimiter: str, filled: Collection[str]
-) -> Iterator[Line]:
+def _csv_rows(lines: Iterator[TextLine], name: str, delimiter: str, filled: Collection[str]) -> Rows:
     header = next(records(chain([next(lines)]), delimiter))
     columns = columns_of(name, header, filled)
 
     def flaw_of(cells: list[str]) -> str:
         return _flaw(columns, cells)
 
-    return (
+    found = (
         _csv_row(columns, record)
         for record in records(lines, delimiter, flaw_of)
         if record.flaw or any(cell.strip() for cell in record.cells)
     )
+    return Rows(found, delimiter, [column for column in columns if column != PROBLEM])
 
 
 def _flaw(columns: list[str], cells: list[str]) -> str:
@@ -98,15 +113,17 @@ def _flaw(columns: list[str], cells: list[str]) -> str:
 
 
 def _csv_row(columns: list[str], record: Record) -> Line:
+    values = dict(zip(columns, record.cells, strict=False)) if record.whole is None else {}
+    values.pop(PROBLEM, None)
     if not record.flaw:
-        return Line(record.number, dict(zip(columns, record.cells, strict=True)))
+        return Line(record.number, values)
     flawed = (column for column, cell in zip(columns, record.cells, strict=False) if not _encodable(cell))
-    return _bad(record.number, record.flaw, next(flawed, ""))
+    return Line(record.number, values, _unreadable(record.flaw, next(flawed, "")), record.whole)
 
 
 def _encodable(cell: str) -> bool:
     return not any("\udc80" <= sign <= "\udcff" for sign in cell)
 
 
-def _bad(number: int, message: str, column: str = "") -> Line:
-    return Line(number, error=InputError(column, message, code="line_unreadable"))
+def _unreadable(message: str, column: str = "") -> InputError:
+    return InputError(column, message, code="line_unreadable")

@@ -19,7 +19,10 @@ from worker.invites.states import Wanted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewInvite:
-    """One visit as the caller wants it; a time without a zone is local to the location."""
+    """One visit as the caller wants it; a time without a zone is local to the location.
+
+    Whether Envoy mails the visitor is None where the connection's default decides.
+    """
 
     connection: str
     external_id: str
@@ -33,7 +36,7 @@ class NewInvite:
     expected_departure_at: datetime | None = None
     notes: str | None = field(default=None, repr=False)
     custom_fields: dict[str, str] | None = field(default=None, repr=False)
-    send_email: bool = False
+    send_email: bool | None = None
     wanted: str = Wanted.PRESENT
 
     def values(self) -> dict[str, Any]:
@@ -100,6 +103,11 @@ def settle(invite: NewInvite, zone: ZoneInfo | None) -> NewInvite:
         refuse_disorder(found.get("expected_arrival_at"), found.get("expected_departure_at"))
     collector.raise_any()
     return replace(invite, **found)
+
+
+def with_default(invite: NewInvite, *, send_email: bool) -> NewInvite:
+    """Return the visit with the connection's default where the caller said nothing."""
+    return replace(invite, send_email=send_email) if invite.send_email is None else invite
 
 
 def nearest(name: str) -> str:

@@ -127,6 +127,12 @@ class ReconcileSettings(Section):
     marker: bool = False
 
 
+class IntakeSettings(Section):
+    """What an import may do without being asked twice."""
+
+    most_withdrawn: float = Field(default=0.2, ge=0, le=1)
+
+
 class LogSettings(Section):
     """How events are written."""
 
@@ -168,6 +174,7 @@ class Settings(Section):
 
     database: DatabaseSettings = DatabaseSettings()
     envoy: EnvoySettings = EnvoySettings()
+    intake: IntakeSettings = IntakeSettings()
     push: PushSettings = PushSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
     log: LogSettings = LogSettings()

@@ -1,0 +1,99 @@
+"""The files of an import: the one that is read, or a copy of it, and the one of rejected lines; and a bar."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from worker.intake.rejects import Rejects
+
+STDIN = "-"
+
+
+@contextmanager
+def reading(file: str, *, twice: bool) -> Iterator[BinaryIO]:
+    """Give the file, or stdin; *twice*, a private copy that can be read again and that nobody changes.
+
+    Raises:
+        UsageError: it cannot be read.
+        DiskFull: there is no room for the copy.
+    """
+    from worker.intake.rejects import trouble
+
+    with ExitStack() as stack:
+        name: object = file
+        try:
+            stream: BinaryIO = sys.stdin.buffer if file == STDIN else stack.enter_context(open(file, "rb"))  # noqa: PTH123
+            if twice:
+                name = f"a copy of {file} in {tempfile.gettempdir()}"
+                stream = stack.enter_context(_copy(stream))
+        except OSError as error:
+            failure = trouble(name, error)
+        else:
+            yield stream
+            return
+    raise failure
+
+
+def _copy(stream: BinaryIO) -> BinaryIO:
+    """Return a copy that only its owner may read, and that has no name: it is gone with the process."""
+    with ExitStack() as stack:
+        copy = cast("BinaryIO", stack.enter_context(tempfile.TemporaryFile(prefix="envoy-worker-")))
+        shutil.copyfileobj(stream, copy)
+        copy.seek(0)
+        stack.pop_all()  # the caller closes it
+    return copy
+
+
+@contextmanager
+def rejected_to(file: str | None) -> Iterator["Rejects | None"]:
+    """Give the file of rejected lines, if one is wanted."""
+    from worker.intake.rejects import Rejects
+
+    if file is None:
+        yield None
+        return
+    rejects = Rejects(Path(file))
+    try:
+        yield rejects
+    finally:
+        rejects.close()
+
+
+class Bar:
+    """A progress bar on a terminal, and nothing anywhere else."""
+
+    def __init__(self, progress: "Progress | None", stream: BinaryIO) -> None:
+        self.doing = "importing"
+        self._progress = progress
+        # How many lines there are is known at the end only, how many bytes at once.
+        self._stream = None if stream is sys.stdin.buffer else stream
+        if progress:
+            size = os.fstat(stream.fileno()).st_size if self._stream else None
+            self._task = progress.add_task(self.doing, total=size)
+
+    def advance(self, lines: int) -> None:
+        """Show how far the file is read."""
+        if self._progress:
+            place = self._stream.tell() if self._stream else None
+            self._progress.update(self._task, completed=place, description=f"{self.doing}: {lines:,} lines")
+
+
+@contextmanager
+def bar(stream: BinaryIO) -> Iterator[Bar]:
+    """Give a bar for the stream on stderr, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield Bar(None, stream)
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        yield Bar(progress, stream)

@@ -1,0 +1,24 @@
+"""``envoy-worker invites template``: a file to begin with."""
+
+from typing import Annotated
+
+import typer
+
+from worker.cli.output import show
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("template")(template)
+
+
+def template(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON Lines instead of CSV.")] = False,
+) -> None:
+    """Print a file for `invites import`: every column, and two made-up visits."""
+    from datetime import UTC, datetime
+
+    from worker.intake.template import as_csv, as_json_lines
+
+    today = datetime.now(UTC).date()
+    show((as_json_lines(today) if json else as_csv(today)).rstrip("\n"))
