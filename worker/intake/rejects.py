@@ -36,9 +36,9 @@ class Rejects:
         self.path = path
         self.number = 0
         with _told(path):
-            self._raw = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, MODE)
+            raw = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, MODE)
         # Bytes that are no UTF-8 go out as they came in.
-        self._file = open(self._raw, "w", encoding="utf-8", errors="surrogateescape", newline="")  # noqa: SIM115, PTH123
+        self._file = open(raw, "w", encoding="utf-8", errors="surrogateescape", newline="")  # noqa: SIM115, PTH123
 
     def add(self, rows: Rows, line: Line, problems: Sequence[Problem]) -> None:
         """Write a line and its problems.

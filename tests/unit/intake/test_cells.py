@@ -103,11 +103,12 @@ def test_an_address_is_at_most_320_characters_long() -> None:
     ("value", "expected"),
     [
         *((word, True) for word in ("true", "YES", "1", 1, True)),
-        *((word, False) for word in ("false", "No", "0", 0, False, "", None)),
+        *((word, False) for word in ("false", "No", "0", 0, False)),
+        *((word, None) for word in ("", " ", None)),
     ],
 )
-def test_a_switch_understands_the_usual_words(value: object, expected: bool) -> None:
-    """True, 1 and yes are on; false, 0, no and nothing are off."""
+def test_a_switch_understands_the_usual_words(value: object, expected: bool | None) -> None:
+    """True, 1 and yes are on; false, 0 and no are off; a blank leaves it open."""
     assert switch("send_email", value) is expected
 
 

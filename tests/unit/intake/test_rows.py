@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.intake import FIELDS, InputErrors, parse
-from worker.intake.rows import settle
+from worker.intake.rows import settle, with_default
 
 ROW: dict[str, object] = {
     "connection": "acme",
@@ -19,11 +19,12 @@ ROW: dict[str, object] = {
 
 
 def test_four_columns_are_enough_and_the_rest_has_defaults() -> None:
-    """No mail is sent and the visit is wanted, unless the caller says otherwise."""
+    """The visit is wanted, and the connection decides about the mail, unless the caller says otherwise."""
     invite = parse(ROW)
 
     assert invite.expected_arrival_at == datetime(2026, 3, 2, 15, tzinfo=UTC)
-    assert (invite.send_email, invite.wanted) == (False, "present")
+    assert (invite.send_email, invite.wanted) == (None, "present")
+    assert with_default(invite, send_email=True).send_email is True
     assert (invite.invitee_email, invite.location, invite.custom_fields) == (None, None, None)
 
 

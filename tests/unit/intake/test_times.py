@@ -4,8 +4,6 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from worker.errors import InputError
 from worker.intake.times import moment, refuse_disorder, settled
@@ -108,27 +106,6 @@ def test_a_python_caller_may_mean_the_second_of_the_two() -> None:
     second = datetime(2026, 10, 25, 2, 30, fold=1)  # noqa: DTZ001 -- a wall clock's
 
     assert settled(ARRIVAL, moment(ARRIVAL, second), BERLIN) == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
-
-
-@given(
-    st.datetimes(datetime(2001, 1, 1), datetime(2099, 1, 1)),  # noqa: DTZ001 -- wall clocks
-    st.sampled_from(["Europe/Berlin", "America/Los_Angeles", "Asia/Singapore", "Australia/Lord_Howe"]),
-)
-@settings(deadline=None)
-def test_the_wall_clock_at_the_location_survives_settling(wall: datetime, name: str) -> None:
-    """Seen at the location again, a settled time is what the caller wrote, its date too."""
-    zone = ZoneInfo(name)
-    try:
-        found = settled(ARRIVAL, wall, zone)
-    except InputError:
-        assert (
-            wall.replace(tzinfo=zone).utcoffset()
-            != (wall + timedelta(hours=3)).replace(tzinfo=zone).utcoffset()
-        )
-        return
-
-    assert found is not None
-    assert found.astimezone(zone).replace(tzinfo=None) == wall
 
 
 def test_a_departure_may_not_come_before_the_arrival_but_may_be_equal() -> None:

@@ -1,0 +1,129 @@
+"""A file as a mirror, a file of rejected lines, and a file to begin with, through real processes."""
+
+import csv
+import json
+import stat
+from pathlib import Path
+
+from tests.acceptance.installation import Installation
+from worker.sandbox import Sandbox
+
+HEADER = "external_id,invitee_name,invitee_email,location,expected_arrival_at\n"
+MIRROR = ("--mirror", "--connection", "acme")
+
+
+def line(key: str, *, email: str = "ann@example.com") -> str:
+    """Return one visit as a line of CSV."""
+    return f"{key},Ann Canary,{email},Berlin,2031-05-06T10:00Z\n"
+
+
+def test_what_a_nightly_file_lacks_is_removed_from_envoy(
+    connected: Installation, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Where that is more than a fifth, somebody must say yes; until then nothing is written."""
+    file = tmp_path / "visits.csv"
+    file.write_text(HEADER + line("v1") + line("v2"), encoding="utf-8")
+    connected.run("invites", "import", str(file), *MIRROR)
+    connected.run("run-once", "push_invites")
+    file.write_text(HEADER + line("v1") + line("v3"), encoding="utf-8")
+
+    refused = connected.run("invites", "import", str(file), *MIRROR, expect=2)
+    nothing = connected.statuses()
+    dry = connected.run(
+        "invites", "import", str(file), *MIRROR, "--dry-run", WORKER_INTAKE__MOST_WITHDRAWN="0.5"
+    )
+    done = connected.run("invites", "import", "-", *MIRROR, "--yes", stdin=file.read_text(encoding="utf-8"))
+    pushed = connected.run("run-once", "push_invites")
+    again = connected.run("invites", "import", str(file), *MIRROR)
+
+    assert refused.stderr.count("\n") == 1
+    assert "1 of 2 future invites of acme are not in the file" in refused.stderr
+    assert "--yes" in refused.stderr
+    assert nothing == {"sent": 2}
+    planned, rehearsed = dry.stdout.splitlines()
+    assert planned.endswith(
+        "Z: 1 to create, 0 to change, 1 unchanged, 0 rejected; 1 of 2 future invites to withdraw"
+    )
+    counts = "1 created, 0 changed, 1 unchanged, 0 repeated, 0 rejected, 1 withdrawn"
+    assert rehearsed == f"dry run, nothing was written: {counts}"
+    assert done.stdout.splitlines()[1] == counts
+    assert "1 withdrawn" in pushed.stdout
+    assert again.stdout.splitlines()[1].startswith("0 created, 0 changed, 2 unchanged")
+    assert len(sandbox.invites()) == 2
+
+
+def test_a_mirror_without_a_connection_is_a_mistake(small_connected: Installation) -> None:
+    """Nobody knows whose invites the file has; and only a mirror needs a yes."""
+    whose = small_connected.run("invites", "import", "-", "--mirror", expect=2)
+    yes = small_connected.run("invites", "import", "-", "--yes", expect=2)
+
+    assert "--connection acme" in whose.stderr
+    assert (whose.stderr.count("\n"), yes.stderr.count("\n")) == (1, 1)
+
+
+def test_lines_that_cannot_be_read_withdraw_nothing(small_connected: Installation) -> None:
+    """The operator learns why, and the good lines are in."""
+    small_connected.run("invites", "import", "-", *MIRROR, stdin=HEADER + line("v1") + line("v2"))
+
+    told = small_connected.run(
+        "invites", "import", "-", *MIRROR, "--yes", expect=3, stdin=HEADER + line("v3") + "v1,Ann\n"
+    )
+
+    assert "1 line has no external id that can be read" in told.stderr
+    assert told.stdout.endswith("1 created, 0 changed, 0 unchanged, 0 repeated, 1 rejected, 0 withdrawn\n")
+    assert small_connected.rows("SELECT count(*) AS n FROM invite WHERE wanted = 'absent'") == [{"n": 0}]
+
+
+def test_rejected_lines_are_mended_and_imported(connected: Installation, tmp_path: Path) -> None:
+    """They stand in a private file of their own, which is never written over."""
+    bad = tmp_path / "bad.csv"
+    arguments = ("invites", "import", "-", "--connection", "acme", "--rejects", str(bad))
+    content = HEADER + line("v1") + line("v2", email="ann.example.com")
+
+    first = connected.run(*arguments, expect=3, stdin=content)
+    mode = stat.S_IMODE(bad.stat().st_mode)
+    second = connected.run(*arguments, expect=2, stdin=content)
+    mended = bad.read_text(encoding="utf-8").replace("ann.example.com", "ann@example.com")
+    bad.unlink()
+    third = connected.run(*arguments, stdin=mended)
+
+    assert "1 rejected line" in first.stderr
+    assert mode == 0o600
+    assert "is there already" in second.stderr
+    assert second.stderr.count("\n") == 1
+    assert third.stdout.startswith("1 created")
+    assert not bad.exists()
+    assert connected.statuses() == {"pending": 2}
+
+
+def test_the_template_is_imported_as_it_is(small_installation: Installation) -> None:
+    """As CSV and as JSON Lines; neither needs settings to be printed."""
+    small_installation.run("db", "upgrade")
+    nowhere = "/nowhere/settings.toml"
+
+    table = small_installation.run("invites", "template", WORKER_SETTINGS=nowhere).stdout
+    lines = small_installation.run("invites", "template", "--json", WORKER_SETTINGS=nowhere).stdout
+    first = small_installation.run("invites", "import", "-", stdin=table)
+    second = small_installation.run("invites", "import", "-", stdin=lines)
+    due = small_installation.run("run-once", "push_invites", "--dry-run")
+
+    assert len(list(csv.DictReader(table.splitlines()))) == 2
+    assert [json.loads(one)["external_id"] for one in lines.splitlines()] == ["example-1", "example-2"]
+    assert first.stdout.startswith("2 created")
+    assert second.stdout.startswith("0 created, 0 changed, 2 unchanged")
+    assert "expired" not in due.stdout
+
+
+def test_a_visit_by_hand_takes_the_connections_default_of_mailing(connected: Installation) -> None:
+    """Unless the operator says which."""
+    connected.execute("UPDATE connection SET default_send_email = true")
+    arguments = ("invites", "add", "--connection", "acme", "--name", "Ann Canary")
+    arguments = (*arguments, "--arrival", "2031-05-06T10:00", "--location", "Berlin", "--external-id")
+
+    connected.run(*arguments, "v1")
+    connected.run(*arguments, "v2", "--no-send-email")
+    connected.execute("UPDATE connection SET default_send_email = false")
+    connected.run(*arguments, "v3", "--send-email")
+
+    rows = connected.rows("SELECT external_id, send_email FROM invite ORDER BY external_id")
+    assert [bool(row["send_email"]) for row in rows] == [True, False, True]
