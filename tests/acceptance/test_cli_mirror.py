@@ -117,8 +117,8 @@ def test_the_template_is_imported_as_it_is(small_installation: Installation) -> 
 def test_a_visit_by_hand_takes_the_connections_default_of_mailing(connected: Installation) -> None:
     """Unless the operator says which."""
     connected.execute("UPDATE connection SET default_send_email = true")
-    arguments = ("invites", "add", "--connection", "acme", "--name", "Ann Canary")
-    arguments = (*arguments, "--arrival", "2031-05-06T10:00", "--location", "Berlin", "--external-id")
+    visit = ("--connection", "acme", "--name", "Ann Canary", "--arrival", "2031-05-06T10:00Z")
+    arguments = ("invites", "add", *visit, "--external-id")
 
     connected.run(*arguments, "v1")
     connected.run(*arguments, "v2", "--no-send-email")

@@ -70,14 +70,14 @@ def rejected_to(file: str | None) -> Iterator["Rejects | None"]:
 class Bar:
     """A progress bar on a terminal, and nothing anywhere else."""
 
-    def __init__(self, progress: "Progress | None", stream: BinaryIO) -> None:
-        self.doing = "importing"
+    def __init__(self, progress: "Progress | None", stream: BinaryIO, doing: str) -> None:
+        self.doing = doing
         self._progress = progress
         # How many lines there are is known at the end only, how many bytes at once.
         self._stream = None if stream is sys.stdin.buffer else stream
         if progress:
             size = os.fstat(stream.fileno()).st_size if self._stream else None
-            self._task = progress.add_task(self.doing, total=size)
+            self._task = progress.add_task(doing, total=size)
 
     def advance(self, lines: int) -> None:
         """Show how far the file is read."""
@@ -85,15 +85,24 @@ class Bar:
             place = self._stream.tell() if self._stream else None
             self._progress.update(self._task, completed=place, description=f"{self.doing}: {lines:,} lines")
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the bar away for a moment: while it is there, what goes to stdout ends up on stderr."""
+        if self._progress:
+            self._progress.stop()
+        yield
+        if self._progress:
+            self._progress.start()
+
 
 @contextmanager
-def bar(stream: BinaryIO) -> Iterator[Bar]:
+def bar(stream: BinaryIO, doing: str) -> Iterator[Bar]:
     """Give a bar for the stream on stderr, if that is a terminal."""
     if not sys.stderr.isatty():
-        yield Bar(None, stream)
+        yield Bar(None, stream, doing)
         return
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        yield Bar(progress, stream)
+        yield Bar(progress, stream, doing)

@@ -56,7 +56,7 @@ def import_(
         stream = stack.enter_context(reading(file, twice=mirror))
         run = _Run("stdin" if file == STDIN else file, stack.enter_context(opened()), stream, dry_run)
         run.rejected = stack.enter_context(rejected_to(rejects))
-        run.bar = stack.enter_context(bar(stream))
+        run.bar = stack.enter_context(bar(stream, "checking" if mirror else "importing"))
         report = run.mirror(connection, sure=yes) if mirror and connection else run.simple(connection)
     _tell(report, run, mirror=mirror)
     raise typer.Exit(ExitCode.REJECTED if report.rejected else ExitCode.DONE)
@@ -85,7 +85,6 @@ class _Run:
         """Bring the rows of the connection to what the lines say, and withdraw those without one."""
         from worker.intake import mirror_file
 
-        self.bar.doing = "checking"
         return mirror_file(
             self._parts.database,
             self._stream,
@@ -107,7 +106,8 @@ class _Run:
     def _checked(self, check: "Check") -> None:
         self.planned = check.report.withdrawn
         self.bar.doing = "importing"
-        show(plan(check))
+        with self.bar.aside():
+            show(plan(check))
         if check.unreadable:
             lines = counted(check.unreadable, "line has", "lines have")
             say(f"{lines} no external id that can be read: any invite may be meant, so none is withdrawn")
