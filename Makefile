@@ -41,7 +41,7 @@ lint: $(DEVELOPMENT) ## style, types, and the direction of imports
 	@$(BIN)/lint-imports
 
 .PHONY: bench
-bench: $(DEVELOPMENT) ## how fast, how small: a drain of 1,000 invites, and the start of a command
+bench: $(DEVELOPMENT) ## how fast, how small: a drain, an import, and the start of a command
 	@$(BIN)/python -m bench
 
 .PHONY: lock

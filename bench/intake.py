@@ -18,10 +18,11 @@ MOST_LINES = 1_000_000
 
 
 def intake(database: str, lines: int = 100_000) -> None:
-    """Import so many lines twice, and once as a mirror, and print speed, memory and the floor."""
+    """Import so many lines: new, unchanged, changed, and as a mirror; print speed, memory and the floor."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, stand_in(0) as place:
-        file, bare = Path(folder) / "visits.csv", Path(folder) / "bare.csv"
-        write_visits(file, lines, bare=False)
+        file, changed, bare = (Path(folder) / f"{name}.csv" for name in ("visits", "changed", "bare"))
+        write_visits(file, lines)
+        write_visits(changed, lines, edition=2)
         write_visits(bare, lines, bare=True)
         with database_url(database) as url:
             prepare(environment(url, place, senders=8), invites=0)
@@ -32,15 +33,21 @@ def intake(database: str, lines: int = 100_000) -> None:
         with database_url(database) as url:
             env = environment(url, place, senders=8)
             prepare(env, invites=0)
-            command = ("invites", "import", str(file), "--connection", CONNECTION)
-            _tell("first import", worker(env, *command), lines, floor)
-            _tell("unchanged", worker(env, *command), lines, floor)
+            for what, given, *options in (
+                ("first import", file),
+                ("unchanged", file),
+                ("every line changed", changed),
+                ("unchanged, as a mirror", changed, "--mirror"),
+            ):
+                command = ("invites", "import", str(given), "--connection", CONNECTION, *options)
+                _tell(what, worker(env, *command), lines, floor)
 
 
 def _tell(what: str, used: Used, lines: int, floor: float) -> None:
     print(
         f"  {what}: {used.seconds:.1f} s, {lines / used.seconds:,.0f} lines a second,"
-        f" {used.seconds / floor:.1f} times the floor, peak memory {used.peak_mib:.0f} MiB"
+        f" {used.seconds / floor:.1f} times the floor, CPU {used.cpu_seconds:.1f} s,"
+        f" peak memory {used.peak_mib:.0f} MiB"
     )
     sys.stdout.flush()
 

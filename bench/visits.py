@@ -17,15 +17,18 @@ NAMES = ("Ann Example", "Zoé Moreau", "Łukasz Wójcik", "山田 太郎", "Dr. 
 NOTE = "Third floor, please ring the bell.\nBrings a laptop; needs a badge for the car park."
 
 
-def write_visits(file: Path, number: int, *, bare: bool) -> None:
-    """Write so many visits; *bare* ones have each time in UTC, as a plain INSERT needs them."""
+def write_visits(file: Path, number: int, *, bare: bool = False, edition: int = 1) -> None:
+    """Write so many visits; *bare* ones have each time in UTC, as a plain INSERT needs them.
+
+    Every visit of another edition differs.
+    """
     with file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(COLUMNS)
-        writer.writerows(_visits(number, bare=bare))
+        writer.writerows(_visits(number, edition, bare=bare))
 
 
-def _visits(number: int, *, bare: bool) -> Iterator[tuple[str, ...]]:
+def _visits(number: int, edition: int, *, bare: bool) -> Iterator[tuple[str, ...]]:
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     for one in range(number):
         # Noon and an hour either side: no clock is changed then.
@@ -42,8 +45,8 @@ def _visits(number: int, *, bare: bool) -> Iterator[tuple[str, ...]]:
             f"host-{one % 200}@example.com" if one % 5 == 1 else "",
             _written(arrival, place, one, bare=bare),
             _written(arrival + timedelta(hours=1), place, one, bare=bare) if one % 2 else "",
-            NOTE if one % 2 else "",
-            json.dumps({"Purpose of visit": "Interview", "Car": f"B-{one}"}) if one % 4 == 0 else "",
+            f"{NOTE} ({edition})" if one % 2 else "",
+            "" if one % 2 else json.dumps({"Purpose of visit": "Interview", "Car": f"B-{one}-{edition}"}),
             "true" if one % 10 == 0 else "false",
             "present",
         )
