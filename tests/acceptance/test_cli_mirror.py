@@ -2,10 +2,13 @@
 
 import csv
 import json
+import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
-from tests.acceptance.installation import Installation
+from tests.acceptance.installation import PATIENCE_SECONDS, ROOT, Installation
 from worker.sandbox import Sandbox
 
 HEADER = "external_id,invitee_name,invitee_email,location,expected_arrival_at\n"
@@ -50,6 +53,34 @@ def test_what_a_nightly_file_lacks_is_removed_from_envoy(
     assert "1 withdrawn" in pushed.stdout
     assert again.stdout.splitlines()[1].startswith("0 created, 0 changed, 2 unchanged")
     assert len(sandbox.invites()) == 2
+
+
+def test_a_bar_on_a_terminal_tells_checking_from_importing(
+    small_connected: Installation, tmp_path: Path
+) -> None:
+    """It is on stderr alone: what goes to stdout arrives there whole, the line before the import too."""
+    file = tmp_path / "visits.csv"
+    file.write_text(HEADER + line("v1"), encoding="utf-8")
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worker", "invites", "import", str(file), *MIRROR],
+        env={**small_connected.env, "TERM": "xterm"},
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+    )
+    os.close(theirs)
+
+    out, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    bar = os.read(ours, 65536).decode()
+    os.close(ours)
+
+    assert process.returncode == 0
+    assert "checking: 2 lines" in bar
+    assert "importing: 2 lines" in bar
+    assert [told.split(",")[0][-9:] for told in out.splitlines()] == ["to create", "1 created"]
 
 
 def test_a_mirror_without_a_connection_is_a_mistake(small_connected: Installation) -> None:

@@ -77,6 +77,13 @@ def test_a_line_that_cannot_be_cut_into_cells_stands_whole_in_the_first(reject: 
     ]
 
 
+def test_notes_that_lost_a_line_are_not_imported_without_it(reject: Reject) -> None:
+    """A line of absurd length is not kept; what is left of its record must not look as if it were good."""
+    found = reject(f'{HEADER}\nacme;2;Jane;2091-03-02T15:00Z;"one\n{"x" * (1 << 20)}\ntwo"\n')
+
+    assert found.splitlines()[1].startswith('"acme;2;Jane;2091-03-02T15:00Z;""one";;;;;is longer than')
+
+
 def test_bytes_that_are_no_utf_8_go_out_as_they_came_in(reject: Reject) -> None:
     """Nothing is guessed about them, and nothing lost."""
     found = reject(f"{HEADER}\n{GOOD.replace('Jane', 'Zoé')}\n".encode("latin-1"))
