@@ -83,6 +83,27 @@ def test_a_bar_on_a_terminal_tells_checking_from_importing(
     assert [told.split(",")[0][-9:] for told in out.splitlines()] == ["to create", "1 created"]
 
 
+def test_a_disk_without_room_for_the_copy_is_told(small_connected: Installation) -> None:
+    """A mirror reads its file twice, from a private copy; nothing was imported."""
+    command = f'ulimit -f 8; exec "{sys.executable}" -m worker invites import - {" ".join(MIRROR)}'
+
+    done = subprocess.run(
+        ["bash", "-c", command],
+        input=HEADER + "".join(line(f"v{n}") for n in range(400)),
+        env=small_connected.env,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+    assert done.returncode == 74
+    assert "a copy of stdin in" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert small_connected.statuses() == {}
+
+
 def test_a_mirror_without_a_connection_is_a_mistake(small_connected: Installation) -> None:
     """Nobody knows whose invites the file has; and only a mirror needs a yes."""
     whose = small_connected.run("invites", "import", "-", "--mirror", expect=2)

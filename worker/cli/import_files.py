@@ -28,11 +28,11 @@ def reading(file: str, *, twice: bool) -> Iterator[BinaryIO]:
     from worker.intake.rejects import trouble
 
     with ExitStack() as stack:
-        name: object = file
+        name = "stdin" if file == STDIN else file
         try:
             stream: BinaryIO = sys.stdin.buffer if file == STDIN else stack.enter_context(open(file, "rb"))  # noqa: PTH123
             if twice:
-                name = f"a copy of {file} in {tempfile.gettempdir()}"
+                name = f"a copy of {name} in {tempfile.gettempdir()}"
                 stream = stack.enter_context(_copy(stream))
         except OSError as error:
             failure = trouble(name, error)

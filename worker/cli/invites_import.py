@@ -47,19 +47,23 @@ def import_(
 
     Good lines go in, bad ones are told by line and column.  A line that changed updates its visit.
     """
-    if (mirror and not (connection or "").strip()) or (yes and not mirror):
-        raise UsageError(
-            "--mirror: needs to know whose invites FILE has" if mirror else "--yes: goes with --mirror",
-            hint="as in `invites import FILE --mirror --connection acme`",
-        )
+    _refuse_half_a_mirror(connection, mirror=mirror, yes=yes)
     with ExitStack() as stack:
         stream = stack.enter_context(reading(file, twice=mirror))
         run = _Run("stdin" if file == STDIN else file, stack.enter_context(opened()), stream, dry_run)
         run.rejected = stack.enter_context(rejected_to(rejects))
         run.bar = stack.enter_context(bar(stream, "checking" if mirror else "importing"))
-        report = run.mirror(connection, sure=yes) if mirror and connection else run.simple(connection)
+        report = run.mirror(connection.strip(), sure=yes) if mirror and connection else run.simple(connection)
     _tell(report, run, mirror=mirror)
     raise typer.Exit(ExitCode.REJECTED if report.rejected else ExitCode.DONE)
+
+
+def _refuse_half_a_mirror(connection: str | None, *, mirror: bool, yes: bool) -> None:
+    if (mirror and not (connection or "").strip()) or (yes and not mirror):
+        raise UsageError(
+            "--mirror: needs to know whose invites FILE has" if mirror else "--yes: goes with --mirror",
+            hint="as in `invites import FILE --mirror --connection acme`",
+        )
 
 
 class _Run:

@@ -66,16 +66,14 @@ def import_file(
         WorkerError: the database failed; its text says up to which line the file is in.
     """
     rows = read_rows(stream, name, filled=() if connection is None else ("connection",))
-    work = _Import(database, rows, connection, dry_run)
-    work.on_problem, work.on_line, work.on_rejected = on_problem, on_line, on_rejected
+    work = _Import(database, rows, connection, dry_run, on_problem, on_line, on_rejected)
     done = 0
     while True:
         try:
             last = work.take(islice(rows.lines, BATCH))
         except (DatabaseUnreachable, DiskFull, SchemaError) as error:
-            failure = interrupted(
-                error, f"the lines up to {done:,} are in" if done else "nothing was imported"
-            )
+            state = f"the lines up to {done:,} are in" if done else "nothing was imported"
+            failure = interrupted(error, state)
             break
         if last is None:
             return work.report
@@ -88,16 +86,24 @@ def import_file(
 class _Import:
     """One import under way."""
 
-    on_problem: Callable[[Problem], None]
-    on_line: Callable[[Line], None] | None
-    on_rejected: OnRejected | None
-
-    def __init__(self, database: Database, rows: Rows, connection: str | None, dry_run: bool) -> None:
+    def __init__(
+        self,
+        database: Database,
+        rows: Rows,
+        connection: str | None,
+        dry_run: bool,
+        on_problem: Callable[[Problem], None],
+        on_line: Callable[[Line], None] | None,
+        on_rejected: OnRejected | None,
+    ) -> None:
         self.report = ImportReport()
         self._database = database
         self._rows = rows
         self._connection = connection
         self._dry_run = dry_run
+        self._on_problem = on_problem
+        self._on_line = on_line
+        self._on_rejected = on_rejected
         self._seen = Seen()
         self._places: dict[str, Places | None] = {}
         self._last: int | None = None
@@ -117,8 +123,8 @@ class _Import:
     def _entries(self, lines: Iterable[Line]) -> Iterator[Entry]:
         for line in lines:
             self._last = line.number
-            if self.on_line:
-                self.on_line(line)
+            if self._on_line:
+                self._on_line(line)
             try:
                 invite = self._checked(line)
                 repeated = self._seen.is_repeat(line.number, invite)
@@ -156,9 +162,9 @@ class _Import:
         self.report.rejected += 1
         problems = problems_of(line.number, error)
         for problem in problems:
-            self.on_problem(problem)
-        if self.on_rejected:
-            self.on_rejected(self._rows, line, problems)
+            self._on_problem(problem)
+        if self._on_rejected:
+            self._on_rejected(self._rows, line, problems)
 
 
 def interrupted(error: WorkerError, state: str) -> WorkerError:

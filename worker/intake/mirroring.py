@@ -55,41 +55,43 @@ def mirror_file(
         WorkerError: the database failed; its text says how far the file is in.
     """
     read = partial(import_file, database, stream, name=name, connection=connection, on_progress=on_progress)
-    told: set[int] = set()
-
-    def tell(problem: Problem) -> None:
-        told.add(problem.line)
-        on_problem(problem)
-
-    def tell_what_is_new(problem: Problem) -> None:
-        if problem.line not in told:
-            on_problem(problem)
-
+    once = _Once(on_problem)
     missing = Missing(database, connection)
+    rejected = on_rejected if dry_run else None
     stream.seek(0)
-    report = read(
-        dry_run=True,
-        on_line=missing.strike,
-        on_problem=tell,
-        on_rejected=on_rejected if dry_run else None,
-    )
+    report = read(dry_run=True, on_line=missing.strike, on_problem=once.first, on_rejected=rejected)
     report.withdrawn = missing.number
-    check = Check(missing.at, report, missing.future, missing.unreadable)
-    on_checked(check)
-    _refuse_too_many(check, connection, most_withdrawn)
-    if dry_run:
-        return report
-    stream.seek(0)
-    report = read(dry_run=False, on_problem=tell_what_is_new, on_rejected=on_rejected)
-    report.withdrawn = missing.withdraw()
+    on_checked(Check(missing.at, report, missing.future, missing.unreadable))
+    _refuse_too_many(missing, connection, most_withdrawn)
+    if not dry_run:
+        stream.seek(0)
+        report = read(dry_run=False, on_problem=once.again, on_rejected=on_rejected)
+        report.withdrawn = missing.withdraw()
     return report
 
 
-def _refuse_too_many(check: Check, connection: str, most_withdrawn: float) -> None:
-    missing = check.report.withdrawn
-    if missing and missing / check.future > most_withdrawn:
+class _Once:
+    """Tells the problems of a line once, though it is read twice."""
+
+    def __init__(self, on_problem: Callable[[Problem], None]) -> None:
+        self._on_problem = on_problem
+        self._told: set[int] = set()
+
+    def first(self, problem: Problem) -> None:
+        """Tell a problem that the check has found."""
+        self._told.add(problem.line)
+        self._on_problem(problem)
+
+    def again(self, problem: Problem) -> None:
+        """Tell a problem of a line that was good before: the database refused it."""
+        if problem.line not in self._told:
+            self._on_problem(problem)
+
+
+def _refuse_too_many(missing: Missing, connection: str, most_withdrawn: float) -> None:
+    if missing.number and missing.number / missing.future > most_withdrawn:
         raise UsageError(
-            f"{missing:,} of {check.future:,} future invites of {connection} are not in the file, more than"
-            f" the share of {most_withdrawn:g} ([intake] most_withdrawn); nothing was written",
+            f"{missing.number:,} of {missing.future:,} future invites of {connection} are not in the file,"
+            f" more than the share of {most_withdrawn:g} ([intake] most_withdrawn); nothing was written",
             hint="if the file is whole and they shall go, say --yes",
         )
