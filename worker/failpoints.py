@@ -26,6 +26,8 @@ NAMES = (
     "before_look_up",
     "after_look_up",
     "after_look_up_commit",
+    "before_clear",
+    "after_clear_commit",
 )
 
 Action = Callable[[], object]

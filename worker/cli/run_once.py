@@ -11,7 +11,10 @@ from worker.errors import ExitCode, UsageError
 from worker.report import first_that_applies
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from worker.context import Context
+    from worker.delivery.preview import Fate
     from worker.runs import ResolvedJob, RunResult
 
 
@@ -25,7 +28,7 @@ def run_once(
     connection: Annotated[str | None, typer.Option(help="Only this connection.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many invites.")] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Name each due invite's fate; write nothing.")
+        bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
@@ -39,7 +42,7 @@ def run_once(
         if connection is not None:
             store.require(parts.database, connection)
         if dry_run:
-            _preview(parts, connection, limit, as_json=json)
+            _rehearse(parts, chosen, connection, limit, as_json=json)
             return
         _ = parts.tokens, parts.api  # what is missing is said once, before any job
         _end_in_order(parts)
@@ -84,23 +87,53 @@ def _execute(parts: "Context", job: "ResolvedJob", connection: str | None, limit
     return execute(parts, job, trigger=MANUAL, connection=connection, limit=limit)
 
 
-def _preview(parts: "Context", connection: str | None, limit: int | None, *, as_json: bool) -> None:
+def _rehearse(
+    parts: "Context",
+    chosen: "list[ResolvedJob]",
+    connection: str | None,
+    limit: int | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Name each due invite's fate, and what the jobs would do that can say it themselves."""
+    counts = {job.name: _counts(parts, job, connection, limit) for job in chosen if job.preview}
+    # Only such jobs were named: then nobody asked for the invites.
+    fates = _fates(parts, connection, limit) if len(counts) < len(chosen) else iter(())
+    if as_json:
+        rows = [{"invite": f"{x.connection}/{x.external_id}", "fate": x.fate, "why": x.why} for x in fates]
+        show_json({"invites": rows, "jobs": counts})
+        return
+    for fate in fates:
+        show(f"{fate.connection}/{fate.external_id}: {fate.fate}" + (f" ({fate.why})" if fate.why else ""))
+    for name, would in counts.items():
+        show(f"{name}: {_told(would) or 'nothing to do'} (dry run, nothing was written)")
+
+
+def _fates(parts: "Context", connection: str | None, limit: int | None) -> "Iterator[Fate]":
     from worker.delivery.preview import preview
 
     settings = parts.settings
-    fates = preview(
+    return preview(
         parts.database,
         only=connection,
         limit=limit,
         longest_wait=max(*settings.reconcile.look_up_after, settings.push.backoff_seconds[1]),
         marked=settings.reconcile.marker,
     )
-    if as_json:
-        rows = [{"invite": f"{x.connection}/{x.external_id}", "fate": x.fate, "why": x.why} for x in fates]
-        show_json({"invites": rows})
-        return
-    for fate in fates:
-        show(f"{fate.connection}/{fate.external_id}: {fate.fate}" + (f" ({fate.why})" if fate.why else ""))
+
+
+def _counts(
+    parts: "Context", job: "ResolvedJob", connection: str | None, limit: int | None
+) -> dict[str, int]:
+    from worker.runs import RunContext
+    from worker.runs.context import MANUAL
+
+    assert job.preview is not None  # noqa: S101 -- the caller asked
+    return dict(job.preview(RunContext(parts, "", MANUAL, connection, limit)).counts)
+
+
+def _told(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in counts.items() if number)
 
 
 def _summarise(results: "list[RunResult]", *, as_json: bool) -> None:
@@ -109,7 +142,7 @@ def _summarise(results: "list[RunResult]", *, as_json: bool) -> None:
         show_json({"jobs": counts})
         return
     for result in results:
-        told = ", ".join(f"{number} {name}" for name, number in counts[result.job].items() if number)
+        told = _told(counts[result.job])
         if result.error is not None:
             told = f"{told}; ended early: {result.error}".removeprefix("; ")
         if result.ran_elsewhere:

@@ -24,6 +24,7 @@ NO_ENDLESS_WAITS = {"connect_timeout": 10, "keepalives_idle": 30, "tcp_user_time
 # begun before the writer's, so that only what is much further ahead is taken for that.
 SLACK_SECONDS = 60.0
 READ_ONLY = "worker_read_only"
+OUTSIDE = "worker_outside"
 
 
 def normalise_url(url: str) -> sa.URL:
@@ -136,6 +137,12 @@ class Database:
         self.troubles.wrote()
 
     @contextmanager
+    def outside(self) -> Iterator[sa.Connection]:
+        """Give a connection outside any transaction, for what SQLite does in none; for SQLite only."""
+        with translated(self.troubles), self._writer, self.engine.connect() as raw:
+            yield raw.execution_options(**{OUTSIDE: True})
+
+    @contextmanager
     def session(self) -> Iterator[Session]:
         """Give an ORM session in a writing transaction, committed on leaving."""
         with self.write() as connection, Session(connection, expire_on_commit=False) as session:
@@ -163,6 +170,8 @@ def _prepare_sqlite(raw: Any, _record: Any) -> None:  # noqa: ANN401 -- the driv
     raw.isolation_level = None  # the driver must not begin transactions behind our back
     # A caller may have written Latin-1 bytes: one such row must not keep all others from being read.
     raw.text_factory = _decode
+    if raw.execute("PRAGMA page_count").fetchone() == (0,):
+        raw.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the first page is written
     for pragma in (
         "journal_mode = WAL",
         "synchronous = FULL",  # an intent must survive a power cut
@@ -178,5 +187,8 @@ def _decode(text: bytes) -> str:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    read_only = connection.get_execution_options().get(READ_ONLY, False)
+    options = connection.get_execution_options()
+    if options.get(OUTSIDE, False):
+        return
+    read_only = options.get(READ_ONLY, False)
     connection.exec_driver_sql("BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")

@@ -90,6 +90,7 @@ def controls(
     query = (
         sa.select(own.envoy_invite_id, own.sent_content)
         .where(own.connection == connection_name, own.status == SENT, own.envoy_invite_id.is_not(None))
+        .where(own.sent_content.is_not(sa.null()))  # retention has not cleared it
         .order_by(own.envoy_invite_id.desc())
         .limit(MOST_READ)
     )

@@ -22,6 +22,7 @@ from worker.directory.model import Flow, Location
 from worker.directory.resolve import zone_of
 from worker.errors import InputError
 from worker.invites import Kind, Status, Wanted
+from worker.invites.personal import is_cleared
 
 LAST_ZONE_ON_EARTH = timezone(timedelta(hours=-12))
 
@@ -82,6 +83,7 @@ def plan(
     end = departure or end_of_day(row.expected_arrival_at, location)
     if row.envoy_invite_id is None and end < now:
         return Settled(Status.EXPIRED, visit_end=end)
+    _require_visitor(row)
     flow = _flow(row, directory, connection, location)
     flow_id, flow_name = (flow.envoy_id, flow.name) if flow else (None, None)
     fields = custom_fields(row.custom_fields, connection.default_custom_fields, flow_name=flow_name)
@@ -117,6 +119,17 @@ def _location(row: DueRow, directory: Directory, connection: Connection) -> Loca
 def _flow(row: DueRow, directory: Directory, connection: Connection, location: Location) -> Flow | None:
     wanted = blank_to_none(row.flow) or blank_to_none(connection.default_flow)
     return directory.flow(wanted, location) if wanted else None
+
+
+def _require_visitor(row: DueRow) -> None:
+    """Refuse a row that was cleared, and then changed in part: Envoy would lose the visitor's name."""
+    if is_cleared(row.invitee_name):
+        raise InputError(
+            "invitee_name",
+            "this row was cleared when its visit was over",
+            code="cleared",
+            hint="write the row whole again, with the visitor's name, or leave it as it is",
+        )
 
 
 def _call(row: DueRow, content: Content) -> Plan:

@@ -10,6 +10,7 @@ from sqlmodel import SQLModel
 
 from worker.intake.rows import FIELDS, NewInvite
 from worker.invites.model import Invite
+from worker.invites.personal import PERSONAL, is_cleared
 
 INVITES = SQLModel.metadata.tables[str(Invite.__tablename__)]
 Key = tuple[str, str]
@@ -32,11 +33,17 @@ def plan(connection: sa.Connection, invites: Sequence[NewInvite]) -> Plan:
         row = stored.get((invite.connection, invite.external_id))
         if row is None:
             made.new.append(invite)
-        elif any(row[name] != value for name, value in invite.values().items()):
+        elif _differs(row, invite):
             made.changed.append((row["id"], invite))
         else:
             made.unchanged.append(row["id"])
     return made
+
+
+def _differs(row: sa.RowMapping, invite: NewInvite) -> bool:
+    """Say whether the row must be written; a visit that was cleared is not filled again for nothing."""
+    ignored = PERSONAL if is_cleared(row["invitee_name"]) else ()
+    return any(row[name] != value for name, value in invite.values().items() if name not in ignored)
 
 
 def carry_out(connection: sa.Connection, made: Plan) -> None:

@@ -1,5 +1,6 @@
 """Remember runs: the last one of each job, and in full those that did something."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,9 @@ RUNS = SQLModel.metadata.tables[str(JobRun.__tablename__)]
 
 DONE = "done"
 FAILED = "failed"
+
+DELETED_AT_ONCE = 500
+DAY_SECONDS = 86_400.0
 
 
 def record(
@@ -49,3 +53,27 @@ def record(
                     counts=counts,
                 )
             )
+
+
+def count_old(database: Database, *, days: int) -> int:
+    """Return how many runs ended more than *days* ago."""
+    with database.read() as connection:
+        return connection.execute(sa.select(sa.func.count()).where(_is_old(database, days))).scalar_one()
+
+
+def delete_old(database: Database, *, days: int, more: Callable[[], bool]) -> int:
+    """Delete the runs that ended more than *days* ago, while *more* says so; return how many."""
+    deleted = 0
+    page = sa.select(RUNS.c.id).where(_is_old(database, days)).limit(DELETED_AT_ONCE)
+    while more():
+        with database.read() as connection:
+            ids = connection.execute(page).scalars().all()
+        if not ids:
+            break
+        with database.write() as connection:
+            deleted += connection.execute(sa.delete(RUNS).where(RUNS.c.id.in_(ids))).rowcount
+    return deleted
+
+
+def _is_old(database: Database, days: int) -> sa.ColumnElement[bool]:
+    return RUNS.c.finished_at < database.later(-days * DAY_SECONDS)

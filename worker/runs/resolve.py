@@ -26,6 +26,7 @@ class ResolvedJob:
     parameters: Mapping[str, object]
     exclusive: bool
     settings: JobSettings
+    preview: Callable[[RunContext], Report] | None = None  # says what a run would do, where the job can
 
     def __call__(self, context: RunContext) -> Report:
         """Run it."""
@@ -88,7 +89,14 @@ def _job(name: str, settings: JobSettings, module: ModuleType, function: JobFunc
     problems += [f"jobs.{name}.{key}: the job needs this parameter" for key in missing]
     if problems:
         raise SettingsError(problems[0], problems=problems)
-    return ResolvedJob(name, function, parameters, getattr(module, "EXCLUSIVE", True), settings)
+    return ResolvedJob(
+        name,
+        function,
+        parameters,
+        getattr(module, "EXCLUSIVE", True),
+        settings,
+        preview=getattr(module, "preview", None),
+    )
 
 
 def _coerced(value: object, annotation: Any) -> object:  # noqa: ANN401 -- whatever the job says

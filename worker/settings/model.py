@@ -133,6 +133,13 @@ class IntakeSettings(Section):
     most_withdrawn: float = Field(default=0.2, ge=0, le=1)
 
 
+class RetentionSettings(Section):
+    """How many days what is finished is kept; 0 = for ever."""
+
+    personal_days: int = Field(default=30, ge=0, le=36_500)
+    history_days: int = Field(default=90, ge=0, le=36_500)
+
+
 class LogSettings(Section):
     """How events are written."""
 
@@ -177,5 +184,6 @@ class Settings(Section):
     intake: IntakeSettings = IntakeSettings()
     push: PushSettings = PushSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
+    retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
     jobs: dict[str, JobSettings] = Field(default_factory=dict)

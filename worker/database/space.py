@@ -1,0 +1,56 @@
+"""Leave nothing of what was deleted in SQLite's files, and give their space back."""
+
+import shutil
+import threading
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from worker.database.engine import Database
+from worker.database.files import database_path
+
+# All writers wait while a file is written anew: so it is done to small ones only.
+MOST_REWRITTEN_BYTES = 128 * 1024 * 1024
+STEP_PAGES = 1000  # given back in one transaction
+
+
+def give_back(database: Database, stop: threading.Event, *, rewrite: bool) -> bool:
+    """Give free pages back to the system and empty the write-ahead log; say whether that was possible.
+
+    *rewrite* writes the file anew where it is small enough: SQLite overwrites what is deleted, but not
+    the copies that it made while it moved rows between pages.  PostgreSQL sees to all that itself.
+
+    Raises:
+        DatabaseLocked: another writer is at work for long.
+    """
+    if not database.is_sqlite:
+        return True
+    with database.outside() as connection:
+        if rewrite and _is_small(database_path(database.url)):
+            connection.exec_driver_sql("PRAGMA auto_vacuum = INCREMENTAL")
+            connection.exec_driver_sql("VACUUM")
+        else:
+            _release(connection, stop)
+        busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+    return not busy
+
+
+def _is_small(path: Path) -> bool:
+    """Say whether the file is soon written anew, and the disk has room for it: two copies more."""
+    size = path.stat().st_size
+    return size <= MOST_REWRITTEN_BYTES and shutil.disk_usage(path.parent).free > 3 * size
+
+
+def _release(connection: sa.Connection, stop: threading.Event) -> None:
+    """Cut free pages off the file; of one that was made without ``auto_vacuum`` nothing is cut off."""
+    before = None
+    while (free := _free_pages(connection)) and free != before and not stop.is_set():
+        before = free
+        # Any other way of Python's driver frees a single page and stops.
+        raw: Any = connection.connection.driver_connection
+        raw.executescript(f"PRAGMA incremental_vacuum({STEP_PAGES})")
+
+
+def _free_pages(connection: sa.Connection) -> int:
+    return int(connection.exec_driver_sql("PRAGMA freelist_count").scalar_one())

@@ -1,0 +1,5 @@
+"""How long personal data and history are kept."""
+
+from worker.retention.pruning import Pruning
+
+__all__ = ["Pruning"]

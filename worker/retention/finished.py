@@ -1,0 +1,80 @@
+"""The invites that are finished for long, found page by page."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import SQLModel
+
+from worker.database import Database
+from worker.invites import Attempt, Delivery, Invite
+from worker.invites.states import FINISHED
+
+INVITES = SQLModel.metadata.tables[str(Invite.__tablename__)]
+DELIVERIES = SQLModel.metadata.tables[str(Delivery.__tablename__)]
+ATTEMPTS = SQLModel.metadata.tables[str(Attempt.__tablename__)]
+
+BATCH = 500  # rows of one transaction
+DAY_SECONDS = 86_400.0
+
+Finished = sa.Select[tuple[int, int]]
+
+
+def days_ago(database: Database, days: int) -> sa.ColumnElement[datetime]:
+    """Return the expression for the time so many days ago, by the database's clock."""
+    return database.later(-days * DAY_SECONDS)
+
+
+def finished(database: Database, days: int, *, connection: str | None) -> Finished:
+    """Select the finished rows, as ids of delivery and invite, of visits that were over *days* ago.
+
+    Whatever was done about them since, by the caller or by us, begins the time anew.
+    """
+    own, visit = DELIVERIES.c, INVITES.c
+    before = days_ago(database, days)
+    query = (
+        sa.select(own.id, visit.id.label("invite_id"))
+        .join(INVITES, sa.and_(visit.connection == own.connection, visit.external_id == own.external_id))
+        .where(own.status.in_(sorted(FINISHED)))
+        .where(sa.func.coalesce(visit.expected_departure_at, visit.expected_arrival_at) < before)
+        .where(own.updated_at < before)
+    )
+    return query if connection is None else query.where(own.connection == connection)
+
+
+def pages(
+    database: Database, query: Finished, *, limit: int | None, more: Callable[[], bool]
+) -> Iterator[Sequence[int]]:
+    """Yield the ids of deliveries in pages, each read by itself; at most *limit*, and while *more* says so.
+
+    Nothing is locked meanwhile: whoever acts on a page must look again.
+    """
+    own, left, after = DELIVERIES.c, limit, 0
+    while more() and left != 0:
+        size = BATCH if left is None else min(BATCH, left)
+        page = query.where(own.id > after).order_by(own.id).limit(size)
+        with database.read() as connection:
+            ids = [row.id for row in connection.execute(page)]
+        if not ids:
+            return
+        yield ids
+        after, left = ids[-1], None if left is None else left - len(ids)
+
+
+def locked(
+    connection: sa.Connection, query: Finished, ids: Sequence[int]
+) -> Sequence[sa.Row[tuple[int, int]]]:
+    """Return those rows of a page that are still as the query wants them, and stay so until the commit.
+
+    A row that somebody else has locked is left out, so that nobody waits for anybody.  SQLite, which
+    has one writer, needs no locks.
+    """
+    again = query.where(DELIVERIES.c.id.in_(ids)).with_for_update(skip_locked=True)
+    return connection.execute(again).all()
+
+
+def count(database: Database, query: sa.Select[Any]) -> int:
+    """Return how many rows a query has."""
+    with database.read() as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(query.subquery())).scalar_one()
