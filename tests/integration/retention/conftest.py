@@ -1,0 +1,105 @@
+"""A worker whose clock is turned by hand, with visits that go by."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import structlog
+
+from jobs import prune_history
+from tests.integration.delivery.world import World
+from worker.report import Report
+from worker.runs import RunContext
+from worker.sandbox import Sandbox
+
+SECRETS = {
+    "invitee_name": "Quentin Canary",
+    "invitee_email": "quentin.canary@example.org",
+    "host_email": "",
+    "notes": "canary note",
+    "custom_fields": '{"Company": "Canary Ltd"}',
+}
+
+
+class Office:
+    """One connected customer, a sandbox, and time that passes."""
+
+    def __init__(self, database_url: str, sandbox: Sandbox, **settings: str) -> None:
+        """Connect; the clock stands a day ahead of the triggers', so that rows are due."""
+        self.now = datetime.now(UTC) + timedelta(days=1)
+        self.sandbox = sandbox
+        self.world = World(database_url, sandbox, lambda: self.now, **settings)
+        self.world.connect()
+        berlin = self.world.rows("SELECT envoy_id FROM location WHERE name = 'Berlin'")[0]["envoy_id"]
+        self.host = sandbox.add_employee("Host", "host@example.com", location_ids=[berlin])["id"]
+
+    def pass_days(self, days: float) -> None:
+        """Turn the database's clock."""
+        self.now += timedelta(days=days)
+
+    def visit(self, external_id: str = "v-1", *, in_days: float = 2, **columns: Any) -> None:
+        """Insert a visit that tells much of its visitor."""
+        arrival = (self.now + timedelta(days=in_days)).isoformat(timespec="seconds")
+        told = {**SECRETS, "host_employee_id": self.host, "expected_arrival_at": arrival}
+        self.world.add(external_id, **{**told, **columns})
+
+    def stand(self, external_id: str, **columns: Any) -> None:
+        """Write columns of a delivery, as a worker would."""
+        assigned = ", ".join(f"{name} = :{name}" for name in columns)
+        self.world.execute(
+            f"UPDATE delivery SET {assigned} WHERE external_id = :key",  # noqa: S608
+            key=external_id,
+            **columns,
+        )
+
+    def change(self, external_id: str = "v-1", **columns: Any) -> None:
+        """Change a visit, as its caller would."""
+        assigned = ", ".join(f"{name} = :{name}" for name in columns)
+        self.world.execute(
+            f"UPDATE invite SET {assigned} WHERE external_id = :key",  # noqa: S608
+            key=external_id,
+            **columns,
+        )
+
+    def invite(self, external_id: str = "v-1") -> dict[str, Any]:
+        """Return a row of the caller's table."""
+        rows = self.world.rows("SELECT * FROM invite")
+        return dict(next(row for row in rows if row["external_id"] == external_id))
+
+    def prune(self, **scope: Any) -> Report:
+        """Run the job by hand."""
+        return prune_history.run(self.context(**scope))
+
+    def context(self, **scope: Any) -> RunContext:
+        """Return what the job is handed."""
+        return self.world.run_context(**scope)
+
+    def requests(self) -> int:
+        """Return how many changes of invites the sandbox was asked for."""
+        return len(self.sandbox.ledger()["attempts"])
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Run a sandbox."""
+    with Sandbox(port=0) as running:
+        yield running
+
+
+@pytest.fixture
+def office(database_url: str, sandbox: Sandbox) -> Iterator[Office]:
+    """Give an office; its events are not printed."""
+    made = Office(database_url, sandbox)
+    with structlog.testing.capture_logs():
+        yield made
+    made.world.parts.__exit__(None, None, None)
+
+
+@pytest.fixture
+def over(office: Office) -> Office:
+    """Give an office in which Envoy had one visit, 38 days ago."""
+    office.visit()
+    assert office.world.push().counts["sent"] == 1
+    office.pass_days(40)
+    return office
