@@ -13,6 +13,7 @@ from worker.database.files import database_path
 # All writers wait while a file is written anew: so it is done to small ones only.
 MOST_REWRITTEN_BYTES = 128 * 1024 * 1024
 STEP_PAGES = 1000  # given back in one transaction
+READER_PATIENCE_MS = 1000  # writers wait, too, while a reader is waited for
 
 
 def give_back(database: Database, stop: threading.Event, *, rewrite: bool) -> bool:
@@ -32,8 +33,7 @@ def give_back(database: Database, stop: threading.Event, *, rewrite: bool) -> bo
             connection.exec_driver_sql("VACUUM")
         else:
             _release(connection, stop)
-        busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
-    return not busy
+        return _empty_log(connection)
 
 
 def _is_small(path: Path) -> bool:
@@ -50,6 +50,17 @@ def _release(connection: sa.Connection, stop: threading.Event) -> None:
         # Any other way of Python's driver frees a single page and stops.
         raw: Any = connection.connection.driver_connection
         raw.executescript(f"PRAGMA incremental_vacuum({STEP_PAGES})")
+
+
+def _empty_log(connection: sa.Connection) -> bool:
+    """Bring the write-ahead log into the file and cut it off; say whether no reader was in the way."""
+    patience = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {READER_PATIENCE_MS}")
+    try:
+        busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience}")
+    return not busy
 
 
 def _free_pages(connection: sa.Connection) -> int:

@@ -1,0 +1,153 @@
+"""Whatever happens between the look and the clearing, and a run that ends in the middle."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+
+from tests.integration.delivery.scene import CrashError
+from tests.integration.retention.conftest import Office
+from worker.database import Database
+from worker.failpoints import armed
+from worker.retention import finished
+from worker.retention.clearing import clear, clearable
+from worker.sandbox import Sandbox
+
+
+def visits(office: Office, number: int) -> None:
+    """Let Envoy have refused so many visits that are over."""
+    for one in range(number):
+        office.visit(f"v-{one}")
+    office.world.execute("UPDATE delivery SET status = 'rejected'")
+    office.pass_days(40)
+
+
+def left(office: Office) -> list[str]:
+    """Return the visits that still have their visitor."""
+    query = "SELECT external_id FROM invite WHERE invitee_name <> '(cleared)' ORDER BY id"
+    return [row["external_id"] for row in office.world.rows(query)]
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        lambda office: office.change("v-1", notes="still needed"),
+        lambda office: office.change("v-1", wanted="absent"),
+        lambda office: office.stand("v-1", status="pending"),
+        lambda office: office.change("v-1", expected_arrival_at="2099-01-01T10:00:00Z"),
+    ],
+)
+def test_a_row_that_changes_in_that_moment_is_left(
+    office: Office, meanwhile: Callable[[Office], None]
+) -> None:
+    """The clearing looks again under its lock, so that nothing that somebody just wrote is lost."""
+    visits(office, 3)
+
+    with armed("before_clear", action=lambda: meanwhile(office)):
+        report = office.prune()
+
+    assert report.counts["cleared"] == 2
+    assert left(office) == ["v-1"]
+    assert office.world.delivery("v-1")["status"] == "pending"
+
+
+def test_a_row_that_was_settled_in_that_moment_is_left(office: Office) -> None:
+    """It is finished again, and it was changed: its time begins anew."""
+    visits(office, 2)
+
+    def settle() -> None:
+        office.change("v-1", notes="still needed")
+        office.world.push()
+
+    with armed("before_clear", action=settle):
+        report = office.prune()
+
+    assert report.counts["cleared"] == 1
+    assert office.invite("v-1")["notes"] == "still needed"
+
+
+def test_a_row_that_a_caller_has_locked_is_passed_over(postgresql_url: str, sandbox: Sandbox) -> None:
+    """Nobody waits for a caller's open transaction, and the others are cleared; SQLite locks no rows."""
+    office = Office(postgresql_url, sandbox)
+    visits(office, 3)
+    caller = office.world.parts.database.engine
+
+    with caller.connect() as connection, connection.begin():
+        connection.execute(sa.text("SELECT 1 FROM invite WHERE external_id = 'v-1' FOR UPDATE"))
+        during = office.prune().counts["cleared"]
+    after = office.prune().counts["cleared"]
+    office.world.parts.__exit__(None, None, None)
+
+    assert (during, after) == (2, 1)
+
+
+def test_a_run_that_dies_between_two_batches_is_gone_on_with(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was cleared is cleared, the rest is as it was, and the next run does it."""
+    monkeypatch.setattr(finished, "BATCH", 2)
+    visits(office, 5)
+
+    def end() -> None:
+        raise CrashError
+
+    with pytest.raises(CrashError), armed("after_clear_commit", action=end):
+        office.prune()
+    halfway, due = left(office), office.world.push().did_something
+    report = office.prune()
+
+    assert (halfway, due) == (["v-2", "v-3", "v-4"], False)
+    assert report.counts["cleared"] == 3
+    assert left(office) == []
+
+
+def test_a_stop_is_obeyed_between_two_batches(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that drains does not wait for a hundred thousand rows."""
+    monkeypatch.setattr(finished, "BATCH", 2)
+    visits(office, 5)
+
+    with armed("after_clear_commit", action=office.world.parts.stop.set):
+        report = office.prune()
+
+    assert report.counts["cleared"] == 2
+    assert len(left(office)) == 3
+
+
+def test_a_caller_and_the_clearing_never_wait_for_each_other_in_a_circle(database: Database) -> None:
+    """Both take the same two rows, in another order, again and again."""
+    with database.write() as connection:
+        for number in range(40):
+            connection.execute(
+                sa.text(
+                    "INSERT INTO invite (connection, external_id, invitee_name, expected_arrival_at)"
+                    " VALUES ('acme', :key, 'Quentin Canary', '2020-01-01T10:00:00Z')"
+                ),
+                {"key": f"v-{number}"},
+            )
+    old = {True: "'2020-02-01T10:00:00.000Z'", False: "timestamptz '2020-02-01T10:00:00Z'"}
+    done, failures = threading.Event(), list[Exception]()
+
+    def write() -> None:
+        try:
+            for number in range(20):
+                with database.write() as connection:
+                    connection.execute(sa.text("UPDATE invite SET notes = :note"), {"note": f"n {number}"})
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it must not be
+            failures.append(error)
+        done.set()
+
+    caller = threading.Thread(target=write)
+    caller.start()
+    query = clearable(database, 30, connection=None)
+    while not done.is_set():
+        with database.write() as connection:
+            again = sa.text(
+                "UPDATE delivery SET status = 'rejected', updated_at = "  # noqa: S608
+                f"{old[database.is_sqlite]} WHERE status = 'pending'"
+            )
+            connection.execute(again)
+        clear(database, query, list(range(1, 41)))
+    caller.join()
+
+    assert failures == []
