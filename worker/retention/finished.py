@@ -17,6 +17,10 @@ ATTEMPTS = SQLModel.metadata.tables[str(Attempt.__tablename__)]
 
 BATCH = 500  # rows of one transaction
 DAY_SECONDS = 86_400.0
+# PostgreSQL may find it cheap to read whole tables for a page; for each page of many it is not.
+ONLY_BY_INDEX = sa.select(
+    *(sa.func.set_config(f"enable_{way}", "off", True) for way in ("seqscan", "hashjoin", "mergejoin"))
+)
 
 Finished = sa.Select[tuple[int, int]]
 
@@ -32,34 +36,33 @@ def finished(database: Database, days: int, *, connection: str | None) -> Finish
     Whatever was done about them since, by the caller or by us, begins the time anew.
     """
     own, visit = DELIVERIES.c, INVITES.c
-    before = days_ago(database, days)
+    joined = sa.and_(visit.connection == own.connection, visit.external_id == own.external_id)
+    over = sa.func.coalesce(visit.expected_departure_at, visit.expected_arrival_at)
     query = (
         sa.select(own.id, visit.id.label("invite_id"))
-        .join(INVITES, sa.and_(visit.connection == own.connection, visit.external_id == own.external_id))
-        .where(own.status.in_(sorted(FINISHED)))
-        .where(sa.func.coalesce(visit.expected_departure_at, visit.expected_arrival_at) < before)
-        .where(own.updated_at < before)
+        .join(INVITES, joined)
+        .where(*_at_rest(database, days), over < days_ago(database, days))
     )
     return query if connection is None else query.where(own.connection == connection)
 
 
 def pages(
-    database: Database, query: Finished, *, limit: int | None, more: Callable[[], bool]
+    database: Database, query: Finished, days: int, *, limit: int | None, more: Callable[[], bool]
 ) -> Iterator[Sequence[int]]:
     """Yield the ids of deliveries in pages, each read by itself; at most *limit*, and while *more* says so.
 
     Nothing is locked meanwhile: whoever acts on a page must look again.
     """
-    own, left, after = DELIVERIES.c, limit, 0
+    left, after = limit, 0
     while more() and left != 0:
-        size = BATCH if left is None else min(BATCH, left)
-        page = query.where(own.id > after).order_by(own.id).limit(size)
         with database.read() as connection:
-            ids = [row.id for row in connection.execute(page)]
-        if not ids:
+            window = _window(connection, database, days, after)
+            ids = [row.id for row in _of(connection, query, window).fetchmany(left or BATCH)]
+        if not window:
             return
-        yield ids
-        after, left = ids[-1], None if left is None else left - len(ids)
+        if ids:
+            yield ids
+        after, left = window[-1], None if left is None else left - len(ids)
 
 
 def locked(
@@ -70,8 +73,25 @@ def locked(
     A row that somebody else has locked is left out, so that nobody waits for anybody.  SQLite, which
     has one writer, needs no locks.
     """
-    again = query.where(DELIVERIES.c.id.in_(ids)).with_for_update(skip_locked=True)
-    return connection.execute(again).all()
+    return _of(connection, query.with_for_update(skip_locked=True), ids).all()
+
+
+def _at_rest(database: Database, days: int) -> tuple[sa.ColumnElement[bool], ...]:
+    own = DELIVERIES.c
+    return own.status.in_(sorted(FINISHED)), own.updated_at < days_ago(database, days)
+
+
+def _window(connection: sa.Connection, database: Database, days: int, after: int) -> list[int]:
+    """Return the next rows that may be meant: a page costs the same, however many were done before."""
+    own = DELIVERIES.c
+    query = sa.select(own.id).where(own.id > after, *_at_rest(database, days)).order_by(own.id).limit(BATCH)
+    return list(connection.execute(query).scalars())
+
+
+def _of(connection: sa.Connection, query: Finished, ids: Sequence[int]) -> sa.CursorResult[tuple[int, int]]:
+    if connection.dialect.name == "postgresql":
+        connection.execute(ONLY_BY_INDEX)
+    return connection.execute(query.where(DELIVERIES.c.id.in_(ids)))
 
 
 def count(database: Database, query: sa.Select[Any]) -> int:

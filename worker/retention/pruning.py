@@ -45,8 +45,9 @@ class Pruning:
         return report
 
     def _clear(self, report: Report) -> None:
-        query = clearing.clearable(self.database, self.settings.personal_days, connection=self.connection)
-        for ids in pages(self.database, query, limit=self.limit, more=self.more):
+        days = self.settings.personal_days
+        query = clearing.clearable(self.database, days, connection=self.connection)
+        for ids in pages(self.database, query, days, limit=self.limit, more=self.more):
             failpoint("before_clear")
             report.add(CLEARED, clearing.clear(self.database, query, ids))
             failpoint("after_clear_commit")
@@ -54,7 +55,7 @@ class Pruning:
     def _delete(self, report: Report) -> None:
         days = self.settings.history_days
         query = ledger.with_old_lines(self.database, days, connection=self.connection)
-        for ids in pages(self.database, query, limit=self.limit, more=self.more):
+        for ids in pages(self.database, query, days, limit=self.limit, more=self.more):
             report.add(ATTEMPTS_DELETED, ledger.delete_lines(self.database, query, ids, days=days))
 
     def _limited(self, number: int) -> int:

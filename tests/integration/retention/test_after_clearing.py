@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.integration.retention.conftest import SECRETS, Office
+from worker.delivery.doubts import controls
 from worker.errors import UsageError
 from worker.intake import enqueue
 from worker.invites import moves, store
@@ -33,7 +34,7 @@ def again(office: Office, **columns: object) -> None:
                 **SECRETS,
                 "custom_fields": {"Company": "Canary Ltd"},
                 **columns,
-            },  # type: ignore[arg-type]
+            },
         )
 
 
@@ -139,3 +140,14 @@ def test_a_sent_invite_still_cannot_be_deleted(cleared: Office) -> None:
 
     with pytest.raises(Exception, match="wanted = 'absent'"):
         cleared.world.execute("DELETE FROM invite")
+
+
+def test_a_look_up_is_proven_by_invites_that_are_not_cleared(over: Office) -> None:
+    """However many were cleared: of those it is not stored any more what to look for."""
+    for number in range(120):
+        over.visit(f"old-{number}")
+        over.stand(f"old-{number}", status="sent", envoy_invite_id=f"99{number}")
+
+    found = controls(over.world.parts.database, "acme", location_id="none")
+
+    assert [envoy_id for envoy_id, _ in found] == [over.world.delivery()["envoy_invite_id"]]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.retention.conftest import SECRETS, Office
+from tests.integration.retention.conftest import Office
 from worker.invites.personal import PERSONAL
 
 EMPTY = {**dict.fromkeys(PERSONAL), "invitee_name": "(cleared)"}

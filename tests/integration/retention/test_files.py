@@ -44,7 +44,8 @@ def many(office: Office, number: int) -> None:
             connection.execute(
                 sa.text(
                     "INSERT INTO invite (connection, external_id, invitee_name, invitee_email, notes,"
-                    " expected_arrival_at) VALUES ('acme', :key, :name, :mail, :notes, '2020-01-01T10:00:00Z')"
+                    " expected_arrival_at)"
+                    " VALUES ('acme', :key, :name, :mail, :notes, '2020-01-01T10:00:00Z')"
                 ),
                 {
                     "key": f"{chance.random()}",

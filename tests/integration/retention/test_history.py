@@ -1,4 +1,4 @@
-"""Old lines of the ledger and old runs are deleted, and whoever reads the ledger still finds what it needs."""
+"""Old lines of the ledger and old runs are deleted; who reads the ledger still finds what it needs."""
 
 from datetime import timedelta
 
@@ -61,8 +61,8 @@ def test_young_lines_stay(over: Office) -> None:
     """The time counts for each line by itself, too."""
     over.pass_days(100)
     over.world.execute(
-        "INSERT INTO attempt (id, delivery_id, kind, revision, started_at) SELECT 'young', id, 'person', 1, :at"
-        " FROM delivery",
+        "INSERT INTO attempt (id, delivery_id, kind, revision, started_at)"
+        " SELECT 'young', id, 'person', 1, :at FROM delivery",
         at=(over.now - timedelta(days=1)).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     )
 

@@ -1,6 +1,5 @@
 """Whatever happens between the look and the clearing, and a run that ends in the middle."""
 
-import threading
 from collections.abc import Callable
 
 import pytest
@@ -8,10 +7,8 @@ import sqlalchemy as sa
 
 from tests.integration.delivery.scene import CrashError
 from tests.integration.retention.conftest import Office
-from worker.database import Database
 from worker.failpoints import armed
 from worker.retention import finished
-from worker.retention.clearing import clear, clearable
 from worker.sandbox import Sandbox
 
 
@@ -112,42 +109,3 @@ def test_a_stop_is_obeyed_between_two_batches(office: Office, monkeypatch: pytes
 
     assert report.counts["cleared"] == 2
     assert len(left(office)) == 3
-
-
-def test_a_caller_and_the_clearing_never_wait_for_each_other_in_a_circle(database: Database) -> None:
-    """Both take the same two rows, in another order, again and again."""
-    with database.write() as connection:
-        for number in range(40):
-            connection.execute(
-                sa.text(
-                    "INSERT INTO invite (connection, external_id, invitee_name, expected_arrival_at)"
-                    " VALUES ('acme', :key, 'Quentin Canary', '2020-01-01T10:00:00Z')"
-                ),
-                {"key": f"v-{number}"},
-            )
-    old = {True: "'2020-02-01T10:00:00.000Z'", False: "timestamptz '2020-02-01T10:00:00Z'"}
-    done, failures = threading.Event(), list[Exception]()
-
-    def write() -> None:
-        try:
-            for number in range(20):
-                with database.write() as connection:
-                    connection.execute(sa.text("UPDATE invite SET notes = :note"), {"note": f"n {number}"})
-        except Exception as error:  # noqa: BLE001 -- whatever it is, it must not be
-            failures.append(error)
-        done.set()
-
-    caller = threading.Thread(target=write)
-    caller.start()
-    query = clearable(database, 30, connection=None)
-    while not done.is_set():
-        with database.write() as connection:
-            again = sa.text(
-                "UPDATE delivery SET status = 'rejected', updated_at = "  # noqa: S608
-                f"{old[database.is_sqlite]} WHERE status = 'pending'"
-            )
-            connection.execute(again)
-        clear(database, query, list(range(1, 41)))
-    caller.join()
-
-    assert failures == []
