@@ -45,8 +45,8 @@ def test_the_examples_run_on_sqlite(sqlite_url: str) -> None:
     standing = connection.execute(query).fetchall()
     connection.close()
 
-    # Inserted, moved, given a note, called off, and replaced, which wants it again.
-    assert standing == [("booking-1", "pending", 5, "Fourth floor"), ("booking-5", "pending", 1, None)]
+    # Inserted, moved, given a note, called off, replaced, which wants it again, and written whole.
+    assert standing == [("booking-1", "pending", 6, "Third floor"), ("booking-5", "pending", 1, None)]
 
 
 def test_the_examples_run_on_postgresql(postgresql_url: str) -> None:
@@ -62,7 +62,7 @@ def test_the_examples_run_on_postgresql(postgresql_url: str) -> None:
         standing = connection.execute(query.encode()).fetchall()
         connection.rollback()
 
-    assert standing == [("booking-1", "pending", 4), ("booking-5", "pending", 1)]
+    assert standing == [("booking-1", "pending", 5), ("booking-5", "pending", 1)]
 
 
 def test_the_page_lists_the_columns_of_the_table(caller: Caller) -> None:
