@@ -28,8 +28,9 @@ def run(context: RunContext, *, max_seconds: float = 600) -> Report:
     if _deletes_runs(context):
         days = context.settings.retention.history_days
         report.add(RUNS_DELETED, record.delete_old(context.database, days=days, more=more))
-    if not space.give_back(context.database, context.stop, rewrite=report.did_something):
-        report.trouble(ExitCode.TRY_LATER)  # a reader keeps the write-ahead log from being emptied
+    emptied = space.give_back(context.database, context.stop, freed=report.did_something)
+    if report.did_something and not emptied:
+        report.trouble(ExitCode.TRY_LATER)  # what was cleared still stands in SQLite's write-ahead log
     return report
 
 

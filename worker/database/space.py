@@ -1,6 +1,7 @@
 """Leave nothing of what was deleted in SQLite's files, and give their space back."""
 
 import shutil
+import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.database.engine import Database
+from worker.database.failures import describe
 from worker.database.files import database_path
 
 # All writers wait while a file is written anew: so it is done to small ones only.
@@ -16,11 +18,11 @@ STEP_PAGES = 1000  # given back in one transaction
 READER_PATIENCE_MS = 1000  # writers wait, too, while a reader is waited for
 
 
-def give_back(database: Database, stop: threading.Event, *, rewrite: bool) -> bool:
-    """Give free pages back to the system and empty the write-ahead log; say whether that was possible.
+def give_back(database: Database, stop: threading.Event, *, freed: bool) -> bool:
+    """Empty the write-ahead log, and say whether that was possible; PostgreSQL sees to it by itself.
 
-    *rewrite* writes the file anew where it is small enough: SQLite overwrites what is deleted, but not
-    the copies that it made while it moved rows between pages.  PostgreSQL sees to all that itself.
+    Where something was *freed*, its space goes back to the system.  A small file is written anew: SQLite
+    overwrites what is deleted, but not the copies that it made while it moved rows between pages.
 
     Raises:
         DatabaseLocked: another writer is at work for long.
@@ -28,10 +30,10 @@ def give_back(database: Database, stop: threading.Event, *, rewrite: bool) -> bo
     if not database.is_sqlite:
         return True
     with database.outside() as connection:
-        if rewrite and _is_small(database_path(database.url)):
+        if freed and _is_small(database_path(database.url)):
             connection.exec_driver_sql("PRAGMA auto_vacuum = INCREMENTAL")
             connection.exec_driver_sql("VACUUM")
-        else:
+        elif freed:
             _release(connection, stop)
         return _empty_log(connection)
 
@@ -47,9 +49,18 @@ def _release(connection: sa.Connection, stop: threading.Event) -> None:
     before = None
     while (free := _free_pages(connection)) and free != before and not stop.is_set():
         before = free
+        _step(connection.connection.driver_connection)
+
+
+def _step(raw: Any) -> None:  # noqa: ANN401 -- the driver's own type
+    try:
         # Any other way of Python's driver frees a single page and stops.
-        raw: Any = connection.connection.driver_connection
         raw.executescript(f"PRAGMA incremental_vacuum({STEP_PAGES})")
+    except sqlite3.OperationalError as error:
+        failure = describe(error)
+    else:
+        return
+    raise failure
 
 
 def _empty_log(connection: sa.Connection) -> bool:
