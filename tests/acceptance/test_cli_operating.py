@@ -47,7 +47,7 @@ def test_status_as_json_has_its_fixed_shape(installation: Installation) -> None:
     assert before["approvals"] == {}
     assert before["connections"] == []
     assert list(before["jobs"]) == [
-        "refresh_directory", "keep_tokens_fresh", "reconcile_invites", "push_invites",
+        "refresh_directory", "keep_tokens_fresh", "reconcile_invites", "push_invites", "prune_history",
     ]  # fmt: skip
     assert before["jobs"]["push_invites"] == {"last_run_at": None, "last_result": None, "next_run_at": None}
     assert after["invites"]["pending"] == 1
