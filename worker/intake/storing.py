@@ -42,7 +42,7 @@ def plan(connection: sa.Connection, invites: Sequence[NewInvite]) -> Plan:
 
 def _differs(row: sa.RowMapping, invite: NewInvite) -> bool:
     """Say whether the row must be written; a visit that was cleared is not filled again for nothing."""
-    ignored = PERSONAL if is_cleared(row["invitee_name"]) else ()
+    ignored = (*PERSONAL, "send_email") if is_cleared(row["invitee_name"]) else ()
     return any(row[name] != value for name, value in invite.values().items() if name not in ignored)
 
 
