@@ -13,7 +13,7 @@ from worker.database.engine import normalise_url
 from worker.errors import DatabaseLocked, DatabaseUnreachable, DiskFull, SchemaError, SettingsError
 
 PASSWORD = "Zq9-canary-Zq9"
-STORED = sa.text("SELECT count(*) FROM schema_compatibility WHERE revision NOT LIKE '0%'")
+STORED = sa.text("SELECT count(*) FROM schema_compatibility WHERE length(revision) <> 4")
 
 
 def shown(error: BaseException) -> str:
