@@ -32,9 +32,7 @@ def worker(
 ) -> Used:
     """Run ``python -m worker`` and return what it used; it must end with that exit code."""
     command = [sys.executable, "-m", "bench.watch", sys.executable, "-m", "worker", *arguments]
-    done = subprocess.run(
-        command, env=dict(env), capture_output=True, text=True, timeout=longest, check=True
-    )
+    done = subprocess.run(command, env=dict(env), capture_output=True, text=True, timeout=longest, check=True)
     used = Used(**json.loads(done.stdout), lines=done.stderr.splitlines())
     if used.exit_code != expect:
         raise SystemExit(f"{' '.join(arguments)}: exit code {used.exit_code}\n{done.stderr[-2000:]}")

@@ -46,7 +46,7 @@ def _databases(process: Path) -> int:
     """Count the connections: opened files of SQLite, or sockets of the server on this host."""
     lines = (process / "net" / "unix").read_text().splitlines()
     sockets = {f"socket:[{line.split()[6]}]" for line in lines[1:]}
-    opened = [os.readlink(file) for file in (process / "fd").iterdir()]
+    opened = [str(file.readlink()) for file in (process / "fd").iterdir()]
     return sum(name.endswith("/worker.db") or name in sockets for name in opened)
 
 

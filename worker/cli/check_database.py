@@ -10,7 +10,7 @@ from worker.connections.vault import require_readable
 from worker.context import Context
 from worker.database import Database, schema, utc_now
 from worker.errors import WorkerError
-from worker.invites import store
+from worker.invites import pending, store
 from worker.settings.secrets import ENCRYPTION_KEYS
 
 MOST_SKEW_SECONDS = 5.0  # the way to the database and back counts, too
@@ -54,7 +54,7 @@ def _keys(parts: Context) -> Iterator[Finding]:
 
 
 def _invites(database: Database) -> Iterator[Finding]:
-    for name, number in store.without_connection(database).items():
+    for name, number in pending.without_connection(database).items():
         yield warn(
             f"{counted(number, 'invite')} for the connection {name}, which is not there",
             f"run `envoy-worker connect {name}`, or correct the rows",

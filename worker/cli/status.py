@@ -40,7 +40,7 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
 def _as_json(parts: "Context") -> dict[str, object]:
     from worker.connections import store as connections
     from worker.connections.reading import readers
-    from worker.invites import store
+    from worker.invites import pending, store
     from worker.runs.standing import standing
 
     views = [as_data(view) for view in connections.views(parts.database)]
@@ -54,28 +54,27 @@ def _as_json(parts: "Context") -> dict[str, object]:
         "jobs": {name: as_data(job) for name, job in standing(parts.database, parts.settings.jobs).items()},
         "unknown": [one.name for one in unknown],
         "unknown_for_a_person": [one.name for one in unknown if not one.is_looked_up(may_read)],
-        "unknown_connections": store.without_connection(parts.database),
+        "unknown_connections": pending.without_connection(parts.database),
     }
 
 
 def _lines(parts: "Context") -> Iterator[str]:
     from worker.connections import store as connections
     from worker.connections.reading import readers
-    from worker.delivery.rows import oldest_due_seconds
-    from worker.invites import store
+    from worker.invites import pending, store
     from worker.runs.standing import standing
 
     counts = store.counts(parts.database)
     numbers = (f"{number:,} {status}" for status, number in counts.statuses.items())
     yield from _block("invites", ["  ".join(numbers)])
     yield from _block("approvals", _not_approved(counts.approvals))
-    oldest = oldest_due_seconds(parts.database)
+    oldest = pending.oldest_due_seconds(parts.database)
     if oldest is not None and oldest >= LONG_SECONDS:
         yield from _block("", [f"one has been due for {counted(int(oldest / 60), 'minute')}"])
     yield from _block("connections", [_connection(view) for view in connections.views(parts.database)])
     jobs = standing(parts.database, parts.settings.jobs)
     yield from _block("jobs", [_job(name, job) for name, job in jobs.items()])
-    lost = store.without_connection(parts.database)
+    lost = pending.without_connection(parts.database)
     yield from _block("waiting", [_lost(name, number) for name, number in lost.items()])
     unknown, may_read = store.unknown(parts.database, limit=MOST_UNKNOWN), readers(parts.database)
     yield from _block("unknown", [_unknown(one, may_read) for one in unknown])

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
-from worker.connections.model import Connection, ConnectionStatus
+from worker.connections.model import Connection
 from worker.database import Database
 from worker.errors import UsageError
 from worker.invites.model import Attempt, Delivery, Invite
@@ -113,20 +113,6 @@ def unknown(database: Database, *, limit: int) -> list[Standing]:
     query = _both().where(DELIVERIES.c.status == Status.UNKNOWN).order_by(DELIVERIES.c.unknown_since)
     with database.read() as connection:
         return [_standing(row) for row in connection.execute(query.limit(limit))]
-
-
-def without_connection(database: Database) -> dict[str, int]:
-    """Return how many invites wait for connections that are not there, by the connection's name."""
-    own = DELIVERIES.c
-    known = sa.select(CONNECTIONS.c.name).where(CONNECTIONS.c.status != ConnectionStatus.REMOVED)
-    query = (
-        sa.select(own.connection, sa.func.count().label("number"))
-        .where(own.status == Status.PENDING, own.connection.not_in(known))
-        .group_by(own.connection)
-        .order_by(own.connection)
-    )
-    with database.read() as connection:
-        return {row.connection: row.number for row in connection.execute(query)}
 
 
 def _both() -> sa.Select[Any]:

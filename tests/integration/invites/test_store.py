@@ -4,7 +4,7 @@ import pytest
 
 from tests.integration.invites.desk import Desk
 from worker.errors import UsageError
-from worker.invites import Status, store
+from worker.invites import Status, pending, store
 
 
 def test_an_invite_is_found_by_its_id_and_by_its_name(desk: Desk) -> None:
@@ -88,7 +88,7 @@ def test_invites_of_unknown_and_removed_connections_are_counted_by_name(desk: De
     desk.invite("four", connection="typo")
     desk.invite("five", connection="typo", status="expired")
 
-    assert store.without_connection(desk.database) == {"gone": 1, "typo": 2}
+    assert pending.without_connection(desk.database) == {"gone": 1, "typo": 2}
 
 
 def test_attempts_come_in_their_order(desk: Desk) -> None:

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from tests.unit.delivery.making import NOW, due_row
-from worker.connections.model import Connection
 from worker.connections.tokens import AccessToken
 from worker.delivery.freshness import Freshness
-from worker.delivery.lanes import Lane, Lanes, Work
+from worker.delivery.lane import Lane, Work
+from worker.delivery.lanes import Lanes
 from worker.delivery.plan import Call
+from worker.delivery.rows import DueConnection
 from worker.invites import Kind
 
 
@@ -30,7 +31,7 @@ class Yard:
         return Lanes(
             fill=self._fill,
             reserve=self.reserve,
-            discover=lambda: [Connection(id=1, name=name) for name, left in self.rows.items() if left],
+            discover=lambda: [DueConnection(1, name) for name, left in self.rows.items() if left],
             clock=self._clock,
             discover_every=5.0,
             limit=self.limit,
@@ -44,7 +45,7 @@ class Yard:
     def _fill(self, lane: Lane) -> None:
         number = min(self.page, self.rows[lane.name])
         self.rows[lane.name] -= number
-        lane.cursor = (NOW, number) if number else None
+        lane.read_to_end = number < self.page
         lane.ready.extend(Work(lane, due_row(connection=lane.name), Call(Kind.REMOVE)) for _ in range(number))
 
 
