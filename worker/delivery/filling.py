@@ -4,8 +4,6 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime
 
-import structlog
-
 from worker.connections.gate import Gate
 from worker.connections.holds import Holds, in_force
 from worker.connections.model import Connection, ConnectionStatus, Host
@@ -13,6 +11,7 @@ from worker.connections.outages import was_held_alone
 from worker.connections.reading import may_read
 from worker.connections.rows import look
 from worker.connections.tokens import AccessToken, Tokens
+from worker.connections.troubles import tell_unreadable
 from worker.database import Database
 from worker.delivery import events
 from worker.delivery.finishing import settle_without_call
@@ -34,8 +33,6 @@ from worker.errors import (
 )
 from worker.invites import Status
 from worker.report import Report
-
-log = structlog.get_logger()
 
 PAGE = 100
 
@@ -131,13 +128,7 @@ class Filling:
         if isinstance(error, Throttled):
             self.holds.throttled(lane.connection_id, error.retry_after)
         elif isinstance(error, SettingsError):
-            log.error(
-                "token.refresh_failed",
-                connection=lane.name,
-                error_code="token_unreadable",
-                error=str(error),
-                hint=error.hint,
-            )
+            tell_unreadable(lane.name, error)
         lanes.close(lane)
 
     def _finish(self, lanes: Lanes, lane: Lane, finished: list[tuple[DueRow, Settled]]) -> None:

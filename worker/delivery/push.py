@@ -70,6 +70,8 @@ class Push:
     def _recover(self, report: Report) -> None:
         database, settings = self.database, self.settings
         for attempt in recovery.abandoned(database, longest_lease=settings.lease_seconds):
+            if self.connection not in {None, attempt["connection"]}:
+                continue
             if recovery.give_up(database, attempt, first_look=self.first_look):
                 doubtful = attempt["kind"] == Kind.CREATE
                 report.add("unknown" if doubtful else "deferred")
@@ -83,7 +85,11 @@ class Push:
                     attempt=attempt["attempt_id"],
                 )
         recovery.reopen(database, longest_back_off=settings.backoff_seconds[1])
-        for name, number in recovery.mark_unknown_connections(database).items():
+        if self.connection is None:
+            self._mark_unknown_connections()
+
+    def _mark_unknown_connections(self) -> None:
+        for name, number in recovery.mark_unknown_connections(self.database).items():
             log.warning(
                 "invite.deferred",
                 connection=name,

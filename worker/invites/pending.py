@@ -14,12 +14,16 @@ from worker.invites.store import CONNECTIONS, DELIVERIES
 PENDING = sa.literal_column(f"'{Status.PENDING}'", sa.Text())
 
 
-def oldest_due_seconds(database: Database) -> float | None:
+def oldest_due_seconds(database: Database, *, only: str | None = None) -> float | None:
     """Return for how long the invite that waits longest has been due; None where none is due."""
-    names, own = _names(), DELIVERIES.c
-    oldest_of_one = _first(own.next_attempt_at, own.connection == names.c.name)
-    each = sa.select(oldest_of_one.label("oldest")).select_from(names).subquery()
-    query = sa.select(sa.func.min(each.c.oldest, type_=own.next_attempt_at.type), database.now())
+    own = DELIVERIES.c
+    if only is None:
+        names = _names()
+        of_each = _first(own.next_attempt_at, own.connection == names.c.name)
+        each = sa.select(of_each.label("moment")).select_from(names).subquery()
+    else:
+        each = sa.select(_first(own.next_attempt_at, own.connection == only).label("moment")).subquery()
+    query = sa.select(sa.func.min(each.c.moment, type_=own.next_attempt_at.type), database.now())
     with database.read() as reader:
         oldest, now = reader.execute(query).one()
     if oldest is None:
