@@ -25,18 +25,23 @@ class Yard:
         self.reserve: Callable[[Lane], float] | None = None
         self.limit = limit
         self.over = False
+        self.looking: Callable[[], object] = lambda: None
 
     def lanes(self) -> Lanes:
         """Make the lanes."""
         return Lanes(
             fill=self._fill,
             reserve=self.reserve,
-            discover=lambda: [DueConnection(1, name) for name, left in self.rows.items() if left],
+            discover=self._discover,
             clock=self._clock,
             discover_every=5.0,
             limit=self.limit,
             over=lambda: self.over,
         )
+
+    def _discover(self) -> list[DueConnection]:
+        self.looking()
+        return [DueConnection(1, name) for name, left in self.rows.items() if left]
 
     def _clock(self) -> float:
         self.time += self.step
@@ -155,6 +160,31 @@ def test_a_lane_on_trial_has_one_request_in_flight_until_it_succeeds() -> None:
     assert second.lane.name == "a"
     second.lane.on_trial = False
     assert [work.lane.name for work in (lanes.next(), lanes.next()) if work] == ["a", "a"]
+
+
+def test_with_many_connections_the_pages_are_small() -> None:
+    """What lies in memory is bounded for all together; a limit bounds a page, too."""
+    few, many = Yard({"a": 1}).lanes(), Yard({f"c-{n}": 1 for n in range(500)}).lanes()
+    limited = Yard({"a": 9}, limit=3).lanes()
+    for lanes in (few, many, limited):
+        assert lanes.next() is not None
+
+    assert [few.page_size(100), many.page_size(100), limited.page_size(100)] == [100, 20, 2]
+
+
+def test_one_thread_looks_for_due_connections_while_the_others_go_on() -> None:
+    """A slow look keeps nobody waiting, and nobody takes the run for over meanwhile."""
+    yard = Yard({"a": 2})
+    lanes = yard.lanes()
+    served = [lanes.next()]
+    meanwhile: list[Work | None] = []
+    yard.time += 6
+    yard.looking = lambda: meanwhile.append(lanes.next())
+
+    served.append(lanes.next())
+
+    assert [work.lane.name for work in meanwhile if work] == ["a"]
+    assert served[1] is None
 
 
 def test_a_token_is_believed_for_a_moment_and_not_after_trouble() -> None:
