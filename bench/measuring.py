@@ -17,6 +17,8 @@ class Used:
     seconds: float
     cpu_seconds: float
     peak_mib: float
+    threads: int
+    databases: int
     lines: list[str] = field(repr=False)
 
     def event(self, name: str) -> dict[str, float]:
@@ -25,13 +27,13 @@ class Used:
         return found[-1]
 
 
-def worker(env: Mapping[str, str], *arguments: str) -> Used:
-    """Run ``python -m worker`` and return what it used; it must end with exit code 0."""
+def worker(
+    env: Mapping[str, str], *arguments: str, expect: int = 0, longest: float = LONGEST_SECONDS
+) -> Used:
+    """Run ``python -m worker`` and return what it used; it must end with that exit code."""
     command = [sys.executable, "-m", "bench.watch", sys.executable, "-m", "worker", *arguments]
-    done = subprocess.run(
-        command, env=dict(env), capture_output=True, text=True, timeout=LONGEST_SECONDS, check=True
-    )
+    done = subprocess.run(command, env=dict(env), capture_output=True, text=True, timeout=longest, check=True)
     used = Used(**json.loads(done.stdout), lines=done.stderr.splitlines())
-    if used.exit_code:
+    if used.exit_code != expect:
         raise SystemExit(f"{' '.join(arguments)}: exit code {used.exit_code}\n{done.stderr[-2000:]}")
     return used

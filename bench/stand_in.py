@@ -31,9 +31,9 @@ class StandIn:
 
 
 @contextmanager
-def stand_in(latency: float) -> Iterator[StandIn]:
-    """Give a sandbox that answers every request after *latency* seconds."""
-    command = [sys.executable, "-m", "bench.stand_in", str(latency)]
+def stand_in(latency: float, *, companies: int = 1) -> Iterator[StandIn]:
+    """Give a sandbox of so many companies that answers every request after *latency* seconds."""
+    command = [sys.executable, "-m", "bench.stand_in", str(latency), str(companies)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -54,4 +54,9 @@ def _announce(sandbox: Sandbox) -> None:
 
 
 if __name__ == "__main__":
-    serve(0, announce=_announce, faults=Faults(latency_seconds=float(sys.argv[1])))
+    serve(
+        0,
+        announce=_announce,
+        faults=Faults(latency_seconds=float(sys.argv[1])),
+        companies=int(sys.argv[2]),
+    )

@@ -59,27 +59,45 @@ def environment(url: str, place: StandIn, *, senders: int) -> dict[str, str]:
     }
 
 
-def prepare(env: Mapping[str, str], *, invites: int) -> None:
-    """Migrate, connect the customer, read the directory, and put *invites* pending ones in."""
+@contextmanager
+def opened(env: Mapping[str, str]) -> Iterator[Context]:
+    """Give a worker's parts on a migrated database; only what goes wrong is told."""
     logs.configure(format="json", level="error", stream=sys.stderr)
     with Context.from_environment(env) as parts:
         upgrade(parts.any_database)
-        request = authorise.begin(parts.oauth, parts.settings.envoy)
-        consent = httpx.get(request.url + "&auto=allow", timeout=30)
-        code = authorise.code_from(request, consent.headers["location"])
-        connection = grants.finish(parts.database, parts.vault, parts.oauth, CONNECTION, request, code)
-        refresh(parts.database, parts.api, parts.tokens, connection)
-        with parts.database.write() as transaction:
-            for number in range(invites):
-                enqueue(
-                    transaction,
-                    connection=CONNECTION,
-                    external_id=f"bench-{number}",
-                    invitee_name=f"Visitor {number}",
-                    invitee_email=f"visitor-{number}@example.com",
-                    location=LOCATION,
-                    expected_arrival_at=arrival(number),
-                )
+        yield parts
+
+
+def prepare(env: Mapping[str, str], *, invites: int) -> None:
+    """Migrate, connect the customer, read the directory, and put *invites* pending ones in."""
+    with opened(env) as parts:
+        connect(parts, CONNECTION)
+        add(parts, CONNECTION, invites)
+
+
+def connect(parts: Context, name: str, *, company_id: str = "") -> None:
+    """Connect a customer through the stand-in's consent, and read the directory."""
+    request = authorise.begin(parts.oauth, parts.settings.envoy)
+    company = f"&company_id={company_id}" if company_id else ""
+    consent = httpx.get(f"{request.url}&auto=allow{company}", timeout=30)
+    code = authorise.code_from(request, consent.headers["location"])
+    connection = grants.finish(parts.database, parts.vault, parts.oauth, name, request, code)
+    refresh(parts.database, parts.api, parts.tokens, connection)
+
+
+def add(parts: Context, name: str, invites: int) -> None:
+    """Put so many pending invites of a connection in."""
+    with parts.database.write() as transaction:
+        for number in range(invites):
+            enqueue(
+                transaction,
+                connection=name,
+                external_id=f"bench-{number}",
+                invitee_name=f"Visitor {number}",
+                invitee_email=f"visitor-{number}@example.com",
+                location=LOCATION,
+                expected_arrival_at=arrival(number),
+            )
 
 
 def arrival(number: int) -> datetime:

@@ -16,13 +16,16 @@ def register(app: typer.Typer) -> None:
     app.command("check")(check)
 
 
-def check(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def check(
+    connection: Annotated[str | None, typer.Option(help="Of the connections only this one.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
     """Say what is wrong, and what to do.
 
     Looks at settings, secrets, jobs, database, schema, clock, encryption keys, grants, and the way to Envoy.
     """
     found: list[Finding] = []
-    for finding in _all():
+    for finding in _all(connection):
         if finding in found:  # one cause that several checks met
             continue
         found.append(finding)
@@ -33,7 +36,7 @@ def check(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = Fa
     raise typer.Exit(first_that_applies(finding.code for finding in found))
 
 
-def _all() -> Iterator[Finding]:
+def _all(connection: str | None) -> Iterator[Finding]:
     """Yield what every check finds; those that cannot work after a failure are left out."""
     from worker import logs
     from worker.cli import check_database, check_envoy, check_setup
@@ -50,5 +53,5 @@ def _all() -> Iterator[Finding]:
             stream=sys.stderr,
             secrets=parts.secrets.values(),
         )
-        yield from check_database.findings(parts)
-        yield from check_envoy.findings(parts)
+        yield from check_database.findings(parts, connection)
+        yield from check_envoy.findings(parts, connection)

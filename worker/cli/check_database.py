@@ -10,7 +10,7 @@ from worker.connections.vault import require_readable
 from worker.context import Context
 from worker.database import Database, schema, utc_now
 from worker.errors import WorkerError
-from worker.invites import store
+from worker.invites import pending, store
 from worker.settings.secrets import ENCRYPTION_KEYS
 
 MOST_SKEW_SECONDS = 5.0  # the way to the database and back counts, too
@@ -18,8 +18,8 @@ MOST_NAMED = 3
 MOST_UNKNOWN = 10_000
 
 
-def findings(parts: Context) -> Iterator[Finding]:
-    """Yield what is found, up to the first failure that hides all else."""
+def findings(parts: Context, only: str | None = None) -> Iterator[Finding]:
+    """Yield what is found, up to the first failure that hides all else; *only* names one connection."""
     try:
         revision = schema.current(parts.any_database)
         yield ok(f"database: reachable ({parts.any_database.url.get_backend_name()})")
@@ -28,9 +28,11 @@ def findings(parts: Context) -> Iterator[Finding]:
         yield from failures(error)
         return
     yield ok(f"schema: {revision}")
+    if only is not None:
+        connections.require(parts.database, only)
     yield _clock(parts.database)
     yield from _keys(parts)
-    yield from _invites(parts.database)
+    yield from _invites(parts.database, only)
 
 
 def _clock(database: Database) -> Finding:
@@ -53,23 +55,24 @@ def _keys(parts: Context) -> Iterator[Finding]:
     yield from opened.found or [ok("encryption keys: they open every stored token")]
 
 
-def _invites(database: Database) -> Iterator[Finding]:
-    for name, number in store.without_connection(database).items():
-        yield warn(
-            f"{counted(number, 'invite')} for the connection {name}, which is not there",
-            f"run `envoy-worker connect {name}`, or correct the rows",
-        )
-    yield from _unknown(database)
+def _invites(database: Database, only: str | None) -> Iterator[Finding]:
+    for name, number in pending.without_connection(database).items():
+        if only in {None, name}:
+            yield warn(
+                f"{counted(number, 'invite')} for the connection {name}, which is not there",
+                f"run `envoy-worker connect {name}`, or correct the rows",
+            )
+    yield from _unknown(database, only)
     if not connections.connections(database):
         yield warn("no connection yet", "run `envoy-worker connect NAME`")
 
 
-def _unknown(database: Database) -> Iterator[Finding]:
+def _unknown(database: Database, only: str | None) -> Iterator[Finding]:
     """Yield how many invites are unknown: those that look-ups settle, and those that wait for a person."""
     may_read = readers(database)
     by_itself: list[str] = []
     by_person: list[str] = []
-    for one in store.unknown(database, limit=MOST_UNKNOWN):
+    for one in store.unknown(database, connection=only, limit=MOST_UNKNOWN):
         (by_itself if one.is_looked_up(may_read) else by_person).append(one.name)
     if by_itself:
         yield ok(f"{counted(len(by_itself), 'invite')} unknown, looked up by itself: {_first(by_itself)}")

@@ -1,37 +1,43 @@
 """Check the grants, and the way to Envoy."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from worker.cli.findings import Finding, attempt, failures, ok, warn
-from worker.cli.words import moment
+from worker.cli.words import counted, moment
 from worker.connections import store
 from worker.connections.calls import with_token
 from worker.connections.model import Connection, ConnectionStatus
 from worker.connections.reading import may_read
 from worker.context import Context
-from worker.errors import NeedsAuthorisation
+from worker.errors import ExitCode, NeedsAuthorisation
 from worker.settings import secrets as names
 
 REACH_SECONDS = 10.0
 ENDS_SOON = timedelta(days=3)
+USABLE = frozenset({ConnectionStatus.ACTIVE, ConnectionStatus.HELD})
+MOST_LINES = 10  # more connections than these are told together, where nothing is wrong with one
+MOST_NAMED = 3
+MOST_UNANSWERED = 5
 
 
-def findings(parts: Context) -> Iterator[Finding]:
-    """Yield how each grant stands, and whether Envoy answers."""
+def findings(parts: Context, only: str | None = None) -> Iterator[Finding]:
+    """Yield how each grant stands, and whether Envoy answers; *only* names one connection."""
     with attempt() as looked:
         rows = [row for row in store.connections(parts.database) if row.status != ConnectionStatus.REMOVED]
         now = parts.database.read_now()
     if looked.error is not None:
         rows = []
-    probed = False
+    rows = [row for row in rows if only in {None, row.name}]
+    statuses = {row.name: store.effective_status(row, now) for row in rows}
     for row in rows:
-        status = store.effective_status(row, now)
-        yield from _grant(row, status, now)
-        if status is ConnectionStatus.ACTIVE and _has_secrets(parts):
-            probed = True
-            yield _probe(parts, row)
-    if not probed:
+        yield from _grant(row, statuses[row.name], now)
+    yield from _reading([row for row in rows if statuses[row.name] in USABLE and not may_read(row)])
+    active = [row for row in rows if statuses[row.name] is ConnectionStatus.ACTIVE]
+    if active and _has_secrets(parts):
+        yield from _probes(parts, active)
+    else:
         yield _reach(parts)
 
 
@@ -52,11 +58,16 @@ def _grant(row: Connection, status: ConnectionStatus, now: datetime) -> Iterator
             f"{row.name}: held{until} ({row.hold_reason})",
             f"`envoy-worker connections resume {row.name}` ends it",
         )
-    if not may_read(row):
-        yield warn(
-            f"{row.name}: may not read invites, so that a doubtful one waits for a person",
-            f"add invites.read to [envoy] scopes, and run `envoy-worker connect {row.name}`",
-        )
+
+
+def _reading(rows: Sequence[Connection]) -> Iterator[Finding]:
+    """Yield which connections may not read invites; of many in one line."""
+    said = "may not read invites, so that a doubtful one waits for a person"
+    mend = "add invites.read to [envoy] scopes, and run `envoy-worker connect {}`"
+    if len(rows) > MOST_LINES:
+        yield warn(f"{_together(rows)}: {said}", mend.format("NAME"))
+    else:
+        yield from (warn(f"{row.name}: {said}", mend.format(row.name)) for row in rows)
 
 
 def _ending(row: Connection, now: datetime) -> Iterator[Finding]:
@@ -70,11 +81,41 @@ def _ending(row: Connection, now: datetime) -> Iterator[Finding]:
         yield warn(f"{row.name}: its last refresh failed ({row.refresh_error})", "it is repeated by itself")
 
 
-def _probe(parts: Context, row: Connection) -> Finding:
+def _probes(parts: Context, rows: Sequence[Connection]) -> Iterator[Finding]:
+    """Yield whether Envoy accepts each token; of many the answered ones in one line.
+
+    After a few that were not answered the others are not asked: Envoy is not there.
+    """
+    answered: list[Connection] = []
+    unanswered = 0
+    with ThreadPoolExecutor(parts.settings.push.lookers, thread_name_prefix="probe") as pool:
+        for row, found in zip(rows, pool.map(lambda one: _probe(parts, one), rows), strict=True):
+            if found is None:
+                answered.append(row)
+                continue
+            yield found
+            unanswered += found.code is ExitCode.UNREACHABLE
+            if unanswered == MOST_UNANSWERED:
+                pool.shutdown(wait=False, cancel_futures=True)
+                break
+    if len(answered) > MOST_LINES:
+        yield ok(f"{_together(answered)}: Envoy answers and accepts their tokens")
+    else:
+        yield from (ok(f"{row.name}: Envoy answers and accepts its token") for row in answered)
+
+
+def _probe(parts: Context, row: Connection) -> Finding | None:
+    """Return what is wrong with a connection's token, or with the way to Envoy."""
     assert row.id is not None  # noqa: S101 -- a stored row has its id
     with attempt() as asked:
         with_token(parts.tokens, row.id, parts.api.probe)
-    return asked.found[0] if asked.found else ok(f"{row.name}: Envoy answers and accepts its token")
+    return asked.found[0] if asked.found else None
+
+
+def _together(rows: Sequence[Connection]) -> str:
+    """Name many connections in a few words."""
+    first = ", ".join(row.name for row in rows[:MOST_NAMED])
+    return f"{counted(len(rows), 'connection')} ({first}, ...)"
 
 
 def _reach(parts: Context) -> Finding:

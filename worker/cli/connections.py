@@ -2,7 +2,7 @@
 
 import sys
 from json import dumps
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from worker.cli.output import say, show, show_json, show_rows
 from worker.cli.parts import opened
 from worker.cli.words import as_data, moment, parse_moment
 from worker.errors import UsageError
+
+if TYPE_CHECKING:
+    from worker.connections.model import ConnectionStatus
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection's name.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -29,16 +32,24 @@ def register(app: typer.Typer) -> None:
     app.add_typer(connections, name="connections", help="See, hold and remove connections; never a token.")
 
 
-def list_all(json: Json = False) -> None:
+def list_all(
+    status: Annotated[str | None, typer.Option(help="Only these: active, held, ...")] = None,
+    json: Json = False,
+) -> None:
     """List all connections, the removed ones too."""
     from worker.connections import store
 
+    wanted = _status(status)
     with opened() as parts:
-        rows = [as_data(view) for view in store.views(parts.database)]
+        views = store.views(parts.database)
+    rows = [as_data(view) for view in views if wanted in {None, view.status}]
     if json:
         show_json(rows)
-    else:
-        show_rows(COLUMNS, rows, empty="no connection yet: run `envoy-worker connect NAME`")
+        return
+    empty = (
+        f"none of {len(views)} is {wanted}" if views else "no connection yet: run `envoy-worker connect NAME`"
+    )
+    show_rows(COLUMNS, rows, empty=empty)
 
 
 def show_one(name: Name, json: Json = False) -> None:
@@ -96,6 +107,16 @@ def _text(value: object) -> str:
     if value is None:
         return "-"
     return value if isinstance(value, str) else dumps(value, ensure_ascii=False)
+
+
+def _status(text: str | None) -> "ConnectionStatus | None":
+    from worker.connections.model import ConnectionStatus
+
+    try:
+        return None if text is None else ConnectionStatus(text)
+    except ValueError:
+        known = ", ".join(ConnectionStatus)
+        raise UsageError(f"--status: there is no {text}", hint=f"there are {known}") from None
 
 
 def _ask(name: str) -> None:

@@ -8,7 +8,7 @@ import typer
 from worker.cli.output import complain, say, show_json, show_rows
 from worker.cli.parts import opened
 from worker.cli.words import moment
-from worker.errors import EnvoyError, ExitCode, NeedsAuthorisation, TryLater
+from worker.errors import EnvoyError, ExitCode, NeedsAuthorisation, SettingsError, TryLater
 from worker.report import first_that_applies
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _refresh(parts: "Context", row: "Connection") -> ExitCode:
 
     try:
         refresh(parts.database, parts.api, parts.tokens, row)
-    except (EnvoyError, NeedsAuthorisation, TryLater) as error:
+    except (EnvoyError, NeedsAuthorisation, SettingsError, TryLater) as error:
         complain(error)
         return error.exit_code
     return ExitCode.DONE

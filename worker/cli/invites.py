@@ -7,6 +7,7 @@ import typer
 from worker.cli import invites_add, invites_import, invites_show, invites_template
 from worker.cli.output import complain, show
 from worker.cli.parts import opened
+from worker.cli.words import counted
 from worker.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -30,10 +31,33 @@ def register(app: typer.Typer) -> None:
 
 def retry(
     invites: Annotated[
-        list[str], typer.Argument(metavar="INVITE...", help="Their ids, or CONNECTION/EXTERNAL_ID.")
-    ],
+        list[str] | None, typer.Argument(metavar="[INVITE...]", help="Their ids, or CONNECTION/EXTERNAL_ID.")
+    ] = None,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="All that are rejected, of --connection.")
+    ] = False,
+    connection: Annotated[str | None, typer.Option(help="Whose, with --rejected.")] = None,
 ) -> None:
     """Make rejected or expired invites due again."""
+    if rejected and connection and not invites:
+        _retry_rejected(connection)
+    elif invites and not rejected and connection is None:
+        _retry_named(invites)
+    else:
+        raise UsageError("say which", hint="name invites, or give --rejected --connection NAME")
+
+
+def _retry_rejected(connection: str) -> None:
+    from worker.connections import store
+    from worker.invites import moves
+
+    with opened() as parts:
+        store.require(parts.database, connection)
+        number = moves.retry_rejected(parts.database, connection)
+    show(f"{connection}: {counted(number, 'invite')} pending again")
+
+
+def _retry_named(invites: list[str]) -> None:
     from worker.invites import moves, store
 
     refused = False

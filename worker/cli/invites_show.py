@@ -46,6 +46,7 @@ def list_all(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List invites, newest first; no visitor is named."""
+    from worker.connections import store as connections
     from worker.invites import store
 
     wanted = _status(status)
@@ -57,6 +58,8 @@ def list_all(
             approval=approval and approval.upper(),
             limit=limit + 1,
         )
+        if connection is not None and not found:
+            connections.require(parts.database, connection)  # a typo, and not one in the rows
     if json:
         show_json([_as_data(standing) for standing in found[:limit]])
     else:

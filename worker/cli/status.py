@@ -1,12 +1,13 @@
 """``envoy-worker status``: what is going on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from worker.cli.output import show, show_json
 from worker.cli.parts import opened
+from worker.cli.status_connections import connection_lines, first_of
 from worker.cli.words import as_data, counted, moment
 
 if TYPE_CHECKING:
@@ -27,26 +28,33 @@ def register(app: typer.Typer) -> None:
     app.command("status")(status)
 
 
-def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def status(
+    connection: Annotated[str | None, typer.Option(help="Only this connection and its invites.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
     """Say what is going on, and what waits for a person."""
+    from worker.connections import store
+
     with opened() as parts:
+        if connection is not None:
+            store.require(parts.database, connection)
         if json:
-            show_json(_as_json(parts))
+            show_json(_as_json(parts, connection))
             return
-        for line in _lines(parts):
+        for line in _lines(parts, connection):
             show(line)
 
 
-def _as_json(parts: "Context") -> dict[str, object]:
-    from worker.connections import store as connections
+def _as_json(parts: "Context", only: str | None) -> dict[str, object]:
     from worker.connections.reading import readers
     from worker.invites import store
     from worker.runs.standing import standing
 
-    views = [as_data(view) for view in connections.views(parts.database)]
+    views = [as_data(view) for view in _views(parts, only)]
     shown = ("name", "status", "held_until", "hold_reason", "status_reason")
-    unknown, may_read = store.unknown(parts.database, limit=MOST_UNKNOWN), readers(parts.database)
-    counts = store.counts(parts.database)
+    counts = store.counts(parts.database, connection=only)
+    unknown = store.unknown(parts.database, connection=only, limit=MOST_UNKNOWN)
+    may_read = readers(parts.database)
     return {
         "invites": {status.value: number for status, number in counts.statuses.items()},
         "approvals": counts.approvals,
@@ -54,34 +62,48 @@ def _as_json(parts: "Context") -> dict[str, object]:
         "jobs": {name: as_data(job) for name, job in standing(parts.database, parts.settings.jobs).items()},
         "unknown": [one.name for one in unknown],
         "unknown_for_a_person": [one.name for one in unknown if not one.is_looked_up(may_read)],
-        "unknown_connections": store.without_connection(parts.database),
+        "unknown_connections": _lost(parts, only),
     }
 
 
-def _lines(parts: "Context") -> Iterator[str]:
-    from worker.connections import store as connections
+def _lines(parts: "Context", only: str | None) -> Iterator[str]:
     from worker.connections.reading import readers
-    from worker.delivery.rows import oldest_due_seconds
-    from worker.invites import store
+    from worker.invites import pending, store
     from worker.runs.standing import standing
 
-    counts = store.counts(parts.database)
+    counts = store.counts(parts.database, connection=only)
     numbers = (f"{number:,} {status}" for status, number in counts.statuses.items())
     yield from _block("invites", ["  ".join(numbers)])
     yield from _block("approvals", _not_approved(counts.approvals))
-    oldest = oldest_due_seconds(parts.database)
+    oldest = pending.oldest_due_seconds(parts.database, only=only)
     if oldest is not None and oldest >= LONG_SECONDS:
         yield from _block("", [f"one has been due for {counted(int(oldest / 60), 'minute')}"])
-    yield from _block("connections", [_connection(view) for view in connections.views(parts.database)])
+    yield from _block("connections", connection_lines(_views(parts, only)))
     jobs = standing(parts.database, parts.settings.jobs)
     yield from _block("jobs", [_job(name, job) for name, job in jobs.items()])
-    lost = store.without_connection(parts.database)
-    yield from _block("waiting", [_lost(name, number) for name, number in lost.items()])
-    unknown, may_read = store.unknown(parts.database, limit=MOST_UNKNOWN), readers(parts.database)
-    yield from _block("unknown", [_unknown(one, may_read) for one in unknown])
+    lost = [_told_lost(name, number) for name, number in _lost(parts, only).items()]
+    yield from _block("waiting", first_of(lost, "envoy-worker status --json"))
+    unknown = store.unknown(parts.database, connection=only, limit=MOST_UNKNOWN)
+    may_read = readers(parts.database)
+    told = [_unknown(one, may_read) for one in unknown]
+    yield from _block("unknown", first_of(told, "envoy-worker invites list --status unknown"))
 
 
-def _block(title: str, lines: list[str]) -> Iterator[str]:
+def _views(parts: "Context", only: str | None) -> "list[ConnectionView]":
+    from worker.connections import store
+
+    return [view for view in store.views(parts.database) if only in {None, view.name}]
+
+
+def _lost(parts: "Context", only: str | None) -> dict[str, int]:
+    """Return how many invites wait for connections that are not there."""
+    from worker.invites import pending
+
+    found = pending.without_connection(parts.database)
+    return {name: number for name, number in found.items() if only in {None, name}}
+
+
+def _block(title: str, lines: Iterable[str]) -> Iterator[str]:
     """Put the title before the first line, and room before the others."""
     for number, line in enumerate(lines):
         yield f"{'' if number else title:<{FIRST_COLUMN}}{line}"
@@ -91,24 +113,6 @@ def _not_approved(approvals: dict[str, int]) -> list[str]:
     """Return a line where Envoy has invites that are not approved: sent all the same, and never again."""
     waiting = [f"{number:,} {word}" for word, number in approvals.items() if word != APPROVED]
     return [f"{'  '.join(waiting)} -- a person in Envoy decides; {SEE_APPROVALS}"] if waiting else []
-
-
-def _connection(view: "ConnectionView") -> str:
-    match view.status:
-        case "needs_authorisation":
-            reason = f" ({view.status_reason})" if view.status_reason else ""
-            return f"{view.name} needs_authorisation{reason} -- envoy-worker connect {view.name}"
-        case "held":
-            until = f" until {moment(view.held_until)}" if view.held_until else ""
-            by_itself = view.hold_reason not in _BY_PERSON
-            mend = "" if by_itself else f" -- envoy-worker connections resume {view.name}"
-            return f"{view.name} held{until} ({view.hold_reason}){mend}"
-        case _:
-            return f"{view.name} {view.status}"
-
-
-# The other holds end by themselves.
-_BY_PERSON = frozenset({"paused", "forbidden", "unauthorised"})
 
 
 def _job(name: str, job: "JobStanding") -> str:
@@ -130,5 +134,5 @@ def _unknown(standing: "Standing", may_read: set[str]) -> str:
     )
 
 
-def _lost(name: str, number: int) -> str:
+def _told_lost(name: str, number: int) -> str:
     return f"{number:,} for the unknown connection {name} -- envoy-worker connect {name}, or correct the rows"

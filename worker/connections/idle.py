@@ -9,8 +9,8 @@ from worker.connections.rows import CONNECTIONS, clock_of
 from worker.database import Database
 
 
-def idle_grants(database: Database, *, max_idle: float, only: str | None) -> list[tuple[int, int]]:
-    """Return id and token version of the grants to refresh now, those that waited longest first.
+def idle_grants(database: Database, *, max_idle: float, only: str | None) -> list[tuple[int, str, int]]:
+    """Return id, name and token version of the grants to refresh now, those that waited longest first.
 
     Due is what was not refreshed for *max_idle* seconds, or for a quarter of its refresh token's life.
     """
@@ -19,7 +19,7 @@ def idle_grants(database: Database, *, max_idle: float, only: str | None) -> lis
     with database.read() as connection:
         now = clock_of(connection, database)
         rows = connection.execute(query.order_by(CONNECTIONS.c.refreshed_at)).mappings().all()
-    return [(row["id"], row["token_version"]) for row in rows if _is_idle(row, now, max_idle)]
+    return [(row["id"], row["name"], row["token_version"]) for row in rows if _is_idle(row, now, max_idle)]
 
 
 def _is_idle(row: sa.RowMapping, now: datetime, max_idle: float) -> bool:

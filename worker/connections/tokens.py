@@ -20,7 +20,7 @@ from worker.connections.model import Connection
 from worker.connections.refresher import Refresher, Wait
 from worker.connections.saving import Saver
 from worker.connections.stored import StoredTokens
-from worker.connections.troubles import CLIENT_HINT, Troubles
+from worker.connections.troubles import CLIENT_HINT, Troubles, tell_unreadable
 from worker.connections.vault import Vault
 from worker.database import Database, utc_now
 from worker.envoy.clock import boot_clock
@@ -31,6 +31,7 @@ from worker.errors import (
     EnvoyError,
     GrantDead,
     NeedsAuthorisation,
+    SettingsError,
     TokenRefused,
     TryLater,
 )
@@ -120,10 +121,10 @@ class Tokens:
         """
         self._saver.flush()
         report = Report()
-        for connection_id, version in idle_grants(self._database, max_idle=max_idle, only=only):
+        for connection_id, name, version in idle_grants(self._database, max_idle=max_idle, only=only):
             if self._stop.is_set():
                 break
-            self._refresh_idle(connection_id, version, report)
+            self._refresh_idle(connection_id, name, version, report)
         return report
 
     def _renewed(self, connection_id: int, rejected_version: int | None) -> AccessToken:
@@ -176,11 +177,15 @@ class Tokens:
     def _later(self, name: str, reason: str, *, hint: str = "") -> NoReturn:
         raise TryLater(f"{name}: {reason}", hint=hint)
 
-    def _refresh_idle(self, connection_id: int, version: int, report: Report) -> None:
+    def _refresh_idle(self, connection_id: int, name: str, version: int, report: Report) -> None:
         try:
             self.access(connection_id, rejected_version=version)
         except (DatabaseUnreachable, DiskFull):
             raise
+        except SettingsError as error:  # this one's token cannot be opened; those of others can
+            report.add("failed")
+            report.trouble(error.exit_code)
+            tell_unreadable(name, error)
         except (NeedsAuthorisation, TryLater, EnvoyError) as error:
             report.add(_OUTCOMES.get(type(error), "failed"))
             report.trouble(error.exit_code)

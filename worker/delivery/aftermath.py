@@ -7,7 +7,8 @@ from worker.connections.gate import UNEXPECTED, Gate, speaks_against_the_host
 from worker.connections.holds import Holds
 from worker.connections.tokens import AccessToken, Tokens
 from worker.database import utc_now
-from worker.delivery.lanes import Lanes, Work
+from worker.delivery.lane import Work
+from worker.delivery.lanes import Lanes
 from worker.errors import (
     EnvoyError,
     ExitCode,
@@ -45,10 +46,10 @@ class Aftermath:
         if isinstance(error, Unauthorised):
             self._renew(lanes, work, token, utc_now())
         elif isinstance(error, Throttled):
-            self.holds.throttled(connection_id(work), error.retry_after)
+            self.holds.throttled(work.lane.connection_id, error.retry_after)
             self.close(lanes, work, error)
         elif isinstance(error, Forbidden):
-            if self.holds.forbidden(connection_id(work)):
+            if self.holds.forbidden(work.lane.connection_id):
                 self.close(lanes, work, error)
         elif speaks_against_the_host(error) or error.error_code == UNEXPECTED:
             self._doubt(lanes, work, token, error)
@@ -62,7 +63,7 @@ class Aftermath:
         work.lane.doubts = 0
         work.lane.on_trial = False
         if work.lane.fresh.success_is_news():
-            self.holds.succeeded(connection_id(work))
+            self.holds.succeeded(work.lane.connection_id)
 
     def _doubt(self, lanes: Lanes, work: Work, token: AccessToken, error: EnvoyError) -> None:
         """Ask whether it is the host; if it answers, the second such trouble in a row is the connection's.
@@ -73,17 +74,17 @@ class Aftermath:
         if not isinstance(error, OutcomeUnknown):
             self.report.trouble(error.exit_code)
         try:
-            self.gate.require(connection_id(work), lambda: token.value)
+            self.gate.require(work.lane.connection_id, lambda: token.value)
         except OF_ONE_CONNECTION as outage:
             self.close(lanes, work, outage)
             return
         if work.lane.on_trial or work.lane.doubts >= DOUBTS_IN_A_ROW:
-            self.holds.outage(connection_id(work), error)
+            self.holds.outage(work.lane.connection_id, error)
             self.close(lanes, work, error)
 
     def _renew(self, lanes: Lanes, work: Work, token: AccessToken, now: datetime) -> None:
         """After a 401: once a new token, unless this one was young; a second such 401 holds."""
-        number = connection_id(work)
+        number = work.lane.connection_id
         if token.is_young(now) and self.holds.unauthorised(number, version=token.version):
             lanes.close(work.lane)
             self.report.trouble(ExitCode.TRY_LATER)
@@ -96,10 +97,3 @@ class Aftermath:
             # The old token is refused and no new one can be had: the next run would only be refused again.
             self.holds.outage(number, error if isinstance(error, EnvoyError) else None)
             self.close(lanes, work, error)
-
-
-def connection_id(work: Work) -> int:
-    """Return the id of the connection that a work belongs to."""
-    number = work.lane.connection.id
-    assert number is not None  # noqa: S101 -- a stored row has its id
-    return number

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.connections.holds import is_held
+from worker.connections.model import ConnectionStatus
 from worker.connections.outages import is_out
 from worker.database import Database
 from worker.database.owner import this_process
@@ -83,8 +84,8 @@ class Claims:
     def take(self, row: DueRow, call: Call, attempt_id: str) -> Claim | None:
         """Commit the intent and return the claim, or None where the row is not ours to send.
 
-        It is not when it changed, was taken, its connection is held, Envoy's host does not answer, or
-        another row of equal content is in doubt.
+        It is not when it changed, was taken, its connection is held or has no grant (any more), Envoy's
+        host does not answer, or another row of equal content is in doubt.
         """
         began = self._clock()  # before the lease begins, so that it errs early
         statement = self._take if call.content_key is None else self._take_unless_twin
@@ -133,14 +134,17 @@ class Claims:
 def _free(database: Database, host: str) -> sa.Select[tuple[int]]:
     """Select the wanted row, if it still is as it was seen, and may be sent now."""
     own = DELIVERIES.c
-    held = sa.exists().where(CONNECTIONS.c.name == sa.bindparam("name"), is_held(database))
+    of_no_use = sa.exists().where(
+        CONNECTIONS.c.name == sa.bindparam("name"),
+        sa.or_(is_held(database), CONNECTIONS.c.status != ConnectionStatus.ACTIVE),
+    )
     free = sa.select(own.id).where(
         own.id == sa.bindparam("wanted_id"),
         own.status == PENDING,
         own.revision == sa.bindparam("seen_revision"),
         own.fencing_token == sa.bindparam("seen_token"),
         own.next_attempt_at <= database.now(),
-        ~held,
+        ~of_no_use,
         ~is_out(host),
     )
     return skipping_locked(database, free)

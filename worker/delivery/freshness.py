@@ -6,15 +6,17 @@ from datetime import datetime, timedelta
 
 from worker.connections.tokens import AccessToken
 
-BELIEVED_SECONDS = 1.0
+BELIEVED_SECONDS = 5.0
 BELIEVED_SHARE = 0.05  # of a token's life, where that is shorter
+NEWS_EVERY_SECONDS = 1.0
 
 
 @dataclass(slots=True)
 class Freshness:
     """The access token last seen, and when a success was last told.
 
-    Whether the connection is held is never believed: the claim asks in its own transaction.
+    Whether the connection is held, removed or needs authorisation is never believed: the claim asks in
+    its own transaction.
     """
 
     clock: Callable[[], float]
@@ -40,7 +42,7 @@ class Freshness:
     def success_is_news(self) -> bool:
         """Say whether a success should be told: after trouble at once, else once a second."""
         now = self.clock()
-        if now - self._told_at < BELIEVED_SECONDS:
+        if now - self._told_at < NEWS_EVERY_SECONDS:
             return False
         self._told_at = now
         return True

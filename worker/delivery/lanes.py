@@ -1,55 +1,17 @@
 """Whose turn it is: one lane a connection, served in turn, each at its own pace."""
 
 import threading
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
-from worker.connections.model import Connection
 from worker.connections.pace import AHEAD_SECONDS
 from worker.delivery.freshness import Freshness
-from worker.delivery.plan import Call
-from worker.delivery.rows import Cursor, DueRow
-from worker.directory.employees import Look, Sought
+from worker.delivery.lane import Lane, Work
+from worker.delivery.rows import DueConnection
+from worker.delivery.turns import Turns
 
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One row that Envoy must be called for."""
-
-    lane: "Lane"
-    row: DueRow
-    call: Call
-
-
-@dataclass(slots=True, eq=False)
-class Lane:
-    """The due rows of one connection, as far as they were read."""
-
-    connection: Connection
-    fresh: Freshness
-    ready: deque[Work] = field(default_factory=deque)
-    cursor: Cursor | None = None
-    progressed: bool = False  # since the sweep began: then there may be more due, and it begins again
-    exhausted: bool = False
-    closed: bool = False  # held, dead or unreachable: not again in this run
-    busy: bool = False  # a thread reads its next page or waits for its pace
-    has_slot: bool = False  # a place in the stored pace is reserved
-    looks: dict[Sought, Look] = field(default_factory=dict, repr=False)  # for hosts, in this run
-    doubts: int = 0  # answers in a row that left it open what Envoy did
-    on_trial: bool = False  # was held by itself: one request at a time, until one succeeds
-    in_flight: int = 0
-    waits_until: float = 0.0  # on our clock: for that place, or to ask for one again
-
-    @property
-    def name(self) -> str:
-        """The connection's name."""
-        return self.connection.name
-
-    def may_be_served(self, now: float) -> bool:
-        """Say whether it can be brought a step further now."""
-        on_trial = self.on_trial and self.in_flight > 0
-        return not (self.busy or self.closed or self.exhausted or on_trial or self.waits_until > now)
+LONGEST_WAIT_SECONDS, SHORTEST_WAIT_SECONDS = 1.0, 0.001
+MOST_READY = 10_000  # rows in memory, of all lanes together
+LEAST_PAGE = 10
 
 
 class Lanes:
@@ -60,7 +22,7 @@ class Lanes:
         *,
         fill: Callable[[Lane], None],
         reserve: Callable[[Lane], float] | None,
-        discover: Callable[[], list[Connection]],
+        discover: Callable[[], Sequence[DueConnection]],
         clock: Callable[[], float],
         discover_every: float,
         limit: int | None,
@@ -75,14 +37,18 @@ class Lanes:
         self._discover_every = discover_every
         self._left = limit
         self._over = over
-        self._lanes: deque[Lane] = deque()
+        self._lanes: dict[str, Lane] = {}
+        self._turns = Turns()
         self._changed = threading.Condition()
         self._in_flight = 0
+        self._discovering = False
         self._next_discovery = clock()
 
     def next(self) -> Work | None:
         """Return the next work, waiting for it if needed; None when there is none left in this run."""
         while self._left != 0 and not self._over():
+            if self._may_discover():
+                self._discover_due()
             lane, work = self._turn()
             if work is not None:
                 return work
@@ -104,7 +70,7 @@ class Lanes:
                 self._left += 1
             if progressed:
                 work.lane.progressed = True
-                work.lane.exhausted = False
+                self._awake(work.lane)
             self._changed.notify_all()
 
     def close(self, lane: Lane) -> None:
@@ -115,8 +81,9 @@ class Lanes:
             self._changed.notify_all()
 
     def page_size(self, most: int) -> int:
-        """Return how many rows a page may have, so that no more than the limit are finished."""
-        return most if self._left is None else min(most, max(1, self._left))
+        """Return how many rows a page may have: no more than the limit allows, and fewer with many lanes."""
+        share = max(LEAST_PAGE, MOST_READY // max(1, len(self._turns)))
+        return min(most, share) if self._left is None else min(most, share, max(1, self._left))
 
     def settled(self, lane: Lane, number: int) -> None:
         """Count rows of a lane that were finished without a call."""
@@ -128,7 +95,7 @@ class Lanes:
     def _turn(self) -> tuple[Lane | None, Work | None]:
         """Return the lane whose turn it is, and its work if some is ready; wait a little if there is none."""
         with self._changed:
-            lane = self._pick()
+            lane = self._turns.pick(self._clock())
             if lane is None:
                 if not self._finished():
                     self._changed.wait(self._patience())
@@ -146,40 +113,48 @@ class Lanes:
                 lane.has_slot = wait <= AHEAD_SECONDS
                 lane.waits_until = self._clock() + wait
             else:
-                self._fill(lane)
-                self._sweep(lane)
+                if not lane.read_to_end:
+                    self._fill(lane)
+                with self._changed:  # a row that is done at this moment must not be overlooked
+                    lane.sweep()
         finally:
             with self._changed:
                 lane.busy = False
                 self._changed.notify_all()
 
-    def _sweep(self, lane: Lane) -> None:
-        """After an empty page: begin again where something was done since, else the lane is exhausted."""
-        if lane.ready or lane.cursor is not None:
-            return
-        lane.exhausted = not lane.progressed
-        lane.progressed = False
-
-    def _pick(self) -> Lane | None:
-        if self._clock() >= self._next_discovery:
+    def _may_discover(self) -> bool:
+        """Say whether it is time to look for due connections, to one thread."""
+        with self._changed:
+            if self._discovering or self._clock() < self._next_discovery:
+                return False
             self._next_discovery = self._clock() + self._discover_every
-            self._add(self._discover())
-        for _ in range(len(self._lanes)):
-            lane = self._lanes[0]
-            self._lanes.rotate(-1)
-            if lane.may_be_served(self._clock()):
-                return lane
-        return None
+            self._discovering = True
+            return True
 
-    def _add(self, connections: list[Connection]) -> None:
+    def _discover_due(self) -> None:
+        """Find the due connections, outside the lock: the others go on with what they have."""
+        found: Sequence[DueConnection] = ()
+        try:
+            found = self._discover()
+        finally:
+            with self._changed:
+                self._discovering = False
+                self._add(found)
+                self._changed.notify_all()
+
+    def _add(self, connections: Sequence[DueConnection]) -> None:
         """Open a lane for each due connection; one that was closed or exhausted gets another look."""
-        known = {lane.name: lane for lane in self._lanes}
-        for connection in connections:
-            lane = known.get(connection.name)
+        for number, name in connections:
+            lane = self._lanes.get(name)
             if lane is None:
-                self._lanes.append(Lane(connection, Freshness(self._clock)))
-            else:
-                lane.closed = lane.exhausted = False
+                lane = self._lanes[name] = Lane(number, name, Freshness(self._clock))
+            lane.closed = False
+            self._awake(lane)
+
+    def _awake(self, lane: Lane) -> None:
+        lane.exhausted = False
+        if not lane.closed:
+            self._turns.put(lane)
 
     def _may_go(self, lane: Lane) -> bool:
         return bool(lane.ready) and (lane.has_slot or not self._paced)
@@ -197,10 +172,9 @@ class Lanes:
             return self._finished()
 
     def _finished(self) -> bool:
-        return self._in_flight == 0 and all(lane.closed or lane.exhausted for lane in self._lanes)
+        return self._in_flight == 0 and not self._discovering and self._turns.all_at_rest()
 
     def _patience(self) -> float:
         """Return for how long nothing can happen by itself: until a reserved place comes, or a look."""
-        now = self._clock()
-        waits = [lane.waits_until - now for lane in self._lanes if lane.waits_until > now and not lane.closed]
-        return max(0.001, min([*waits, 1.0]))
+        seconds = self._turns.seconds_to_wait(self._clock(), most=LONGEST_WAIT_SECONDS)
+        return max(SHORTEST_WAIT_SECONDS, seconds)

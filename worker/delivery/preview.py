@@ -8,6 +8,7 @@ from itertools import chain, islice
 
 from worker.connections.holds import in_force
 from worker.connections.model import Connection, ConnectionStatus
+from worker.connections.rows import look
 from worker.database import Database
 from worker.delivery import hosts
 from worker.delivery.doubts import due_doubts
@@ -51,8 +52,10 @@ def _looks(database: Database, only: str | None, longest_wait: float) -> Iterato
 
 def _pushes(database: Database, only: str | None, *, marked: bool) -> Iterator[Fate]:
     now = database.read_now()
-    for connection in due_connections(database, only=only):
-        yield from _fates(database, connection, now, marked=marked)
+    for due in due_connections(database, only=only):
+        connection, _ = look(database, due.id)
+        if connection is not None:
+            yield from _fates(database, connection, now, marked=marked)
 
 
 def _fates(database: Database, connection: Connection, now: datetime, *, marked: bool) -> Iterator[Fate]:

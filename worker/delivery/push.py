@@ -18,9 +18,10 @@ from worker.delivery import events, recovery
 from worker.delivery.aftermath import Aftermath
 from worker.delivery.claim import Claims, Lease
 from worker.delivery.filling import Filling
-from worker.delivery.lanes import Lane, Lanes
+from worker.delivery.lane import Lane
+from worker.delivery.lanes import Lanes
 from worker.delivery.patience import MANUAL_SECONDS
-from worker.delivery.rows import due_connections
+from worker.delivery.rows import due_connections, is_anything_due
 from worker.delivery.sending import Sending
 from worker.delivery.verdicts import BackOff, Verdicts
 from worker.envoy.api import EnvoyApi
@@ -62,13 +63,15 @@ class Push:
         """Push until nothing is due; return what became of it."""
         report = Report(Counter(dict.fromkeys(COUNTS, 0)))
         self._recover(report)
-        if due_connections(self.database, only=self.connection):
+        if is_anything_due(self.database, only=self.connection):
             self._drain(report)
         return report
 
     def _recover(self, report: Report) -> None:
         database, settings = self.database, self.settings
         for attempt in recovery.abandoned(database, longest_lease=settings.lease_seconds):
+            if self.connection not in {None, attempt["connection"]}:
+                continue
             if recovery.give_up(database, attempt, first_look=self.first_look):
                 doubtful = attempt["kind"] == Kind.CREATE
                 report.add("unknown" if doubtful else "deferred")
@@ -82,7 +85,11 @@ class Push:
                     attempt=attempt["attempt_id"],
                 )
         recovery.reopen(database, longest_back_off=settings.backoff_seconds[1])
-        for name, number in recovery.mark_unknown_connections(database).items():
+        if self.connection is None:
+            self._mark_unknown_connections()
+
+    def _mark_unknown_connections(self) -> None:
+        for name, number in recovery.mark_unknown_connections(self.database).items():
             log.warning(
                 "invite.deferred",
                 connection=name,
@@ -107,7 +114,7 @@ class Push:
         lanes = Lanes(
             fill=lambda lane: filling.fill(lanes, lane),
             reserve=self._reserve if self.settings.rate_per_second else None,
-            discover=lambda: list(due_connections(self.database, only=self.connection)),
+            discover=lambda: due_connections(self.database, only=self.connection),
             clock=boot_clock,
             discover_every=DISCOVER_EVERY_SECONDS,
             limit=self.limit,
@@ -153,5 +160,4 @@ class Push:
             sender.result()
 
     def _reserve(self, lane: Lane) -> float:
-        assert lane.connection.id is not None  # noqa: S101 -- a stored row has its id
-        return pace.reserve(self.database, lane.connection.id, rate_per_second=self.settings.rate_per_second)
+        return pace.reserve(self.database, lane.connection_id, rate_per_second=self.settings.rate_per_second)

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from worker.connections.model import ConnectionStatus
 from worker.connections.reading import reads_invites
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS
 from worker.database.owner import is_dead
 from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, EXPIRED, PENDING, SENDING, skipping_locked
 from worker.invites import Kind, Status, Verdict
+from worker.invites.pending import without_connection
 
 CONNECTION_UNKNOWN = "connection_unknown"
 INTERRUPTED = "interrupted"
@@ -98,13 +98,10 @@ def reopen(database: Database, *, longest_back_off: float) -> None:
 
 def mark_unknown_connections(database: Database) -> dict[str, int]:
     """Note on pending rows that their connection does not exist; return how many there are of each name."""
-    own = DELIVERIES.c
-    known = sa.select(CONNECTIONS.c.name).where(CONNECTIONS.c.status != ConnectionStatus.REMOVED)
-    lost = sa.and_(own.status == PENDING, own.connection.not_in(known))
-    counts = sa.select(own.connection, sa.func.count()).where(lost).group_by(own.connection)
-    with database.read() as connection:
-        found: dict[str, int] = {str(row[0]): int(row[1]) for row in connection.execute(counts)}
+    found = without_connection(database)
     if found:
+        own = DELIVERIES.c
+        lost = sa.and_(own.status == PENDING, own.connection.in_(found))
         unmarked = sa.select(own.id).where(lost, own.error_code.is_distinct_from(CONNECTION_UNKNOWN))
         with database.write() as connection:
             connection.execute(

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import SQLModel
@@ -24,6 +24,13 @@ PENDING, SENDING, SENT, UNKNOWN, EXPIRED = (
 )
 
 Cursor = tuple[datetime, int]
+
+
+class DueConnection(NamedTuple):
+    """A connection that has something due."""
+
+    id: int
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,32 +107,28 @@ def due_page(
         return [DueRow(**row) for row in reader.execute(query).mappings()]
 
 
-def due_connections(database: Database, *, only: str | None = None) -> Sequence[Connection]:
+def due_connections(database: Database, *, only: str | None = None) -> Sequence[DueConnection]:
     """Return the connections that have something due, whatever their status."""
+    with database.read() as reader:
+        found = reader.execute(_due(database, only).order_by(CONNECTIONS.c.name))
+        return [DueConnection(row.id, row.name) for row in found]
+
+
+def is_anything_due(database: Database, *, only: str | None = None) -> bool:
+    """Say whether some connection has something due."""
+    with database.read() as reader:
+        return reader.execute(_due(database, only).limit(1)).first() is not None
+
+
+def _due(database: Database, only: str | None) -> sa.Select[tuple[int, str]]:
     due = DELIVERIES.c
     has_due = sa.exists().where(
         due.connection == CONNECTIONS.c.name,
         due.status == PENDING,
         due.next_attempt_at <= database.now(),
     )
-    query = sa.select(CONNECTIONS).where(has_due).order_by(CONNECTIONS.c.name)
-    if only is not None:
-        query = query.where(CONNECTIONS.c.name == only)
-    with database.read() as reader:
-        return [Connection(**row) for row in reader.execute(query).mappings()]
-
-
-def oldest_due_seconds(database: Database) -> float | None:
-    """Return for how long the invite that waits longest has been due; None where none is due."""
-    query = sa.select(sa.func.min(DELIVERIES.c.next_attempt_at), database.now()).where(
-        DELIVERIES.c.status == PENDING
-    )
-    with database.read() as reader:
-        oldest, now = reader.execute(query).one()
-    if oldest is None:
-        return None
-    waits: float = (now - oldest) / timedelta(seconds=1)
-    return max(0.0, waits)
+    query = sa.select(CONNECTIONS.c.id, CONNECTIONS.c.name).where(has_due)
+    return query if only is None else query.where(CONNECTIONS.c.name == only)
 
 
 def _bound(cursor: Cursor) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:

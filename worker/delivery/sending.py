@@ -9,14 +9,14 @@ import structlog
 
 from worker.connections.gate import UNEXPECTED, Gate
 from worker.connections.model import Connection
-from worker.connections.reading import may_read
 from worker.connections.rows import look
 from worker.connections.tokens import AccessToken, Tokens
 from worker.database import Database
 from worker.delivery import events, outcomes, unstored
-from worker.delivery.aftermath import OF_ONE_CONNECTION, Aftermath, connection_id
+from worker.delivery.aftermath import OF_ONE_CONNECTION, Aftermath
 from worker.delivery.claim import Claim, Claims
-from worker.delivery.lanes import Lanes, Work
+from worker.delivery.lane import Work
+from worker.delivery.lanes import Lanes
 from worker.delivery.outcomes import Outcome
 from worker.delivery.patience import Patience
 from worker.delivery.unheard import take_back
@@ -111,8 +111,8 @@ class Sending:
     def _token(self, lanes: Lanes, work: Work) -> AccessToken | None:
         fresh = work.lane.fresh
         try:
-            token = fresh.token() or fresh.keep(self.tokens.access(connection_id(work)))
-            self.gate.require(connection_id(work), lambda: token.value)
+            token = fresh.token() or fresh.keep(self.tokens.access(work.lane.connection_id))
+            self.gate.require(work.lane.connection_id, lambda: token.value)
         except OF_ONE_CONNECTION as error:
             self.aftermath.close(lanes, work, error)
             return None
@@ -125,8 +125,9 @@ class Sending:
         if stored is None:
             return False
         self._count(outcome)
-        looked_up = may_read(work.lane.connection)
-        events.attempted(work.row, claimed, outcome, stored, answered.duration_ms, looked_up=looked_up)
+        events.attempted(
+            work.row, claimed, outcome, stored, answered.duration_ms, looked_up=work.lane.may_read
+        )
         self.aftermath.of(lanes, work, answered.token, answered.error)
         again = outcome.at_once or isinstance(answered.error, Unauthorised)
         return again or outcome.verdict is not Verdict.DEFERRED
@@ -166,7 +167,7 @@ class Sending:
         # The verdict must not be lost to a database that is away: then it is deferred once more.
         connection: Connection | None = None
         with suppress(WorkerError):
-            connection, _ = look(self.database, connection_id(work))
+            connection, _ = look(self.database, work.lane.connection_id)
         return connection is not None and not connection.forbidden_count
 
     def _store(self, work: Work, claimed: Claim, outcome: Outcome) -> Stored | None:

@@ -39,6 +39,18 @@ def retry(database: Database, standing: Standing) -> None:
         raise UsageError(f"{standing.name} is {_status(database, standing)}, neither rejected nor expired")
 
 
+def retry_rejected(database: Database, connection: str) -> int:
+    """Make all rejected invites of a connection due again; return how many there were."""
+    own = DELIVERIES.c
+    statement = (
+        sa.update(DELIVERIES)
+        .where(own.connection == connection, own.status == Status.REJECTED)
+        .values(_due(database))
+    )
+    with database.write() as writer:
+        return writer.execute(statement).rowcount
+
+
 def withdraw(database: Database, standing: Standing) -> bool:
     """Say in the caller's row that the invite is not wanted; return whether it was until now."""
     own = INVITES.c

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
-from worker.connections.model import Connection, ConnectionStatus
+from worker.connections.model import Connection
 from worker.database import Database
 from worker.errors import UsageError
 from worker.invites.model import Attempt, Delivery, Invite
@@ -94,39 +94,29 @@ def attempts(database: Database, delivery: Delivery) -> list[Attempt]:
         return [Attempt(**row) for row in connection.execute(query).mappings()]
 
 
-def counts(database: Database) -> Counts:
+def counts(database: Database, *, connection: str | None = None) -> Counts:
     """Return how many invites stand how, and of those that are sent how many are approved."""
     # One pass over the table: it may be large.
     approval = sa.case((DELIVERIES.c.status == SENT, DELIVERIES.c.approval_status)).label("approval")
     query = sa.select(DELIVERIES.c.status, approval, sa.func.count().label("number"))
+    if connection is not None:
+        query = query.where(DELIVERIES.c.connection == connection)
     found = Counts(dict.fromkeys(Status, 0), {})
-    with database.read() as connection:
-        for row in connection.execute(query.group_by(DELIVERIES.c.status, approval).order_by(approval)):
+    with database.read() as reader:
+        for row in reader.execute(query.group_by(DELIVERIES.c.status, approval).order_by(approval)):
             found.statuses[Status(row.status)] += row.number
             if row.approval is not None:
                 found.approvals[row.approval] = row.number
     return found
 
 
-def unknown(database: Database, *, limit: int) -> list[Standing]:
+def unknown(database: Database, *, connection: str | None = None, limit: int) -> list[Standing]:
     """Return the invites that Envoy may or may not have, those in doubt longest first."""
     query = _both().where(DELIVERIES.c.status == Status.UNKNOWN).order_by(DELIVERIES.c.unknown_since)
-    with database.read() as connection:
-        return [_standing(row) for row in connection.execute(query.limit(limit))]
-
-
-def without_connection(database: Database) -> dict[str, int]:
-    """Return how many invites wait for connections that are not there, by the connection's name."""
-    own = DELIVERIES.c
-    known = sa.select(CONNECTIONS.c.name).where(CONNECTIONS.c.status != ConnectionStatus.REMOVED)
-    query = (
-        sa.select(own.connection, sa.func.count().label("number"))
-        .where(own.status == Status.PENDING, own.connection.not_in(known))
-        .group_by(own.connection)
-        .order_by(own.connection)
-    )
-    with database.read() as connection:
-        return {row.connection: row.number for row in connection.execute(query)}
+    if connection is not None:
+        query = query.where(DELIVERIES.c.connection == connection)
+    with database.read() as reader:
+        return [_standing(row) for row in reader.execute(query.limit(limit))]
 
 
 def _both() -> sa.Select[Any]:

@@ -10,9 +10,9 @@ from datetime import datetime
 import structlog
 
 from worker.context import Context
-from worker.delivery.rows import oldest_due_seconds
 from worker.envoy.clock import boot_clock
 from worker.errors import DatabaseUnreachable, DiskFull, ExitCode, WorkerError
+from worker.invites.pending import oldest_due_seconds
 from worker.report import Report
 from worker.runs import record
 from worker.runs.context import SCHEDULE, RunContext

@@ -2,6 +2,8 @@
 
 import threading
 
+import structlog
+
 from tests.integration.connections.endpoint import Reply, refusal
 from tests.integration.connections.support import House
 from worker.connections import store
@@ -59,6 +61,24 @@ def test_one_dead_grant_does_not_keep_the_others_from_being_refreshed(house: Hou
 
     assert report.counts == {"needs_authorisation": 1, "failed": 1, "refreshed": 1}
     assert report.troubles == {ExitCode.NEEDS_AUTHORISATION, ExitCode.UNREACHABLE}
+
+
+def test_a_token_that_no_key_opens_keeps_no_other_from_being_refreshed(house: House) -> None:
+    """It is told by name, and the exit code is that of a wrong setting."""
+    for index in range(2):
+        house.connect(f"customer-{index}", str(index))
+    house.change("customer-0", refresh_token_enc="none:of-ours", access_token_enc="none:of-ours")
+    house.clock.advance(8 * DAY)
+
+    with structlog.testing.capture_logs() as told:
+        report = house.tokens().keep_fresh(max_idle=WEEK)
+
+    assert report.counts == {"failed": 1, "refreshed": 1}
+    assert report.troubles == {ExitCode.SETTINGS}
+    failed = [line for line in told if line["event"] == "token.refresh_failed"]
+    assert [(line["connection"], line["error_code"]) for line in failed] == [
+        ("customer-0", "token_unreadable")
+    ]
 
 
 def test_one_connection_can_be_kept_fresh_alone(small_house: House) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.world import World
+from worker.failpoints import armed
 from worker.sandbox import Faults
 
 
@@ -41,6 +42,23 @@ def test_a_held_connection_does_not_delay_the_others(world: World) -> None:
     assert report.counts["sent"] == 5
     statuses = {row["connection"]: row["status"] for row in world.rows("SELECT * FROM delivery")}
     assert statuses == {"held": "pending", "acme": "sent"}
+
+
+@pytest.mark.parametrize("status", ["needs_authorisation", "removed"])
+def test_a_grant_that_ends_meanwhile_sends_nothing_more(world: World, status: str) -> None:
+    """Its access token may still be at hand; the claim sees that the connection is of no use any more."""
+    for number in range(30):
+        world.add(f"v-{number}")
+
+    def end() -> None:
+        world.execute("UPDATE connection SET status = :status", status=status)
+
+    with armed("after_answer", nth=1, action=end):
+        world.push()
+
+    senders = world.parts.settings.push.senders
+    assert 1 <= len(world.sandbox.ledger()["creates"]) <= senders
+    assert world.sandbox.ledger()["duplicates"] == []
 
 
 def test_two_pushes_at_once_send_nothing_twice(world: World) -> None:

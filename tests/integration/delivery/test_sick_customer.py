@@ -9,11 +9,10 @@ from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorld
 from tests.integration.delivery.world import World
 from tests.unit.delivery.making import due_row
 from tests.unit.delivery.test_lanes import Yard
-from worker.connections import store
 from worker.connections.gate import UNEXPECTED
 from worker.delivery.aftermath import Aftermath
 from worker.delivery.freshness import Freshness
-from worker.delivery.lanes import Lane, Work
+from worker.delivery.lane import Lane, Work
 from worker.delivery.plan import Call
 from worker.envoy.clock import boot_clock
 from worker.errors import OutcomeUnknown
@@ -131,7 +130,7 @@ def test_a_fault_of_our_own_asks_nothing_and_still_holds_the_second_time(make_wo
     aftermath = Aftermath(parts.tokens, parts.holds, parts.gate, Report(Counter()))
     error = OutcomeUnknown(error_code=UNEXPECTED)
     lanes = Yard({}).lanes()
-    lane = Lane(store.require(parts.database, "acme"), Freshness(boot_clock))
+    lane = Lane(1, "acme", Freshness(boot_clock))
     work = Work(lane, due_row(), Call(Kind.CREATE))
 
     for expected in ([], ["acme"]):

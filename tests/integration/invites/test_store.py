@@ -1,10 +1,12 @@
 """Invites are found, listed and counted as an operator names them."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from tests.integration.invites.desk import Desk
 from worker.errors import UsageError
-from worker.invites import Status, store
+from worker.invites import Status, pending, store
 
 
 def test_an_invite_is_found_by_its_id_and_by_its_name(desk: Desk) -> None:
@@ -88,7 +90,7 @@ def test_invites_of_unknown_and_removed_connections_are_counted_by_name(desk: De
     desk.invite("four", connection="typo")
     desk.invite("five", connection="typo", status="expired")
 
-    assert store.without_connection(desk.database) == {"gone": 1, "typo": 2}
+    assert pending.without_connection(desk.database) == {"gone": 1, "typo": 2}
 
 
 def test_attempts_come_in_their_order(desk: Desk) -> None:
@@ -99,3 +101,20 @@ def test_attempts_come_in_their_order(desk: Desk) -> None:
     tried = store.attempts(desk.database, desk.look("acme/one").delivery)
 
     assert [(one.kind, one.verdict) for one in tried] == [("create", "unknown")]
+
+
+def test_the_oldest_due_invite_is_found_among_all_connections(desk: Desk) -> None:
+    """Whoever waits longest counts, also for a connection that is not there; or one connection's only."""
+    assert pending.oldest_due_seconds(desk.database) is None
+    for name, second in (("acme", "40"), ("globex", "20"), ("typo", "30"), ("acme", "50")):
+        desk.invite(f"v-{second}", connection=name, next_attempt_at=f"2020-01-01T00:00:{second}.000Z")
+    desk.invite("done", connection="zeta", status="sent", next_attempt_at="2019-01-01T00:00:00.000Z")
+    began = datetime(2020, 1, 1, tzinfo=UTC)
+    now = desk.database.read_now()
+
+    found = [
+        pending.oldest_due_seconds(desk.database, only=only) for only in (None, "acme", "globex", "zeta")
+    ]
+
+    waits = [None if one is None else round((now - began).total_seconds() - one) for one in found]
+    assert waits == [20, 40, 20, None]

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from tests.unit.delivery.making import NOW, due_row
-from worker.connections.model import Connection
 from worker.connections.tokens import AccessToken
 from worker.delivery.freshness import Freshness
-from worker.delivery.lanes import Lane, Lanes, Work
+from worker.delivery.lane import Lane, Work
+from worker.delivery.lanes import Lanes
 from worker.delivery.plan import Call
+from worker.delivery.rows import DueConnection
 from worker.invites import Kind
 
 
@@ -24,18 +25,23 @@ class Yard:
         self.reserve: Callable[[Lane], float] | None = None
         self.limit = limit
         self.over = False
+        self.looking: Callable[[], object] = lambda: None
 
     def lanes(self) -> Lanes:
         """Make the lanes."""
         return Lanes(
             fill=self._fill,
             reserve=self.reserve,
-            discover=lambda: [Connection(id=1, name=name) for name, left in self.rows.items() if left],
+            discover=self._discover,
             clock=self._clock,
             discover_every=5.0,
             limit=self.limit,
             over=lambda: self.over,
         )
+
+    def _discover(self) -> list[DueConnection]:
+        self.looking()
+        return [DueConnection(1, name) for name, left in self.rows.items() if left]
 
     def _clock(self) -> float:
         self.time += self.step
@@ -44,7 +50,7 @@ class Yard:
     def _fill(self, lane: Lane) -> None:
         number = min(self.page, self.rows[lane.name])
         self.rows[lane.name] -= number
-        lane.cursor = (NOW, number) if number else None
+        lane.read_to_end = number < self.page
         lane.ready.extend(Work(lane, due_row(connection=lane.name), Call(Kind.REMOVE)) for _ in range(number))
 
 
@@ -156,21 +162,53 @@ def test_a_lane_on_trial_has_one_request_in_flight_until_it_succeeds() -> None:
     assert [work.lane.name for work in (lanes.next(), lanes.next()) if work] == ["a", "a"]
 
 
+def test_with_many_connections_the_pages_are_small() -> None:
+    """What lies in memory is bounded for all together; a limit bounds a page, too."""
+    few, many = Yard({"a": 1}).lanes(), Yard({f"c-{n}": 1 for n in range(500)}).lanes()
+    limited = Yard({"a": 9}, limit=3).lanes()
+    for lanes in (few, many, limited):
+        assert lanes.next() is not None
+
+    assert [few.page_size(100), many.page_size(100), limited.page_size(100)] == [100, 20, 2]
+
+
+def test_one_thread_looks_for_due_connections_while_the_others_go_on() -> None:
+    """A slow look keeps nobody waiting, and nobody takes the run for over meanwhile."""
+    yard = Yard({"a": 2})
+    lanes = yard.lanes()
+    meanwhile: list[str] = []
+    first = lanes.next()
+    assert first is not None
+    lanes.done(first, progressed=False)
+
+    def go_on() -> None:
+        work = lanes.next()
+        assert work is not None
+        meanwhile.append(work.lane.name)
+        lanes.done(work, progressed=False)
+
+    yard.time += 6
+    yard.looking = go_on
+
+    assert lanes.next() is None
+    assert meanwhile == ["a"]
+
+
 def test_a_token_is_believed_for_a_moment_and_not_after_trouble() -> None:
-    """A second, or a twentieth of a short life; then the database is asked again."""
+    """Five seconds, or a twentieth of a short life; then the database is asked again."""
     time = [0.0]
     fresh = Freshness(clock=lambda: time[0])
     long_lived = AccessToken("t", 1, NOW, NOW + timedelta(days=1))
     short_lived = AccessToken("t", 1, NOW, NOW + timedelta(seconds=3))
 
     fresh.keep(long_lived)
-    time[0] = 0.9
+    time[0] = 4.9
     assert fresh.token() is long_lived
-    time[0] = 1.1
+    time[0] = 5.1
     assert fresh.token() is None
 
     fresh.keep(short_lived)
-    time[0] = 1.3
+    time[0] = 5.3
     assert fresh.token() is None
 
     fresh.keep(long_lived)

@@ -1,0 +1,62 @@
+"""What pending rows say together, found by hops over their index: one for each name, not one for each row."""
+
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from worker.connections.model import ConnectionStatus
+from worker.database import Database
+from worker.invites.states import Status
+from worker.invites.store import CONNECTIONS, DELIVERIES
+
+# A literal, not a bound value: PostgreSQL's generic plans use a partial index only for a literal.
+PENDING = sa.literal_column(f"'{Status.PENDING}'", sa.Text())
+
+
+def oldest_due_seconds(database: Database, *, only: str | None = None) -> float | None:
+    """Return for how long the invite that waits longest has been due; None where none is due."""
+    own = DELIVERIES.c
+    if only is None:
+        names = _names()
+        of_each = _first(own.next_attempt_at, own.connection == names.c.name)
+        each = sa.select(of_each.label("moment")).select_from(names).subquery()
+    else:
+        each = sa.select(_first(own.next_attempt_at, own.connection == only).label("moment")).subquery()
+    query = sa.select(sa.func.min(each.c.moment, type_=own.next_attempt_at.type), database.now())
+    with database.read() as reader:
+        oldest, now = reader.execute(query).one()
+    if oldest is None:
+        return None
+    waits: float = (now - oldest) / timedelta(seconds=1)
+    return max(0.0, waits)
+
+
+def without_connection(database: Database) -> dict[str, int]:
+    """Return how many invites wait for connections that are not there, by the connection's name."""
+    names, own = _names(), DELIVERIES.c
+    is_there = sa.exists().where(
+        CONNECTIONS.c.name == names.c.name, CONNECTIONS.c.status != ConnectionStatus.REMOVED
+    )
+    number = (
+        sa.select(sa.func.count())
+        .where(own.connection == names.c.name, own.status == PENDING)
+        .scalar_subquery()
+    )
+    query = sa.select(names.c.name, number).where(names.c.name.is_not(None), ~is_there)
+    with database.read() as connection:
+        return {str(name): int(found) for name, found in connection.execute(query)}
+
+
+def _names() -> sa.CTE:
+    """Return the names that pending rows have, in their order, and at the end one null."""
+    names = sa.select(_first(DELIVERIES.c.connection).label("name")).cte("names", recursive=True)
+    following = _first(DELIVERIES.c.connection, DELIVERIES.c.connection > names.c.name)
+    return names.union_all(sa.select(following).where(names.c.name.is_not(None)))
+
+
+def _first(column: sa.ColumnElement[Any], *where: sa.ColumnElement[bool]) -> sa.ScalarSelect[Any]:
+    """Return a column of the first pending row, in the order of the index, which no other index has."""
+    own = DELIVERIES.c
+    first = sa.select(column).where(own.status == PENDING, *where)
+    return first.order_by(own.connection, own.next_attempt_at, own.id).limit(1).scalar_subquery()
