@@ -8,12 +8,16 @@ Parameters: `max_age` (3600 s): a younger directory is not read again.
 
 from datetime import timedelta
 
+import structlog
+
 from worker.connections import store
 from worker.connections.model import Connection, ConnectionStatus
 from worker.directory import refresh
 from worker.errors import EnvoyError, NeedsAuthorisation, SettingsError, TryLater
 from worker.report import Report
 from worker.runs import RunContext
+
+log = structlog.get_logger()
 
 
 def run(context: RunContext, *, max_age: float = 3600) -> Report:
@@ -38,5 +42,12 @@ def _refresh(context: RunContext, connection: Connection, report: Report) -> Non
     except (EnvoyError, NeedsAuthorisation, SettingsError, TryLater) as error:
         report.add("failed")
         report.trouble(error.exit_code)
+        if isinstance(error, EnvoyError):  # the others are told where they are found
+            log.warning(
+                "directory.refresh_failed",
+                connection=connection.name,
+                http_status=error.http_status,
+                error_code=error.error_code,
+            )
     else:
         report.add("refreshed")

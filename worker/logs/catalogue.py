@@ -43,6 +43,7 @@ EVENTS: dict[str, Event] = {
     "connection.released": _event("the connection is used again", INFO),
     "token.refreshed": _event("a new pair of tokens is stored", INFO, WARNING),
     "token.refresh_failed": _event("no new tokens; ERROR where it does not heal itself", WARNING, ERROR),
+    "directory.refresh_failed": _event("locations and flows could not be read; it is tried again", WARNING),
     "directory.refreshed": _event("locations and flows were read anew", INFO),
     "envoy.retry": _event("a request that did nothing is repeated", WARNING),
 }
