@@ -15,7 +15,7 @@ PENDING = sa.literal_column(f"'{Status.PENDING}'", sa.Text())
 
 
 def oldest_due_seconds(database: Database, *, only: str | None = None) -> float | None:
-    """Return for how long the invite that waits longest has been due; None where none is due."""
+    """Return for how long the invite that waits longest has been due, 0 if it is due later; None for none."""
     own = DELIVERIES.c
     if only is None:
         names = _names()
