@@ -61,7 +61,7 @@ def without_place(before: Mapping[str, Any], after: Content) -> Content:
     """Return an update that only the invite itself can be missing for."""
     body = changes(before, after) or {"sendEmailToInvitee": after["sendEmailToInvitee"]}
     kept = {key: value for key, value in body.items() if key not in TOGETHER}
-    return {**kept, "invitee": _sent("invitee", before.get("invitee"), after)}
+    return {**kept, "invitee": _invitee(before.get("invitee"), after)}
 
 
 def in_the_old_place(before: Mapping[str, Any], after: Content) -> Content:
@@ -106,11 +106,13 @@ def _all_in_doubt() -> Content:
 
 
 def _sent(key: str, before: Any, after: Content) -> Any:  # noqa: ANN401 -- a value of Envoy's JSON
-    value = after.get(key)
     if key == "customFields":
-        return value or []
-    # An invitee that is sent without an e-mail may keep the one it had.
+        return after.get(key) or []
+    return _invitee(before, after) if key == "invitee" else after.get(key)
+
+
+def _invitee(before: Mapping[str, Any] | None, after: Content) -> Content:
+    """Return the invitee: one that is sent without an e-mail may keep the one it had."""
     had_email = before == IN_DOUBT or "email" in (before or {})
-    if key == "invitee" and had_email and "email" not in after["invitee"]:
-        return {**after["invitee"], "email": None}
-    return value
+    cleared_email = {"email": None} if had_email and "email" not in after["invitee"] else {}
+    return {**after["invitee"], **cleared_email}

@@ -35,6 +35,7 @@ OPTIONAL = st.fixed_dictionaries(
         "hostEmployeeId": st.sampled_from(["300", "301"]),
         "expectedDepartureAt": st.just("2030-01-11T10:00:00Z"),
         "customFields": st.just([{"field": "Company", "value": "Example Ltd"}]),
+        "sendEmailToInvitee": st.booleans(),
     },
 )
 INVITEES = st.sampled_from([{"name": "Ann"}, {"name": "Ann", "email": "ann@example.com"}])
