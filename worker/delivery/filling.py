@@ -132,8 +132,9 @@ class Filling:
         lanes.close(lane)
 
     def _finish(self, lanes: Lanes, lane: Lane, finished: list[tuple[DueRow, Settled]]) -> None:
-        done = settle_without_call(self.database, finished)
-        lanes.settled(lane, len(done))
+        allowed = lanes.allowed(len(finished))
+        done = settle_without_call(self.database, finished[:allowed])
+        lanes.settled(lane, len(done), allowed=allowed)
         for row, settled in done:
             if settled.status is not Status.SENT:
                 self.report.add(settled.status)

@@ -85,16 +85,27 @@ class Lanes:
         share = max(LEAST_PAGE, MOST_READY // max(1, len(self._turns)))
         return min(most, share) if self._left is None else min(most, share, max(1, self._left))
 
-    def settled(self, lane: Lane, number: int) -> None:
-        """Count rows of a lane that were finished without a call."""
+    def allowed(self, number: int) -> int:
+        """Return how many rows of so many may be finished without a call, and count them for the limit."""
+        with self._changed:
+            if self._left is None:
+                return number
+            allowed = min(self._left, number)
+            self._left -= allowed
+            return allowed
+
+    def settled(self, lane: Lane, number: int, *, allowed: int) -> None:
+        """Take back what was allowed to a lane and not finished after all."""
         with self._changed:
             lane.progressed = lane.progressed or number > 0
             if self._left is not None:
-                self._left = max(0, self._left - number)
+                self._left += allowed - number
 
     def _turn(self) -> tuple[Lane | None, Work | None]:
         """Return the lane whose turn it is, and its work if some is ready; wait a little if there is none."""
         with self._changed:
+            if self._left == 0:  # another thread has taken the last one
+                return None, None
             lane = self._turns.pick(self._clock())
             if lane is None:
                 if not self._finished():
@@ -148,7 +159,8 @@ class Lanes:
             lane = self._lanes.get(name)
             if lane is None:
                 lane = self._lanes[name] = Lane(number, name, Freshness(self._clock))
-            lane.closed = False
+            if lane.closed:  # what was read of it then lies before its cursor, and is still due
+                lane.closed, lane.progressed = False, True
             self._awake(lane)
 
     def _awake(self, lane: Lane) -> None:

@@ -9,7 +9,7 @@ Content = dict[str, Any]
 IN_DOUBT = {"in_doubt": True}
 # No fields: their presence says that Envoy may not have the invite any more, ...
 REMOVAL = "removal"  # since a remove of ours may have been executed
-MISSING = "missing"  # since an update was answered 404; but it named a place, which may be what is missing
+MISSING = "missing"  # since an update was answered 404; but it named this place, which may be what is missing
 # Envoy wants these to agree with each other, so that they travel together; a 404 may speak of each.
 TOGETHER = ("locationId", "flowId", "hostEmployeeId")
 # What may have to be cleared; no flow means the one that Envoy chose, which is not ours to take away.
@@ -25,8 +25,7 @@ def changes(before: Mapping[str, Any] | None, after: Content) -> Content:
     A field that was cleared is sent as null, a list as empty.  Location, flow and host go together.
     Of content that is not known (None) everything is sent, and what is not given is cleared.
     """
-    if before is None:
-        before = dict.fromkeys(ALL_BUT_FLOW, IN_DOUBT)
+    before = _all_in_doubt() if before is None else before
     changed = {key for key in {*before, *after} if before.get(key) != after.get(key)} - {REMOVAL, MISSING}
     if not changed:
         return {}
@@ -43,6 +42,16 @@ def cleared(body: Content) -> set[str]:
     return fields | ({"invitee.email"} if "email" in invitee and invitee["email"] is None else set())
 
 
+def place_of(content: Mapping[str, Any]) -> Content:
+    """Return the ids that Envoy may not have: of location, flow and host."""
+    return {key: content[key] for key in TOGETHER if content.get(key) is not None}
+
+
+def is_moved(before: Mapping[str, Any], after: Content) -> bool:
+    """Say whether an update must name the place."""
+    return any(before.get(key) != after.get(key) for key in TOGETHER)
+
+
 def names_a_place(body: Content) -> bool:
     """Say whether a 404 may speak of something else than of the invite."""
     return bool(body.keys() & set(TOGETHER))
@@ -52,12 +61,13 @@ def without_place(before: Mapping[str, Any], after: Content) -> Content:
     """Return an update that only the invite itself can be missing for."""
     body = changes(before, after) or {"sendEmailToInvitee": after["sendEmailToInvitee"]}
     kept = {key: value for key, value in body.items() if key not in TOGETHER}
-    return {**kept, "invitee": after["invitee"]}
+    return {**kept, "invitee": _invitee(before.get("invitee"), after)}
 
 
-def known(before: Mapping[str, Any]) -> Content:
-    """Return what is stored without the marks, once it is clear that Envoy has the invite."""
-    return {key: value for key, value in before.items() if key not in {REMOVAL, MISSING}}
+def in_the_old_place(before: Mapping[str, Any], after: Content) -> Content:
+    """Return what Envoy has once it took an update without the place: then it has the invite, too."""
+    place = {key: before[key] for key in TOGETHER if key in before}
+    return {key: value for key, value in after.items() if key not in TOGETHER} | place
 
 
 def while_updating(before: Mapping[str, Any] | None, body: Content) -> Content | None:
@@ -67,12 +77,12 @@ def while_updating(before: Mapping[str, Any] | None, body: Content) -> Content |
 
 def while_removing(before: Mapping[str, Any] | None) -> Content:
     """Return what Envoy has while a remove is on its way: maybe nothing."""
-    return dict.fromkeys([*(before or ()), REMOVAL], IN_DOUBT)
+    return dict.fromkeys([*(_all_in_doubt() if before is None else before), REMOVAL], IN_DOUBT)
 
 
-def when_missing(before: Mapping[str, Any] | None) -> Content:
+def when_missing(before: Mapping[str, Any] | None, body: Content) -> Content:
     """Return what Envoy has after a 404 to an update that named a place: maybe nothing."""
-    return {**(before or {}), MISSING: IN_DOUBT}
+    return {**(_all_in_doubt() if before is None else before), MISSING: place_of(body)}
 
 
 def may_be_gone(before: Mapping[str, Any] | None) -> bool:
@@ -80,17 +90,29 @@ def may_be_gone(before: Mapping[str, Any] | None) -> bool:
     return REMOVAL in (before or ())
 
 
-def is_asked_for(before: Mapping[str, Any] | None) -> bool:
-    """Say whether the next update must show that the invite is still there."""
-    return MISSING in (before or ())
+def is_asked_for(before: Mapping[str, Any] | None, after: Content) -> bool:
+    """Say whether the next update must show that the invite is still there.
+
+    Not where it moves to another place than the one of the 404: that one was not refused yet.
+    """
+    if before is None or MISSING not in before:
+        return False
+    return bool(before[MISSING] == place_of(after)) or not is_moved(before, after)
+
+
+def _all_in_doubt() -> Content:
+    """Return content of which nothing is known."""
+    return dict.fromkeys(ALL_BUT_FLOW, IN_DOUBT)
 
 
 def _sent(key: str, before: Any, after: Content) -> Any:  # noqa: ANN401 -- a value of Envoy's JSON
-    value = after.get(key)
     if key == "customFields":
-        return value or []
-    # An invitee that is sent without an e-mail may keep the one it had.
+        return after.get(key) or []
+    return _invitee(before, after) if key == "invitee" else after.get(key)
+
+
+def _invitee(before: Mapping[str, Any] | None, after: Content) -> Content:
+    """Return the invitee: one that is sent without an e-mail may keep the one it had."""
     had_email = before == IN_DOUBT or "email" in (before or {})
-    if key == "invitee" and had_email and "email" not in after["invitee"]:
-        return {**after["invitee"], "email": None}
-    return value
+    cleared_email = {"email": None} if had_email and "email" not in after["invitee"] else {}
+    return {**after["invitee"], **cleared_email}

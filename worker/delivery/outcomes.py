@@ -24,9 +24,11 @@ from worker.errors import (
 )
 from worker.invites import Kind, Status, Verdict
 
-# Troubles that are not the invite's: they count no attempt and lengthen no back-off.
 GONE = "gone_in_envoy"
+# Not NotFound's own code, after which a person may have the invite made anew: this one is surely there.
+PLACE_NOT_FOUND = "place_not_found"
 NOT_CLEARED = "not_cleared"
+# Troubles that are not the invite's: they count no attempt and lengthen no back-off.
 NOT_THE_INVITES_FAULT = (NotSent, Throttled, Unauthorised, Misdirected, Forbidden)
 
 
@@ -83,8 +85,7 @@ def failed(call: Call, row: DueRow, error: EnvoyError, *, recreate: bool = False
     """
     if isinstance(error, NotFound) and call.kind is Kind.UPDATE:
         return _not_found(call, row, error, recreate=recreate)
-    unchanged = call.kind is not Kind.CREATE and not isinstance(error, OutcomeUnknown)
-    return replace(_failed(call, error), content=row.sent_content, restored=unchanged)
+    return _restored(call, row, _failed(call, error), error)
 
 
 def _not_found(call: Call, row: DueRow, error: NotFound, *, recreate: bool) -> Outcome:
@@ -96,7 +97,8 @@ def _not_found(call: Call, row: DueRow, error: NotFound, *, recreate: bool) -> O
     deferred = _outcome(Verdict.DEFERRED, Status.PENDING, "deferred", error)
     if names_a_place(call.body):
         if ours or recreate:
-            return replace(deferred, restored=True, content=when_missing(row.sent_content), at_once=True)
+            missing = when_missing(row.sent_content, call.body)
+            return replace(deferred, restored=True, content=missing, at_once=True)
         return replace(_failed(call, error), restored=True, content=row.sent_content)
     if ours or recreate:
         return replace(deferred, error_code=GONE, gone=True, at_once=True)
@@ -110,7 +112,7 @@ def _place_missing(call: Call) -> Outcome:
         Verdict.REJECTED,
         Status.REJECTED,
         "rejected",
-        error_code=NotFound.default_code,
+        error_code=PLACE_NOT_FOUND,
         detail="Envoy has the invite, but not the location, flow or host that it shall have",
         restored=True,
         content=call.content,
@@ -134,9 +136,15 @@ def _failed(call: Call, error: EnvoyError) -> Outcome:
     )
 
 
-def forbidden_amid_successes(error: Forbidden) -> Outcome:
+def forbidden_amid_successes(call: Call, row: DueRow, error: Forbidden) -> Outcome:
     """Return the rejection of a row that was refused again although others went through since."""
-    return _outcome(Verdict.REJECTED, Status.REJECTED, "rejected", error)
+    return _restored(call, row, _outcome(Verdict.REJECTED, Status.REJECTED, "rejected", error), error)
+
+
+def _restored(call: Call, row: DueRow, outcome: Outcome, error: EnvoyError) -> Outcome:
+    """Return the outcome of what may not have been executed: then Envoy has what it had."""
+    unchanged = call.kind is not Kind.CREATE and not isinstance(error, OutcomeUnknown)
+    return replace(outcome, content=row.sent_content, restored=unchanged)
 
 
 def _outcome(

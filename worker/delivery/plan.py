@@ -10,8 +10,9 @@ from worker.delivery.defaults import custom_fields
 from worker.delivery.marks import (
     Content,
     changes,
+    in_the_old_place,
     is_asked_for,
-    known,
+    is_moved,
     while_removing,
     while_updating,
     without_place,
@@ -136,7 +137,7 @@ def _call(row: DueRow, content: Content) -> Plan:
     if row.envoy_invite_id is None:
         # It may have to be looked up, so all of it is stored.
         return Call(Kind.CREATE, content, content, content_key(row.connection, content), meanwhile=content)
-    if is_asked_for(row.sent_content):
+    if is_asked_for(row.sent_content, content):
         return _question(row.sent_content or {}, content)
     body = changes(row.sent_content, content)
     if not body:
@@ -147,13 +148,12 @@ def _call(row: DueRow, content: Content) -> Plan:
 def _question(before: Content, content: Content) -> Call:
     """Return the update that shows whether the invite, or its place, was what a 404 spoke of."""
     body = without_place(before, content)
-    then = {**known(before), **body}
     return Call(
         Kind.UPDATE,
         body,
-        then,
+        in_the_old_place(before, content),
         meanwhile=while_updating(before, body),
-        rest=bool(changes(then, content)),
+        rest=is_moved(before, content),
     )
 
 

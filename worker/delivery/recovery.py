@@ -10,7 +10,7 @@ from worker.database.engine import SLACK_SECONDS
 from worker.database.owner import is_dead
 from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, EXPIRED, PENDING, SENDING, skipping_locked
 from worker.invites import Kind, Status, Verdict
-from worker.invites.pending import without_connection
+from worker.invites.pending import lost_names, without_connection
 
 CONNECTION_UNKNOWN = "connection_unknown"
 INTERRUPTED = "interrupted"
@@ -101,7 +101,7 @@ def mark_unknown_connections(database: Database) -> dict[str, int]:
     found = without_connection(database)
     if found:
         own = DELIVERIES.c
-        lost = sa.and_(own.status == PENDING, own.connection.in_(found))
+        lost = sa.and_(own.status == PENDING, own.connection.in_(lost_names()))
         unmarked = sa.select(own.id).where(lost, own.error_code.is_distinct_from(CONNECTION_UNKNOWN))
         with database.write() as connection:
             connection.execute(

@@ -144,7 +144,7 @@ class Sending:
         else:
             return outcomes.accepted(work.call, work.row, answer), None
         if isinstance(error, Forbidden) and self._refused_again(work):
-            return outcomes.forbidden_amid_successes(error), error
+            return outcomes.forbidden_amid_successes(work.call, work.row, error), error
         return outcomes.failed(work.call, work.row, error, recreate=self.recreate), error
 
     def _call(self, work: Work, claimed: Claim, token: str) -> Written:

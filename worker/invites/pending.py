@@ -15,7 +15,7 @@ PENDING = sa.literal_column(f"'{Status.PENDING}'", sa.Text())
 
 
 def oldest_due_seconds(database: Database, *, only: str | None = None) -> float | None:
-    """Return for how long the invite that waits longest has been due; None where none is due."""
+    """Return for how long the invite that waits longest has been due, 0 if it is due later; None for none."""
     own = DELIVERIES.c
     if only is None:
         names = _names()
@@ -34,18 +34,20 @@ def oldest_due_seconds(database: Database, *, only: str | None = None) -> float 
 
 def without_connection(database: Database) -> dict[str, int]:
     """Return how many invites wait for connections that are not there, by the connection's name."""
-    names, own = _names(), DELIVERIES.c
+    own, name = DELIVERIES.c, lost_names().subquery().c.name
+    number = sa.select(sa.func.count()).where(own.connection == name, own.status == PENDING)
+    query = sa.select(name, number.scalar_subquery())
+    with database.read() as connection:
+        return {str(lost): int(found) for lost, found in connection.execute(query)}
+
+
+def lost_names() -> sa.Select[tuple[str]]:
+    """Select the names that pending rows have and no connection has: a query, since they may be many."""
+    names = _names()
     is_there = sa.exists().where(
         CONNECTIONS.c.name == names.c.name, CONNECTIONS.c.status != ConnectionStatus.REMOVED
     )
-    number = (
-        sa.select(sa.func.count())
-        .where(own.connection == names.c.name, own.status == PENDING)
-        .scalar_subquery()
-    )
-    query = sa.select(names.c.name, number).where(names.c.name.is_not(None), ~is_there)
-    with database.read() as connection:
-        return {str(name): int(found) for name, found in connection.execute(query)}
+    return sa.select(names.c.name).where(names.c.name.is_not(None), ~is_there)
 
 
 def _names() -> sa.CTE:

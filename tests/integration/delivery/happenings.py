@@ -42,6 +42,7 @@ VALUES: dict[str, list[Any]] = {
     "custom_fields": [None, '{"Company": "Example Ltd"}', '{"Badge": "7", "Company": "Example Ltd"}'],
     "location": ["Berlin", "Singapore"],
     "flow": [None, "Interview", "Delivery"],
+    "send_email": [True, False],
 }
 ONE_CHANGE = st.sampled_from([{name: value} for name, values in VALUES.items() for value in values])
 CHANGES = st.one_of(ONE_CHANGE, st.builds(lambda one, other: {**one, **other}, ONE_CHANGE, ONE_CHANGE))

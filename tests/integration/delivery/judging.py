@@ -74,6 +74,7 @@ def assert_same(world: World, invite: dict[str, Any] | None, row: Any) -> None:
         "expectedArrivalAt": _utc(row["expected_arrival_at"]),
         "expectedDepartureAt": _utc(row["expected_departure_at"]),
         "customFields": _listed(row["custom_fields"]),
+        "sendEmailToInvitee": bool(row["send_email"]),
         "locationId": _id(world, "location", row["location"]),
     }
     if row["flow"] is not None:  # else Envoy chooses one

@@ -56,6 +56,20 @@ def test_a_changed_or_cleared_column_is_one_update(
     assert world.delivery()["sent_revision"] == 2
 
 
+def test_a_mail_that_is_not_wanted_any_more_is_switched_off(world: World) -> None:
+    """The switch goes back as it goes forth, alone and beside another change."""
+    world.add(send_email=True)
+    world.push()
+
+    for columns in ({"send_email": False}, {"send_email": True}, {"send_email": False, "notes": "b"}):
+        change(world, **columns)
+        world.push()
+
+        (invite,) = world.sandbox.invites()
+        assert invite["sendEmailToInvitee"] is columns["send_email"]
+        assert world.delivery()["status"] == "sent"
+
+
 def test_a_visit_moves_with_its_flow_and_host(world: World) -> None:
     """Location, flow and host go in one call, since Envoy wants them to agree."""
     london = world.sandbox.add_location("Oslo")["id"]

@@ -26,6 +26,15 @@ def delete_by_hand(world: World) -> None:
     world.sandbox.delete_invite(world.delivery()["envoy_invite_id"])
 
 
+def know_a_place_that_is_gone(world: World) -> None:
+    """Let the stored directory have a location that Envoy has not."""
+    (connection,) = world.rows("SELECT id FROM connection")
+    world.execute(
+        "INSERT INTO location (connection_id, envoy_id, name, enabled) VALUES (:id, '999', 'Gone', true)",
+        id=connection["id"],
+    )
+
+
 def test_it_is_reported_and_not_made_anew(world: World) -> None:
     """Whoever deleted it may have meant it: a person decides, and is told how."""
     delete_by_hand(world)
@@ -88,18 +97,17 @@ def test_a_missing_location_is_no_missing_invite(recreating: World) -> None:
     """Envoy has the invite, and not the place that it is moved to: it keeps its id, and is not doubled."""
     recreating.add(notes="a")
     recreating.push()
-    (connection,) = recreating.rows("SELECT id FROM connection")
-    recreating.execute(
-        "INSERT INTO location (connection_id, envoy_id, name, enabled) VALUES (:id, '999', 'Gone', true)",
-        id=connection["id"],
-    )
+    know_a_place_that_is_gone(recreating)
     recreating.execute("UPDATE invite SET location = 'Gone', notes = 'b'")
 
     assert recreating.push().counts["rejected"] == 1
 
     (invite,) = recreating.sandbox.invites()
-    assert (recreating.delivery()["error_code"], invite["notes"]) == ("not_found", "b")
+    assert (recreating.delivery()["error_code"], invite["notes"]) == ("place_not_found", "b")
     assert recreating.delivery()["envoy_invite_id"] == invite["id"]
+    database = recreating.parts.database
+    with pytest.raises(UsageError, match="is rejected, not unknown"):
+        moves.resolve(database, store.require(database, "acme/v-1"), envoy_invite_id=None)
 
     recreating.execute("UPDATE invite SET location = 'Berlin'")
     recreating.push()
@@ -119,6 +127,41 @@ def test_a_change_back_after_a_404_asks_whether_the_invite_is_there(recreating: 
 
     (invite,) = recreating.sandbox.invites()
     assert recreating.delivery()["envoy_invite_id"] == invite["id"]
+
+
+def test_what_is_cleared_while_the_invite_is_asked_for_is_cleared_in_envoy(recreating: World) -> None:
+    """The place was mended meanwhile, so that the question is the whole update."""
+    recreating.add(invitee_email="ann@example.com", custom_fields='{"Badge": "7"}')
+    recreating.push()
+    know_a_place_that_is_gone(recreating)
+    recreating.execute("UPDATE invite SET location = 'Gone'")
+    assert recreating.push(limit=1).counts["deferred"] == 1
+
+    recreating.execute("UPDATE invite SET location = 'Berlin', invitee_email = NULL, custom_fields = NULL")
+    recreating.push()
+
+    (invite,) = recreating.sandbox.invites()
+    assert (recreating.delivery()["status"], recreating.delivery()["error_code"]) == ("sent", None)
+    assert not invite["invitee"].get("email")
+    assert not invite["customFields"]
+
+
+def test_a_place_that_was_not_refused_is_not_taken_for_missing(recreating: World) -> None:
+    """The 404 was another place's, which the caller has mended meanwhile."""
+    recreating.sandbox.add_location("Oslo")
+    recreating.add()
+    recreating.push()
+    know_a_place_that_is_gone(recreating)
+    recreating.execute("UPDATE invite SET location = 'Gone'")
+    assert recreating.push(limit=1).counts["deferred"] == 1
+
+    recreating.execute("UPDATE invite SET location = 'Oslo'")
+    recreating.push()
+
+    (invite,) = recreating.sandbox.invites()
+    oslo = next(one["envoy_id"] for one in recreating.rows("SELECT * FROM location") if one["name"] == "Oslo")
+    assert (recreating.delivery()["status"], invite["locationId"]) == ("sent", oslo)
+    assert len(recreating.sandbox.ledger()["creates"]) == 1
 
 
 def test_a_removal_of_what_is_gone_is_done(world: World) -> None:

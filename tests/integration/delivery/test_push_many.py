@@ -47,17 +47,20 @@ def test_a_held_connection_does_not_delay_the_others(world: World) -> None:
 @pytest.mark.parametrize("status", ["needs_authorisation", "removed"])
 def test_a_grant_that_ends_meanwhile_sends_nothing_more(world: World, status: str) -> None:
     """Its access token may still be at hand; the claim sees that the connection is of no use any more."""
-    for number in range(30):
+    for number in range(60):
         world.add(f"v-{number}")
+    claimed: list[int] = []
 
     def end() -> None:
         world.execute("UPDATE connection SET status = :status", status=status)
+        claimed.append(len(world.attempts()))
 
     with armed("after_answer", nth=1, action=end):
         world.push()
 
-    senders = world.parts.settings.push.senders
-    assert 1 <= len(world.sandbox.ledger()["creates"]) <= senders
+    # On PostgreSQL a claim may be under way that began before the end of the grant.
+    most = claimed[0] + world.parts.settings.push.senders
+    assert 1 <= len(world.sandbox.ledger()["creates"]) <= most < 60
     assert world.sandbox.ledger()["duplicates"] == []
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.integration.delivery.world import World
+from worker.delivery import recovery
 from worker.errors import ExitCode
 from worker.sandbox import Faults
 
@@ -90,3 +91,17 @@ def test_a_connection_that_does_not_exist_is_noted_on_its_rows(world: World) -> 
 
     assert world.delivery()["status"] == "pending"
     assert world.delivery()["error_code"] == "connection_unknown"
+
+
+def test_there_may_be_more_unknown_connections_than_a_statement_takes_values(world: World) -> None:
+    """A caller who writes nonsense stops nobody: PostgreSQL takes 65,535 values, and here are more names."""
+    world.execute(
+        "INSERT INTO invite (connection, external_id, invitee_name, location, expected_arrival_at)"
+        " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 66000)"
+        " SELECT 'x-' || i, 'v-1', 'Visitor', 'Berlin', '2035-03-01T08:00:00Z' FROM n"
+    )
+
+    assert len(recovery.mark_unknown_connections(world.parts.database)) == 66_000
+
+    marked = world.rows("SELECT count(*) AS number FROM delivery WHERE error_code = 'connection_unknown'")
+    assert marked == [{"number": 66_000}]

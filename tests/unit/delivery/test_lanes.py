@@ -25,6 +25,7 @@ class Yard:
         self.reserve: Callable[[Lane], float] | None = None
         self.limit = limit
         self.over = False
+        self.is_over: Callable[[], bool] = lambda: self.over
         self.looking: Callable[[], object] = lambda: None
 
     def lanes(self) -> Lanes:
@@ -36,7 +37,7 @@ class Yard:
             clock=self._clock,
             discover_every=5.0,
             limit=self.limit,
-            over=lambda: self.over,
+            over=self.is_over,
         )
 
     def _discover(self) -> list[DueConnection]:
@@ -88,6 +89,52 @@ def test_a_closed_lane_is_not_served_and_ends_nothing_else() -> None:
 def test_a_limit_is_the_most_that_is_handed_out() -> None:
     """No page is read for more, and nothing is handed out beyond it."""
     assert len(drain(Yard({"a": 50}, limit=7).lanes())) == 7
+
+
+def test_two_threads_do_not_both_take_the_last_one() -> None:
+    """One saw that one was left, and the other took it; from then on there would be no limit at all."""
+    yard = Yard({"a": 5, "b": 5}, limit=1)
+    threads: list[Work | None] = []
+
+    def overtake() -> bool:
+        if not threads:
+            threads.append(None)  # so that the other one is not overtaken, too
+            threads[0] = lanes.next()
+        return False
+
+    yard.is_over = overtake
+    lanes = yard.lanes()
+    threads.append(lanes.next())
+
+    assert [work is not None for work in threads] == [True, False]
+
+
+def test_what_is_finished_without_a_call_counts_for_the_limit_beforehand() -> None:
+    """Two threads that read two pages at once do not both finish as many as the limit allows."""
+    lanes = Yard({"a": 1, "b": 1}, limit=3).lanes()
+    lane = Lane(1, "a", Freshness(lambda: 0.0))
+
+    assert [lanes.allowed(2), lanes.allowed(2)] == [2, 1]
+    lanes.settled(lane, 0, allowed=1)
+    assert lanes.allowed(9) == 1
+
+
+def test_a_lane_that_is_opened_again_is_read_from_its_beginning() -> None:
+    """What it had ready when it was closed is still due, though its cursor is behind it."""
+    yard = Yard({"a": 2, "b": 2}, page=3)
+    lanes = yard.lanes()
+    first, other = lanes.next(), lanes.next()
+    assert first is not None
+    assert other is not None
+
+    lanes.close(first.lane)
+    for work in (first, other):
+        lanes.done(work, progressed=False)
+    yard.rows["a"] = 2
+    yard.time += 6
+
+    served = drain(lanes)
+    assert served.count("a") == 2
 
 
 def test_rows_that_cannot_be_sent_now_do_not_keep_a_run_alive() -> None:

@@ -13,9 +13,10 @@ from worker.delivery.marks import (
     Content,
     changes,
     cleared,
-    known,
+    in_the_old_place,
     names_a_place,
     when_missing,
+    while_removing,
     while_updating,
     without_place,
 )
@@ -34,6 +35,7 @@ OPTIONAL = st.fixed_dictionaries(
         "hostEmployeeId": st.sampled_from(["300", "301"]),
         "expectedDepartureAt": st.just("2030-01-11T10:00:00Z"),
         "customFields": st.just([{"field": "Company", "value": "Example Ltd"}]),
+        "sendEmailToInvitee": st.booleans(),
     },
 )
 INVITEES = st.sampled_from([{"name": "Ann"}, {"name": "Ann", "email": "ann@example.com"}])
@@ -78,11 +80,32 @@ def test_what_is_on_its_way_is_sent_again(before: Content, after: Content) -> No
 @given(before=CONTENTS, after=CONTENTS)
 def test_the_question_whether_an_invite_is_there_names_no_place(before: Content, after: Content) -> None:
     """Only then a 404 can speak of nothing but the invite; and it asks even where nothing else differs."""
-    body = without_place(when_missing(before), after)
+    body = without_place(when_missing(before, after), after)
 
     assert not names_a_place(body)
     assert body["invitee"]["name"] == after["invitee"]["name"]
-    assert known({**when_missing(before), **body}).keys() <= before.keys() | body.keys()
+
+
+@given(before=CONTENTS, after=CONTENTS)
+def test_an_answered_question_leaves_only_the_place_open(before: Content, after: Content) -> None:
+    """All else is in Envoy as it is wanted, cleared fields too; what is stored says the same."""
+    body = without_place(when_missing(before, after), after)
+    then = in_the_old_place(when_missing(before, after), after)
+
+    assert carried_out(before, body) == then
+    assert changes(then, after).keys() <= {*TOGETHER, "sendEmailToInvitee"}
+
+
+@given(before=CONTENTS, after=CONTENTS)
+def test_what_nobody_knows_is_sent_whole_whatever_was_tried_of_it(before: Content, after: Content) -> None:
+    """A remove in doubt and a 404 say nothing about fields that retention has cleared from the record."""
+    had = {key: value for key, value in before.items() if key != "flowId"}
+    for stored in (
+        while_removing(None),
+        when_missing(None, after),
+        while_removing(when_missing(None, after)),
+    ):
+        assert carried_out(had, changes(stored, after)) == after
 
 
 @pytest.mark.parametrize("place", TOGETHER)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.delivery.making import due_row
-from worker.delivery.outcomes import accepted, failed
+from worker.delivery.outcomes import accepted, failed, forbidden_amid_successes
 from worker.delivery.plan import Call
 from worker.delivery.verdicts import BackOff
 from worker.envoy.api import Written
@@ -61,6 +61,17 @@ def test_a_403_waits() -> None:
     outcome = failed(CREATE, due_row(), Forbidden())
 
     assert (outcome.status, outcome.back_off, outcome.counts_as_attempt) == (Status.PENDING, True, False)
+
+
+@pytest.mark.parametrize("call", [UPDATE, REMOVE])
+def test_a_row_that_is_refused_amid_successes_leaves_nothing_in_doubt(call: Call) -> None:
+    """It was not executed: above all, no remove of ours may then seem to be why the invite is missing."""
+    row = due_row(envoy_invite_id="5", sent_content={"notes": "a"})
+
+    outcome = forbidden_amid_successes(call, row, Forbidden())
+
+    assert outcome.status is Status.REJECTED
+    assert (outcome.restored, outcome.content) == (True, {"notes": "a"})
 
 
 def test_an_accepted_create_takes_envoys_id() -> None:
