@@ -26,6 +26,7 @@ from worker.invites import Kind, Status, Verdict
 
 # Troubles that are not the invite's: they count no attempt and lengthen no back-off.
 GONE = "gone_in_envoy"
+PLACE = "place_not_found"  # a code of its own: here the invite is there, and must not be made anew
 NOT_CLEARED = "not_cleared"
 NOT_THE_INVITES_FAULT = (NotSent, Throttled, Unauthorised, Misdirected, Forbidden)
 
@@ -110,7 +111,7 @@ def _place_missing(call: Call) -> Outcome:
         Verdict.REJECTED,
         Status.REJECTED,
         "rejected",
-        error_code=NotFound.default_code,
+        error_code=PLACE,
         detail="Envoy has the invite, but not the location, flow or host that it shall have",
         restored=True,
         content=call.content,

@@ -98,8 +98,11 @@ def test_a_missing_location_is_no_missing_invite(recreating: World) -> None:
     assert recreating.push().counts["rejected"] == 1
 
     (invite,) = recreating.sandbox.invites()
-    assert (recreating.delivery()["error_code"], invite["notes"]) == ("not_found", "b")
+    assert (recreating.delivery()["error_code"], invite["notes"]) == ("place_not_found", "b")
     assert recreating.delivery()["envoy_invite_id"] == invite["id"]
+    standing = store.require(recreating.parts.database, "acme/v-1")
+    with pytest.raises(UsageError, match="is rejected, not unknown"):
+        moves.resolve(recreating.parts.database, standing, envoy_invite_id=None)
 
     recreating.execute("UPDATE invite SET location = 'Berlin'")
     recreating.push()
