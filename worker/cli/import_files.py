@@ -111,7 +111,7 @@ class Bar:
 @contextmanager
 def bar(stream: BinaryIO, doing: str) -> Iterator[Bar]:
     """Give a bar for the stream on stderr, if that is a terminal."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield Bar(None, stream, doing)
         return
     from rich.console import Console
