@@ -18,6 +18,10 @@ from worker.retention import Pruning
 from worker.runs import RunContext, record
 
 RUNS_DELETED = "runs_deleted"
+LEFT_IN_LOG = (
+    "a program that reads for long keeps what was cleared in SQLite's write-ahead log:"
+    " `envoy-worker run-once prune_history` once it has ended"
+)
 
 
 def run(context: RunContext, *, max_seconds: float = 600) -> Report:
@@ -30,7 +34,8 @@ def run(context: RunContext, *, max_seconds: float = 600) -> Report:
         report.add(RUNS_DELETED, record.delete_old(context.database, days=days, more=more))
     emptied = space.give_back(context.database, context.stop, freed=report.did_something)
     if report.did_something and not emptied:
-        report.trouble(ExitCode.TRY_LATER)  # what was cleared still stands in SQLite's write-ahead log
+        report.trouble(ExitCode.TRY_LATER)
+        report.hint = LEFT_IN_LOG
     return report
 
 

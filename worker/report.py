@@ -32,6 +32,7 @@ class Report:
 
     counts: Counter[str] = field(default_factory=Counter)
     troubles: set[ExitCode] = field(default_factory=set)
+    hint: str = ""  # what to do about a trouble that no event tells
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def add(self, outcome: str, number: int = 1) -> None:

@@ -76,7 +76,9 @@ def test_custom_fields_and_the_mail_switch_have_defaults(connected: Installation
         "company = Example = Ltd", "--default-custom-field", "Host=Desk", "--default-send-email",
     )  # fmt: skip
     connected.run(*command, "--default-custom-field", "Company=Example GmbH", "--no-default-send-email")
-    removed = connected.run(*command, "--default-custom-field", "host=")
+    removed = connected.run(
+        *command, "--default-custom-field", "Host=Door", "--default-custom-field", "host="
+    )
     shown = json.loads(connected.run("connections", "show", "acme", "--json").stdout)
     read = connected.run("connections", "show", "acme").stdout
     connected.execute(

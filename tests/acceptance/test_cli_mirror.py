@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.installation import PATIENCE_SECONDS, ROOT, Installation
 from worker.sandbox import Sandbox
 
@@ -111,6 +113,51 @@ def test_a_mirror_without_a_connection_is_a_mistake(small_connected: Installatio
 
     assert "--connection acme" in whose.stderr
     assert (whose.stderr.count("\n"), yes.stderr.count("\n")) == (1, 1)
+
+
+@pytest.mark.parametrize(("into", "code", "stays"), [("&1 | true", 0, 1), ("/dev/full", 74, 2)])
+def test_a_mirror_nobody_listens_to_has_the_right_exit_code(
+    small_connected: Installation, into: str, code: int, stays: int
+) -> None:
+    """A reader that is gone has seen enough; where its line cannot be stored, nothing is begun."""
+    small_connected.run("invites", "import", "-", *MIRROR, stdin=HEADER + line("v1") + line("v2"))
+    command = f'("{sys.executable}" -m worker invites import - {" ".join(MIRROR)} --yes; echo $? >&2) >{into}'
+
+    done = subprocess.run(
+        ["bash", "-c", command],
+        input=HEADER + line("v1"),
+        env=small_connected.env,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+    assert done.stderr.splitlines()[-1] == str(code)
+    assert done.stderr.count("\n") == (2 if code else 1)
+    assert small_connected.rows("SELECT count(*) AS n FROM invite WHERE wanted = 'present'") == [{"n": stays}]
+
+
+@pytest.mark.parametrize("option", ["", "--mirror"])
+def test_an_import_without_a_stdin_is_told(small_connected: Installation, option: str) -> None:
+    """A timer may start a process without one."""
+    command = f'exec "{sys.executable}" -m worker invites import - --connection acme {option} <&-'
+
+    done = subprocess.run(
+        ["bash", "-c", command],
+        env=small_connected.env,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: stdin: is closed -- give a file, or pipe one in\n",
+    )
 
 
 def test_lines_that_cannot_be_read_withdraw_nothing(small_connected: Installation) -> None:

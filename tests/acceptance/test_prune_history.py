@@ -2,6 +2,8 @@
 
 import json
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -74,3 +76,21 @@ def test_an_unregistered_job_does_nothing(full: Installation, tmp_path: Path) ->
     full.run("run-once", WORKER_SETTINGS=str(settings))
 
     assert uncleared(full) == VISITS + 1
+
+
+def test_a_reader_that_keeps_the_log_is_told_with_what_to_do(small_connected: Installation) -> None:
+    """The exit code alone would say neither why nor what to do."""
+    small_connected.add(1)
+    small_connected.execute("UPDATE invite SET expected_arrival_at = '2020-05-01T10:00:00Z'")
+    small_connected.execute("UPDATE delivery SET status = 'expired', updated_at = '2020-06-01T10:00:00.000Z'")
+    path = small_connected.env["DATABASE_URL"].removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM invite").fetchone()
+
+        done = small_connected.run("run-once", "prune_history", expect=75)
+
+    (finished,) = [event for event in events(done.stderr) if event["event"] == "job.finished"]
+    assert finished["level"] == "warning"
+    assert "run-once prune_history` once it has ended" in finished["hint"]
+    assert done.stdout.count(finished["hint"]) == 1

@@ -1,6 +1,6 @@
 """``envoy-worker connections set``: what the invites of a connection get by default."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -56,7 +56,7 @@ def set_defaults(
     changed: dict[str, Any] = {key: text.strip() or None for key, text in places.items() if text is not None}
     if default_send_email is not None:
         changed["default_send_email"] = default_send_email
-    fields = dict(_field(text) for text in default_custom_fields or ())
+    fields = _fields(default_custom_fields or ())
     if not changed and not fields:
         raise UsageError("nothing to set", hint="give --default-location, --default-flow or another default")
     with opened() as parts:
@@ -65,6 +65,13 @@ def set_defaults(
         store.set_defaults(parts.database, name, custom_fields=revise, **changed)
     for line in _told(changed, fields):
         show(f"{name}: {line}")
+
+
+def _fields(texts: Iterable[str]) -> dict[str, str | None]:
+    """Return labels and values; of two spellings of a label the last one counts."""
+    from worker.invites.custom_fields import label_key
+
+    return dict({label_key(label): (label, value) for label, value in map(_field, texts)}.values())
 
 
 def _field(text: str) -> tuple[str, str | None]:

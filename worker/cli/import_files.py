@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from worker.errors import UsageError
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -30,7 +32,7 @@ def reading(file: str, *, twice: bool) -> Iterator[BinaryIO]:
     with ExitStack() as stack:
         name = "stdin" if file == STDIN else file
         try:
-            stream: BinaryIO = sys.stdin.buffer if file == STDIN else stack.enter_context(open(file, "rb"))  # noqa: PTH123
+            stream: BinaryIO = _stdin() if file == STDIN else stack.enter_context(open(file, "rb"))  # noqa: PTH123
             if twice:
                 name = f"a copy of {name} in {tempfile.gettempdir()}"
                 stream = stack.enter_context(_copy(stream))
@@ -40,6 +42,12 @@ def reading(file: str, *, twice: bool) -> Iterator[BinaryIO]:
             yield stream
             return
     raise failure
+
+
+def _stdin() -> BinaryIO:
+    if sys.stdin is None:  # the process was started without one, as by `<&-`
+        raise UsageError("stdin: is closed", hint="give a file, or pipe one in")
+    return sys.stdin.buffer
 
 
 def _copy(stream: BinaryIO) -> BinaryIO:
@@ -54,7 +62,7 @@ def _copy(stream: BinaryIO) -> BinaryIO:
 
 @contextmanager
 def rejected_to(file: str | None) -> Iterator["Rejects | None"]:
-    """Give the file of rejected lines, if one is wanted."""
+    """Give the file of rejected lines, if one is wanted; none is left by an import that failed."""
     from worker.intake.rejects import Rejects
 
     if file is None:
@@ -63,8 +71,13 @@ def rejected_to(file: str | None) -> Iterator["Rejects | None"]:
     rejects = Rejects(Path(file))
     try:
         yield rejects
-    finally:
+    except UsageError:  # a mirror that would withdraw too much: its check has read the whole file
         rejects.close()
+        raise
+    except BaseException:
+        rejects.discard()  # it lacks lines, and would be in the way when the import is repeated
+        raise
+    rejects.close()
 
 
 class Bar:
@@ -74,7 +87,7 @@ class Bar:
         self.doing = doing
         self._progress = progress
         # How many lines there are is known at the end only, how many bytes at once.
-        self._stream = None if stream is sys.stdin.buffer else stream
+        self._stream = None if sys.stdin and stream is sys.stdin.buffer else stream
         if progress:
             size = os.fstat(stream.fileno()).st_size if self._stream else None
             self._task = progress.add_task(doing, total=size)
@@ -98,7 +111,7 @@ class Bar:
 @contextmanager
 def bar(stream: BinaryIO, doing: str) -> Iterator[Bar]:
     """Give a bar for the stream on stderr, if that is a terminal."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield Bar(None, stream, doing)
         return
     from rich.console import Console

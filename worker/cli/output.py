@@ -1,10 +1,14 @@
 """Write to the operator: data to stdout, messages to stderr; tables only on a terminal."""
 
+import errno
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TextIO
 
-from worker.errors import WorkerError
+from worker.errors import DiskFull, WorkerError
 
 
 def complain(error: WorkerError) -> None:
@@ -13,18 +17,40 @@ def complain(error: WorkerError) -> None:
 
 
 def say(message: str) -> None:
-    """Print a message for the person at the terminal."""
-    print(message, file=sys.stderr, flush=True)
+    """Print a message for the person at the terminal; where that cannot be, nothing else suffers."""
+    with suppress(DiskFull):
+        _print(message, sys.stderr)
 
 
 def show(line: str = "") -> None:
-    """Print a line of data."""
-    print(line, flush=True)
+    """Print a line of data.
+
+    Raises:
+        DiskFull: stdout is a file without room for it.
+    """
+    _print(line, sys.stdout)
 
 
 def show_json(data: object) -> None:
     """Print data as one JSON document."""
-    print(json.dumps(data, ensure_ascii=False, indent=2, default=str), flush=True)
+    show(json.dumps(data, ensure_ascii=False, indent=2, default=str))
+
+
+def _print(text: str, stream: TextIO | None) -> None:
+    if stream is None:  # the process was started without one
+        return
+    try:
+        print(text, file=stream, flush=True)
+    except OSError as error:
+        if error.errno not in {errno.EPIPE, errno.ENOSPC, errno.EDQUOT}:
+            raise
+        full = error.errno != errno.EPIPE
+    else:
+        return
+    # Whoever read it has seen enough; what is under way goes on, and its exit code is its own.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    if full:
+        raise DiskFull("the disk is full where the output goes", hint="make room, and run it again")
 
 
 def show_rows(columns: Sequence[str], rows: Sequence[Mapping[str, object]], *, empty: str = "") -> None:

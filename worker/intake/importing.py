@@ -21,6 +21,7 @@ from worker.intake.rows import NewInvite, parse, settle, with_default
 from worker.intake.storing import Plan
 
 BATCH = 500
+AGAIN = "import the file again: what is in stays as it is"
 OnRejected = Callable[[Rows, Line, Sequence[Problem]], None]
 
 
@@ -169,5 +170,5 @@ class _Import:
 
 def interrupted(error: WorkerError, state: str) -> WorkerError:
     """Return the error with how far the import came, and that it can be repeated."""
-    hint = "; then ".join(filter(None, (error.hint, "import the file again: what is in stays as it is")))
+    hint = error.hint if AGAIN in error.hint else "; then ".join(filter(None, (error.hint, AGAIN)))
     return type(error)(f"{error}; {state}", hint=hint)

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from worker.errors import DiskFull, UsageError, WorkerError
+from worker.intake.importing import AGAIN
 from worker.intake.problems import PROBLEM, Problem
 from worker.intake.readers import Line, Rows
 
@@ -55,11 +56,25 @@ class Rejects:
         self.number += 1
 
     def close(self) -> None:
-        """Store what was written, or remove the file."""
-        with _told(self.path):
-            self._file.close()
+        """Store what was written, or remove the file.
+
+        Raises:
+            DiskFull: there is no room for it; then the file is removed, too.
+        """
+        try:
+            with _told(self.path):
+                self._file.close()
+        except WorkerError:
+            self.discard()
+            raise
         if not self.number:
             self.path.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Remove the file, whatever it has."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        self.path.unlink(missing_ok=True)
 
     def _csv(self, rows: Rows, line: Line, wrong: str) -> str:
         out = io.StringIO()
@@ -109,5 +124,5 @@ def _told(path: Path) -> Iterator[None]:
 def trouble(name: object, error: OSError) -> WorkerError:
     """Return our error for the system's trouble with a file."""
     if error.errno in FULL:
-        return DiskFull(f"{name}: the disk is full", hint="make room, and import again")
+        return DiskFull(f"{name}: the disk is full", hint=f"make room; then {AGAIN}")
     return UsageError(f"{name}: {error.strerror}")

@@ -21,7 +21,12 @@ EVENTS: dict[str, Event] = {
     "worker.stopping": _event("a signal to end came: no new claims, what is in flight ends", INFO),
     "worker.stopped": _event("the service has ended; ERROR: requests had to be cut off", INFO, ERROR),
     "job.started": _event("a run began", DEBUG),
-    "job.finished": _event("a run ended, with every count; DEBUG where it did nothing", DEBUG, INFO),
+    "job.finished": _event(
+        "a run ended, with every count; DEBUG where it did nothing, WARNING where something is left",
+        DEBUG,
+        INFO,
+        WARNING,
+    ),
     "job.failed": _event("a run ended early; WARNING where the next one tries again", DEBUG, WARNING, ERROR),
     "job.missed": _event(
         "a run was due and did not take place; INFO: the one before still works", INFO, WARNING

@@ -131,7 +131,10 @@ def _tell(parts: Context, result: RunResult, trigger: str) -> None:
         oldest = None
     if oldest is not None:
         fields["oldest_pending_seconds"] = round(oldest, 1)
-    (log.info if result.report.did_something else log.debug)("job.finished", **fields)
+    if result.report.hint:
+        log.warning("job.finished", **fields, hint=result.report.hint)
+    else:
+        (log.info if result.report.did_something else log.debug)("job.finished", **fields)
 
 
 def _tell_error(error: WorkerError, trigger: str, fields: dict[str, object]) -> None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 DEFAULT_SCOPES = ("locations.read", "flows.read", "invites.write", "token.refresh")
@@ -49,6 +49,14 @@ def _one_after_the_other(times: tuple[float, ...]) -> tuple[float, ...]:
     return times
 
 
+def _no_switch(value: object) -> object:
+    # A switch would be read as 1 day, and what is cleared does not come back.
+    if isinstance(value, bool):
+        raise ValueError("must be a number of days; 0 = never")  # noqa: TRY004 -- pydantic wants it
+    return value
+
+
+Days = Annotated[int, BeforeValidator(_no_switch)]
 # A redirect URI is compared byte by byte (RFC 6749 section 3.1.2.3), so only a base loses its slash.
 Url = Annotated[str, AfterValidator(_https_or_loopback)]
 BaseUrl = Annotated[Url, AfterValidator(_without_slash)]
@@ -136,8 +144,8 @@ class IntakeSettings(Section):
 class RetentionSettings(Section):
     """How many days what is finished is kept; 0 = for ever."""
 
-    personal_days: int = Field(default=30, ge=0, le=36_500)
-    history_days: int = Field(default=90, ge=0, le=36_500)
+    personal_days: Days = Field(default=30, ge=0, le=36_500)
+    history_days: Days = Field(default=90, ge=0, le=36_500)
 
 
 class LogSettings(Section):

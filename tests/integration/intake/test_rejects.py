@@ -11,9 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from worker.cli.import_files import rejected_to
 from worker.database import Database
-from worker.errors import DiskFull, InputError, UsageError
+from worker.errors import DatabaseUnreachable, DiskFull, InputError, UsageError, WorkerError
 from worker.intake import ImportReport, Problem, import_file, parse
+from worker.intake.importing import interrupted
 from worker.intake.readers import read_rows
 from worker.intake.rejects import Rejects
 
@@ -143,7 +145,7 @@ def test_the_file_is_private_and_new_and_gone_where_nothing_was_rejected(tmp_pat
 
 
 def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
-    """The system's error is one line with what to do."""
+    """The system's error is one line with what to do once, and no half file is in the way of a second try."""
     rejects = Rejects(tmp_path / "bad.csv")
     full = os.open("/dev/full", os.O_WRONLY)
     os.dup2(full, rejects._file.fileno())
@@ -151,8 +153,30 @@ def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
     rows = read_rows(io.BytesIO(f"{HEADER}\n{GOOD}\n".encode()), "visits.csv")
     rejects.add(rows, next(rows.lines), [Problem(2, None, "x")])
 
-    with pytest.raises(DiskFull, match="the disk is full"):
+    with pytest.raises(DiskFull, match="the disk is full") as caught:
         rejects.close()
+    assert not rejects.path.exists()
+    assert interrupted(caught.value, "").hint == caught.value.hint
+
+
+@pytest.mark.parametrize(("error", "left"), [(DatabaseUnreachable, False), (UsageError, True)])
+def test_an_import_that_failed_leaves_no_half_file(
+    tmp_path: Path, error: type[WorkerError], *, left: bool
+) -> None:
+    """It is repeated by the same command. Where a mirror was refused, the whole file had been read."""
+    path = tmp_path / "bad.csv"
+    rows = read_rows(io.BytesIO(f"{HEADER}\n{GOOD}\n".encode()), "visits.csv")
+
+    def fail() -> None:
+        with rejected_to(str(path)) as rejects:
+            assert rejects
+            rejects.add(rows, next(rows.lines), [Problem(2, None, "x")])
+            raise error("told")
+
+    with pytest.raises(error):
+        fail()
+
+    assert path.exists() is left
 
 
 @given(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=60))

@@ -109,6 +109,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ({"push": {"hold_seconds": [5, float("inf")]}}, "push.hold_seconds.1: "),
         ({"reconcile": {"look_up_after": [float("nan")]}}, "reconcile.look_up_after.0: "),
         ({"push": {"rate_per_second": float("inf")}}, "push.rate_per_second: "),
+        ({"retention": {"personal_days": True}}, "retention.personal_days: must be a number of days"),
     ],
 )
 def test_a_mistake_in_the_file_is_named_by_its_key(tables: dict[str, Any], line: str) -> None:
