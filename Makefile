@@ -1,6 +1,7 @@
 # Every target does its own set-up in .venv; only that needs the network.
 PYTHON ?= python3
 PYTEST_ARGS ?=
+TEST_PROCESSES ?= 2
 TORTURE_ROUNDS ?= 200
 TORTURE_SEED ?= 1
 
@@ -26,7 +27,7 @@ demo: $(RUNTIME) ## the main job end to end, on SQLite and the bundled sandbox, 
 
 .PHONY: test
 test: $(DEVELOPMENT) ## all tests, on SQLite and on PostgreSQL (PYTEST_ARGS="-k word" chooses)
-	@$(BIN)/pytest $(PYTEST_ARGS)
+	@$(BIN)/pytest --numprocesses=$(TEST_PROCESSES) --dist=loadfile $(PYTEST_ARGS)
 
 .PHONY: torture
 torture: $(DEVELOPMENT) ## every crash, fault and outage at full length (TORTURE_ROUNDS=200, TORTURE_SEED=1)
