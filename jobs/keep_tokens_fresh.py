@@ -8,9 +8,9 @@ token's life, is refreshed now.
 """
 
 from worker.report import Report
-from worker.runs import RunContext
+from worker.runs import RunContext, Seconds
 
 
-def run(context: RunContext, *, max_idle: float = 604_800) -> Report:
+def run(context: RunContext, *, max_idle: Seconds = 604_800) -> Report:
     """Refresh the idle grants."""
     return context.tokens.keep_fresh(max_idle=max_idle, only=context.connection)

@@ -15,7 +15,7 @@ from worker.envoy.clock import boot_clock
 from worker.errors import ExitCode
 from worker.report import Report
 from worker.retention import Pruning
-from worker.runs import RunContext, record
+from worker.runs import RunContext, Seconds, record
 
 RUNS_DELETED = "runs_deleted"
 LEFT_IN_LOG = (
@@ -24,7 +24,7 @@ LEFT_IN_LOG = (
 )
 
 
-def run(context: RunContext, *, max_seconds: float = 600) -> Report:
+def run(context: RunContext, *, max_seconds: Seconds = 600) -> Report:
     """Clear and delete what is due, and say how much."""
     ends_at = boot_clock() + (max_seconds if context.scheduled else math.inf)
     more = lambda: not context.stop.is_set() and boot_clock() < ends_at  # noqa: E731

@@ -13,12 +13,12 @@ import math
 from worker.delivery.patience import MANUAL_SECONDS
 from worker.delivery.push import Push
 from worker.report import Report
-from worker.runs import RunContext
+from worker.runs import RunContext, Seconds
 
 EXCLUSIVE = False
 
 
-def run(context: RunContext, *, max_seconds: float = 300) -> Report:
+def run(context: RunContext, *, max_seconds: Seconds = 300) -> Report:
     """Push what is due, by hand until nothing is, and say what became of it."""
     return Push(
         database=context.database,

@@ -14,12 +14,12 @@ from worker.delivery.looking import Looking
 from worker.delivery.reconcile import Reconcile
 from worker.delivery.verdicts import BackOff
 from worker.report import Report
-from worker.runs import RunContext
+from worker.runs import RunContext, Seconds
 
 EXCLUSIVE = False
 
 
-def run(context: RunContext, *, max_seconds: float = 60) -> Report:
+def run(context: RunContext, *, max_seconds: Seconds = 60) -> Report:
     """Look up what is due, and say what became of it."""
     push, reconcile = context.settings.push, context.settings.reconcile
     schedule, database = Schedule(reconcile.look_up_after), context.database

@@ -15,12 +15,12 @@ from worker.connections.model import Connection, ConnectionStatus
 from worker.directory import refresh
 from worker.errors import EnvoyError, NeedsAuthorisation, SettingsError, TryLater
 from worker.report import Report
-from worker.runs import RunContext
+from worker.runs import RunContext, Seconds
 
 log = structlog.get_logger()
 
 
-def run(context: RunContext, *, max_age: float = 3600) -> Report:
+def run(context: RunContext, *, max_age: Seconds = 3600) -> Report:
     """Refresh the directories that are older than *max_age* seconds."""
     report = Report()
     oldest = context.database.read_now() - timedelta(seconds=max_age)

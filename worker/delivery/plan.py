@@ -74,9 +74,7 @@ def plan(
         InputError: the row names what is not in the directory, or what cannot be sent.
     """
     if row.wanted == Wanted.ABSENT:
-        if row.envoy_invite_id is None:
-            return Settled(Status.WITHDRAWN)
-        return Call(Kind.REMOVE, meanwhile=while_removing(row.sent_content))
+        return _unwanted(row)
     departure = row.expected_departure_at
     if row.envoy_invite_id is None and departure is not None and departure < now:
         return Settled(Status.EXPIRED, visit_end=departure)
@@ -87,13 +85,12 @@ def plan(
     _require_visitor(row)
     flow = _flow(row, directory, connection, location)
     flow_id, flow_name = (flow.envoy_id, flow.name) if flow else (None, None)
-    fields = custom_fields(row.custom_fields, connection.default_custom_fields, flow_name=flow_name)
     content = content_of(
         row,
         location_id=location.envoy_id,
         flow_id=flow_id,
+        custom_fields=custom_fields(row.custom_fields, connection.default_custom_fields, flow_name=flow_name),
         host_id=host_of(row, location),
-        custom_fields=fields,
         marked=marked,
     )
     return _call(row, content)
@@ -103,6 +100,12 @@ def end_of_day(arrival: datetime, location: Location) -> datetime:
     """Return the end of the arrival's day at the location; unknown zone: the last place on Earth's."""
     local = arrival.astimezone(zone_of(location) or LAST_ZONE_ON_EARTH)
     return local.replace(hour=23, minute=59, second=59, microsecond=0, fold=1)
+
+
+def _unwanted(row: DueRow) -> Plan:
+    if row.envoy_invite_id is None:
+        return Settled(Status.WITHDRAWN)
+    return Call(Kind.REMOVE, meanwhile=while_removing(row.sent_content))
 
 
 def _location(row: DueRow, directory: Directory, connection: Connection) -> Location:

@@ -2,6 +2,9 @@
 
 import threading
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from worker.connections.gate import Gate
 from worker.connections.holds import Holds
@@ -13,6 +16,7 @@ from worker.settings import Settings
 
 MANUAL = "manual"
 SCHEDULE = "schedule"
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]  # a job's parameter, checked at start
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ def test_the_registered_jobs_are_resolved_in_their_order() -> None:
         (job("jobs.push_invites:walk"), "jobs.x.run"),
         (job("jobs.refresh_directory:run", max_aeg=3), "jobs.x.max_aeg"),
         (job("jobs.refresh_directory:run", max_age="soon"), "jobs.x.max_age"),
+        (job("jobs.prune_history:run", max_seconds="nan"), "jobs.x.max_seconds"),
+        (job("jobs.push_invites:run", max_seconds=-1), "jobs.x.max_seconds"),
     ],
 )
 def test_a_mistake_names_its_key(settings: JobSettings, named: str) -> None:
