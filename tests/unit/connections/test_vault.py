@@ -77,6 +77,7 @@ def test_garbage_in_the_column_is_an_error_of_ours(garbage: str) -> None:
 @pytest.mark.parametrize(
     "keys",
     ["", " , ", "short", KEYS[0][:-2], "ä" * 44, f"{KEYS[0]},nonsense", base64.b64encode(b"x" * 16).decode()],
+    ids=["none", "blank", "short", "cut off", "not ascii", "second", "too few bytes"],
 )
 def test_a_malformed_key_is_named_by_its_place_and_not_shown(keys: str) -> None:
     """A key with a missing character must not be printed to find the mistake."""
