@@ -93,7 +93,7 @@ def plan(
         host_id=host_of(row, location),
         marked=marked,
     )
-    return _call(row, content)
+    return update_or_create(row, content)
 
 
 def end_of_day(arrival: datetime, location: Location) -> datetime:
@@ -136,7 +136,8 @@ def _require_visitor(row: DueRow) -> None:
         )
 
 
-def _call(row: DueRow, content: Content) -> Plan:
+def update_or_create(row: DueRow, content: Content) -> Plan:
+    """Return what Envoy must be told so that it has this content."""
     if row.envoy_invite_id is None:
         # It may have to be looked up, so all of it is stored.
         return Call(Kind.CREATE, content, content, content_key(row.connection, content), meanwhile=content)
