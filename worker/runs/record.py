@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel
 
 from worker.database import Database
+from worker.retention.finished import days_ago
 from worker.runs.lease import register
 from worker.runs.model import Job, JobRun
 
@@ -16,9 +17,7 @@ RUNS = SQLModel.metadata.tables[str(JobRun.__tablename__)]
 
 DONE = "done"
 FAILED = "failed"
-
 DELETED_AT_ONCE = 500
-DAY_SECONDS = 86_400.0
 
 
 def record(
@@ -76,4 +75,4 @@ def delete_old(database: Database, *, days: int, more: Callable[[], bool]) -> in
 
 
 def _is_old(database: Database, days: int) -> sa.ColumnElement[bool]:
-    return RUNS.c.finished_at < database.later(-days * DAY_SECONDS)
+    return RUNS.c.finished_at < days_ago(database, days)
