@@ -9,9 +9,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from worker.database import Database
 from worker.database.schema import upgrade
+
+# How long an example takes says more about what runs beside it than about our code.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

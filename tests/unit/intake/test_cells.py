@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.errors import InputError
@@ -62,7 +62,6 @@ def test_what_is_no_text_is_refused(value: object) -> None:
 
 
 @given(st.text())
-@settings(deadline=None)
 def test_accepted_text_is_printable_composed_and_short_enough(value: str) -> None:
     """Whatever is accepted can be stored by both databases as it is."""
     try:

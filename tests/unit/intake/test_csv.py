@@ -4,7 +4,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.intake import FileRefused
@@ -143,7 +143,6 @@ def test_a_line_of_absurd_length_is_bad_and_the_next_is_read(length: int) -> Non
     st.integers(0, 4),
     st.booleans(),
 )
-@settings(deadline=None)
 def test_whatever_stands_on_one_line_the_others_are_read(junk: str, place: int, quoted: bool) -> None:
     """No text on one line takes another line with it."""
     name = '"Doe, Jane"' if quoted else "Jane"
@@ -156,7 +155,6 @@ def test_whatever_stands_on_one_line_the_others_are_read(junk: str, place: int, 
 
 
 @given(st.binary(max_size=400), st.booleans())
-@settings(deadline=None)
 def test_any_bytes_are_read_or_refused(content: bytes, headed: bool) -> None:
     """Nothing that a file may hold ends in an error that is not ours; line numbers only rise."""
     try:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from worker.database.types import utc_text
@@ -37,7 +37,6 @@ def readings(draw: st.DrawFn) -> tuple[datetime, ZoneInfo]:
 
 
 @given(readings())
-@settings(deadline=None)
 def test_the_date_and_the_time_at_the_location_survive_storing(reading: tuple[datetime, ZoneInfo]) -> None:
     """What is stored in UTC is, seen at the location again, the date and the time that were written."""
     wall, zone = reading
@@ -52,7 +51,6 @@ def test_the_date_and_the_time_at_the_location_survive_storing(reading: tuple[da
 
 
 @given(readings())
-@settings(deadline=None)
 def test_a_time_is_refused_only_where_the_clock_skips_it_and_else_the_first_of_two(
     reading: tuple[datetime, ZoneInfo],
 ) -> None:

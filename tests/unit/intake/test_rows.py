@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.intake import FIELDS, InputErrors, parse
@@ -136,7 +136,6 @@ def test_personal_data_does_not_show_in_the_representation() -> None:
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), st.text("qxz@:-0\0\n ", min_size=8, max_size=400)))
-@settings(deadline=None)
 def test_any_row_is_read_or_refused_without_quoting_it(row: dict[str, object]) -> None:
     """No text, however strange, makes anything but a visit or a list of errors that keep it private."""
     try:
