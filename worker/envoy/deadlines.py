@@ -1,6 +1,6 @@
 """Total deadlines: no socket operation may wait longer than what is left of its request's time.
 
-httpx bounds each operation by itself, so a server that sends one byte a second holds a request
+httpcore bounds each operation by itself, so a server that sends one byte a second holds a request
 for ever.  Here the network backend is wrapped: a request's deadline lies in thread-local storage
 while it runs (the client is synchronous, kept streams are not a thread's own), and every connect,
 TLS handshake, read and write is clamped to it.  Only the resolver takes its own time; a request
@@ -10,14 +10,20 @@ that comes out of it too late is not sent.
 import socket
 import ssl
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, TypeAlias
+
+import httpcore
 
 from worker.envoy.clock import boot_clock
 
 # One TLS record: the timeout of a write is clamped afresh for each.
 WRITE_CHUNK = 16_384
+# What a backend raises where an address takes no connection.
+UNREACHED = (httpcore.ConnectError, httpcore.ConnectTimeout)
+
+Resolve: TypeAlias = Callable[[str, int], Iterable[str]]
 
 _thread = threading.local()
 
@@ -29,14 +35,15 @@ class DeadlinePassed(TimeoutError):
 class Deadline:
     """The end of one request's time, on the boot clock; and whether its peer hung up."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, clock: Callable[[], float] = boot_clock) -> None:
         """Start the clock."""
-        self._end = boot_clock() + seconds
+        self._clock = clock
+        self._end = clock() + seconds
         self.peer_closed = False
 
     def remaining(self) -> float:
         """Return the seconds left, always above 0; DeadlinePassed when there are none."""
-        left = self._end - boot_clock()
+        left = self._end - self._clock()
         if left <= 0:
             raise DeadlinePassed("the deadline has passed")
         return left
@@ -67,45 +74,10 @@ def clamp(timeout: float | None) -> float | None:
     return left if timeout is None else min(timeout, left)
 
 
-class Stream(Protocol):
-    """What httpcore calls a network stream."""
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Return what has arrived; nothing means that the peer closed."""
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send everything."""
-
-    def close(self) -> None:
-        """Close the socket."""
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> "Stream":
-        """Shake hands, and return the encrypted stream."""
-
-    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 -- httpcore's own signature
-        """Return a detail of the connection."""
-
-
-class Backend(Protocol):
-    """What httpcore calls a network backend, as far as it is used."""
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> Stream:
-        """Open a connection."""
-
-
-class DeadlineStream:
+class DeadlineStream(httpcore.NetworkStream):
     """A stream whose every operation ends by the deadline of the thread that uses it."""
 
-    def __init__(self, inner: Stream) -> None:
+    def __init__(self, inner: httpcore.NetworkStream) -> None:
         """Wrap *inner*."""
         self._inner = inner
 
@@ -137,13 +109,13 @@ class DeadlineStream:
         return self._inner.get_extra_info(info)
 
 
-class DeadlineBackend:
+class DeadlineBackend(httpcore.NetworkBackend):
     """Opens streams that obey deadlines."""
 
-    def __init__(self, inner: Backend, *, failures: tuple[type[Exception], ...]) -> None:
-        """Wrap *inner*, which raises *failures* where an address takes no connection."""
+    def __init__(self, inner: httpcore.NetworkBackend, *, resolve: Resolve | None = None) -> None:
+        """Wrap *inner*; *resolve* gives the addresses of a name, the best one first."""
         self._inner = inner
-        self._failures = failures
+        self._resolve = resolve or addresses_of
 
     def connect_tcp(
         self,
@@ -151,18 +123,21 @@ class DeadlineBackend:
         port: int,
         timeout: float | None = None,
         local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> DeadlineStream:
         """Connect to the first address of *host* that answers, clamping each try by itself."""
         failure: Exception = OSError("the name has no address")
         # Left to the standard library, a name with six dead addresses waits six timeouts long.
-        for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        for address in self._resolve(host, port):
             try:
-                inner = self._inner.connect_tcp(
-                    str(address[0]), port, clamp(timeout), local_address, socket_options
-                )
-            except self._failures as error:
+                inner = self._inner.connect_tcp(address, port, clamp(timeout), local_address, socket_options)
+            except UNREACHED as error:
                 failure = error
             else:
                 return DeadlineStream(inner)
         raise failure
+
+
+def addresses_of(host: str, port: int) -> list[str]:
+    """Return the addresses that the system knows for a name."""
+    return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]

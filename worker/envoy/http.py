@@ -1,41 +1,41 @@
 """HTTP as the worker needs it: a total deadline, a size cap, and an honest word on what was sent.
 
-The only module of the project that imports httpx.  It uses httpx's transport without its client:
-no redirect is followed, no cookie of one customer is kept for the next, no proxy is taken from
-the environment, no URL is logged.
+The HTTP library is known to this module and those that it is made of, and to no other.  httpx's
+transports are used without its client: no redirect is followed, no cookie of one customer is kept for
+the next, no proxy is taken from the environment, no URL is logged.
 
 Nor does it use the library's connection pool between threads.  httpcore 1.0.9 looks at connections
 while other threads begin to use them, and closes one now and then under a request in flight: an
 invite whose answer is lost.  So each connection is a transport of its own, lent to one thread.
 """
 
-import ssl
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from json import dumps
+from functools import cache
 from typing import Self, TypeAlias
 
 import httpcore
 import httpx
 
+from worker.envoy.certificates import tls_context
+from worker.envoy.clock import boot_clock
 from worker.envoy.deadlines import Deadline, DeadlineBackend, deadline
 from worker.envoy.failures import connect_code, not_sent, outcome_unknown
-from worker.envoy.headers import checked
 from worker.envoy.lending import AllLentError, Lender
-from worker.errors import EnvoyError, Misdirected, NotSent
+from worker.envoy.outgoing import request_of
+from worker.envoy.rehearsal import FIRST_BYTE, require_deadlines
+from worker.envoy.transport import FAILURES, KeptTransport
+from worker.errors import EnvoyError, NotSent
 from worker.failpoints import failpoint
 
 BeforeWrite: TypeAlias = Callable[[], None]
 
-FIRST_BYTE = "http11.send_request_headers.started"
 PLACES = {
     "http11.send_request_body.complete": "after_bytes_written",
     "http11.receive_response_headers.complete": "after_envoy_committed",
 }
-CONNECT_SECONDS = 5.0
 POOL_SECONDS = 10.0
-KEEPALIVE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,22 @@ class _UnusableError(Exception):
 class HttpClient:
     """Sends single requests over kept connections; one is shared by all threads."""
 
-    def __init__(self, *, max_connections: int, user_agent: str, trust_env: bool = False) -> None:
-        """Do no network; *trust_env* obeys SSL_CERT_FILE and SSL_CERT_DIR, and nothing else."""
+    def __init__(
+        self,
+        *,
+        max_connections: int,
+        user_agent: str,
+        trust_env: bool = False,
+        clock: Callable[[], float] = boot_clock,
+    ) -> None:
+        """Do no network; *trust_env* obeys SSL_CERT_FILE and SSL_CERT_DIR, and nothing else.
+
+        *clock* tells how long a connection was idle.
+
+        Raises:
+            SettingsError: the HTTP library that is installed keeps no deadline.
+        """
+        _rehearsed()
         self._closed = False
         # A decompressed answer has no bound: none is asked for, and none is taken.
         self._headers = {
@@ -63,8 +77,11 @@ class HttpClient:
             "Accept": "application/json",
             "Accept-Encoding": "identity",
         }
-        context = httpx.create_ssl_context(trust_env=trust_env)
-        self._transports = Lender(_transport(context) for _ in range(max_connections))
+        context = tls_context(trust_env=trust_env)
+        self._transports = Lender(
+            KeptTransport(context, DeadlineBackend(httpcore.SyncBackend()), clock=clock)
+            for _ in range(max_connections)
+        )
 
     def send(
         self,
@@ -84,7 +101,7 @@ class HttpClient:
         """
         if self._closed:
             raise NotSent("the HTTP client is closed", error_code="client_closed")
-        request = _request(method, url, {**self._headers, **(headers or {})}, json, deadline_seconds)
+        request = request_of(method, url, {**self._headers, **(headers or {})}, json, deadline_seconds)
         with deadline(deadline_seconds) as end:
             outcome = self._outcome(request, _Exchange(end, before_write), max_bytes)
         # Raised out here, so that no library's exception, which holds the request, hangs on it.
@@ -109,7 +126,7 @@ class HttpClient:
         try:
             with self._transports.lend(wait_seconds=exchange.wait_seconds()) as transport:
                 return _received(transport.handle_request(request), max_bytes)
-        except (httpx.TransportError, OSError, UnicodeError, AllLentError, _UnusableError) as error:
+        except (*FAILURES, OSError, UnicodeError, AllLentError, _UnusableError) as error:
             if error is exchange.veto:
                 raise
             return exchange.failed(error, request.url.host)
@@ -154,56 +171,24 @@ class _Exchange:
     def _answer_code(self, error: Exception) -> str:
         if isinstance(error, _UnusableError):
             return str(error)
-        if isinstance(error, httpx.TimeoutException | TimeoutError):
+        if isinstance(error, httpcore.TimeoutException | TimeoutError):
             return "timeout"
-        broken = isinstance(error, httpx.ProtocolError) and not self._end.peer_closed
+        broken = isinstance(error, httpcore.ProtocolError) and not self._end.peer_closed
         return "bad_answer" if broken else "connection_lost"
 
 
 def _connection_code(error: Exception) -> str:
     if isinstance(error, AllLentError):
         return "pool_exhausted"
-    if isinstance(error, httpx.TimeoutException | TimeoutError):
+    if isinstance(error, httpcore.TimeoutException | TimeoutError):
         return "connect_timeout"
     return connect_code(error)
 
 
-def _transport(context: ssl.SSLContext) -> httpx.HTTPTransport:
-    """Return a transport of one connection, every operation of which obeys the deadline."""
-    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_SECONDS)
-    transport = httpx.HTTPTransport(verify=context, trust_env=False, limits=limits)
-    backend = DeadlineBackend(
-        httpcore.SyncBackend(), failures=(httpcore.ConnectError, httpcore.ConnectTimeout)
-    )
-    # httpx hands no network backend on to its pool, so this reaches for private attributes.  A
-    # test with trickled headers fails should a release move them.
-    transport._pool._network_backend = backend  # type: ignore[assignment]  # noqa: SLF001
-    return transport
-
-
-def _request(
-    method: str, url: str, headers: Mapping[str, str], json: object | None, seconds: float
-) -> httpx.Request:
-    content = None if json is None else dumps(json, separators=(",", ":"), allow_nan=False).encode()
-    typed = {} if content is None else {"Content-Type": "application/json"}
-    timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
-    return httpx.Request(
-        method,
-        _absolute(url),
-        headers=checked({**headers, **typed}),
-        content=content,
-        extensions={"timeout": timeout.as_dict()},
-    )
-
-
-def _absolute(url: str) -> httpx.URL:
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL:
-        parsed = httpx.URL("")
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
-        raise Misdirected("a configured URL is no URL", error_code="bad_url", hint="mend the URLs in [envoy]")
-    return parsed
+@cache
+def _rehearsed() -> None:
+    """Prove once that deadlines are kept by the very transport that will be used."""
+    require_deadlines(lambda backend: KeptTransport(tls_context(trust_env=False), backend))
 
 
 def _received(response: httpx.Response, max_bytes: int) -> Answer:
@@ -215,7 +200,7 @@ def _received(response: httpx.Response, max_bytes: int) -> Answer:
 def _body(response: httpx.Response, max_bytes: int) -> bytes:
     try:
         return _read(response, max_bytes)
-    except (httpx.TransportError, OSError, _UnusableError):
+    except (*FAILURES, OSError, _UnusableError):
         if response.is_success:
             raise
         # The status line alone decides what becomes of a refused request.

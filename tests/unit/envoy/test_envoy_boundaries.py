@@ -8,22 +8,57 @@ import worker
 PACKAGE = Path(worker.__file__).parent
 
 
-def imports_of(path: Path) -> set[str]:
-    """Return the top-level names of the packages that a module imports."""
+def modules_of(path: Path) -> set[str]:
+    """Return the names of the modules that a module imports."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module.split(".")[0])
+            names.add(node.module)
     return names
 
 
-def test_one_module_knows_the_http_library() -> None:
-    """So that it can be exchanged in one place."""
+def imports_of(path: Path) -> set[str]:
+    """Return the top-level names of the packages that a module imports."""
+    return {name.split(".")[0] for name in modules_of(path)}
+
+
+BEHIND_THE_CLIENT = {"certificates", "deadlines", "http", "outgoing", "rehearsal", "transport"}
+
+
+def test_the_http_library_is_known_behind_the_client_only() -> None:
+    """So that it can be exchanged in one place: the client, and what it is made of."""
     users = {path for path in PACKAGE.rglob("*.py") if imports_of(path) & {"httpx", "httpcore"}}
 
-    assert {PACKAGE / "envoy" / "http.py"} == users
+    assert {PACKAGE / "envoy" / f"{name}.py" for name in BEHIND_THE_CLIENT} == users
+
+
+def test_nobody_uses_what_is_behind_the_client_but_the_client() -> None:
+    """The other modules see requests and answers of ours."""
+    inner = {f"worker.envoy.{name}" for name in BEHIND_THE_CLIENT - {"http"}}
+    behind = {PACKAGE / "envoy" / f"{name}.py" for name in BEHIND_THE_CLIENT}
+    users = {path for path in PACKAGE.rglob("*.py") if modules_of(path) & inner}
+
+    assert users <= behind
+
+
+def test_no_private_part_of_the_http_library_is_touched() -> None:
+    """A release of it may move them, and a deadline would be gone without a word."""
+    touched = {
+        (path.name, node.attr)
+        for path in (PACKAGE / "envoy").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and is_private(node)
+    }
+
+    assert touched == set()
+
+
+def is_private(node: ast.Attribute) -> bool:
+    """Tell whether it is a private attribute of something else than the object itself."""
+    of_self = isinstance(node.value, ast.Name) and node.value.id == "self"
+    return node.attr.startswith("_") and not node.attr.startswith("__") and not of_self
 
 
 def test_nothing_about_envoy_is_drawn_from_a_guessable_source() -> None:

@@ -1,24 +1,26 @@
 """Socket operations under a total deadline, on a stream of memory."""
 
-import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import httpcore
 import pytest
 
 from worker.envoy.clock import boot_clock
 from worker.envoy.deadlines import (
     WRITE_CHUNK,
+    Deadline,
     DeadlineBackend,
     DeadlinePassed,
     DeadlineStream,
+    addresses_of,
     clamp,
     current,
     deadline,
 )
 
 
-class Memory:
+class Memory(httpcore.NetworkStream):
     """A stream that notes the timeout of each operation."""
 
     def __init__(self, *incoming: bytes) -> None:
@@ -26,8 +28,9 @@ class Memory:
         self.written: list[bytes] = []
         self.timeouts: list[float | None] = []
 
-    def read(self, _max_bytes: int, timeout: float | None = None) -> bytes:
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return the next bytes."""
+        assert max_bytes
         self.timeouts.append(timeout)
         return self.incoming.pop(0)
 
@@ -40,9 +43,10 @@ class Memory:
         """Nothing is open."""
 
     def start_tls(
-        self, _context: ssl.SSLContext, _hostname: str | None = None, timeout: float | None = None
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> "Memory":
         """Pretend to encrypt."""
+        assert (type(ssl_context), server_hostname) == (ssl.SSLContext, "host")
         self.timeouts.append(timeout)
         return self
 
@@ -106,47 +110,69 @@ def test_nothing_is_written_after_the_deadline() -> None:
     assert memory.written == []
 
 
-class Network:
-    """A network backend that lets no connection through until the last one asked for."""
+def test_a_deadline_is_over_to_the_second() -> None:
+    """Neither before its end nor after it: a lease is reckoned with it."""
+    now = 100.0
+    end = Deadline(5.0, clock=lambda: now)
 
-    def __init__(self, *, refusals: int) -> None:
+    now = 104.5
+    left = end.remaining()
+    now = 105.0
+    with pytest.raises(DeadlinePassed):
+        end.remaining()
+
+    assert left == 0.5
+
+
+class Network(httpcore.NetworkBackend):
+    """A network backend that takes connections at some addresses only."""
+
+    def __init__(self, *, alive: Sequence[str] = (), error: type[Exception] = httpcore.ConnectError) -> None:
         self.addresses: list[str] = []
         self.timeouts: list[float | None] = []
-        self._refusals = refusals
+        self._alive = alive
+        self._error = error
 
     def connect_tcp(
         self,
         host: str,
-        _port: int,
+        port: int,
         timeout: float | None = None,
-        _local_address: str | None = None,
-        _options: Iterable[object] | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> Memory:
-        """Note the try, and refuse it as often as planned."""
+        """Note the try, and refuse it where nobody listens."""
+        assert (port, local_address, socket_options) == (80, None, None)
         self.addresses.append(host)
         self.timeouts.append(timeout)
-        if len(self.addresses) <= self._refusals:
-            raise LookupError(host)
+        if host not in self._alive:
+            raise self._error(host)
         return Memory()
 
 
-def test_each_address_of_a_name_is_tried_within_the_deadline() -> None:
-    """A dead IPv6 address does not hide a live IPv4 one, nor does it stretch the time."""
-    known = [str(entry[4][0]) for entry in socket.getaddrinfo("localhost", 80, type=socket.SOCK_STREAM)]
-    network = Network(refusals=len(known) - 1)
-    with deadline(5.0):
-        DeadlineBackend(network, failures=(LookupError,)).connect_tcp("localhost", 80, 60.0)
+DEAD_FIRST = ["::1", "192.0.2.1", "192.0.2.2"]
 
-    assert network.addresses == known
+
+@pytest.mark.parametrize("error", [httpcore.ConnectError, httpcore.ConnectTimeout])
+def test_each_address_of_a_name_is_tried_within_the_deadline(error: type[Exception]) -> None:
+    """A dead IPv6 address does not hide a live IPv4 one, nor does it stretch the time."""
+    network = Network(alive=["192.0.2.2"], error=error)
+    with deadline(5.0):
+        DeadlineBackend(network, resolve=lambda _host, _port: DEAD_FIRST).connect_tcp("envoy", 80, 60.0)
+
+    assert network.addresses == DEAD_FIRST
     assert all(timeout is not None and timeout <= 5.0 for timeout in network.timeouts)
 
 
 def test_a_name_of_dead_addresses_fails_as_the_last_one_did() -> None:
     """The library's own error goes up, for the library to understand."""
-    network = Network(refusals=99)
+    with pytest.raises(httpcore.ConnectError, match=r"192\.0\.2\.2"):
+        DeadlineBackend(Network(), resolve=lambda _host, _port: DEAD_FIRST).connect_tcp("envoy", 80)
 
-    with pytest.raises(LookupError, match="127"):
-        DeadlineBackend(network, failures=(LookupError,)).connect_tcp("127.0.0.1", 80)
+
+def test_a_name_is_resolved_by_the_system() -> None:
+    """A number is its own address."""
+    assert addresses_of("127.0.0.1", 80) == ["127.0.0.1"]
 
 
 def test_the_end_of_a_stream_is_noted() -> None:
