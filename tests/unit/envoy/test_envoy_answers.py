@@ -34,6 +34,12 @@ def test_every_success_gives_its_object(status: int) -> None:
     assert decipher(status, {}, b'{"data": {"id": "1"}}') == {"data": {"id": "1"}}
 
 
+@pytest.mark.parametrize(("status", "kind"), [(199, OutcomeUnknown), (300, Misdirected)])
+def test_what_lies_beside_the_successes_is_none(status: int, kind: type[EnvoyError]) -> None:
+    """However well its body reads: an invite is sent on Envoy's word only."""
+    assert type(error_of(status, b'{"data": {"id": "1"}}')) is kind
+
+
 @pytest.mark.parametrize("body", [b"", b" \r\n"])
 def test_an_empty_success_is_an_empty_object(body: bytes) -> None:
     """A DELETE may be answered without a body."""

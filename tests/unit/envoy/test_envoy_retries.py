@@ -108,6 +108,19 @@ def test_a_write_that_was_not_sent_is_tried_three_times(code: str) -> None:
     assert calls.made == 3
 
 
+def test_a_write_waits_shortly_and_a_read_longer() -> None:
+    """A sender holds a claim meanwhile; a read holds nothing, and Envoy needs time."""
+    writes, reads = Clock(), Clock()
+    for _ in range(200):
+        for policy, clock in ((unsent_policy, writes), (read_policy, reads)):
+            with pytest.raises(NotSent), capture_logs():
+                policy(clock)(Calls(REFUSED_CONNECTION))
+
+    assert len(writes.waits) == len(reads.waits) == 400
+    assert max(writes.waits) <= 0.2
+    assert 0.2 < max(reads.waits) <= 1.0
+
+
 def test_the_wait_is_at_least_what_envoy_asked_for() -> None:
     """Retry-After is a lower bound, jitter or not."""
     clock = Clock()
