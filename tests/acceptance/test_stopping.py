@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.acceptance.installation import Installation, events, wait_until
+from tests.acceptance.installation import ROOT, Installation, events, wait_until
 from tests.integration.delivery.away import Closed
 from worker.sandbox import Faults, Sandbox
 
@@ -32,6 +33,20 @@ def told(out: str, event: str) -> list[Any]:
     return [line for line in events(out) if line["event"] == event]
 
 
+def printed(out: str) -> list[tuple[str, str]]:
+    """Return attempt and Envoy id of each verdict that was printed for a person."""
+    return sorted(
+        (line["attempt"], line["envoy_invite_id"])
+        for line in told(out, "invite.unknown")
+        if line["error_code"] == "verdict_not_stored"
+    )
+
+
+def made(sandbox: Sandbox) -> list[tuple[str, str]]:
+    """Return attempt and id of each invite that Envoy made."""
+    return sorted((create["request_id"], create["invite_id"]) for create in sandbox.ledger()["creates"])
+
+
 def started(installation: Installation, **env: str) -> subprocess.Popen[str]:
     """Start the service, and wait until it works."""
     service = installation.start("run", **env)
@@ -49,7 +64,6 @@ def test_an_idle_service_ends_at_once_and_with_0_though_another_program_keeps_it
     service = started(connected, **QUICK)
     wait_until(lambda: connected.statuses() == {"sent": 1})
     with kept(connected):
-        connected.sandbox.set_faults(Faults())
         out, _ = connected.stop(service)
 
     (stopped,) = told(out, "worker.stopped")
@@ -84,19 +98,45 @@ def test_verdicts_in_hand_are_printed_and_the_process_ends_with_1(
     with kept(connected, tables="delivery"):
         out, _ = connected.stop(service)
 
-    printed = {
-        (line["attempt"], line["envoy_invite_id"])
-        for line in told(out, "invite.unknown")
-        if line["error_code"] == "verdict_not_stored"
-    }
-    made = {(create["request_id"], create["invite_id"]) for create in sandbox.ledger()["creates"]}
     (stopped,) = told(out, "worker.stopped")
-    assert len(made) == 8
-    assert printed == made
+    assert len(made(sandbox)) == 8
+    assert printed(out) == made(sandbox)
     assert connected.statuses() == {"sending": 8}
     assert (service.returncode, stopped["error_code"]) == (1, "verdicts_not_stored")
     assert stopped["duration_ms"] < SOON_MS
     assert "invites resolve" in stopped["hint"]
+
+
+IMPATIENT = """
+import sys
+from worker.cli.parts import opened
+from worker.service import serve
+with opened(events_to=sys.stdout) as parts:
+    raise SystemExit(serve(parts, hard_limit_seconds=2))
+"""
+
+
+def test_every_verdict_in_hand_is_printed_when_the_drain_is_cut_off(
+    small_connected: Installation, sandbox: Sandbox
+) -> None:
+    """At the hard limit, two seconds here, they are still being offered; requests were cut off, too."""
+    sandbox.set_faults(Faults(latency_seconds=1.0))
+    small_connected.add(8)
+    service = subprocess.Popen(
+        [sys.executable, "-c", IMPATIENT],
+        env=small_connected.env,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: small_connected.statuses().get("sending", 0) == 8)
+    with kept(small_connected):
+        out, _ = small_connected.stop(service)
+
+    (stopped,) = told(out, "worker.stopped")
+    assert len(made(sandbox)) == 8
+    assert printed(out) == made(sandbox)
+    assert (service.returncode, stopped["error_code"]) == (1, "drain_too_slow")
 
 
 def test_a_service_whose_server_is_away_ends_with_0_when_it_has_nothing_in_hand(
@@ -124,7 +164,7 @@ def test_a_terminal_that_closes_drains_like_an_order_to_end(
     small_connected: Installation, sandbox: Sandbox, command: str
 ) -> None:
     """SIGHUP: what is in flight ends and is stored, nothing is left in doubt."""
-    sandbox.set_faults(Faults(latency_seconds=0.5))
+    sandbox.set_faults(Faults(latency_seconds=1.0))
     small_connected.add(20)
     process = small_connected.start(command)
     wait_until(lambda: small_connected.statuses().get("sending", 0) == 8)

@@ -54,3 +54,19 @@ def test_an_error_inside_frees_the_connection() -> None:
 
     with flights.enter(1, seconds=0) as alone:
         assert alone
+
+
+def test_a_stop_ends_the_wait_for_another_thread() -> None:
+    """Its refresh may take long; whoever is to end does not wait for it."""
+    stop = threading.Event()
+    flights = Flights(stop)
+    with flights.enter(1, seconds=0), ThreadPoolExecutor(1) as pool:
+
+        def wait() -> bool:
+            with flights.enter(1, seconds=3600) as alone:
+                return alone
+
+        waiting = pool.submit(wait)
+        stop.set()
+
+        assert waiting.result(timeout=60) is False
