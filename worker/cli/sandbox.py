@@ -23,6 +23,13 @@ ThrottledShare = Annotated[float, typer.Option(min=0, max=1, help="Answered by 4
 ErrorShare = Annotated[float, typer.Option(min=0, max=1, help="Answered by 500, not executed.")]
 LostShare = Annotated[float, typer.Option(min=0, max=1, help="Executed, and never answered.")]
 GarbageShare = Annotated[float, typer.Option(min=0, max=1, help="Executed, and answered by HTML.")]
+RefuseNulls = Annotated[
+    Literal["400", "422"] | None, typer.Option(help="Answers an update that empties a field, by null or [].")
+]
+RefuseNullsOf = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FIELD", help="With --refuse-nulls: of this field only, as notes; repeatable."),
+]
 Outage = Annotated[Literal["drop", "503"] | None, typer.Option(help="Nothing works, in this way.")]
 Seed = Annotated[int, typer.Option(help="Of the draws, so that a run can be repeated.")]
 
@@ -44,6 +51,8 @@ def sandbox(
     error_share: ErrorShare = 0,
     lost_share: LostShare = 0,
     garbage_share: GarbageShare = 0,
+    refuse_nulls: RefuseNulls = None,
+    refuse_nulls_of: RefuseNullsOf = None,
     outage: Outage = None,
     seed: Seed = 0,
 ) -> None:
@@ -64,6 +73,8 @@ def sandbox(
         error_500_share=error_share,
         drop_after_share=lost_share,
         garbage_share=garbage_share,
+        refuse_nulls=int(refuse_nulls or 0),
+        refuse_nulls_of=tuple(refuse_nulls_of or ()),
         outage=outage or "",
         seed=seed,
     )
