@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from worker.delivery.marks import IN_DOUBT, KEPT, LEFT_OUT, Content, changes, stored
+from worker.envoy.resources import Invite
 from worker.errors import EnvoyError, Refused
 
 NOT_CLEARED = "not_cleared"
@@ -67,15 +68,14 @@ def is_settled(before: Before, after: Content) -> bool:
     return not changes(before, after) or not changes(_as_if_emptied(before, after), after)
 
 
-def not_emptied(
-    before: Before, body: Content, left_out: AbstractSet[str], shown: AbstractSet[str]
-) -> AbstractSet[str]:
-    """Return the fields that Envoy still has, or may have; *shown* are those that its answer shows filled.
+def not_emptied(body: Content, left_out: AbstractSet[str], answer: Invite | None) -> AbstractSet[str]:
+    """Return the fields that Envoy still has, or may have where its answer does not show them.
 
     Which flow is none is Envoy's to say, so that an answer with one is no proof.
     """
-    kept = (emptied(body) - {"flowId"}) & shown
-    return kept | {name for name in left_out if name in shown or _is_known(before, name)}
+    if answer is None:
+        return left_out
+    return ((emptied(body) - {"flowId"}) & answer.filled) | (left_out - answer.empty)
 
 
 def keeping(content: Content, before: Before, names: Collection[str]) -> Content:
@@ -100,11 +100,3 @@ def told(names: Collection[str]) -> tuple[str | None, str | None]:
 
 def _as_if_emptied(before: Before, after: Content) -> Before:
     return before if before is None else without(dict(before), kept_of(before, after))
-
-
-def _is_known(before: Before, name: str) -> bool:
-    had = stored(before)
-    if name == EMAIL:
-        invitee = had.get("invitee")
-        return isinstance(invitee, dict) and "email" in invitee
-    return name in had and had[name] != IN_DOUBT

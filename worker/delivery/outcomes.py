@@ -63,9 +63,8 @@ def accepted(call: Call, row: DueRow, written: Written) -> Outcome:
     if call.kind is Kind.REMOVE:
         return Outcome(Verdict.SENT, Status.WITHDRAWN, "withdrawn", http_status=written.http_status)
     answer = written.invite
-    shown = answer.filled if answer else frozenset()
     update = call.kind is Kind.UPDATE
-    kept = clears.not_emptied(row.sent_content, call.body, call.left_out, shown) if update else ()
+    kept = clears.not_emptied(call.body, call.left_out, answer) if update else ()
     content = clears.keeping(call.content, row.sent_content, kept) if call.content else None
     if call.rest:
         return _place_missing(content)

@@ -19,6 +19,7 @@ from worker.delivery.clears import (
     without,
 )
 from worker.delivery.marks import Content, changes
+from worker.envoy.resources import invite
 from worker.errors import Forbidden, NotFound, Refused
 
 
@@ -55,7 +56,7 @@ def test_an_envoy_that_refuses_every_clear_ends_with_all_the_rest(before: Conten
     left_out = left_out_of(refused) & emptied(again)
     sent = without(again, left_out)
 
-    kept = not_emptied(refused, sent, left_out, frozenset())
+    kept = not_emptied(sent, left_out, None)
     stored = keeping(after, refused, kept)
 
     assert emptied(sent) == set()
@@ -74,9 +75,11 @@ def test_clears_that_were_not_at_fault_are_tried_anew(before: Content, after: Co
     assert when_refused_without(None) is None
 
 
-def test_an_answer_with_a_flow_proves_nothing() -> None:
-    """Without one Envoy chooses its own; any other field that it shows was not emptied."""
-    body: Content = {"flowId": None, "notes": None}
+def test_what_was_not_emptied_is_told_by_the_answer() -> None:
+    """Cleared and still shown, or left out and not shown to be empty; no flow is Envoy's to choose."""
+    answer = invite({"id": "1", "flowId": "2", "notes": "a", "host": None, "invitee": {"name": "Ann"}})
 
-    assert not_emptied({}, body, set(), {"flowId", "notes"}) == {"notes"}
-    assert not_emptied({"flowId": "1"}, {}, {"flowId"}, set()) == {"flowId"}
+    assert not_emptied({"flowId": None, "notes": None, "customFields": []}, set(), answer) == {"notes"}
+    left_out = {"flowId", "notes", "hostEmployeeId", "invitee.email"}
+    assert not_emptied({}, left_out, answer) == left_out - {"hostEmployeeId"}
+    assert not_emptied({}, left_out, None) == left_out
