@@ -85,13 +85,6 @@ def test_a_lost_answer_comes_before_or_after_the_commit(
 
 
 @pytest.mark.parametrize(
-    ("faults", "least"),
-    [
-        (Faults(latency_seconds=0.2), 0.2),
-        (Faults(slow_body_seconds=0.2), 0.2),
-    ],
-)
-@pytest.mark.parametrize(
     ("empty", "of", "refused"),
     [
         ({"notes": None}, (), True),
@@ -124,6 +117,13 @@ def test_the_ledger_counts_the_mails_that_go_out(sandbox: Sandbox, client: httpx
     assert len(sandbox.ledger()["mails"]) == 3
 
 
+@pytest.mark.parametrize(
+    ("faults", "least"),
+    [
+        (Faults(latency_seconds=0.2), 0.2),
+        (Faults(slow_body_seconds=0.2), 0.2),
+    ],
+)
 def test_a_slow_answer_is_complete(
     sandbox: Sandbox, client: httpx.Client, faults: Faults, least: float
 ) -> None:
