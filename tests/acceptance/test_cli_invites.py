@@ -157,3 +157,21 @@ def test_a_person_settles_what_is_unknown(connected: Installation, sandbox: Sand
     ]  # fmt: skip
     assert len(sandbox.ledger()["creates"]) == 2
     assert sandbox.ledger()["duplicates"] == []
+
+
+def test_an_import_and_a_visit_by_hand_leave_what_they_do_not_name(small_connected: Installation) -> None:
+    """An empty cell, and an empty option, clear; the import counts it before and after."""
+    visit = ("invites", "add", "--connection", "acme", "--external-id", "v1", "--name", "Ann Canary",
+             "--arrival", "2031-05-06T10:00Z")  # fmt: skip
+    small_connected.run(*visit, "--notes", "a", "--email", "ann@example.com", "--custom-field", "Shoe=42")
+    empty = "external_id,invitee_name,expected_arrival_at,notes\nv1,Ann Canary,2031-05-06T10:00Z,\n"
+    arguments = ("invites", "import", "-", "--connection", "acme")
+
+    lacking = small_connected.run(*arguments, stdin=empty.replace(",notes", "").replace("Z,", "Z"))
+    mirror = small_connected.run(*arguments, "--mirror", stdin=empty)
+    small_connected.run(*visit, "--email", "")
+    shown = json.loads(small_connected.run("invites", "show", "acme/v1", "--json").stdout)["invite"]
+
+    assert lacking.stdout == "0 created, 0 changed, 1 unchanged, 0 repeated, 0 rejected\n"
+    assert [line.split("; ")[-1] for line in mirror.stdout.splitlines()] == ["clears notes in 1 row"] * 2
+    assert (shown["notes"], shown["invitee_email"], shown["custom_fields"]) == (None, None, {"Shoe": "42"})

@@ -85,6 +85,39 @@ def test_a_lost_answer_comes_before_or_after_the_commit(
 
 
 @pytest.mark.parametrize(
+    ("empty", "of", "refused"),
+    [
+        ({"notes": None}, (), True),
+        ({"customFields": []}, (), True),
+        ({"invitee": {"name": "Ann", "email": None}}, ("invitee.email",), True),
+        ({"notes": None}, ("hostEmployeeId",), False),
+        ({"notes": "a"}, (), False),
+    ],
+)
+def test_an_update_that_empties_a_field_is_refused(
+    sandbox: Sandbox, client: httpx.Client, empty: dict[str, Any], of: tuple[str, ...], refused: bool
+) -> None:
+    """Whichever field it is, or those chosen; what is refused changes nothing."""
+    invite_id = create(client).json()["data"]["id"]
+    sandbox.set_faults(Faults(refuse_nulls=400, refuse_nulls_of=of))
+
+    response = client.post(f"/v1/invites/{invite_id}", json={"invite": empty})
+
+    assert response.status_code == (400 if refused else 200)
+    assert len(sandbox.ledger()["updates"]) == (not refused)
+
+
+def test_the_ledger_counts_the_mails_that_go_out(sandbox: Sandbox, client: httpx.Client) -> None:
+    """Of creates and of updates that were carried out; one that does not say keeps what the invite has."""
+    invite_id = create(client).json()["data"]["id"]
+    for body in ({"notes": "a"}, {"sendEmailToInvitee": True}, {"notes": "b"}, {"sendEmailToInvitee": False}):
+        client.post(f"/v1/invites/{invite_id}", json={"invite": body})
+    client.post("/v1/invites", json={"invite": INVITE | {"sendEmailToInvitee": True}})
+
+    assert len(sandbox.ledger()["mails"]) == 3
+
+
+@pytest.mark.parametrize(
     ("faults", "least"),
     [
         (Faults(latency_seconds=0.2), 0.2),

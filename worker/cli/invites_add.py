@@ -26,7 +26,11 @@ HostEmail = Annotated[str | None, typer.Option("--host-email", help="The host, b
 Notes = Annotated[str | None, typer.Option("--notes", help="For the front desk.")]
 CustomFields = Annotated[
     list[str] | None,
-    typer.Option("--custom-field", metavar="LABEL=VALUE", help="A field of the flow; repeatable."),
+    typer.Option(
+        "--custom-field",
+        metavar="LABEL=VALUE",
+        help="A field of the flow; repeatable, and all of them together take the place of those before.",
+    ),
 ]
 SendEmail = Annotated[
     bool | None,
@@ -59,17 +63,19 @@ def add(
 ) -> None:
     """Hand in one visit.
 
-    Where the connection has a visit of this external id, it is brought to what is said here.
+    Where the connection has a visit of this external id, it is brought to what is said here: an option
+    that is left out leaves its column as it is, an empty one ('') empties it.
     """
-    values: dict[str, object] = dict(locals())
+    values: dict[str, object] = {name: value for name, value in locals().items() if value is not None}
     from worker.connections import store
     from worker.intake import enqueue, parse
 
-    values["custom_fields"] = dict(_pair(text) for text in custom_fields or ()) or None
+    if custom_fields is not None:
+        values["custom_fields"] = dict(_pair(text) for text in custom_fields)
     with opened() as parts:
         invite = parse(values)
         with parts.database.write() as bind:
-            invite_id = enqueue(bind, **invite.values())
+            invite_id = enqueue(bind, **invite.changes())
         known = store.find(parts.database, connection) is not None
     show(f"{connection}/{external_id}: stored as invite {invite_id}")
     if not known:

@@ -45,7 +45,9 @@ def import_(
 ) -> None:
     """Import visits from CSV or JSON Lines; repeatable.
 
-    Good lines go in, bad ones are told by line and column.  A line that changed updates its visit.
+    Good lines go in, bad ones are told by line and column.  A line that changed updates its visit: an
+    empty cell clears, and is counted; a column (or key) that FILE lacks stays as it is, and is the default
+    in a new visit.  Only `wanted` is `present` where nothing is said.
     """
     _refuse_half_a_mirror(connection, mirror=mirror, yes=yes)
     with ExitStack() as stack:
@@ -129,15 +131,23 @@ def plan(check: "Check") -> str:
     return (
         f"{moment(check.at)}: {report.created} to create, {report.changed} to change,"
         f" {report.unchanged} unchanged, {report.rejected} rejected;"
-        f" {report.withdrawn} of {check.future} future invites to withdraw"
+        f" {report.withdrawn} of {check.future} future invites to withdraw{clears(report)}"
     )
 
 
 def summary(report: "ImportReport", *, dry_run: bool, mirror: bool = False) -> str:
     """Return the counts in one line."""
     names = (*COUNTS, "withdrawn") if mirror else COUNTS
-    counts = ", ".join(f"{getattr(report, name)} {name}" for name in names)
+    counts = ", ".join(f"{getattr(report, name)} {name}" for name in names) + clears(report)
     return f"dry run, nothing was written: {counts}" if dry_run else counts
+
+
+def clears(report: "ImportReport") -> str:
+    """Say in how many rows a column that had a value is emptied, to be put behind the counts."""
+    from worker.intake import FIELDS
+
+    emptied = [name for name in FIELDS if report.cleared[name]]
+    return "".join(f"; clears {name} in {counted(report.cleared[name], 'row')}" for name in emptied)
 
 
 def _tell(report: "ImportReport", run: _Run, *, mirror: bool) -> None:

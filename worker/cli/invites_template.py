@@ -15,7 +15,10 @@ def register(app: typer.Typer) -> None:
 def template(
     json: Annotated[bool, typer.Option("--json", help="Print JSON Lines instead of CSV.")] = False,
 ) -> None:
-    """Print a file for `invites import`: every column, and two made-up visits."""
+    """Print a file for `invites import`: every column, and two made-up visits.
+
+    Take out the columns that you do not fill: an empty cell clears what a visit has there.
+    """
     from datetime import UTC, datetime
 
     from worker.intake.template import as_csv, as_json_lines

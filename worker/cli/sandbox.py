@@ -24,6 +24,13 @@ ErrorShare = Annotated[float, typer.Option(min=0, max=1, help="Answered by 500, 
 LostShare = Annotated[float, typer.Option(min=0, max=1, help="Executed, and never answered.")]
 GarbageShare = Annotated[float, typer.Option(min=0, max=1, help="Executed, and answered by HTML.")]
 IdleClose = Annotated[float, typer.Option(min=0, help="Connections idle for longer are cut; 0 keeps all.")]
+RefuseNulls = Annotated[
+    Literal["400", "422"] | None, typer.Option(help="Answers an update that empties a field, by null or [].")
+]
+RefuseNullsOf = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FIELD", help="With --refuse-nulls: of this field only, as notes; repeatable."),
+]
 Outage = Annotated[Literal["drop", "503"] | None, typer.Option(help="Nothing works, in this way.")]
 Seed = Annotated[int, typer.Option(help="Of the draws, so that a run can be repeated.")]
 
@@ -46,6 +53,8 @@ def sandbox(
     lost_share: LostShare = 0,
     garbage_share: GarbageShare = 0,
     idle_close: IdleClose = 0,
+    refuse_nulls: RefuseNulls = None,
+    refuse_nulls_of: RefuseNullsOf = None,
     outage: Outage = None,
     seed: Seed = 0,
 ) -> None:
@@ -67,6 +76,8 @@ def sandbox(
         drop_after_share=lost_share,
         garbage_share=garbage_share,
         idle_close_seconds=idle_close,
+        refuse_nulls=int(refuse_nulls or 0),
+        refuse_nulls_of=tuple(refuse_nulls_of or ()),
         outage=outage or "",
         seed=seed,
     )

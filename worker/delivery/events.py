@@ -7,6 +7,7 @@ from worker.delivery.deciding import Decision
 from worker.delivery.doubts import Doubt
 from worker.delivery.outcomes import GONE, Outcome
 from worker.delivery.plan import Settled
+from worker.delivery.remarks import HINTS as REMARKS
 from worker.delivery.rows import DueRow
 from worker.delivery.verdicts import Stored
 from worker.errors import EnvoyError, Forbidden
@@ -146,7 +147,7 @@ def _result(
         case "sent":
             log.info("invite.sent", **fields)
         case "updated" if "error_code" in fields:
-            log.warning("invite.updated", **fields, hint="clear it in Envoy by hand")
+            log.warning("invite.updated", **fields, hint=REMARKS[str(fields["error_code"])])
         case "updated":
             log.info("invite.updated", **fields)
         case "withdrawn":

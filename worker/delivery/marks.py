@@ -7,9 +7,16 @@ Content = dict[str, Any]
 
 # Stands for the value of a field while it is not known which one Envoy has; equal to no value.
 IN_DOUBT = {"in_doubt": True}
+# The same for the switch of the mail, once an update that asked for one may have been executed: what is
+# repeated asks for none, for a mail to a visitor cannot be taken back.
+MAYBE_MAILED = {"in_doubt": True, "mailed": True}
 # No fields: their presence says that Envoy may not have the invite any more, ...
 REMOVAL = "removal"  # since a remove of ours may have been executed
 MISSING = "missing"  # since an update was answered 404; but it named this place, which may be what is missing
+# No fields either, but names of those that shall be empty and that Envoy does not empty: see clears.
+LEFT_OUT, KEPT = "left_out", "kept"
+NO_FIELDS = frozenset({REMOVAL, MISSING, LEFT_OUT, KEPT})
+MAIL = "sendEmailToInvitee"
 # Envoy wants these to agree with each other, so that they travel together; a 404 may speak of each.
 TOGETHER = ("locationId", "flowId", "hostEmployeeId")
 # What may have to be cleared; no flow means the one that Envoy chose, which is not ours to take away.
@@ -25,21 +32,19 @@ def changes(before: Mapping[str, Any] | None, after: Content) -> Content:
     A field that was cleared is sent as null, a list as empty.  Location, flow and host go together.
     Of content that is not known (None) everything is sent, and what is not given is cleared.
     """
-    before = _all_in_doubt() if before is None else before
-    changed = {key for key in {*before, *after} if before.get(key) != after.get(key)} - {REMOVAL, MISSING}
+    before = stored(before)
+    changed = {key for key in {*before, *after} if before.get(key) != after.get(key)} - NO_FIELDS
     if not changed:
         return {}
     if changed.intersection(TOGETHER):
         changed.update(key for key in TOGETHER if key in after or key in before)
     body = {key: _sent(key, before.get(key), after) for key in sorted(changed)}
-    return {**body, "sendEmailToInvitee": after["sendEmailToInvitee"]}
+    return {**body, MAIL: _mail(before, after)}
 
 
-def cleared(body: Content) -> set[str]:
-    """Return the fields that an update empties; which flow is none is Envoy's to say."""
-    fields = {key for key, value in body.items() if value in (None, [])} - {"flowId"}
-    invitee = body.get("invitee") or {}
-    return fields | ({"invitee.email"} if "email" in invitee and invitee["email"] is None else set())
+def stored(before: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return what is known of Envoy's content; where nothing is, every field is in doubt."""
+    return dict.fromkeys(ALL_BUT_FLOW, IN_DOUBT) if before is None else before
 
 
 def place_of(content: Mapping[str, Any]) -> Content:
@@ -59,7 +64,7 @@ def names_a_place(body: Content) -> bool:
 
 def without_place(before: Mapping[str, Any], after: Content) -> Content:
     """Return an update that only the invite itself can be missing for."""
-    body = changes(before, after) or {"sendEmailToInvitee": after["sendEmailToInvitee"]}
+    body = changes(before, after) or {MAIL: _mail(before, after)}
     kept = {key: value for key, value in body.items() if key not in TOGETHER}
     return {**kept, "invitee": _invitee(before.get("invitee"), after)}
 
@@ -70,19 +75,26 @@ def in_the_old_place(before: Mapping[str, Any], after: Content) -> Content:
     return {key: value for key, value in after.items() if key not in TOGETHER} | place
 
 
-def while_updating(before: Mapping[str, Any] | None, body: Content) -> Content | None:
+def while_updating(before: Mapping[str, Any] | None, body: Content) -> Content:
     """Return what Envoy has while an update is on its way: its fields are sent until an answer is clear."""
-    return None if before is None else {**before, **dict.fromkeys(body, IN_DOUBT)}
+    meanwhile = {**stored(before), **dict.fromkeys(body, IN_DOUBT)}
+    return {**meanwhile, MAIL: MAYBE_MAILED} if body.get(MAIL) or may_be_mailed(before) else meanwhile
 
 
 def while_removing(before: Mapping[str, Any] | None) -> Content:
     """Return what Envoy has while a remove is on its way: maybe nothing."""
-    return dict.fromkeys([*(_all_in_doubt() if before is None else before), REMOVAL], IN_DOUBT)
+    meanwhile = dict.fromkeys([*stored(before).keys() - {LEFT_OUT, KEPT}, REMOVAL], IN_DOUBT)
+    return {**meanwhile, MAIL: MAYBE_MAILED} if may_be_mailed(before) else meanwhile
 
 
 def when_missing(before: Mapping[str, Any] | None, body: Content) -> Content:
     """Return what Envoy has after a 404 to an update that named a place: maybe nothing."""
-    return {**(_all_in_doubt() if before is None else before), MISSING: place_of(body)}
+    return {**stored(before), MISSING: place_of(body)}
+
+
+def may_be_mailed(before: Mapping[str, Any] | None) -> bool:
+    """Say whether an update in doubt asked for a mail to the visitor, which may have gone out."""
+    return (before or {}).get(MAIL) == MAYBE_MAILED
 
 
 def may_be_gone(before: Mapping[str, Any] | None) -> bool:
@@ -100,9 +112,9 @@ def is_asked_for(before: Mapping[str, Any] | None, after: Content) -> bool:
     return bool(before[MISSING] == place_of(after)) or not is_moved(before, after)
 
 
-def _all_in_doubt() -> Content:
-    """Return content of which nothing is known."""
-    return dict.fromkeys(ALL_BUT_FLOW, IN_DOUBT)
+def _mail(before: Mapping[str, Any] | None, after: Content) -> bool:
+    """Say whether an update asks for a mail: not while the visitor may have one from an earlier try."""
+    return bool(after[MAIL]) and not may_be_mailed(before)
 
 
 def _sent(key: str, before: Any, after: Content) -> Any:  # noqa: ANN401 -- a value of Envoy's JSON

@@ -7,8 +7,10 @@ twice leaves Envoy as doing it once.
 
 from dataclasses import dataclass, field, replace
 
-from worker.delivery.marks import Content, cleared, may_be_gone, names_a_place, when_missing
+from worker.delivery import clears
+from worker.delivery.marks import Content, may_be_gone, names_a_place, when_missing
 from worker.delivery.plan import Call
+from worker.delivery.remarks import remarked
 from worker.delivery.rows import DueRow
 from worker.envoy.api import Written
 from worker.errors import (
@@ -27,7 +29,6 @@ from worker.invites import Kind, Status, Verdict
 GONE = "gone_in_envoy"
 # Not NotFound's own code, after which a person may have the invite made anew: this one is surely there.
 PLACE_NOT_FOUND = "place_not_found"
-NOT_CLEARED = "not_cleared"
 # Troubles that are not the invite's: they count no attempt and lengthen no back-off.
 NOT_THE_INVITES_FAULT = (NotSent, Throttled, Unauthorised, Misdirected, Forbidden)
 
@@ -61,20 +62,23 @@ def accepted(call: Call, row: DueRow, written: Written) -> Outcome:
     """Return the outcome of an attempt that Envoy confirmed."""
     if call.kind is Kind.REMOVE:
         return Outcome(Verdict.SENT, Status.WITHDRAWN, "withdrawn", http_status=written.http_status)
-    if call.rest:
-        return _place_missing(call)
     answer = written.invite
-    kept = sorted(cleared(call.body) & answer.filled) if answer and call.kind is Kind.UPDATE else []
+    update = call.kind is Kind.UPDATE
+    kept = clears.not_emptied(call.body, call.left_out, answer) if update else ()
+    content = clears.keeping(call.content, row.sent_content, kept) if call.content else None
+    if call.rest:
+        return _place_missing(content)
+    error_code, detail = remarked(call, kept)
     return Outcome(
         Verdict.SENT,
         Status.SENT,
-        "sent" if call.kind is Kind.CREATE else "updated",
-        error_code=NOT_CLEARED if kept else None,
-        detail=f"Envoy kept what was cleared: {', '.join(kept)}" if kept else None,
+        "updated" if update else "sent",
+        error_code=error_code,
+        detail=detail,
         http_status=written.http_status,
         envoy_invite_id=row.envoy_invite_id or (answer.id if answer else None),
         approval_status=answer.approval_status if answer else None,
-        content=call.content,
+        content=content,
     )
 
 
@@ -85,6 +89,10 @@ def failed(call: Call, row: DueRow, error: EnvoyError, *, recreate: bool = False
     """
     if isinstance(error, NotFound) and call.kind is Kind.UPDATE:
         return _not_found(call, row, error, recreate=recreate)
+    if call.kind is Kind.UPDATE and clears.may_be_why(call.body, error):
+        without = clears.when_refused(row.sent_content, call.body)
+        deferred = _outcome(Verdict.DEFERRED, Status.PENDING, "deferred", error)
+        return replace(deferred, restored=True, content=without, at_once=True)
     return _restored(call, row, _failed(call, error), error)
 
 
@@ -106,7 +114,7 @@ def _not_found(call: Call, row: DueRow, error: NotFound, *, recreate: bool) -> O
     return replace(gone, error_code=GONE, detail="Envoy does not have the invite any more")
 
 
-def _place_missing(call: Call) -> Outcome:
+def _place_missing(content: Content | None) -> Outcome:
     """Return the rejection of an update whose invite is there, so that its place is what Envoy lacks."""
     return Outcome(
         Verdict.REJECTED,
@@ -115,7 +123,7 @@ def _place_missing(call: Call) -> Outcome:
         error_code=PLACE_NOT_FOUND,
         detail="Envoy has the invite, but not the location, flow or host that it shall have",
         restored=True,
-        content=call.content,
+        content=content,
     )
 
 
@@ -144,7 +152,9 @@ def forbidden_amid_successes(call: Call, row: DueRow, error: Forbidden) -> Outco
 def _restored(call: Call, row: DueRow, outcome: Outcome, error: EnvoyError) -> Outcome:
     """Return the outcome of what may not have been executed: then Envoy has what it had."""
     unchanged = call.kind is not Kind.CREATE and not isinstance(error, OutcomeUnknown)
-    return replace(outcome, content=row.sent_content, restored=unchanged)
+    refused = outcome.verdict is Verdict.REJECTED
+    before = clears.when_refused_without(row.sent_content) if refused else row.sent_content
+    return replace(outcome, content=before, restored=unchanged)
 
 
 def _outcome(

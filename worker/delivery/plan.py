@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 from worker.connections.model import Connection
+from worker.delivery import clears
 from worker.delivery.content import blank_to_none, content_key, content_of
 from worker.delivery.defaults import custom_fields
 from worker.delivery.marks import (
@@ -41,6 +42,7 @@ class Call:
     content_key: str | None = None
     meanwhile: Content | None = field(default=None, repr=False)
     rest: bool = False  # it asks whether the invite is there, and leaves out a place that Envoy may not have
+    left_out: frozenset[str] = frozenset()  # fields that it does not empty, since Envoy refused that
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,24 +143,22 @@ def update_or_create(row: DueRow, content: Content) -> Plan:
     if row.envoy_invite_id is None:
         # It may have to be looked up, so all of it is stored.
         return Call(Kind.CREATE, content, content, content_key(row.connection, content), meanwhile=content)
-    if is_asked_for(row.sent_content, content):
-        return _question(row.sent_content or {}, content)
-    body = changes(row.sent_content, content)
-    if not body:
-        return Settled(Status.SENT)
-    return Call(Kind.UPDATE, body, content, meanwhile=while_updating(row.sent_content, body))
+    before = row.sent_content
+    if is_asked_for(before, content):
+        # It shows whether the invite, or its place, was what a 404 spoke of.
+        there = in_the_old_place(before or {}, content)
+        return _update(row, without_place(before or {}, content), there, rest=is_moved(before or {}, content))
+    if clears.is_settled(before, content):
+        return Settled(Status.SENT, *clears.told(clears.kept_of(before, content)))
+    return _update(row, changes(before, content), content)
 
 
-def _question(before: Content, content: Content) -> Call:
-    """Return the update that shows whether the invite, or its place, was what a 404 spoke of."""
-    body = without_place(before, content)
-    return Call(
-        Kind.UPDATE,
-        body,
-        in_the_old_place(before, content),
-        meanwhile=while_updating(before, body),
-        rest=is_moved(before, content),
-    )
+def _update(row: DueRow, body: Content, content: Content, *, rest: bool = False) -> Call:
+    """Return the call for an update, without the clears that Envoy has just refused."""
+    left_out = clears.left_out_of(row.sent_content) & clears.emptied(body)
+    body = clears.without(body, left_out)
+    meanwhile = while_updating(row.sent_content, body)
+    return Call(Kind.UPDATE, body, content, meanwhile=meanwhile, rest=rest, left_out=left_out)
 
 
 def rejection(error: InputError) -> Settled:

@@ -62,6 +62,7 @@ class Invite:
     email: str | None = field(repr=False)
     notes: str | None = field(repr=False)
     filled: frozenset[str] = frozenset()  # those fields that may be empty and are not
+    empty: frozenset[str] = frozenset()  # those that are shown, and are
 
 
 def location(item: Json) -> Location | None:
@@ -103,6 +104,8 @@ def invite(item: Json) -> Invite | None:
         return None
     invitee = item.get("invitee")
     person: Json = invitee if isinstance(invitee, dict) else {}
+    optional = _optional(item, person)
+    filled = frozenset(name for name, value in optional.items() if value)
     return Invite(
         id=key,
         approval_status=_word(item.get("approvalStatus")),
@@ -112,15 +115,19 @@ def invite(item: Json) -> Invite | None:
         name=_text(person.get("name")),
         email=_text(person.get("email")),
         notes=_text(item.get("notes")),
-        filled=_filled(item, person),
+        filled=filled,
+        empty=frozenset(optional.keys() - filled),
     )
 
 
-def _filled(item: Json, person: Json) -> frozenset[str]:
-    shown = {name for name in ("expectedDepartureAt", "notes", "customFields") if item.get(name)}
-    if item.get("host"):
-        shown.add("hostEmployeeId")
-    return frozenset(shown | ({"invitee.email"} if person.get("email") else set()))
+def _optional(item: Json, person: Json) -> Json:
+    """Return the fields that may be empty, as far as they are shown, by their names in an update."""
+    shown: Json = {
+        name: item[name] for name in ("expectedDepartureAt", "notes", "customFields") if name in item
+    }
+    host: Json = {"hostEmployeeId": item["host"]} if "host" in item else {}
+    email: Json = {"invitee.email": person["email"]} if "email" in person else {}
+    return {**shown, **host, **email}
 
 
 def identifier(value: object) -> str | None:

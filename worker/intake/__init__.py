@@ -3,11 +3,13 @@
 from worker.intake.enqueue import enqueue
 from worker.intake.importing import ImportReport, import_file
 from worker.intake.mirroring import Check, mirror_file
+from worker.intake.not_given import NOT_GIVEN
 from worker.intake.problems import FileRefused, InputErrors, Problem
 from worker.intake.rows import FIELDS, NewInvite, parse
 
 __all__ = [
     "FIELDS",
+    "NOT_GIVEN",
     "Check",
     "FileRefused",
     "ImportReport",

@@ -34,17 +34,27 @@ def store(database: Database, entries: Sequence[Entry], refuse: Refuse) -> list[
         return []
     try:
         with database.write() as connection:
-            return [_store(connection, entries)]
+            made = _store(connection, entries)
     except (sa.exc.IntegrityError, sa.exc.DataError):
         pass  # a row broke a rule, or another import was faster: nothing of the batch is stored
+    else:
+        _refuse(made, entries, refuse)
+        return [made]
     with database.write() as connection:
         return list(_one_by_one(connection, entries, refuse))
 
 
-def rehearse(database: Database, entries: Sequence[Entry]) -> list[Plan]:
-    """Return what storing the entries would do."""
+def rehearse(database: Database, entries: Sequence[Entry], refuse: Refuse) -> list[Plan]:
+    """Return what storing the entries would do; *refuse* learns of those that do not fit to their rows."""
     with database.read() as connection:
-        return [plan(connection, [entry.invite for entry in entries])]
+        made = plan(connection, [entry.invite for entry in entries])
+    _refuse(made, entries, refuse)
+    return [made]
+
+
+def _refuse(made: Plan, entries: Sequence[Entry], refuse: Refuse) -> None:
+    for place, error in made.refused:
+        refuse(entries[place].line, error)
 
 
 def _store(connection: sa.Connection, entries: Sequence[Entry]) -> Plan:
@@ -61,4 +71,5 @@ def _one_by_one(connection: sa.Connection, entries: Sequence[Entry], refuse: Ref
         except (sa.exc.IntegrityError, sa.exc.DataError) as error:
             refuse(entry.line, refusal_of(error))
         else:
+            _refuse(made, [entry], refuse)
             yield made

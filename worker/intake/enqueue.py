@@ -7,10 +7,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from worker.intake.not_given import NOT_GIVEN, NotGiven
 from worker.intake.places import default_send_email, look_up
-from worker.intake.rows import NewInvite, parse, settle, with_default
-from worker.intake.storing import INVITES, carry_out, plan
-from worker.intake.times import is_local
+from worker.intake.problems import InputErrors
+from worker.intake.rows import NewInvite, has_local_time, needs_place, parse, settle, with_default
+from worker.intake.storing import INVITES, carry_out, places_of, plan
 from worker.invites.states import Wanted
 
 
@@ -21,30 +22,31 @@ def enqueue(
     external_id: str,
     invitee_name: str,
     expected_arrival_at: datetime,
-    invitee_email: str | None = None,
-    location: str | None = None,
-    flow: str | None = None,
-    host_employee_id: str | None = None,
-    host_email: str | None = None,
-    expected_departure_at: datetime | None = None,
-    notes: str | None = None,
-    custom_fields: Mapping[str, str | int | float | bool] | None = None,
-    send_email: bool | None = None,
+    invitee_email: str | NotGiven | None = NOT_GIVEN,
+    location: str | NotGiven | None = NOT_GIVEN,
+    flow: str | NotGiven | None = NOT_GIVEN,
+    host_employee_id: str | NotGiven | None = NOT_GIVEN,
+    host_email: str | NotGiven | None = NOT_GIVEN,
+    expected_departure_at: datetime | NotGiven | None = NOT_GIVEN,
+    notes: str | NotGiven | None = NOT_GIVEN,
+    custom_fields: Mapping[str, str | int | float | bool] | NotGiven | None = NOT_GIVEN,
+    send_email: bool | NotGiven | None = NOT_GIVEN,
     wanted: str = Wanted.PRESENT,
 ) -> int:
     """Insert the visit, or bring the row of its external id to it, and return the row's id.
 
-    The caller commits or rolls back; until the commit, the worker sees nothing.  All columns are set:
-    what is left out becomes empty, and *send_email* the connection's default.  Equal content changes
-    nothing.  A time without a zone is local to the location, which the stored directory must know.  ORM
-    objects that show the row are not refreshed.
+    The caller commits or rolls back; until the commit, the worker sees nothing.  What is not given stays
+    as it is in a row that is there, and is the default in a new one; None empties, and for *send_email*
+    it means the connection's default.  Without *wanted*, the visit is wanted (again).  Equal content
+    changes nothing.  A time without a zone is local to the location, which the stored directory must
+    know.  ORM objects that show the row are not refreshed.
 
     Raises:
         InputErrors: all that is wrong with the visit, at once; nothing was written.
     """
-    given = dict(locals())  # the arguments are the columns, by name
-    del given["bind"]
-    invite = parse(given)
+    arguments = dict(locals())  # they are the columns, by name
+    del arguments["bind"]
+    invite = parse({name: value for name, value in arguments.items() if value is not NOT_GIVEN})
     if isinstance(bind, Session):
         bind.flush()  # an Invite that was added, and not written yet, is the same row
     database = bind.connection() if isinstance(bind, Session) else bind
@@ -52,11 +54,12 @@ def enqueue(
 
 
 def _settled(database: sa.Connection, invite: NewInvite) -> NewInvite:
-    times = (invite.expected_arrival_at, invite.expected_departure_at)
-    if not any(time is not None and is_local(time) for time in times):
+    if not has_local_time(invite):
         return invite
     places = look_up(database, invite.connection)
-    return settle(invite, places.zone(invite.location) if places else None)
+    stored = places_of(database, [invite]) if needs_place(invite) else {}
+    location = stored.get((invite.connection, invite.external_id), invite.location)
+    return settle(invite, places.zone(location) if places else None)
 
 
 def _store(database: sa.Connection, invite: NewInvite) -> int:
@@ -71,5 +74,7 @@ def _store(database: sa.Connection, invite: NewInvite) -> int:
     if invite.send_email is None:
         invite = with_default(invite, send_email=bool(database.execute(sa.select(default)).scalar_one()))
     made = plan(database, [invite])
+    if made.refused:
+        raise InputErrors([error for _, error in made.refused])
     carry_out(database, made)
     return made.changed[0][0] if made.changed else made.unchanged[0]

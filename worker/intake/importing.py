@@ -1,9 +1,11 @@
 """Import a file: good lines go in, bad ones are reported, and a second time changes nothing.
 
-A line says all there is to say of its visit: a column that is blank, or missing, is empty afterwards.
+A blank cell empties its column.  Of a column that the file lacks it says nothing: a visit that is there
+keeps what it has, a new one gets the default; but a visit that is named again is wanted again.
 Lines are stored in batches, each in one transaction.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,8 +19,8 @@ from worker.intake.places import Places, look_up
 from worker.intake.problems import Problem, problems_of
 from worker.intake.readers import Line, Rows, read_rows
 from worker.intake.repeats import Seen
-from worker.intake.rows import NewInvite, parse, settle, with_default
-from worker.intake.storing import Plan
+from worker.intake.rows import NewInvite, needs_place, parse, settle, with_default
+from worker.intake.storing import Key, Plan, places_of
 
 BATCH = 500
 AGAIN = "import the file again: what is in stays as it is"
@@ -27,7 +29,10 @@ OnRejected = Callable[[Rows, Line, Sequence[Problem]], None]
 
 @dataclass(slots=True)
 class ImportReport:
-    """How many lines came to what; ``unknown_connections`` were named, and are not there yet."""
+    """How many lines came to what; ``unknown_connections`` were named, and are not there yet.
+
+    ``cleared`` has for each column the number of rows in which a value is emptied.
+    """
 
     created: int = 0
     changed: int = 0
@@ -35,6 +40,7 @@ class ImportReport:
     repeated: int = 0
     rejected: int = 0
     withdrawn: int = 0
+    cleared: Counter[str] = field(default_factory=Counter)
     unknown_connections: set[str] = field(default_factory=set)
 
     def add(self, made: Plan) -> None:
@@ -42,6 +48,7 @@ class ImportReport:
         self.created += len(made.new)
         self.changed += len(made.changed)
         self.unchanged += len(made.unchanged)
+        self.cleared.update(made.cleared)
 
 
 def import_file(
@@ -114,7 +121,7 @@ class _Import:
         self._last = None
         entries = list(self._entries(lines))
         if self._dry_run:
-            plans = rehearse(self._database, entries)
+            plans = rehearse(self._database, entries, self._refuse)
         else:
             plans = store(self._database, entries, self._refuse)
         for made in plans:
@@ -122,12 +129,13 @@ class _Import:
         return self._last
 
     def _entries(self, lines: Iterable[Line]) -> Iterator[Entry]:
-        for line in lines:
+        read = [(line, self._read(line)) for line in lines]
+        visits = [visit for _, visit in read if isinstance(visit, NewInvite)]
+        stored = self._stored_places([visit for visit in visits if needs_place(visit)])
+        for line, visit in read:
             self._last = line.number
-            if self._on_line:
-                self._on_line(line)
             try:
-                invite = self._checked(line)
+                invite = self._settled(visit, stored)
                 repeated = self._seen.is_repeat(line.number, invite)
             except InputError as error:
                 self._refuse(line, error)
@@ -136,12 +144,26 @@ class _Import:
             if not repeated:
                 yield Entry(line, invite)
 
-    def _checked(self, line: Line) -> NewInvite:
-        if line.error:
-            raise line.error
-        invite = parse(self._filled(line.values))
-        places = self._places_of(invite.connection)
-        settled = settle(invite, places.zone(invite.location) if places else None)
+    def _read(self, line: Line) -> NewInvite | InputError:
+        if self._on_line:
+            self._on_line(line)
+        try:
+            return line.error or parse(self._filled(line.values))
+        except InputError as error:
+            return error
+
+    def _stored_places(self, visits: Sequence[NewInvite]) -> Mapping[Key, str | None]:
+        if not visits:
+            return {}
+        with self._database.read() as connection:
+            return places_of(connection, visits)
+
+    def _settled(self, visit: NewInvite | InputError, stored: Mapping[Key, str | None]) -> NewInvite:
+        if isinstance(visit, InputError):
+            raise visit
+        places = self._places_of(visit.connection)
+        location = stored.get((visit.connection, visit.external_id), visit.location)
+        settled = settle(visit, places.zone(location) if places else None)
         return with_default(settled, send_email=places.default_send_email if places else False)
 
     def _filled(self, values: Mapping[str, object]) -> Mapping[str, object]:

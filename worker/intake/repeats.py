@@ -19,11 +19,13 @@ class Seen:
     def is_repeat(self, line: int, invite: NewInvite) -> bool:
         """Tell whether an earlier line said exactly the same; else keep this one.
 
+        To leave a column out is not the same as to empty it.
+
         Raises:
             InputError: an earlier line has the same external id and says something else.
         """
         key = _digest([invite.connection, invite.external_id])
-        content = _digest(list(invite.values().values()))
+        content = _digest(list(invite.changes().items()))
         first = self._lines.setdefault(key, content + line.to_bytes(LINE_BYTES))
         if first[:DIGEST_BYTES] != content:
             number = int.from_bytes(first[DIGEST_BYTES:])

@@ -13,7 +13,7 @@ from worker.errors import InputError
 from worker.intake.cells import Reader, email, one_of, required, switch, text
 from worker.intake.custom_fields import custom_fields
 from worker.intake.problems import Collector
-from worker.intake.times import moment, refuse_disorder, settled
+from worker.intake.times import is_local, moment, refuse_disorder, settled
 from worker.invites.states import Wanted
 
 
@@ -21,7 +21,8 @@ from worker.invites.states import Wanted
 class NewInvite:
     """One visit as the caller wants it; a time without a zone is local to the location.
 
-    Whether Envoy mails the visitor is None where the connection's default decides.
+    Of a visit that is there already only the columns that were ``said`` count.  Whether Envoy mails the
+    visitor is None where the connection's default decides.
     """
 
     connection: str
@@ -38,16 +39,23 @@ class NewInvite:
     custom_fields: dict[str, str] | None = field(default=None, repr=False)
     send_email: bool | None = None
     wanted: str = Wanted.PRESENT
+    said: frozenset[str]
 
     def values(self) -> dict[str, Any]:
-        """Return the columns of the table ``invite`` that are the caller's."""
+        """Return the columns of the table ``invite`` that are the caller's, as a new row has them."""
         return {name: getattr(self, name) for name in FIELDS}
 
+    def changes(self) -> dict[str, Any]:
+        """Return what a row that is there already gets: the columns that were said."""
+        return {name: getattr(self, name) for name in FIELDS if name in self.said}
 
-FIELDS: tuple[str, ...] = tuple(column.name for column in fields(NewInvite))
+
+FIELDS: tuple[str, ...] = tuple(column.name for column in fields(NewInvite) if column.name != "said")
 MOST_UNKNOWN = 3
 COLUMN_LIKE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 REQUIRED = ("connection", "external_id", "invitee_name", "expected_arrival_at")
+# A visit that is named again is wanted again.
+ALWAYS_SAID = frozenset({*REQUIRED, "wanted"})
 # The lengths are those of the CHECK constraints of the table.
 READERS: dict[str, Reader[object]] = {
     "connection": required(text(100)),
@@ -68,7 +76,9 @@ READERS: dict[str, Reader[object]] = {
 
 
 def parse(values: Mapping[str, object]) -> NewInvite:
-    """Return the visit that these columns describe; a column that is missing counts as blank.
+    """Return the visit that these columns describe.
+
+    A column that is missing was not said; one that is blank was said to be empty.
 
     Raises:
         InputErrors: all that is wrong with the row, at once.
@@ -79,13 +89,26 @@ def parse(values: Mapping[str, object]) -> NewInvite:
     for name in islice((name for name in values if name not in READERS), MOST_UNKNOWN):
         with collector:
             _refuse_unknown(name)
+    said = ALWAYS_SAID.union(name for name in values if name in READERS)
     for name, reader in READERS.items():
-        with collector:
-            found[name] = reader(name, values.get(name))
+        if name in said:
+            with collector:
+                found[name] = reader(name, values.get(name))
     with collector:
         refuse_disorder(found.get("expected_arrival_at"), found.get("expected_departure_at"))
     collector.raise_any()
-    return NewInvite(**found)
+    return NewInvite(**found, said=said)
+
+
+def needs_place(invite: NewInvite) -> bool:
+    """Tell whether its times are those of the clock at a place of which nothing is said."""
+    return "location" not in invite.said and has_local_time(invite)
+
+
+def has_local_time(invite: NewInvite) -> bool:
+    """Tell whether a time needs the location's zone."""
+    times = (invite.expected_arrival_at, invite.expected_departure_at)
+    return any(time is not None and is_local(time) for time in times)
 
 
 def settle(invite: NewInvite, zone: ZoneInfo | None) -> NewInvite:

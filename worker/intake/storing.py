@@ -1,13 +1,15 @@
 """Bring rows of the table ``invite`` to what the caller wants, touching only those that differ."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
+from worker.errors import InputError
 from worker.intake.rows import FIELDS, NewInvite
 from worker.invites.model import Invite
 from worker.invites.personal import PERSONAL, is_cleared
@@ -18,62 +20,99 @@ Key = tuple[str, str]
 
 @dataclass(slots=True)
 class Plan:
-    """What storing some invites would do; ``changed`` holds the id of each row, too."""
+    """What storing some invites would do; ``changed`` holds the id of each row, too.
+
+    ``refused`` are those that do not fit to what their rows keep, by their place among the invites.
+    ``cleared`` counts the rows in which a column that has a value is emptied, for each column.
+    """
 
     new: list[NewInvite] = field(default_factory=list)
     changed: list[tuple[int, NewInvite]] = field(default_factory=list)
     unchanged: list[int] = field(default_factory=list)
+    refused: list[tuple[int, InputError]] = field(default_factory=list)
+    cleared: Counter[str] = field(default_factory=Counter)
 
 
 def plan(connection: sa.Connection, invites: Sequence[NewInvite]) -> Plan:
     """Compare the invites with the stored rows of the same external ids."""
     made = Plan()
     stored = _stored(connection, invites)
-    for invite in invites:
+    for place, invite in enumerate(invites):
         row = stored.get((invite.connection, invite.external_id))
         if row is None:
             made.new.append(invite)
-        elif _differs(row, invite):
-            made.changed.append((row["id"], invite))
-        else:
+        elif not (differing := _differing(row, invite)):
             made.unchanged.append(row["id"])
+        elif error := _misfit(row, invite):
+            made.refused.append((place, error))
+        else:
+            made.changed.append((row["id"], invite))
+            made.cleared.update(name for name, value in differing.items() if value is None and row[name])
     return made
 
 
-def _differs(row: sa.RowMapping, invite: NewInvite) -> bool:
-    """Say whether the row must be written; a visit that was cleared is not filled again for nothing."""
+def _differing(row: sa.RowMapping, invite: NewInvite) -> dict[str, Any]:
+    """Return what the row must be given; a visit that was cleared is not filled again for nothing."""
     ignored = (*PERSONAL, "send_email") if is_cleared(row["invitee_name"]) else ()
-    return any(row[name] != value for name, value in invite.values().items() if name not in ignored)
+    said = invite.changes()
+    differing = {name: value for name, value in said.items() if row[name] != value}
+    return differing if differing.keys() - {*ignored} else {}
+
+
+def _misfit(row: sa.RowMapping, invite: NewInvite) -> InputError | None:
+    """Return what keeps the row from being changed: a departure that nothing is said of, and that stays."""
+    kept = row["expected_departure_at"]
+    if "expected_departure_at" in invite.said or kept is None or kept >= invite.expected_arrival_at:
+        return None
+    return InputError(
+        "expected_arrival_at",
+        "lies after the departure that the visit has, and of which nothing is said here",
+        code="departure_before_arrival",
+        hint="say expected_departure_at as well; blank, it is none",
+    )
 
 
 def carry_out(connection: sa.Connection, made: Plan) -> None:
     """Insert what is new and update what differs, in the transaction that is under way."""
     if made.new:
         connection.execute(sa.insert(INVITES), [invite.values() for invite in made.new])
-    if made.changed:
-        connection.execute(_UPDATE, [_bound(row_id, invite) for row_id, invite in made.changed])
+    by_columns: dict[frozenset[str], list[dict[str, Any]]] = defaultdict(list)
+    for row_id, invite in made.changed:
+        by_columns[invite.said].append(_bound(row_id, invite))
+    for columns, rows in by_columns.items():
+        connection.execute(_update(columns), rows)
 
 
-# What retention had cleared is filled again, so it must be cleared again one day.
-_UPDATE = (
-    sa.update(INVITES)
-    .where(INVITES.c.id == sa.bindparam("row_id"))
-    .values({name: sa.bindparam(f"new_{name}") for name in FIELDS} | {"cleared_at": None})
-)
+@lru_cache(maxsize=64)
+def _update(columns: frozenset[str]) -> sa.Update:
+    """Return the update of some columns; all others stay whatever somebody else makes of them meanwhile."""
+    given: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in FIELDS if name in columns}
+    # What retention had cleared is filled again, so it must be cleared again one day.
+    return (
+        sa.update(INVITES).where(INVITES.c.id == sa.bindparam("row_id")).values(given | {"cleared_at": None})
+    )
 
 
 def _bound(row_id: int, invite: NewInvite) -> dict[str, Any]:
-    return {"row_id": row_id} | {f"new_{name}": value for name, value in invite.values().items()}
+    return {"row_id": row_id} | {f"new_{name}": value for name, value in invite.changes().items()}
 
 
-def _stored(connection: sa.Connection, invites: Iterable[NewInvite]) -> dict[Key, sa.RowMapping]:
+def places_of(connection: sa.Connection, invites: Iterable[NewInvite]) -> dict[Key, str | None]:
+    """Return the locations of the rows that are there already."""
+    return {key: row["location"] for key, row in _stored(connection, invites, ("location",)).items()}
+
+
+def _stored(
+    connection: sa.Connection, invites: Iterable[NewInvite], columns: Sequence[str] = FIELDS
+) -> dict[Key, sa.RowMapping]:
     keys: dict[str, list[str]] = defaultdict(list)
     for invite in invites:
         keys[invite.connection].append(invite.external_id)
     found: dict[Key, sa.RowMapping] = {}
+    own = INVITES.c
     for name, external_ids in keys.items():
-        query = sa.select(INVITES.c.id, *(INVITES.c[column] for column in FIELDS)).where(
-            INVITES.c.connection == name, INVITES.c.external_id.in_(external_ids)
+        query = sa.select(own.id, *(own[column] for column in {*columns, "external_id"})).where(
+            own.connection == name, own.external_id.in_(external_ids)
         )
         for row in connection.execute(query).mappings():
             found[name, row["external_id"]] = row

@@ -1,6 +1,7 @@
 """The faults that can be switched on, as one value that JSON can set."""
 
 from dataclasses import asdict, dataclass, fields
+from http import HTTPStatus
 
 from worker.sandbox.refusals import bad_request
 from worker.sandbox.values import Record
@@ -32,6 +33,11 @@ class Faults:
     the connection is closed, and nothing was executed; 0 keeps all connections.
     *approval_status* is what invites get that are created or changed meanwhile, in
     place of their flow's.
+    that empties a field leaves it as it was.  *approval_status* is what invites
+    get that are created or changed meanwhile, in place of their flow's.
+    *refuse_nulls*: the status (400, 422) that answers an update that empties a
+    field, by null or an empty list; of *refuse_nulls_of* only, where it names
+    some (``notes``, ``customFields``, ``invitee.email``, ...).
     """
 
     latency_seconds: float = 0.0
@@ -50,6 +56,8 @@ class Faults:
     approval_status: str = ""
     html_200: bool = False
     keep_cleared: bool = False
+    refuse_nulls: int = 0
+    refuse_nulls_of: tuple[str, ...] = ()
     outage: str = ""
     slow_body_seconds: float = 0.0
     read_lag_seconds: float = 0.0
@@ -84,6 +92,10 @@ def _fits(name: str, value: object, default: object) -> bool:
     if name == "retry_after":
         several = value if isinstance(value, list) and value else [value]
         return all(one is None or isinstance(one, str) for one in several)
+    if name == "refuse_nulls":
+        return value in (0, HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
+    if name == "refuse_nulls_of":
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
     if name == "outage":
         return value in ("", "drop", "503")
     if isinstance(default, (bool, str)):

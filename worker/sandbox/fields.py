@@ -34,6 +34,12 @@ def without_empty(changes: Record) -> Record:
     }
 
 
+def emptied(changes: Record) -> list[str]:
+    """Return the fields that an update empties, the invitee's with a dot."""
+    invitee = {f"invitee.{key}": value for key, value in changes.get("invitee", {}).items()}
+    return [name for name, value in {**changes, **invitee}.items() if value is None or value == []]
+
+
 def _checked(name: str, value: object) -> object:
     if value is None and name not in REQUIRED:
         return None

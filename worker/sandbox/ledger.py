@@ -16,8 +16,9 @@ UNAUTHORISED, THROTTLED = "401", "429"
 class Ledger:
     """Counts of requests, and one entry for every write that was carried out.
 
-    ``attempts`` also names the writes that were received and not carried out,
-    with the status answered, or ``dropped``.
+    ``mails`` are those of them that had the visitor mailed.  ``attempts`` also
+    names the writes that were received and not carried out, with the status
+    answered, or ``dropped``.
     """
 
     clock: Clock
@@ -27,6 +28,7 @@ class Ledger:
     creates: list[Record] = field(default_factory=list, repr=False)
     updates: list[Record] = field(default_factory=list, repr=False)
     removes: list[Record] = field(default_factory=list, repr=False)
+    mails: list[Record] = field(default_factory=list, repr=False)
     attempts: list[Record] = field(default_factory=list, repr=False)
     by_route: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
@@ -74,6 +76,7 @@ class Ledger:
             "creates": list(self.creates),
             "updates": list(self.updates),
             "removes": list(self.removes),
+            "mails": list(self.mails),
             "attempts": list(self.attempts),
             "duplicates": self.duplicates(),
             "refreshes": tally.refreshes,

@@ -3,11 +3,14 @@
 from http import HTTPStatus
 
 from worker.sandbox.api import Answer, Call, Handler, Route
-from worker.sandbox.fields import invite_fields, without_empty
+from worker.sandbox.faults import Faults
+from worker.sandbox.fields import emptied, invite_fields, without_empty
 from worker.sandbox.invites import Held
 from worker.sandbox.queries import page_of
+from worker.sandbox.refusals import Refused
 from worker.sandbox.shapes import SHAPES
 from worker.sandbox.state import State
+from worker.sandbox.values import Record
 
 
 def _list_of(kind: str) -> Handler:
@@ -39,18 +42,33 @@ def _create_invite(state: State, call: Call) -> Answer:
     # Envoy knows no idempotency key, so nothing here looks for an equal invite.
     wanted = invite_fields(call.request.json(), partial=False)
     held = state.invites.create(call.company_id, wanted, approval=state.mischief.faults.approval_status)
-    state.ledger.creates.append(state.ledger.entry(call.request, held))
+    state.ledger.creates.append(_entry(state, call, held))
     return _single(held, HTTPStatus.CREATED)
 
 
 def _update_invite(state: State, call: Call) -> Answer:
     changes = invite_fields(call.request.json(), partial=True)
+    _refuse_nulls(state.mischief.faults, changes)
     if state.mischief.faults.keep_cleared:
         changes = without_empty(changes)
     approval = state.mischief.faults.approval_status
     held = state.invites.update(call.company_id, call.item, changes, approval=approval)
-    state.ledger.updates.append(state.ledger.entry(call.request, held))
+    state.ledger.updates.append(_entry(state, call, held))
     return _single(held)
+
+
+def _entry(state: State, call: Call, held: Held) -> Record:
+    """Return what the ledger keeps of a create or an update, and count the mail that goes out with it."""
+    entry = state.ledger.entry(call.request, held)
+    if held.data["sendEmailToInvitee"]:
+        state.ledger.mails.append(entry)
+    return entry
+
+
+def _refuse_nulls(faults: Faults, changes: Record) -> None:
+    meant = [name for name in emptied(changes) if name in (faults.refuse_nulls_of or [name])]
+    if faults.refuse_nulls and meant:
+        raise Refused(HTTPStatus(faults.refuse_nulls), f"{meant[0]} must not be empty")
 
 
 def _remove_invite(state: State, call: Call) -> Answer:

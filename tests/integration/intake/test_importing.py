@@ -65,16 +65,6 @@ def test_changed_content_updates_the_row_and_raises_its_revision(import_text: Im
     assert stored("notes, revision") == [("Bring a badge", 2), (None, 1)]
 
 
-def test_a_column_that_the_file_lacks_is_empty_afterwards(import_text: Import, stored: Stored) -> None:
-    """A line says all there is to say of its visit; a visit that comes again is wanted again."""
-    import_text('{"connection":"acme","external_id":"1","invitee_name":"J","notes":"n","wanted":"absent",'
-                '"expected_arrival_at":"2026-03-02T15:00Z"}')  # fmt: skip
-
-    import_text("connection,external_id,invitee_name,expected_arrival_at\nacme,1,J,2026-03-02T15:00Z")
-
-    assert stored("notes, wanted, revision") == [(None, "present", 2)]
-
-
 def test_bad_lines_are_reported_by_line_and_column_and_the_good_ones_go_in(
     import_text: Import, stored: Stored
 ) -> None:

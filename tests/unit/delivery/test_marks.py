@@ -3,16 +3,16 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from worker.delivery.marks import (
     ALL_BUT_FLOW,
     IN_DOUBT,
+    MAIL,
     TOGETHER,
     Content,
     changes,
-    cleared,
     in_the_old_place,
     names_a_place,
     when_missing,
@@ -124,21 +124,22 @@ def test_a_cleared_list_is_sent_as_an_empty_one() -> None:
     assert body == {"customFields": [], "notes": None, "sendEmailToInvitee": False}
 
 
-def test_what_an_update_clears_is_known_by_name() -> None:
-    """So that the answer can be compared; a flow that is taken away leaves the one that Envoy chooses."""
-    body: Content = {
-        "notes": None,
-        "customFields": [],
-        "flowId": None,
-        "invitee": {"name": "Ann", "email": None},
-    }
-
-    assert cleared(body) == {"notes", "customFields", "invitee.email"}
-    assert cleared({"invitee": {"name": "Ann"}, "notes": "a", "sendEmailToInvitee": False}) == set()
-
-
 def test_an_email_in_doubt_is_cleared_too() -> None:
     """Envoy may have taken it with an update whose answer was lost."""
     body = changes({**PLAIN, "invitee": IN_DOUBT}, PLAIN)
 
     assert body["invitee"] == {"name": "Ann Example", "email": None}
+
+
+@given(before=st.none() | CONTENTS, after=CONTENTS)
+def test_what_is_on_its_way_mails_once(before: Content | None, after: Content) -> None:
+    """However often it is repeated, and whatever the caller changes or calls off meanwhile."""
+    assume(before != after)
+    body = changes(before, after)
+    mailed = body[MAIL]
+
+    meanwhile = while_updating(before, body)
+    repeated = changes(meanwhile, {**after, "notes": "c"})
+    called_off = changes(while_removing(while_updating(meanwhile, repeated)), after)
+
+    assert repeated[MAIL] == called_off[MAIL] == (after[MAIL] and not mailed)

@@ -73,6 +73,14 @@ def test_an_invite_is_read() -> None:
     assert expected == resources.invite(item)
 
 
+def test_a_field_that_an_answer_does_not_show_is_neither_filled_nor_empty() -> None:
+    """Only what is shown proves anything."""
+    found = resources.invite({"id": "1", "notes": None, "customFields": [], "host": {"name": "Host"}})
+
+    assert found is not None
+    assert (found.filled, found.empty) == ({"hostEmployeeId"}, {"notes", "customFields"})
+
+
 def test_nothing_personal_shows_in_a_repr() -> None:
     """A repr may end in a log."""
     person: Json = {"id": "1", "name": "Jane", "email": "jane@example.com"}

@@ -25,7 +25,15 @@ def mischief(faults: Faults, now: list[float] | None = None) -> Mischief:
 
 def test_every_fault_travels_through_json() -> None:
     """What GET shows can be posted back and means the same."""
-    faults = Faults(latency_seconds=0.5, retry_after=("1", None), outage="503", error_500_share=0.1, seed=7)
+    faults = Faults(
+        latency_seconds=0.5,
+        retry_after=("1", None),
+        outage="503",
+        error_500_share=0.1,
+        refuse_nulls=422,
+        refuse_nulls_of=("notes",),
+        seed=7,
+    )
 
     assert faults_from_json(json.loads(json.dumps(faults.as_json()))) == faults
 
@@ -40,6 +48,8 @@ def test_every_fault_travels_through_json() -> None:
         {"seed": 1.5},
         {"outage": "fire"},
         {"html_200": 1},
+        {"refuse_nulls": 500},
+        {"refuse_nulls_of": "notes"},
         {"retry_after": [1]},
         {"error_500_share": 0.6, "drop_after_share": 0.6},
     ],
