@@ -33,8 +33,6 @@ class Faults:
     the connection is closed, and nothing was executed; 0 keeps all connections.
     *approval_status* is what invites get that are created or changed meanwhile, in
     place of their flow's.
-    that empties a field leaves it as it was.  *approval_status* is what invites
-    get that are created or changed meanwhile, in place of their flow's.
     *refuse_nulls*: the status (400, 422) that answers an update that empties a
     field, by null or an empty list; of *refuse_nulls_of* only, where it names
     some (``notes``, ``customFields``, ``invitee.email``, ...).
