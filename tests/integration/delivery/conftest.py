@@ -9,13 +9,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-import psycopg
 import pytest
 import structlog
 
-from tests.conftest import with_name
 from tests.integration.delivery.doubting import ARRIVAL
 from tests.integration.delivery.world import World
+from tests.postgresql import Databases
 from worker.sandbox import Sandbox
 
 Fresh = Callable[[], AbstractContextManager[str]]
@@ -104,15 +103,6 @@ def fresh_sqlite(sqlite_template: Path, tmp_path: Path) -> Fresh:
 
 
 @pytest.fixture
-def fresh_postgresql(postgresql_server: str, postgresql_template: str) -> Iterator[Fresh]:
+def fresh_postgresql(postgresql_databases: Databases) -> Fresh:
     """Give a way to fresh PostgreSQL databases."""
-    with psycopg.connect(postgresql_server, autocommit=True) as connection:
-
-        @contextmanager
-        def fresh() -> Iterator[str]:
-            name = f"test_{uuid.uuid4().hex[:12]}"
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{postgresql_template}"')
-            yield with_name(postgresql_server, name)
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-        yield fresh
+    return postgresql_databases.fresh
