@@ -4,7 +4,7 @@ import json
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -106,3 +106,26 @@ def fresh_sqlite(sqlite_template: Path, tmp_path: Path) -> Fresh:
 def fresh_postgresql(postgresql_databases: Databases) -> Fresh:
     """Give a way to fresh PostgreSQL databases."""
     return postgresql_databases.fresh
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Give one connected world of each kind to all tests of a module, which each add a row of their own.
+
+    Its customer lets us read invites.
+    """
+    with ExitStack() as kept:
+        if request.param == "sqlite":
+            path = tmp_path_factory.mktemp("shared") / "worker.db"
+            shutil.copy(request.getfixturevalue("sqlite_template"), path)
+            path.chmod(0o600)
+            url = f"sqlite:///{path}?timeout=1"  # whoever waits here waits for itself
+        else:
+            databases: Databases = request.getfixturevalue("postgresql_databases")
+            url = kept.enter_context(databases.fresh())
+        scopes = ["locations.read", "flows.read", "invites.write", "invites.read", "token.refresh"]
+        sandbox = kept.enter_context(Sandbox(port=0, scopes=ALL_SCOPES))
+        made = World(url, sandbox, WORKER_ENVOY__SCOPES=json.dumps(scopes))
+        kept.enter_context(made.parts)
+        made.connect()
+        yield made
