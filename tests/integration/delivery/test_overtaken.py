@@ -59,10 +59,14 @@ def giving_up(kind: Kind) -> Callable[[Scene], Act]:
     return first
 
 
-def taking_back(scene: Scene) -> Act:
+def taking_back(kind: Kind) -> Callable[[Scene], Act]:
     """Take back a claim whose commit was not heard."""
-    attempt = scene.begin()
-    return lambda: take_back(scene.database, attempt.row, attempt.claim.attempt_id)
+
+    def first(scene: Scene) -> Act:
+        attempt = scene.begin(kind)
+        return lambda: take_back(scene.database, attempt.row, attempt.claim.attempt_id)
+
+    return first
 
 
 def reopening(scene: Scene) -> Act:
@@ -149,6 +153,11 @@ def given_up(scene: Scene) -> None:
     scene.end_lease()
 
 
+def finishes(scene: Scene) -> None:
+    """Let another worker find that nothing has to be sent."""
+    settle_without_call(scene.database, [(scene.due(), Settled(Status.EXPIRED))])
+
+
 @dataclass(frozen=True)
 class Case:
     """What the first party does, what the second does meanwhile, and what the first is told."""
@@ -169,6 +178,7 @@ CASES = {
     "a claim: the caller changed the row": Case(claiming, changes, None),
     "a claim: another has claimed it": Case(claiming, begins, None),
     "a claim: another has tried it": Case(claiming, tried(DEFERRED), None),
+    "a claim: another has finished it": Case(claiming, finishes, None),
     "a claim: it is due later": Case(claiming, lambda one: one.stand(next_attempt_at=FAR), None),
     "a claim: its connection is paused": Case(
         claiming, doing("UPDATE connection SET hold_reason = 'paused'"), None
@@ -179,6 +189,7 @@ CASES = {
     "finishing: the caller changed the row": Case(finishing, changes, []),
     "finishing: another has claimed it": Case(finishing, begins, []),
     "finishing: another has tried it": Case(finishing, tried(DEFERRED), []),
+    "finishing: another has finished it": Case(finishing, finishes, []),
     "a success: the next attempt is on its way": Case(storing(SENT), tries_again, Stored.OTHER_ID),
     "a success: a person had it sent again": Case(
         storing(SENT), lambda one: (one.end_lease(), one.resend()), Stored.OTHER_ID
@@ -198,9 +209,10 @@ CASES = {
     "giving up a create: it is in doubt already": Case(giving_up(Kind.CREATE), answered(IN_DOUBT), False),
     "giving up an update: it was answered": Case(giving_up(Kind.UPDATE), answered(DEFERRED), False),
     "giving up an update: the next one is on its way": Case(giving_up(Kind.UPDATE), claimed_again, False),
-    "taking back: it was given up, and sent again": Case(taking_back, tries_again, False),
+    "taking back: it was given up, and sent again": Case(taking_back(Kind.CREATE), tries_again, False),
+    "taking back: it was given up, and is due": Case(taking_back(Kind.UPDATE), given_up, False),
     "taking back: a person had it sent again": Case(
-        taking_back, lambda one: (one.end_lease(), one.resend()), False
+        taking_back(Kind.CREATE), lambda one: (one.end_lease(), one.resend()), False
     ),
     "reopening: the caller changed the row": Case(reopening, changes, None),
     "reopening: it is not wanted, and was withdrawn": Case(
