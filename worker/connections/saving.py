@@ -45,11 +45,19 @@ class Saver:
     out that the connection has moved on.
     """
 
-    def __init__(self, database: Database, vault: Vault, *, stop: threading.Event) -> None:
-        """Keep nothing yet."""
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        *,
+        stop: threading.Event,
+        seconds: tuple[float, float] = (SAVE_SECONDS, SAVE_SECONDS_STOPPING),
+    ) -> None:
+        """Keep nothing yet; *seconds* says how long a save is tried, and once the process is to stop."""
         self._database = database
         self._vault = vault
         self._stop = stop
+        self._seconds = seconds
         self._pauses = threading.Event()  # never set: a pair in hand is saved even while we stop
         self._unsaved: dict[int, Pair] = {}
         self._lock = threading.Lock()
@@ -90,7 +98,7 @@ class Saver:
         return None
 
     def _patience(self) -> float:
-        return SAVE_SECONDS_STOPPING if self._stop.is_set() else SAVE_SECONDS
+        return self._seconds[1] if self._stop.is_set() else self._seconds[0]
 
     def _keep(self, pair: Pair) -> None:
         with self._lock:

@@ -18,7 +18,7 @@ from worker.connections.idle import idle_grants
 from worker.connections.leases import Lease, Leases, is_cooling
 from worker.connections.model import Connection
 from worker.connections.refresher import Refresher, Wait
-from worker.connections.saving import Saver
+from worker.connections.saving import SAVE_SECONDS, SAVE_SECONDS_STOPPING, Saver
 from worker.connections.stored import StoredTokens
 from worker.connections.troubles import CLIENT_HINT, Troubles, tell_unreadable
 from worker.connections.vault import Vault
@@ -58,11 +58,14 @@ class Tokens:
         stop: threading.Event | None = None,
         lease_seconds: float = 90,
         wait: Wait | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
+        save_seconds: tuple[float, float] = (SAVE_SECONDS, SAVE_SECONDS_STOPPING),
     ) -> None:
         """Read nothing yet; *owner* is this process's name in leases.
 
         *clock* tells how old tokens are; leases and cool-downs go by the database's.  *wait* stands
-        between repeated posts, for tests.
+        between repeated posts; *patience_seconds* are for a refresh elsewhere, *save_seconds* for a
+        database that takes no new pair, and once the process is to stop.
         """
         if lease_seconds < LEAST_LEASE_SECONDS:
             raise ValueError(f"a refresh may take {LEAST_LEASE_SECONDS} s, so the lease must be longer")
@@ -71,7 +74,8 @@ class Tokens:
         self._stop = stop or threading.Event()
         self._flights = Flights()
         self._leases = Leases(database, vault, owner=owner, seconds=lease_seconds)
-        self._saver = Saver(database, vault, stop=self._stop)
+        self._patience_seconds = patience_seconds
+        self._saver = Saver(database, vault, stop=self._stop, seconds=save_seconds)
         self._client = ClientStanding(clock)
         self._refresher = Refresher(
             oauth,
@@ -100,7 +104,7 @@ class Tokens:
         token = self._stored.valid(row, rejected_version)
         if token is not None and self._stored.is_fresh(connection_id, token):
             return token
-        with self._flights.enter(connection_id, seconds=0 if token else PATIENCE_SECONDS) as alone:
+        with self._flights.enter(connection_id, seconds=0 if token else self._patience_seconds) as alone:
             if alone:
                 return self._renewed(connection_id, rejected_version)
         return token or self._later(row.name, "another thread is refreshing its token")
@@ -161,7 +165,7 @@ class Tokens:
         """Read the row, and again every now and then, for as long as it makes sense to wait."""
         begun = boot_clock()
         yield self._stored.look(connection_id)
-        while boot_clock() - begun < PATIENCE_SECONDS:
+        while boot_clock() - begun < self._patience_seconds:
             if self._stop.wait(random.uniform(*LOOK_EVERY)):  # noqa: S311 -- keeps processes out of step
                 return
             yield self._stored.look(connection_id)

@@ -63,8 +63,13 @@ class House:
     oauth: OAuth
     waits: list[float] = field(default_factory=list)
 
-    def tokens(self, owner: str = "host/1/2", *, stop: threading.Event | None = None) -> Tokens:
-        """Return what another process would have: nothing is shared but the database."""
+    def tokens(
+        self, owner: str = "host/1/2", *, stop: threading.Event | None = None, patience_seconds: float = 20
+    ) -> Tokens:
+        """Return what another process would have: nothing is shared but the database.
+
+        Once it is to stop it tries to save a new pair a single time.
+        """
         return Tokens(
             self.database,
             self.vault,
@@ -73,6 +78,8 @@ class House:
             clock=self.clock,
             stop=stop,
             wait=self._wait,
+            patience_seconds=patience_seconds,
+            save_seconds=(20, 0),
         )
 
     def connect(self, name: str = "acme", company: str = "10000") -> int:

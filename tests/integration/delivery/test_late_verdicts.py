@@ -30,6 +30,7 @@ def test_a_create_that_ends_in_doubt_stays_so_though_the_caller_changed_the_row(
     after = scene.delivery
     assert (after["status"], after["revision"]) == ("unknown", 2)
     assert after["unknown_since"] is not None
+    assert 1 < scene.world.wait(scene.key) <= 5, "Envoy may need a moment until it shows it"
     assert after["content_key"] == scene.key, "no twin may be sent meanwhile"
 
 
