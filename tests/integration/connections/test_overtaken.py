@@ -116,10 +116,10 @@ def number(house: House) -> int:
     return found
 
 
-def held_by_another(house: House) -> object:
+def held_by_another(house: House) -> None:
     """Let another process find the host out once more."""
     seen, _ = outages(house).look()
-    return outages(house).hold(seen, OutcomeUnknown())
+    outages(house).hold(seen, OutcomeUnknown())
 
 
 def asked_by_another(house: House) -> None:
@@ -132,10 +132,16 @@ def held_anew(house: House) -> None:
     write(house, hold_count=1, held_until=house.clock() + timedelta(seconds=7), probe_owner=None)
 
 
-def ended_by_another(house: House) -> object:
+def held_as_long(house: House) -> None:
+    """Let another process have found the host out once more, until what happens to be the same time."""
+    seen, _ = outages(house).look()
+    write(house, hold_count=seen.hold_count + 1)
+
+
+def ended_by_another(house: House) -> None:
     """Let another process find that the host answers."""
     seen, _ = outages(house).look()
-    return outages(house).end(seen)
+    outages(house).end(seen)
 
 
 @dataclass(frozen=True)
@@ -171,6 +177,7 @@ CASES = {
     "the right to ask: the host answers": Case(probing, ended_by_another, False),
     "the right to ask: it was asked, in vain": Case(probing, held_by_another, False),
     "the right to ask: it is out anew": Case(probing, held_anew, False),
+    "the right to ask: it is out once more, until the same time": Case(probing, held_as_long, False),
     "the right given back: another has it by now": Case(returning, asked_by_another, None),
     "the right given back: it is out anew": Case(returning, held_anew, None),
     "an outage goes on: another has said so": Case(holding, held_by_another, None),
@@ -180,6 +187,7 @@ CASES = {
     "an outage ends: it goes on": Case(ending, held_by_another, None),
     "an outage ends: another has said so": Case(ending, ended_by_another, None),
     "an outage ends: it is out anew": Case(ending, held_anew, None),
+    "an outage ends: it goes on until the same time": Case(ending, held_as_long, None),
     "a hold: it is held by now": Case(
         having_met, lambda house: holds(house).throttled(number(house), 60), None, at="connection"
     ),

@@ -19,6 +19,7 @@ from worker.delivery.recovery import abandoned, give_up
 from worker.delivery.rows import DueRow, due_page
 from worker.delivery.verdicts import BackOff, Stored, Verdicts
 from worker.envoy.clock import boot_clock
+from worker.envoy.resources import Invite as EnvoyInvite
 from worker.invites import Kind, Status, Verdict, moves
 from worker.invites.store import Standing, require
 
@@ -48,6 +49,7 @@ class Scene:
     """A row that several parties are at; what each of them knows is what it has read."""
 
     in_hand: InHand  # the last attempt that was begun
+    seen: Doubt  # as it was read for a look-up
 
     def __init__(self, world: World, **columns: Any) -> None:
         """Add the row, in content like no other; whatever an earlier scene left behind is over."""
@@ -133,6 +135,11 @@ class Scene:
             self.resend()
         self.begin()
 
+    def give_up_and_resend(self) -> None:
+        """Let the lease be over, and a person say that Envoy has it not."""
+        self.end_lease()
+        self.resend()
+
     def resend(self) -> None:
         """Let a person say that Envoy has it not."""
         moves.resolve(self.database, self.standing(), envoy_invite_id=None)
@@ -142,7 +149,8 @@ class Scene:
         self.stand(next_attempt_at=PAST)
         self.world.execute("UPDATE connection SET can_read_invites = :yes", yes=True)
         found = due_doubts(self.database, only="acme", excluded=(), longest_wait=600, size=99)
-        return next(doubt for doubt in found if doubt.external_id == self.key)
+        self.seen = next(doubt for doubt in found if doubt.external_id == self.key)
+        return self.seen
 
     def look_ups(self) -> LookUps:
         """Return where looks come from and go to."""
@@ -151,3 +159,7 @@ class Scene:
 
 ABSENT = Decision(Status.PENDING, Verdict.DEFERRED, detail="nothing was found")
 ONCE_MORE = Decision(Status.UNKNOWN, Verdict.UNKNOWN, look_ups=1, wait=30.0, detail="look 1 of 2")
+FOUND_ID = "99"
+FOUND = Decision(
+    Status.SENT, Verdict.SENT, invite=EnvoyInvite(FOUND_ID, "APPROVED", None, None, None, None, None, None)
+)

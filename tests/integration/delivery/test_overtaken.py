@@ -171,6 +171,7 @@ changes: Callable[[Scene], object] = Scene.change
 begins: Callable[[Scene], object] = Scene.begin
 tries_again: Callable[[Scene], object] = Scene.try_again
 resends: Callable[[Scene], object] = Scene.resend
+has_resent: Callable[[Scene], object] = Scene.give_up_and_resend
 FOUND = replace(SENT, envoy_invite_id="99")
 UPDATE_SENT, REMOVED = storing(SENT, Kind.UPDATE), "UPDATE connection SET status = 'removed'"
 
@@ -191,13 +192,9 @@ CASES = {
     "finishing: another has tried it": Case(finishing, tried(DEFERRED), []),
     "finishing: another has finished it": Case(finishing, finishes, []),
     "a success: the next attempt is on its way": Case(storing(SENT), tries_again, Stored.OTHER_ID),
-    "a success: a person had it sent again": Case(
-        storing(SENT), lambda one: (one.end_lease(), one.resend()), Stored.OTHER_ID
-    ),
+    "a success: a person had it sent again": Case(storing(SENT), has_resent, Stored.OTHER_ID),
     "a doubt: the next attempt is on its way": Case(storing(IN_DOUBT), tries_again, Stored.STALE),
-    "a doubt: a person had it sent again": Case(
-        storing(IN_DOUBT), lambda one: (one.end_lease(), one.resend()), Stored.STALE
-    ),
+    "a doubt: a person had it sent again": Case(storing(IN_DOUBT), has_resent, Stored.STALE),
     "a deferral: the next attempt is on its way": Case(
         storing(DEFERRED, Kind.UPDATE), tries_again, Stored.STALE
     ),
@@ -211,9 +208,7 @@ CASES = {
     "giving up an update: the next one is on its way": Case(giving_up(Kind.UPDATE), claimed_again, False),
     "taking back: it was given up, and sent again": Case(taking_back(Kind.CREATE), tries_again, False),
     "taking back: it was given up, and is due": Case(taking_back(Kind.UPDATE), given_up, False),
-    "taking back: a person had it sent again": Case(
-        taking_back(Kind.CREATE), lambda one: (one.end_lease(), one.resend()), False
-    ),
+    "taking back: a person had it sent again": Case(taking_back(Kind.CREATE), has_resent, False),
     "reopening: the caller changed the row": Case(reopening, changes, None),
     "reopening: it is not wanted, and was withdrawn": Case(
         reopening, lambda one: one.stand(status="withdrawn"), None
