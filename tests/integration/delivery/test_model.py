@@ -122,7 +122,7 @@ class Delivery(RuleBasedStateMachine):
 
     @rule(columns=CHANGES, doubt=DOUBTS)
     def change_amid_a_doubt(self, columns: dict[str, Any], doubt: str) -> None:
-        """Let callers change every visit while A's request is on its way, and its end leave doubt; B pushes on."""
+        """Let callers change every visit while A's request is on its way to a doubtful end; B goes on."""
         overlaps.change_amid_a_doubt(self.scene, columns, doubt)
 
     @precondition(lambda self: len(self.scene.keys) < MOST_VISITS)
