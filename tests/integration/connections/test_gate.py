@@ -111,9 +111,9 @@ def test_the_witnesses_of_one_outage_say_nothing_about_the_next_probe(asked: Ask
     assert asked.host().hold_count == 1
     asked.let_holds_end()
 
-    assert asked.ask(ACME) is OutcomeUnknown
+    assert asked.ask(OTHER) is OutcomeUnknown
     assert (asked.host().hold_count, asked.host().probe_owner) == (1, None)
-    asked.ask(OTHER)
+    asked.ask(ACME)
     assert asked.host().hold_count == 2
 
 
