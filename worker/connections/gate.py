@@ -40,13 +40,20 @@ class Gate:
     """What the threads of a process know about Envoy's host; open costs one comparison."""
 
     def __init__(
-        self, outages: Outages, holds: Holds, probe: Callable[[str], None], stop: threading.Event
+        self,
+        outages: Outages,
+        holds: Holds,
+        probe: Callable[[str], None],
+        stop: threading.Event,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         """Take what asks Envoy with a token; a process that is to end declares no outage."""
         self._outages = outages
         self._holds = holds
         self._probe = probe
         self._stop = stop
+        self._patience_seconds = patience_seconds
         self._asking = threading.Lock()
         self._counting = threading.Lock()
         self._doubts = 0
@@ -63,8 +70,6 @@ class Gate:
         if not speaks_against_the_host(error):
             return
         with self._counting:
-            if self._doubts == self._disproved:
-                self._failed = frozenset()
             self._doubts += 1
 
     def require(self, connection_id: int, token: Token) -> None:
@@ -97,7 +102,7 @@ class Gate:
         self, connection_id: int, token: Token, *, resumed: int | None = None, suspect: bool = False
     ) -> None:
         """Ask the host if it is time; *resumed* is the outage that need not be waited for."""
-        if not Wait(self._stop, PATIENCE_SECONDS).acquire(self._asking):
+        if not Wait(self._stop, self._patience_seconds).acquire(self._asking):
             raise TryLater("another thread asks whether Envoy answers")
         try:
             doubts = self._doubts  # those that come in while we ask are not disproved by the answer

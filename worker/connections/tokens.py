@@ -59,11 +59,13 @@ class Tokens:
         lease_seconds: float = 90,
         wait: Wait | None = None,
         pauses: Pauses | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         """Read nothing yet; *owner* is this process's name in leases.
 
-        *clock* tells how old tokens are; leases and cool-downs go by the database's.  For tests, *wait*
-        stands between repeated posts, and *pauses* between repeated saves.
+        *clock* tells how old tokens are; leases and cool-downs go by the database's.  *patience_seconds*
+        are for a refresh elsewhere.  For tests, *wait* stands between repeated posts, and *pauses*
+        between repeated saves.
         """
         if lease_seconds < LEAST_LEASE_SECONDS:
             raise ValueError(f"a refresh may take {LEAST_LEASE_SECONDS} s, so the lease must be longer")
@@ -72,6 +74,7 @@ class Tokens:
         self._stop = stop or threading.Event()
         self._flights = Flights(self._stop)
         self._leases = Leases(database, vault, owner=owner, seconds=lease_seconds)
+        self._patience_seconds = patience_seconds
         self._saver = Saver(database, vault, stop=self._stop, pauses=pauses)
         self._client = ClientStanding(clock)
         self._refresher = Refresher(
@@ -101,7 +104,7 @@ class Tokens:
         token = self._stored.valid(row, rejected_version)
         if token is not None and self._stored.is_fresh(connection_id, token):
             return token
-        with self._flights.enter(connection_id, seconds=0 if token else PATIENCE_SECONDS) as alone:
+        with self._flights.enter(connection_id, seconds=0 if token else self._patience_seconds) as alone:
             if alone:
                 return self._renewed(connection_id, rejected_version)
         return token or self._later(row.name, "another thread is refreshing its token")
@@ -167,7 +170,7 @@ class Tokens:
         """Read the row, and again every now and then, for as long as it makes sense to wait."""
         begun = boot_clock()
         yield self._stored.look(connection_id)
-        while boot_clock() - begun < PATIENCE_SECONDS:
+        while boot_clock() - begun < self._patience_seconds:
             if self._stop.wait(random.uniform(*LOOK_EVERY)):  # noqa: S311 -- keeps processes out of step
                 return
             yield self._stored.look(connection_id)

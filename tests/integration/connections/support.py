@@ -70,6 +70,7 @@ class House:
         *,
         stop: threading.Event | None = None,
         pauses: Pauses | None = None,
+        patience_seconds: float = 20,
     ) -> Tokens:
         """Return what another process would have: nothing is shared but the database."""
         return Tokens(
@@ -81,6 +82,7 @@ class House:
             stop=stop,
             wait=self._wait,
             pauses=pauses,
+            patience_seconds=patience_seconds,
         )
 
     def connect(self, name: str = "acme", company: str = "10000") -> int:

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from tests.integration.connections.support import House
 from worker.connections import saving
+from worker.connections.tokens import Tokens
 from worker.database import Database
 from worker.errors import WorkerError
 
@@ -84,7 +85,7 @@ def test_a_database_that_comes_back_in_time_gets_the_pair(house: House) -> None:
 
 
 def test_a_pair_that_could_not_be_stored_is_kept_until_it_can(house: House) -> None:
-    """While we stop, the save gives up after seconds; the pair waits in memory and is stored first thing."""
+    """While we stop, the save gives up soon; the pair waits in memory and is stored first thing."""
     number = house.connect()
     stop, hourglass = threading.Event(), Hourglass()
     tokens = house.tokens(stop=stop, pauses=pauses(hourglass))
@@ -135,6 +136,63 @@ def test_a_kept_pair_gives_way_to_a_new_consent(small_house: House) -> None:
 
     assert tokens.access(number).version == 2
     assert small_house.stored_refresh_token() == newest
+
+
+def keep_a_pair(house: House, number: int) -> Tokens:
+    """Refresh while the database takes nothing, and return the tokens that have the new pair in memory."""
+    stop = threading.Event()
+    tokens = house.tokens(stop=stop)
+    with trouble(house) as away:
+        house.once(away.go, stop.set)
+        with pytest.raises(WorkerError):
+            tokens.access(number, rejected_version=1)
+    stop.clear()
+    return tokens
+
+
+def test_a_kept_pair_is_stored_once(house: House) -> None:
+    """It is told once, and what comes after it is not overwritten by it."""
+    tokens = keep_a_pair(house, house.connect())
+
+    with capture_logs() as events:
+        for _ in range(3):
+            tokens.save_pending()
+
+    assert [event["event"] for event in events] == ["token.refreshed"]
+    assert house.row().token_version == 2
+
+
+def test_a_kept_pair_is_stored_before_idle_grants_are_looked_for(house: House) -> None:
+    """The job that keeps tokens fresh finds the newest, and refreshes nothing with a spent one."""
+    tokens = keep_a_pair(house, house.connect())
+
+    report = tokens.keep_fresh(max_idle=7 * 86_400)
+
+    assert not report.did_something
+    assert house.stored_refresh_token() == "refresh-10000-000002"
+    assert house.endpoint.posted == ["refresh-10000-000001"]
+
+
+def test_the_end_of_the_old_refresh_token_is_not_the_new_ones(house: House) -> None:
+    """Where Envoy says nothing of it, nobody knows: an old end would have it refreshed far too often."""
+    number = house.connect()
+    assert house.row().refresh_expires_at is not None
+    house.endpoint.extra = {"refresh_token_expires_in": ...}
+
+    house.tokens().access(number, rejected_version=1)
+
+    assert house.row().refresh_expires_at is None
+
+
+def test_a_refresh_token_that_stays_keeps_its_end(house: House) -> None:
+    """An answer without a refresh token leaves the stored one, and what is known of it, as it is."""
+    number = house.connect()
+    end = house.row().refresh_expires_at
+    house.endpoint.extra = {"refresh_token": ..., "refresh_token_expires_in": ...}
+
+    house.tokens().access(number, rejected_version=1)
+
+    assert (house.row().token_version, house.row().refresh_expires_at) == (2, end)
 
 
 def test_saving_fits_into_the_lease_with_all_repeats() -> None:

@@ -4,18 +4,17 @@ import json
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-import psycopg
 import pytest
 import structlog
 
-from tests.conftest import with_name
 from tests.integration.delivery.doubting import ARRIVAL
 from tests.integration.delivery.world import World
+from tests.postgresql import Databases
 from worker.sandbox import Sandbox
 
 Fresh = Callable[[], AbstractContextManager[str]]
@@ -104,15 +103,29 @@ def fresh_sqlite(sqlite_template: Path, tmp_path: Path) -> Fresh:
 
 
 @pytest.fixture
-def fresh_postgresql(postgresql_server: str, postgresql_template: str) -> Iterator[Fresh]:
+def fresh_postgresql(postgresql_databases: Databases) -> Fresh:
     """Give a way to fresh PostgreSQL databases."""
-    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+    return postgresql_databases.fresh
 
-        @contextmanager
-        def fresh() -> Iterator[str]:
-            name = f"test_{uuid.uuid4().hex[:12]}"
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{postgresql_template}"')
-            yield with_name(postgresql_server, name)
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
-        yield fresh
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Give one connected world of each kind to all tests of a module, which each add a row of their own.
+
+    Its customer lets us read invites.
+    """
+    with ExitStack() as kept:
+        if request.param == "sqlite":
+            path = tmp_path_factory.mktemp("shared") / "worker.db"
+            shutil.copy(request.getfixturevalue("sqlite_template"), path)
+            path.chmod(0o600)
+            url = f"sqlite:///{path}?timeout=1"  # whoever waits here waits for itself
+        else:
+            databases: Databases = request.getfixturevalue("postgresql_databases")
+            url = kept.enter_context(databases.fresh())
+        scopes = ["locations.read", "flows.read", "invites.write", "invites.read", "token.refresh"]
+        sandbox = kept.enter_context(Sandbox(port=0, scopes=ALL_SCOPES))
+        made = World(url, sandbox, WORKER_ENVOY__SCOPES=json.dumps(scopes))
+        kept.enter_context(made.parts)
+        made.connect()
+        yield made

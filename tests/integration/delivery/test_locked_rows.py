@@ -42,6 +42,18 @@ def test_a_locked_row_is_passed_over_by_a_push(world: World) -> None:
         assert world.delivery("v-2")["status"] == "rejected"
 
 
+def test_a_locked_row_is_claimed_by_nobody_and_stops_no_other(world: World) -> None:
+    """The senders that come by take the next one, and nobody waits for the caller."""
+    for name in ("v-1", "v-2", "v-3"):
+        world.add(name)
+
+    with changing(world, "v-1"):
+        assert world.push().counts["sent"] == 2
+
+        assert world.attempts()[0]["delivery_id"] != world.delivery("v-1")["id"]
+    assert world.push().counts["sent"] == 1
+
+
 def test_a_locked_row_of_a_dead_worker_stops_no_push(world: World) -> None:
     """What a crash left behind is put right later; what is due is sent now."""
     world.add("v-1")

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.integration.delivery import judging
+from tests.integration.delivery import judging, overlaps
 from tests.integration.delivery.conftest import Fresh
 from tests.integration.delivery.happenings import (
     CHANGES,
@@ -30,6 +30,7 @@ from tests.integration.delivery.happenings import (
     SAFE_PLACES,
     WORKERS,
 )
+from tests.integration.delivery.overlaps import DOUBTS
 from tests.integration.delivery.scene import News, Scene
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "0"))
@@ -118,6 +119,17 @@ class Delivery(RuleBasedStateMachine):
 
         self.scene.turn(news)
         self.scene.interrupt(self.scene.workers["A"].push, place, overtaken)
+
+    @rule(columns=CHANGES, doubt=DOUBTS)
+    def change_amid_a_doubt(self, columns: dict[str, Any], doubt: str) -> None:
+        """Let callers change every visit while A's request is on its way to a doubtful end; B goes on."""
+        overlaps.change_amid_a_doubt(self.scene, columns, doubt)
+
+    @precondition(lambda self: len(self.scene.keys) < MOST_VISITS)
+    @rule(target=visits)
+    def late_refusal(self) -> str:
+        """Let A hear of a refusal so late that B's next attempt at a new visit is on its way."""
+        return overlaps.late_refusal(self.scene)
 
     @rule()
     def expire(self) -> None:

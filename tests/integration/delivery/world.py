@@ -137,6 +137,12 @@ class World:
         rows = self.rows("SELECT * FROM delivery")
         return next(row for row in rows if row["external_id"] == external_id)
 
+    def wait(self, external_id: str = "v-1") -> float:
+        """Return the seconds until one invite is due."""
+        due = self.delivery(external_id)["next_attempt_at"]
+        moment = datetime.fromisoformat(due) if isinstance(due, str) else due
+        return float((moment - self.parts.database.read_now()).total_seconds())
+
     def attempts(self) -> list[Mapping[str, Any]]:
         """Return the ledger, oldest first."""
         return self.rows("SELECT * FROM attempt ORDER BY started_at")

@@ -29,6 +29,30 @@ def test_a_finished_invite_is_retried(desk: Desk, status: str) -> None:
     assert after.next_attempt_at <= desk.database.read_now()
 
 
+def test_all_rejected_invites_of_a_connection_are_retried_and_no_others(desk: Desk) -> None:
+    """They are due at once and counted; what is expired, sent or another connection's stays as it is."""
+    for key in ("one", "two"):
+        desk.invite(key, status="rejected", error_code="refused", deferrals=4, interruptions=3)
+    others = [
+        desk.invite("three", status="expired"),
+        desk.invite("four", status="unknown"),
+        desk.invite("one", connection="globex", status="rejected"),
+    ]
+
+    assert moves.retry_rejected(desk.database, "acme") == 2
+    assert moves.retry_rejected(desk.database, "acme") == 0
+
+    for name in ("acme/one", "acme/two"):
+        after = desk.look(name).delivery
+        assert (after.status, after.error_code, after.deferrals, after.interruptions) == (
+            "pending",
+            None,
+            0,
+            0,
+        )
+    assert [desk.look(one.name).delivery for one in others] == [one.delivery for one in others]
+
+
 @pytest.mark.parametrize("status", ["pending", "sending", "sent", "unknown", "withdrawn"])
 def test_no_other_invite_is_retried(desk: Desk, status: str) -> None:
     """An invite that Envoy has, or may have, is not made due again; the line says how it stands."""

@@ -1,12 +1,13 @@
 """Whatever happens between the look and the clearing, and a run that ends in the middle."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import sqlalchemy as sa
 
 from tests.integration.delivery.scene import CrashError
 from tests.integration.retention.conftest import Office
+from tests.interleaving import overtaken
 from worker.failpoints import armed
 from worker.retention import finished
 from worker.sandbox import Sandbox
@@ -77,6 +78,41 @@ def test_a_row_that_a_caller_has_locked_is_passed_over(postgresql_url: str, sand
     office.world.parts.__exit__(None, None, None)
 
     assert (during, after) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        lambda office: office.change("v-1", notes="still needed"),
+        lambda office: office.change("v-1", wanted="absent"),
+        lambda office: office.stand("v-1", status="pending"),
+        lambda office: office.change("v-1", expected_arrival_at="2099-01-01T10:00:00Z"),
+    ],
+)
+def test_the_ledger_of_a_row_that_is_reopened_in_that_moment_stays(
+    old_office: Office, meanwhile: Callable[[Office], None]
+) -> None:
+    """It may be in doubt again: then its lines say which of Envoy's ids it had before."""
+    office = old_office
+
+    with overtaken(office.world.parts.database, lambda: meanwhile(office)):
+        report = office.prune()
+
+    assert report.counts["attempts_deleted"] == 1
+    (line,) = office.world.attempts()
+    assert line["delivery_id"] == office.world.delivery("v-1")["id"]
+
+
+@pytest.fixture
+def old_office(database_url: str, sandbox: Sandbox) -> Iterator[Office]:
+    """Give an office that clears nothing, and has two visits so old that their ledger may go."""
+    office = Office(database_url, sandbox, WORKER_RETENTION__PERSONAL_DAYS="0")
+    for name in ("v-1", "v-2"):
+        office.visit(name)
+    office.world.push()
+    office.pass_days(200)
+    yield office
+    office.world.parts.__exit__(None, None, None)
 
 
 def test_a_run_that_dies_between_two_batches_is_gone_on_with(

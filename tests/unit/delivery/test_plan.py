@@ -166,6 +166,22 @@ def test_the_end_of_the_day_is_never_before_the_arrival(arrival: datetime, zone:
     assert timedelta(seconds=-1) < end - arrival <= timedelta(hours=25)
 
 
+@pytest.mark.parametrize(
+    ("zone", "arrival", "end"),
+    [
+        ("America/Santiago", "2027-04-03T15:00:00+00:00", "2027-04-04T03:59:59+00:00"),
+        ("America/Havana", "2026-11-01T15:00:00+00:00", "2026-11-02T04:59:59+00:00"),
+    ],
+)
+def test_the_day_ends_for_good_where_its_last_hour_comes_twice(zone: str, arrival: str, end: str) -> None:
+    """At midnight the clock is put back to 23:00: a visit in the second of these hours is not over yet."""
+    location = Location(connection_id=1, envoy_id="1", name="x", enabled=True, timezone=zone)
+
+    found = end_of_day(datetime.fromisoformat(arrival), location)
+
+    assert found.astimezone(UTC) == datetime.fromisoformat(end)
+
+
 @given(st.text(min_size=1), st.one_of(st.none(), st.emails()))
 def test_twins_differ_only_in_what_a_look_up_cannot_see(name: str, email: str | None) -> None:
     """Case of name and e-mail, notes and flow make no difference; another arrival does."""

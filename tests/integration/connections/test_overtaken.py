@@ -1,0 +1,247 @@
+"""Every conditional UPDATE of a connection or host, with somebody else there first: the second one sees it.
+
+The first party has looked, and decided on what it saw; before its statement takes effect the other acts.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from tests.integration.connections.support import House
+from tests.interleaving import overtaken, stored
+from worker.connections import store
+from worker.connections.holds import Holds
+from worker.connections.leases import Leases
+from worker.connections.model import Host
+from worker.connections.outages import PROBE_SECONDS, Outages
+from worker.errors import NeedsAuthorisation, OutcomeUnknown
+
+Act = Callable[[], object]
+THEIRS = "another-host/77/1"
+TABLES = ("connection", "host")
+
+
+def leases(house: House) -> Leases:
+    """Return the leases of one process."""
+    return Leases(house.database, house.vault, owner="host/1/2", seconds=90)
+
+
+def holds(house: House) -> Holds:
+    """Return the holds of one process."""
+    return Holds(house.database, hold_seconds=(5.0, 900.0), rate_per_second=2.0)
+
+
+def outages(house: House) -> Outages:
+    """Return how one process sees a host."""
+    return Outages(house.database, "envoy.example", hold_seconds=(5.0, 900.0), rate_per_second=2.0)
+
+
+def be_out(house: House, count: int = 1, **columns: object) -> None:
+    """Let the host have been out; its next probe is due."""
+    past = house.clock() - timedelta(seconds=1)
+    row = {"name": "envoy.example", "hold_count": count, "held_until": past, **columns}
+    with house.database.write() as connection:
+        connection.execute(HOSTS.delete())
+        connection.execute(HOSTS.insert().values(row))
+
+
+def write(house: House, **columns: object) -> None:
+    """Write columns of the host, as another process does."""
+    with house.database.write() as connection:
+        connection.execute(HOSTS.update().values(columns))
+
+
+HOSTS = Host.__table__  # type: ignore[attr-defined]
+
+
+def taking(house: House) -> Act:
+    """Take the lease of a connection, to refresh its token."""
+    row, now = house.row(), house.clock()
+    return lambda: leases(house).take(row, now)
+
+
+def giving_back(house: House) -> Act:
+    """Give a lease back, and say how the refresh failed."""
+    lease = leases(house).take(house.row(), house.clock())
+    assert lease is not None
+    return lambda: leases(house).give_back(lease, answered=True, refresh_error="http_500")
+
+
+def probing(house: House) -> Act:
+    """Take the right to ask a host that was out."""
+    be_out(house)
+    seen, _ = outages(house).look()
+    return lambda: outages(house).take_probe(seen)
+
+
+def returning(house: House) -> Act:
+    """Give the right to ask back, without a verdict."""
+    be_out(house)
+    seen, _ = outages(house).look()
+    assert outages(house).take_probe(seen)
+    return lambda: outages(house).give_back(seen)
+
+
+def holding(house: House) -> Act:
+    """Hold a host that did not answer once more."""
+    be_out(house)
+    seen, _ = outages(house).look()
+    return lambda: outages(house).hold(seen, OutcomeUnknown())
+
+
+def holding_first(house: House) -> Act:
+    """Hold a host that has always answered."""
+    seen, _ = outages(house).look()
+    return lambda: outages(house).hold(seen, OutcomeUnknown())
+
+
+def ending(house: House) -> Act:
+    """End an outage, since the host answers."""
+    be_out(house)
+    seen, _ = outages(house).look()
+    return lambda: outages(house).end(seen)
+
+
+def having_met(house: House) -> Act:
+    """Hold a connection for a 429."""
+    return lambda: holds(house).outage(number(house))
+
+
+def number(house: House) -> int:
+    """Return the connection's id."""
+    found = house.row().id
+    assert found is not None
+    return found
+
+
+def held_by_another(house: House) -> None:
+    """Let another process find the host out once more."""
+    seen, _ = outages(house).look()
+    outages(house).hold(seen, OutcomeUnknown())
+
+
+def asked_by_another(house: House) -> None:
+    """Let another process have the right to ask."""
+    write(house, probe_owner=THEIRS, probe_until=house.clock() + timedelta(seconds=30))
+
+
+def held_anew(house: House) -> None:
+    """Let the outage have ended, and another have begun, which is the first again."""
+    write(house, hold_count=1, held_until=house.clock() + timedelta(seconds=7), probe_owner=None)
+
+
+def held_as_long(house: House) -> None:
+    """Let another process have found the host out once more, until what happens to be the same time."""
+    seen, _ = outages(house).look()
+    write(house, hold_count=seen.hold_count + 1)
+
+
+def ended_by_another(house: House) -> None:
+    """Let another process find that the host answers."""
+    seen, _ = outages(house).look()
+    outages(house).end(seen)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the first party does, what the second does meanwhile, and what the first is told."""
+
+    first: Callable[[House], Act]
+    second: Callable[[House], object]
+    sees: object
+    at: str = "host"
+
+
+def a_lease(second: Callable[[House], object]) -> Case:
+    """Return the case of a lease that is not to be had."""
+    return Case(taking, second, None, at="connection")
+
+
+CASES = {
+    "a lease: another has it": a_lease(lambda house: house.change(lease_owner=THEIRS)),
+    "a lease: the connection was removed": a_lease(lambda house: store.remove(house.database, "acme")),
+    "a lease: the grant has ended": a_lease(lambda house: house.change(status="needs_authorisation")),
+    "a lease: the token has a successor": a_lease(lambda house: house.change(token_version=2)),
+    "a lease: another's refresh has just failed": a_lease(
+        lambda house: house.change(refresh_retry_at=house.clock() + timedelta(seconds=9))
+    ),
+    "a lease given back: another has it": Case(
+        giving_back, lambda house: house.change(lease_owner=THEIRS), False, at="connection"
+    ),
+    "a lease given back: the token has a successor": Case(
+        giving_back, lambda house: house.change(token_version=2), False, at="connection"
+    ),
+    "the right to ask: another has it": Case(probing, asked_by_another, False),
+    "the right to ask: the host answers": Case(probing, ended_by_another, False),
+    "the right to ask: it was asked, in vain": Case(probing, held_by_another, False),
+    "the right to ask: it is out anew": Case(probing, held_anew, False),
+    "the right to ask: it is out once more, until the same time": Case(probing, held_as_long, False),
+    "the right given back: another has it by now": Case(returning, asked_by_another, None),
+    "the right given back: it is out anew": Case(returning, held_anew, None),
+    "an outage goes on: another has said so": Case(holding, held_by_another, None),
+    "an outage goes on: it has ended": Case(holding, ended_by_another, None),
+    "an outage goes on: it is out anew": Case(holding, held_anew, None),
+    "an outage begins: another has said so": Case(holding_first, held_by_another, None),
+    "an outage ends: it goes on": Case(ending, held_by_another, None),
+    "an outage ends: another has said so": Case(ending, ended_by_another, None),
+    "an outage ends: it is out anew": Case(ending, held_anew, None),
+    "an outage ends: it goes on until the same time": Case(ending, held_as_long, None),
+    "a hold: it is held by now": Case(
+        having_met, lambda house: holds(house).throttled(number(house), 60), None, at="connection"
+    ),
+    "a hold: it is paused by now": Case(
+        having_met, lambda house: store.pause(house.database, "acme"), None, at="connection"
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_whoever_comes_second_changes_nothing_and_is_told(house: House, case: Case) -> None:
+    """What the first party saw is not so any more; its UPDATE finds nothing."""
+    house.connect()
+    act = case.first(house)
+    left: dict[str, object] = {}
+
+    def meanwhile() -> None:
+        case.second(house)
+        left.update(stored(house.database, TABLES))
+
+    with overtaken(house.database, meanwhile, at=case.at):
+        sees = act()
+
+    assert sees == case.sees
+    assert stored(house.database, TABLES) == left
+
+
+@pytest.mark.parametrize("seconds", [-1, PROBE_SECONDS + 61], ids=["over", "longer than any"])
+def test_a_right_to_ask_that_is_over_is_free_though_its_owner_lives(house: House, seconds: float) -> None:
+    """A process of another host cannot be seen; only the end of its right counts, and no clock's mistake."""
+    house.connect()
+    be_out(house, probe_owner=THEIRS, probe_until=house.clock() + timedelta(seconds=seconds))
+    seen, _ = outages(house).look()
+
+    assert outages(house).take_probe(seen)
+
+
+def test_a_right_to_ask_in_force_is_not_free(house: House) -> None:
+    """Its owner may be asking this very moment."""
+    house.connect()
+    be_out(house)
+    asked_by_another(house)
+    seen, _ = outages(house).look()
+
+    assert not outages(house).take_probe(seen)
+
+
+def test_a_token_is_not_posted_where_the_connection_was_removed_meanwhile(house: House) -> None:
+    """Between the look and the lease an operator has removed it, and its tokens are wiped."""
+    house.connect()
+    meanwhile = overtaken(house.database, lambda: store.remove(house.database, "acme"), at="connection")
+
+    with meanwhile, pytest.raises(NeedsAuthorisation):
+        house.tokens().access(number(house), rejected_version=1)
+
+    assert house.endpoint.posted == []
+    assert (house.row().status, house.row().lease_owner) == ("removed", None)

@@ -1,0 +1,77 @@
+"""What happens while a request is on its way, as rules of the model: a change, and the next attempt."""
+
+import threading
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.integration.delivery.scene import LEASE_SECONDS, Scene
+from worker.failpoints import armed
+from worker.sandbox import Faults
+from worker.sandbox.faults import AFTER_COMMIT, faults_from_json
+
+DOUBTS = st.sampled_from([*AFTER_COMMIT, "drop_before_share"])  # after which nobody knows what Envoy did
+SECONDS = 20.0  # for another thread, which has little to do
+
+
+def change_amid_a_doubt(scene: Scene, columns: dict[str, Any], doubt: str) -> None:
+    """Let every visit be changed before A's verdict is stored, and B push what it then takes for due."""
+
+    def change_all() -> None:
+        for key in scene.keys:
+            scene.change(key, **columns)
+
+    scene.pass_time(6)
+    scene.sandbox.set_faults(faults_from_json({doubt: 1.0}))
+    scene.interrupt(scene.workers["A"].push, "after_answer", change_all)
+    scene.sandbox.set_faults(Faults())
+    scene.workers["B"].push()
+
+
+def late_refusal(scene: Scene) -> str:
+    """Let A be refused with an old token, and store that only when B's next attempt is in Envoy's hands.
+
+    A goes on pushing then, as it does after any refusal of a token.  The key of the visit is returned.
+    """
+    key = scene.add()
+    scene.sandbox.set_faults(Faults())
+    scene.pass_time(6)
+    scene.sandbox.expire_access_tokens()
+    go_on = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def overtake() -> None:
+        scene.pass_time(2 * LEASE_SECONDS)
+        scene.workers["B"].push()  # gives A's attempt up
+        if key in scene.unknown():
+            scene.resolve(key)
+        threads.append(_pushing_slowly(scene, go_on))
+
+    try:
+        scene.interrupt(scene.workers["A"].push, "after_answer", overtake)
+    finally:
+        go_on.set()
+        for thread in threads:
+            thread.join(SECONDS)
+    return key
+
+
+def _pushing_slowly(scene: Scene, go_on: threading.Event) -> threading.Thread:
+    """Let B push until Envoy has executed a create of its, and keep the answer until *go_on*."""
+    reached = threading.Event()
+
+    def keep() -> None:
+        reached.set()
+        go_on.wait(SECONDS)
+
+    def push() -> None:
+        try:
+            scene.workers["B"].push()
+        finally:
+            reached.set()
+
+    thread = threading.Thread(target=push)
+    with armed("after_envoy_committed", action=keep):
+        thread.start()
+        reached.wait(SECONDS)
+    return thread

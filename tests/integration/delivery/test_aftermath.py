@@ -1,0 +1,122 @@
+"""What a connection feels of an answer that it does not get twice a day."""
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.integration.delivery.world import World
+from worker.errors import ExitCode
+from worker.failpoints import armed
+from worker.sandbox import Faults
+
+READING_ONLY = ("locations.read", "flows.read", "token.refresh")
+WRITING = (*READING_ONLY, "invites.write")
+
+
+def take_rights(world: World, *scopes: str) -> None:
+    """Let the customer's newest token have these rights, as after a change of roles in Envoy."""
+    token = world.sandbox.grant(scopes=scopes)["access_token"]
+    sealed = world.parts.vault.seal(token, connection_id=1, field="access")
+    world.execute("UPDATE connection SET access_token_enc = :sealed", sealed=sealed)
+
+
+def hold(world: World) -> tuple[str, str | None]:
+    """Return how the connection stands."""
+    (row,) = world.rows("SELECT status, hold_reason FROM connection")
+    return row["status"], row["hold_reason"]
+
+
+def test_a_fault_of_our_own_amid_a_request_leaves_its_invite_in_doubt_and_no_other(world: World) -> None:
+    """Whatever it was, the request may have gone out; its text is not told, it may hold a visitor's data."""
+    for name in ("v-1", "v-2"):
+        world.add(name)
+
+    def stumble() -> None:
+        raise ZeroDivisionError("canary")
+
+    with armed("after_bytes_written", action=stumble), capture_logs() as lines:
+        report = world.push()
+
+    assert (report.counts["sent"], report.counts["unknown"]) == (1, 1)
+    (doubtful,) = (row for row in world.rows("SELECT * FROM delivery") if row["status"] == "unknown")
+    assert doubtful["error_code"] == "unexpected"
+    assert "ZeroDivisionError" in doubtful["error_detail"]
+    assert "canary" not in repr((lines, doubtful))
+    assert world.rows("SELECT * FROM host") == [], "it says nothing about Envoy"
+
+
+def test_an_invite_that_is_forbidden_twice_though_others_go_through_is_rejected(world: World) -> None:
+    """Then it is not the connection's right that is missing."""
+    world.add("v-1")
+    take_rights(world, *READING_ONLY)
+    world.push(limit=1)
+    first = world.delivery("v-1")["status"]
+    take_rights(world, *WRITING)
+    world.add("v-2")
+    world.push()
+    world.make_due()
+    take_rights(world, *READING_ONLY)
+
+    with capture_logs() as lines:
+        world.push(limit=1)
+
+    assert (first, world.delivery("v-2")["status"]) == ("pending", "sent")
+    assert (world.delivery("v-1")["status"], world.delivery("v-1")["error_code"]) == ("rejected", "forbidden")
+    assert [line["log_level"] for line in lines if line["event"] == "invite.rejected"] == ["error"]
+
+
+def test_an_invite_that_is_forbidden_twice_while_nothing_goes_through_waits(world: World) -> None:
+    """The right may be given back: it is the connection's trouble."""
+    world.add("v-1")
+    take_rights(world, *READING_ONLY)
+    for _ in range(2):
+        world.push(limit=1)
+        world.make_due()
+
+    assert world.delivery("v-1")["status"] == "pending"
+
+
+def test_a_second_401_to_a_young_token_holds_the_connection(world: World) -> None:
+    """A new token was no help: Envoy refuses the newest one, too, and no more are asked for."""
+    world.add()
+    for _ in range(2):
+        with armed("before_connect", action=world.sandbox.expire_access_tokens):
+            report = world.push(limit=1)
+
+    assert hold(world) == ("active", "unauthorised")
+    assert world.sandbox.ledger()["refreshes"] == 1
+    assert ExitCode.TRY_LATER in report.troubles
+    assert (world.delivery()["status"], world.delivery()["attempts"]) == ("pending", 0)
+    world.make_due()
+    assert world.push().counts["sent"] == 1
+
+
+def test_a_grant_that_ends_amid_a_push_is_found_dead_by_the_401(world: World) -> None:
+    """The refresh after it is refused: the operator is told once, and the invites wait unharmed."""
+    for name in ("v-1", "v-2"):
+        world.add(name)
+
+    with armed("before_connect", action=world.sandbox.revoke), capture_logs() as lines:
+        report = world.push()
+
+    assert hold(world) == ("needs_authorisation", None), "only a new consent helps, no time"
+    assert ExitCode.NEEDS_AUTHORISATION in report.troubles
+    assert [line["event"] for line in lines].count("connection.needs_authorisation") == 1
+    assert world.rows("SELECT DISTINCT status, attempts FROM delivery") == [
+        {"status": "pending", "attempts": 0}
+    ]
+
+
+@pytest.mark.parametrize("error", ["server_error", "temporarily_unavailable"])
+def test_a_401_whose_refresh_fails_holds_the_connection(world: World, error: str) -> None:
+    """The old token is refused, and no new one can be had: the next run would only be refused again."""
+    world.add()
+
+    def end_tokens() -> None:
+        world.sandbox.expire_access_tokens()
+        world.sandbox.set_faults(Faults(token_error=error))
+
+    with armed("before_connect", action=end_tokens):
+        world.push()
+
+    assert hold(world) == ("active", "outage")
+    assert (world.delivery()["status"], world.delivery()["attempts"]) == ("pending", 0)

@@ -1,0 +1,54 @@
+"""The databases that tests take in turn: each is as good as new."""
+
+import psycopg
+import pytest
+
+from tests.postgresql import Databases
+
+INSERT = (
+    "INSERT INTO invite (connection, external_id, invitee_name, location, expected_arrival_at)"
+    " VALUES ('acme', 'v-1', 'Visitor', 'Berlin', '2031-05-06T10:00:00Z')"
+)
+CHANGES = {
+    "a trigger": "ALTER TABLE invite DISABLE TRIGGER USER",
+    "a column": "ALTER TABLE invite ADD COLUMN extra text",
+    "a check": "ALTER TABLE invite ADD CONSTRAINT few CHECK (id < 9)",
+    "a right": "GRANT SELECT ON invite TO PUBLIC",
+    "a view": "CREATE OR REPLACE VIEW invite_status AS SELECT * FROM invite_status_old",
+    "a schema": "CREATE SCHEMA another",
+    "a row of the schema's own": "DELETE FROM schema_compatibility",
+}
+
+
+def one(url: str, statement: str) -> tuple[object, ...] | None:
+    """Return the first row of a query."""
+    with psycopg.connect(url) as connection:
+        return connection.execute(statement.encode()).fetchone()
+
+
+def test_a_database_that_is_lent_again_has_no_rows_and_counts_from_one(
+    postgresql_databases: Databases,
+) -> None:
+    """What a test left behind is gone, also where somebody still was connected."""
+    with postgresql_databases.fresh() as url:
+        lingering = psycopg.connect(url)
+        lingering.execute(INSERT.encode())
+        lingering.commit()
+    with postgresql_databases.fresh() as again:
+        assert again == url
+        assert one(again, "SELECT 1 FROM delivery") is None
+        assert one(again, f"{INSERT} RETURNING id") == (1,)
+    lingering.close()
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_database_that_is_not_the_same_any_more_is_not_lent_again(
+    postgresql_databases: Databases, change: str
+) -> None:
+    """A changed schema would make the next test see what is not there."""
+    with postgresql_databases.fresh() as url, psycopg.connect(url) as connection:
+        if "invite_status_old" in change:
+            connection.execute(b"ALTER VIEW invite_status RENAME TO invite_status_old")
+        connection.execute(change.encode())
+    with postgresql_databases.fresh() as another:
+        assert another != url
