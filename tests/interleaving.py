@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from worker.database import Database
-from worker.database.engine import READ_ONLY
+from worker.database.sqlite import READ_ONLY
 
 TABLES = ("connection", "host", "invite", "delivery")
 Seen: TypeAlias = Mapping[str, list[dict[str, Any]]]
