@@ -23,6 +23,27 @@ ThrottledShare = Annotated[float, typer.Option(min=0, max=1, help="Answered by 4
 ErrorShare = Annotated[float, typer.Option(min=0, max=1, help="Answered by 500, not executed.")]
 LostShare = Annotated[float, typer.Option(min=0, max=1, help="Executed, and never answered.")]
 GarbageShare = Annotated[float, typer.Option(min=0, max=1, help="Executed, and answered by HTML.")]
+Lists = Annotated[
+    str, typer.Option(help="Which lists the next five change: invites,flows,locations,employees.")
+]
+PageCap = Annotated[int, typer.Option(min=0, help="A page has so many items at most, whatever was asked.")]
+PageIgnored = Annotated[bool, typer.Option("--page-ignored", help="Each page of a list is the first one.")]
+ListOrder = Annotated[
+    Literal["ignored", "reversed", "shuffled"] | None, typer.Option(help="Of a list, whatever was asked.")
+]
+ListMeta = Annotated[
+    Literal["absent", "low", "high", "negative", "text", "of_page", "as_asked"] | None,
+    typer.Option(help="A list's meta is absent, or its total (as_asked: its perPage) is not true."),
+]
+BeyondEnd = Annotated[
+    Literal["400", "404", "last"] | None,
+    typer.Option(help="What a page beyond a list's end is; last: the last one again."),
+]
+ListCut = Annotated[int, typer.Option(min=0, help="So many items of a list are shown; its total counts all.")]
+NamesShown = Annotated[
+    Literal["decomposed", "entities", "trimmed", "without_emoji", "upper"] | None,
+    typer.Option(help="How names of visitors, locations and flows come back."),
+]
 Outage = Annotated[Literal["drop", "503"] | None, typer.Option(help="Nothing works, in this way.")]
 Seed = Annotated[int, typer.Option(help="Of the draws, so that a run can be repeated.")]
 
@@ -44,6 +65,14 @@ def sandbox(
     error_share: ErrorShare = 0,
     lost_share: LostShare = 0,
     garbage_share: GarbageShare = 0,
+    lists: Lists = "",
+    page_cap: PageCap = 0,
+    page_ignored: PageIgnored = False,
+    list_order: ListOrder = None,
+    list_meta: ListMeta = None,
+    beyond_end: BeyondEnd = None,
+    list_cut: ListCut = 0,
+    names_shown: NamesShown = None,
     outage: Outage = None,
     seed: Seed = 0,
 ) -> None:
@@ -64,6 +93,14 @@ def sandbox(
         error_500_share=error_share,
         drop_after_share=lost_share,
         garbage_share=garbage_share,
+        lists=lists,
+        page_cap=page_cap,
+        page_ignored=page_ignored,
+        list_order=list_order or "",
+        list_meta=list_meta or "",
+        beyond_end=beyond_end or "",
+        list_cut=list_cut,
+        names_shown=names_shown or "",
         outage=outage or "",
         seed=seed,
     )

@@ -25,7 +25,15 @@ def mischief(faults: Faults, now: list[float] | None = None) -> Mischief:
 
 def test_every_fault_travels_through_json() -> None:
     """What GET shows can be posted back and means the same."""
-    faults = Faults(latency_seconds=0.5, retry_after=("1", None), outage="503", error_500_share=0.1, seed=7)
+    faults = Faults(
+        latency_seconds=0.5,
+        retry_after=("1", None),
+        outage="503",
+        error_500_share=0.1,
+        seed=7,
+        page_cap=20,
+        list_order="shuffled",
+    )
 
     assert faults_from_json(json.loads(json.dumps(faults.as_json()))) == faults
 
@@ -39,6 +47,8 @@ def test_every_fault_travels_through_json() -> None:
         {"latency_seconds": True},
         {"seed": 1.5},
         {"outage": "fire"},
+        {"list_order": "sideways"},
+        {"page_cap": "20"},
         {"html_200": 1},
         {"retry_after": [1]},
         {"error_500_share": 0.6, "drop_after_share": 0.6},
