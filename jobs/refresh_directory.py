@@ -40,8 +40,10 @@ def _refresh(context: RunContext, connection: Connection, report: Report) -> Non
     try:
         refresh(context.database, context.api, context.tokens, connection)
     except (EnvoyError, NeedsAuthorisation, SettingsError, TryLater) as error:
-        report.add("failed")
         report.trouble(error.exit_code)
+        if context.stop.is_set():
+            return  # it was given up, and says nothing of the customer
+        report.add("failed")
         if isinstance(error, EnvoyError):  # the others are told where they are found
             log.warning(
                 "directory.refresh_failed",

@@ -23,6 +23,7 @@ from worker.delivery.doubts import Doubt, due_doubts
 from worker.delivery.look_ups import LookUps
 from worker.delivery.looking import Looking
 from worker.envoy.clock import boot_clock
+from worker.envoy.paging import NO_LIST, TOO_MANY
 from worker.errors import (
     EnvoyError,
     ExitCode,
@@ -38,8 +39,7 @@ from worker.report import Report
 
 BATCH = 100
 COUNTS = ("looked_up", "sent", "pending", "rejected", "unknown")
-# A list that can never be read whole.
-OF_ONE_QUERY = frozenset({"too_many_items", "pages_repeat"})
+MOST_BROKEN_LISTS = 10  # looks in a row that failed; then a person hears of a list that contradicts itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Reconcile:
             return self.looking.look(doubt, began)
         except EnvoyError as error:
             self.gate.note(error)
-            if isinstance(error, Refused) or error.error_code in OF_ONE_QUERY:
+            if is_hopeless(error, failed_before=doubt.deferrals):
                 return left_for_a_person(REFUSED, doubt.look_ups, f"Envoy's answer: {error.error_code}")
             self.look_ups.record_failure(doubt, error, began=began)
             events.look_failed(doubt, error)
@@ -157,6 +157,9 @@ class Reconcile:
         events.looked_up(doubt, decision)
 
     def _failed(self, doubt: Doubt, error: EnvoyError) -> None:
+        if error.error_code in NO_LIST:
+            self.report.trouble(ExitCode.REJECTED)
+            return  # of this query only: the connection's others are looked up
         if isinstance(error, Forbidden):
             note_reading(self.database, doubt.connection_id, can_read=False)
             events.may_not_look(doubt)
@@ -173,3 +176,13 @@ class Reconcile:
     def _close(self, doubt: Doubt, error: WorkerError) -> None:
         self.report.trouble(error.exit_code)
         self.closed.add(doubt.connection)
+
+
+def is_hopeless(error: EnvoyError, *, failed_before: int) -> bool:
+    """Say whether no further look would tell more; *failed_before*: so many looks in a row failed, too.
+
+    A list that contradicts itself may be read while it changes, and be whole the next time.
+    """
+    if isinstance(error, Refused) or error.error_code == TOO_MANY:
+        return True
+    return error.error_code in NO_LIST and failed_before + 1 >= MOST_BROKEN_LISTS
