@@ -18,7 +18,7 @@ from worker.connections.tokens import Tokens
 from worker.database import Database
 from worker.delivery import events
 from worker.delivery.aftermath import OF_ONE_CONNECTION
-from worker.delivery.deciding import REFUSED, UNPROVEN, Decision, left_for_a_person
+from worker.delivery.deciding import REFUSED, Decision, left_for_a_person
 from worker.delivery.doubts import Doubt, due_doubts
 from worker.delivery.look_ups import LookUps
 from worker.delivery.looking import Looking
@@ -152,8 +152,6 @@ class Reconcile:
             self.report.add(decision.status.value)
         if decision.status in {Status.REJECTED, Status.UNKNOWN}:
             self.report.trouble(ExitCode.REJECTED)
-        if decision.error_code == UNPROVEN:
-            self.closed.add(doubt.connection)
         events.looked_up(doubt, decision)
 
     def _failed(self, doubt: Doubt, error: EnvoyError) -> None:
