@@ -92,7 +92,7 @@ def _is_there(sought: Sought, invite: EnvoyInvite) -> bool:
 
 def _is_equal(sought: Sought, invite: EnvoyInvite) -> bool:
     if sought.marker is not None:
-        return sought.marker in (invite.notes or "")
+        return fold(sought.marker) in fold(invite.notes)
     assert invite.expected_arrival_at is not None  # noqa: S101 -- it is there
     same_time = invite.expected_arrival_at.replace(microsecond=0) == sought.arrival
     same_place = invite.location_id == sought.location_id

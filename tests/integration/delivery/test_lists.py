@@ -12,6 +12,7 @@ from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.doubting import ARRIVAL, WITHOUT_READING, doubt, in_envoy
 from tests.integration.delivery.hosting import BERLIN, host
 from tests.integration.delivery.world import World
+from worker.delivery.reconcile import MOST_BROKEN_LISTS
 from worker.errors import ExitCode
 from worker.report import Report
 from worker.sandbox import Faults
@@ -239,6 +240,20 @@ def test_no_look_rests_on_a_contradicted_list(world: World) -> None:
     switch(world)
     world.make_looks_due()
     assert world.reconcile().counts["sent"] == 3
+
+
+def test_a_list_that_contradicts_itself_again_and_again_is_told_to_a_person(world: World) -> None:
+    """The invite would wait for ever otherwise, and nobody would hear of it."""
+    doubt(world, "drop_after_share", invitee_email="v-1@example.com")
+    switch(world, lists="invites", list_cut=1)
+    for _ in range(MOST_BROKEN_LISTS):
+        assert world.delivery()["next_attempt_at"] is not None
+        world.make_looks_due()
+        world.reconcile()
+
+    row = world.delivery()
+    assert (row["status"], row["error_code"], row["next_attempt_at"]) == ("unknown", "look_up_refused", None)
+    assert row["error_detail"] == "Envoy's answer: list_incomplete"
 
 
 def test_a_host_on_a_later_page_is_found(world: World) -> None:

@@ -202,6 +202,8 @@ def test_a_marker_decides_alone() -> None:
 
     assert (judgement.match, judgement.ids) == (Match.FOUND, "2")
     assert judge(sought(marker="ref:0123456789ab"), [listed()], owned=()).match is Match.NEAR
+    shouting = listed(notes="BRING&nbsp;BADGE REF:0123456789AB")
+    assert judge(sought(marker="ref:0123456789ab"), [shouting], owned=()).match is Match.FOUND
 
 
 @pytest.mark.parametrize(
