@@ -42,8 +42,10 @@ def _refresh(context: RunContext, connection: Connection, report: Report) -> Non
     except Stopping:
         return  # the next run reads it
     except (EnvoyError, NeedsAuthorisation, SettingsError, TryLater) as error:
-        report.add("failed")
         report.trouble(error.exit_code)
+        if context.stop.is_set():
+            return  # it was given up, and says nothing of the customer
+        report.add("failed")
         if isinstance(error, EnvoyError):  # the others are told where they are found
             log.warning(
                 "directory.refresh_failed",

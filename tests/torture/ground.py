@@ -97,7 +97,7 @@ def _visit(number: int) -> dict[str, object]:
     """Return an invite; a few at a time arrive together, as they do."""
     return {
         "key": f"v-{number}",
-        "name": f"Visitor {number}",
+        "name": f"Visit\u00f6r {number}",
         "email": f"visitor-{number}@example.com",
         "arrival": (FIRST_ARRIVAL + timedelta(minutes=5 * (number // 4))).isoformat(),
     }

@@ -16,6 +16,9 @@ FAULTS = Faults(
     garbage_share=0.05,
     error_429_share=0.1,
     retry_after=("1", None, "date:1", "soon", "0.3"),
+    page_cap=2,
+    list_order="reversed",
+    names_shown="decomposed",
     seed=SEED,
 )
 
@@ -23,7 +26,7 @@ FAULTS = Faults(
 def test_one_request_in_four_goes_wrong_and_each_invite_is_sent_exactly_once(
     database_url: str, zygote: Zygote, counts: Counter[str]
 ) -> None:
-    """Answers lost, garbled, 500 and 429: with invites.read all of it settles without a person."""
+    """Answers lost, garbled, 500 and 429, short pages: with invites.read it settles without a person."""
     with prepared(zygote, database_url, faults=FAULTS) as ground:
         ground.add(INVITES)
         with ended(ground.services(1)):

@@ -31,6 +31,27 @@ RefuseNullsOf = Annotated[
     list[str] | None,
     typer.Option(metavar="FIELD", help="With --refuse-nulls: of this field only, as notes; repeatable."),
 ]
+Lists = Annotated[
+    str, typer.Option(help="Which lists the next five change: invites,flows,locations,employees.")
+]
+PageCap = Annotated[int, typer.Option(min=0, help="A page has so many items at most, whatever was asked.")]
+PageIgnored = Annotated[bool, typer.Option("--page-ignored", help="Each page of a list is the first one.")]
+ListOrder = Annotated[
+    Literal["ignored", "reversed", "shuffled"] | None, typer.Option(help="Of a list, whatever was asked.")
+]
+ListMeta = Annotated[
+    Literal["absent", "low", "high", "negative", "text", "of_page", "as_asked"] | None,
+    typer.Option(help="A list's meta is absent, or its total (as_asked: its perPage) is not true."),
+]
+BeyondEnd = Annotated[
+    Literal["400", "404", "last"] | None,
+    typer.Option(help="What a page beyond a list's end is; last: the last one again."),
+]
+ListCut = Annotated[int, typer.Option(min=0, help="So many items of a list are shown; its total counts all.")]
+NamesShown = Annotated[
+    Literal["decomposed", "entities", "trimmed", "without_emoji", "upper"] | None,
+    typer.Option(help="How names of visitors, locations and flows come back."),
+]
 Outage = Annotated[Literal["drop", "503"] | None, typer.Option(help="Nothing works, in this way.")]
 Seed = Annotated[int, typer.Option(help="Of the draws, so that a run can be repeated.")]
 
@@ -55,6 +76,14 @@ def sandbox(
     idle_close: IdleClose = 0,
     refuse_nulls: RefuseNulls = None,
     refuse_nulls_of: RefuseNullsOf = None,
+    lists: Lists = "",
+    page_cap: PageCap = 0,
+    page_ignored: PageIgnored = False,
+    list_order: ListOrder = None,
+    list_meta: ListMeta = None,
+    beyond_end: BeyondEnd = None,
+    list_cut: ListCut = 0,
+    names_shown: NamesShown = None,
     outage: Outage = None,
     seed: Seed = 0,
 ) -> None:
@@ -78,6 +107,14 @@ def sandbox(
         idle_close_seconds=idle_close,
         refuse_nulls=int(refuse_nulls or 0),
         refuse_nulls_of=tuple(refuse_nulls_of or ()),
+        lists=lists,
+        page_cap=page_cap,
+        page_ignored=page_ignored,
+        list_order=list_order or "",
+        list_meta=list_meta or "",
+        beyond_end=beyond_end or "",
+        list_cut=list_cut,
+        names_shown=names_shown or "",
         outage=outage or "",
         seed=seed,
     )

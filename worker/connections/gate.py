@@ -13,6 +13,7 @@ from typing import TypeAlias
 from worker.connections.holds import Holds
 from worker.connections.model import Host
 from worker.connections.outages import Outages, is_resting
+from worker.envoy.paging import NO_LIST
 from worker.errors import EnvoyError, Misdirected, NotSent, OutcomeUnknown, TryLater
 from worker.stopping import Wait
 
@@ -22,18 +23,9 @@ PATIENCE_SECONDS = 60.0  # for another thread's probe
 UNEXPECTED = "unexpected"  # a fault of ours, after which nobody knows what Envoy did
 WITNESSES = 2  # so many connections must have failed, for one of them may be sick by itself
 # What says nothing about the host: two changes met, our own lease was too short, our own bounds were met.
-OF_THE_REQUEST = frozenset(
-    {
-        "http_409",
-        "lease_over",
-        "pool_exhausted",
-        "client_closed",
-        "stopping",
-        "pages_repeat",
-        "too_many_items",
-        UNEXPECTED,
-    }
-)
+OF_THE_REQUEST = NO_LIST | {
+    "http_409", "lease_over", "pool_exhausted", "client_closed", "stopping", UNEXPECTED,
+}  # fmt: skip
 
 
 class Gate:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from worker.delivery.marks import Content
 from worker.delivery.rows import DueRow
+from worker.folding import fold
 
 
 def content_of(
@@ -41,14 +42,17 @@ def content_of(
 
 
 def content_key(connection: str, content: Content) -> str:
-    """Return what two creates share that a look-up in Envoy could not tell apart."""
+    """Return what two creates share that a look-up in Envoy could not tell apart.
+
+    Of plain names it is the key that the release before made.
+    """
     invitee = content["invitee"]
     same = [
         connection,
         content["locationId"],
         content["expectedArrivalAt"],
-        invitee.get("email", "").casefold(),
-        " ".join(invitee["name"].casefold().split()),
+        fold(invitee.get("email")),
+        fold(invitee["name"]),
     ]
     return hashlib.sha256(json.dumps(same).encode()).hexdigest()
 

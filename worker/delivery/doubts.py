@@ -15,7 +15,6 @@ from worker.database.engine import SLACK_SECONDS
 from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, INVITES, SENT, UNKNOWN
 
 MOST_CONTROLS = 3
-MOST_READ = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +62,14 @@ def due_doubts(
     return [Doubt(**{name: row[name] for name in Doubt.__slots__}) for row in rows]
 
 
-def owned(database: Database, connection_name: str, ids: Collection[str]) -> set[str]:
-    """Return those of Envoy's ids that invites of the connection have."""
+def owned(database: Database, connection_name: str, ids: Collection[str]) -> dict[str, str | None]:
+    """Return those of Envoy's ids that invites of the connection have, each with the location sent for it."""
     own = DELIVERIES.c
-    query = sa.select(own.envoy_invite_id).where(
+    query = sa.select(own.envoy_invite_id, _location_sent()).where(
         own.connection == connection_name, own.envoy_invite_id.in_(ids)
     )
     with database.read() as connection:
-        return set(connection.execute(query).scalars()) if ids else set()
+        return {row[0]: row[1] for row in connection.execute(query)} if ids else {}
 
 
 def own_ids(database: Database, delivery_id: int) -> set[str]:
@@ -85,19 +84,23 @@ def own_ids(database: Database, delivery_id: int) -> set[str]:
 def controls(
     database: Database, connection_name: str, *, location_id: str
 ) -> list[tuple[str, dict[str, Any]]]:
-    """Return ids and contents of some invites that Envoy surely has: at that place, where there are some."""
+    """Return ids and contents of some invites that Envoy surely has at that place."""
     own = DELIVERIES.c
     query = (
         sa.select(own.envoy_invite_id, own.sent_content)
         .where(own.connection == connection_name, own.status == SENT, own.envoy_invite_id.is_not(None))
-        .where(own.sent_content.is_not(sa.null()))  # retention has not cleared it
+        .where(_location_sent() == location_id)  # none where retention has cleared it
         .order_by(own.envoy_invite_id.desc())
-        .limit(MOST_READ)
+        .limit(MOST_CONTROLS)
     )
     with database.read() as connection:
-        rows = connection.execute(query).all()
-    known = [(row.envoy_invite_id, row.sent_content) for row in rows if isinstance(row.sent_content, dict)]
-    return sorted(known, key=lambda one: one[1].get("locationId") != location_id)[:MOST_CONTROLS]
+        return [(row.envoy_invite_id, row.sent_content) for row in connection.execute(query)]
+
+
+def _location_sent() -> sa.ColumnElement[str]:
+    """Return the id of the location that Envoy was told, as a text."""
+    place: sa.ColumnElement[str] = DELIVERIES.c.sent_content["locationId"].as_string()
+    return place
 
 
 def _doubts(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:

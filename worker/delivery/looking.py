@@ -17,10 +17,10 @@ LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
 class Looking:
-    """Looks of one run; it remembers for which connections the query was seen to work.
+    """Looks of one run; it remembers for which locations the query was seen to work.
 
     There is one form of query only: by location and time of arrival.  That nothing is found by it
-    says something as soon as the same form has found an invite of the connection that is known.
+    says something as soon as the same form has found an invite of that location that is known.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Looking:
         self._tokens = tokens
         self._schedule = schedule
         self._marked = marked
-        self._proofs: dict[tuple[int, str], str] = {}
+        self._proofs: dict[tuple[int, str], str | None] = {}
 
     def look(self, doubt: Doubt, now: datetime) -> Decision:
         """Return what is to become of a doubtful create; *now* is the database's time.
@@ -46,9 +46,11 @@ class Looking:
             return left_for_a_person(CONTENT_GONE, doubt.look_ups, "what was sent is not stored any more")
         listing = self._list(doubt.connection_id, sought.location_id, sought.arrival)
         known = owned(self._database, doubt.connection, [invite.id for invite in listing.invites])
-        if known:
-            self._proofs[doubt.connection_id, sought.location_id] = min(known)
-        others = known | own_ids(self._database, doubt.delivery_id)
+        for invite in listing.invites:
+            # A list that shows other places' invites says nothing about this one's.
+            if invite.id in known and (invite.location_id or known[invite.id]) == sought.location_id:
+                self._proofs[doubt.connection_id, sought.location_id] = invite.id
+        others = known.keys() | own_ids(self._database, doubt.delivery_id)
         judgement = judge(_on_envoys_clock(sought, listing, now), listing.invites, owned=others)
         decides = judgement.match is Match.NOTHING and self._schedule.is_last(doubt.look_ups)
         return decide(
@@ -60,21 +62,21 @@ class Looking:
         )
 
     def _proof(self, doubt: Doubt, location_id: str) -> str | None:
-        """Return the id of a known invite that the query finds, looking for some where none was met."""
+        """Return the id of a known invite at that place, looking for some where none was met, once."""
         place = doubt.connection_id, location_id
         if place not in self._proofs:
-            for envoy_id, content in controls(self._database, doubt.connection, location_id=location_id):
-                if self._finds(doubt.connection_id, envoy_id, content):
-                    self._proofs[place] = envoy_id
-                    break
-        return self._proofs.get(place)
+            known = controls(self._database, doubt.connection, location_id=location_id)
+            found = (envoy_id for envoy_id, sent in known if self._finds(doubt.connection_id, envoy_id, sent))
+            self._proofs[place] = next(found, None)
+        return self._proofs[place]
 
     def _finds(self, connection_id: int, envoy_id: str, content: dict[str, Any]) -> bool:
         sought = sought_in(content, marker=None, begun_at=LONG_AGO)
         if sought is None:
             return False
         listing = self._list(connection_id, sought.location_id, sought.arrival)
-        return any(invite.id == envoy_id for invite in listing.invites)
+        places = {None, sought.location_id}
+        return any(invite.id == envoy_id and invite.location_id in places for invite in listing.invites)
 
     def _list(self, connection_id: int, location_id: str, arrival: datetime) -> Listing:
         return with_token(

@@ -12,6 +12,7 @@ from typing import Any
 
 from worker.envoy.resources import Invite as EnvoyInvite
 from worker.envoy.resources import instant
+from worker.folding import fold
 
 NEAR = timedelta(minutes=1)
 MOST_SHOWN = 10
@@ -37,7 +38,7 @@ class Match(Enum):
     FOUND = auto()
     NOTHING = auto()
     SEVERAL = auto()  # which of them is ours cannot be told
-    NEAR = auto()  # nothing equal, but something that a person should see first
+    NEAR = auto()  # nothing equal, but something that may be ours all the same
     OLDER = auto()  # equal, but there before we tried
 
 
@@ -76,7 +77,7 @@ def judge(sought: Sought, listed: Iterable[EnvoyInvite], *, owned: Collection[st
         return Judgement(Match.SEVERAL, equal)
     if equal:
         return Judgement(Match.OLDER if _is_older(sought, equal[0]) else Match.FOUND, equal)
-    near = tuple(invite for invite in at_hand if _is_alike(sought, invite))
+    near = tuple(invite for invite in at_hand if _is_near(sought, invite))
     return Judgement(Match.NEAR, near) if near else Judgement(Match.NOTHING)
 
 
@@ -91,23 +92,36 @@ def _is_there(sought: Sought, invite: EnvoyInvite) -> bool:
 
 def _is_equal(sought: Sought, invite: EnvoyInvite) -> bool:
     if sought.marker is not None:
-        return sought.marker in (invite.notes or "")
+        return fold(sought.marker) in fold(invite.notes)
     assert invite.expected_arrival_at is not None  # noqa: S101 -- it is there
     same_time = invite.expected_arrival_at.replace(microsecond=0) == sought.arrival
     same_place = invite.location_id == sought.location_id
     # No e-mail equals none only: another row of ours may have the same name, and one.
-    same_email = _folded(sought.email) == _folded(invite.email)
-    return same_time and same_place and same_email and _folded(sought.name) == _folded(invite.name)
+    same_email = fold(sought.email) == fold(invite.email)
+    return same_time and same_place and same_email and fold(sought.name) == fold(invite.name)
+
+
+def _is_near(sought: Sought, invite: EnvoyInvite) -> bool:
+    """Say whether it may be ours in another form, or corrected by hand.
+
+    Envoy may show a name as it was not written, so that a name alone proves no absence.
+    """
+    if _is_alike(sought, invite):
+        return True
+    return not _is_older(sought, invite) and not _is_another(sought, invite)
+
+
+def _is_another(sought: Sought, invite: EnvoyInvite) -> bool:
+    """Say whether e-mail and name are there on both sides, and both differ."""
+    both = ((sought.email, invite.email), (sought.name, invite.name))
+    pairs = [(fold(ours), fold(theirs)) for ours, theirs in both]
+    return all(ours and theirs and ours != theirs for ours, theirs in pairs)
 
 
 def _is_alike(sought: Sought, invite: EnvoyInvite) -> bool:
-    same_email = sought.email is not None and _folded(sought.email) == _folded(invite.email)
-    return same_email or _folded(sought.name) == _folded(invite.name)
+    same_email = sought.email is not None and fold(sought.email) == fold(invite.email)
+    return same_email or fold(sought.name) == fold(invite.name)
 
 
 def _is_older(sought: Sought, invite: EnvoyInvite) -> bool:
     return invite.created_at is not None and invite.created_at < sought.begun_at - CREATED_MARGIN
-
-
-def _folded(text: str | None) -> str:
-    return " ".join((text or "").casefold().split())

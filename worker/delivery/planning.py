@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,6 +16,7 @@ from worker.directory import Directory, employees, refresh
 from worker.directory.employees import Look, Sought
 from worker.directory.model import Location
 from worker.envoy.api import EnvoyApi
+from worker.envoy.paging import NO_LIST
 from worker.errors import EnvoyError, ExitCode, Forbidden, InputError, Refused, Throttled, WorkerError
 from worker.report import Report
 
@@ -36,6 +38,7 @@ class PagePlanner:
     looks: dict[Sought, Look] = field(repr=False)  # for hosts, in this run
     marked: bool = False  # creates carry a marker in their notes
     out_of_reach: bool = False  # a look at Envoy failed: no other look for this page
+    unlisted: set[Sought | None] = field(default_factory=set, repr=False)  # no list came of them
 
     def plan_all(self, page: Sequence[DueRow]) -> Iterator[tuple[DueRow, Plan]]:
         """Yield what is to be done about each row; a row that needs a look which failed is left out.
@@ -51,7 +54,6 @@ class PagePlanner:
             except Throttled:
                 raise
             except EnvoyError as error:
-                self.out_of_reach = True
                 self.report.trouble(error.exit_code)
             except WorkerError:
                 raise
@@ -93,13 +95,13 @@ class PagePlanner:
         return look
 
     def _look_up(self, sought: Sought) -> Look:
-        self._require_reach()
-        try:
-            look = employees.look_up(self.database, self.api, self.tokens, self._connection_id, sought)
-        except Forbidden:
-            raise hosts.not_permitted() from None
-        except Refused as error:
-            raise hosts.not_searchable(error.error_code) from None
+        with self._within_reach(sought):
+            try:
+                look = employees.look_up(self.database, self.api, self.tokens, self._connection_id, sought)
+            except Forbidden:
+                raise hosts.not_permitted() from None
+            except Refused as error:
+                raise hosts.not_searchable(error.error_code) from None
         self.looks[sought] = look
         return look
 
@@ -108,9 +110,22 @@ class PagePlanner:
         assert self.connection.id is not None  # noqa: S101 -- a stored row has its id
         return self.connection.id
 
-    def _require_reach(self) -> None:
-        if self.out_of_reach:
+    @contextmanager
+    def _within_reach(self, sought: Sought | None) -> Iterator[None]:
+        """Ask Envoy for a host, or for the directory (None), unless that was in vain a moment ago.
+
+        What is no list is so for one question; whatever else goes wrong, goes wrong for all.
+        """
+        if self.out_of_reach or sought in self.unlisted:
             raise EnvoyError("Envoy could not be asked a moment ago")
+        try:
+            yield
+        except EnvoyError as error:
+            if error.error_code in NO_LIST:
+                self.unlisted.add(sought)
+            else:
+                self.out_of_reach = True
+            raise
 
     def _may_be_news(self, error: InputError, row: DueRow) -> bool:
         """Say whether Envoy may know more; a directory read after the row was written has nothing new."""
@@ -120,5 +135,5 @@ class PagePlanner:
         return refreshed_at is None or refreshed_at < row.changed_at
 
     def _read_anew(self) -> None:
-        self._require_reach()
-        self.directory = refresh(self.database, self.api, self.tokens, self.connection)
+        with self._within_reach(None):
+            self.directory = refresh(self.database, self.api, self.tokens, self.connection)

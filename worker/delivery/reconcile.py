@@ -18,11 +18,12 @@ from worker.connections.tokens import Tokens
 from worker.database import Database
 from worker.delivery import events
 from worker.delivery.aftermath import OF_ONE_CONNECTION
-from worker.delivery.deciding import REFUSED, UNPROVEN, Decision, left_for_a_person
+from worker.delivery.deciding import REFUSED, Decision, left_for_a_person
 from worker.delivery.doubts import Doubt, due_doubts
 from worker.delivery.look_ups import LookUps
 from worker.delivery.looking import Looking
 from worker.envoy.clock import boot_clock
+from worker.envoy.paging import NO_LIST, TOO_MANY
 from worker.errors import (
     EnvoyError,
     ExitCode,
@@ -39,8 +40,7 @@ from worker.report import Report
 
 BATCH = 100
 COUNTS = ("looked_up", "sent", "pending", "rejected", "unknown")
-# A list that can never be read whole.
-OF_ONE_QUERY = frozenset({"too_many_items", "pages_repeat"})
+MOST_BROKEN_LISTS = 10  # looks in a row that failed; then a person hears of a list that contradicts itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Reconcile:
             self._close(doubt, error)
         except EnvoyError as error:
             self.gate.note(error)
-            if isinstance(error, Refused) or error.error_code in OF_ONE_QUERY:
+            if is_hopeless(error, failed_before=doubt.deferrals):
                 return left_for_a_person(REFUSED, doubt.look_ups, f"Envoy's answer: {error.error_code}")
             self.look_ups.record_failure(doubt, error, began=began)
             events.look_failed(doubt, error)
@@ -155,11 +155,12 @@ class Reconcile:
             self.report.add(decision.status.value)
         if decision.status in {Status.REJECTED, Status.UNKNOWN}:
             self.report.trouble(ExitCode.REJECTED)
-        if decision.error_code == UNPROVEN:
-            self.closed.add(doubt.connection)
         events.looked_up(doubt, decision)
 
     def _failed(self, doubt: Doubt, error: EnvoyError) -> None:
+        if error.error_code in NO_LIST:
+            self.report.trouble(ExitCode.REJECTED)
+            return  # of this query only: the connection's others are looked up
         if isinstance(error, Forbidden):
             note_reading(self.database, doubt.connection_id, can_read=False)
             events.may_not_look(doubt)
@@ -176,3 +177,13 @@ class Reconcile:
     def _close(self, doubt: Doubt, error: WorkerError) -> None:
         self.report.trouble(error.exit_code)
         self.closed.add(doubt.connection)
+
+
+def is_hopeless(error: EnvoyError, *, failed_before: int) -> bool:
+    """Say whether no further look would tell more; *failed_before*: so many looks in a row failed, too.
+
+    A list that contradicts itself may be read while it changes, and be whole the next time.
+    """
+    if isinstance(error, Refused) or error.error_code == TOO_MANY:
+        return True
+    return error.error_code in NO_LIST and failed_before + 1 >= MOST_BROKEN_LISTS

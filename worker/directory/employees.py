@@ -24,6 +24,7 @@ from worker.directory.model import Employee
 from worker.envoy import resources
 from worker.envoy.api import EnvoyApi
 from worker.errors import Forbidden, Refused
+from worker.folding import fold
 
 EMPLOYEES = SQLModel.metadata.tables[str(Employee.__tablename__)]
 MAX_AGE_SECONDS = 3600.0
@@ -109,7 +110,7 @@ def look_up(database: Database, api: EnvoyApi, tokens: Tokens, connection_id: in
 
 def _by_email(api: EnvoyApi, token: str, email: str) -> list[Person]:
     listed = api.employees(token, email=email)
-    exact = [person for person in listed if person.email.strip().casefold() == email.casefold()]
+    exact = [person for person in listed if fold(person.email) == fold(email)]
     near = [Person(person.id, near=True) for person in listed if person not in exact]
     return [*map(_shown, exact), *near[:MOST_NEAR]]
 

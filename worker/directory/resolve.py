@@ -4,13 +4,16 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from worker.directory.model import Flow, Location
 from worker.errors import InputError
+from worker.folding import fold
 
 MOST_HINTS = 3
+MOST_NAMES = 10_000
 
 
 class _Named(Protocol):
@@ -21,9 +24,10 @@ class _Named(Protocol):
 Entry = TypeVar("Entry", bound=_Named)
 
 
+@lru_cache(maxsize=MOST_NAMES)
 def name_key(name: str) -> str:
-    """Return what two spellings of a name share: case and runs of spaces are forgiven."""
-    return " ".join(name.casefold().split())
+    """Return what two spellings of a name share; each row asks for those of all places."""
+    return fold(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Directory:
             raise _unknown("location", wanted, self.locations)
         if not usable:
             raise InputError("location", "the location is disabled in Envoy", code="location_disabled")
-        return _only("location", usable)
+        return _only("location", wanted, usable)
 
     def flow(self, wanted: str, location: Location) -> Flow:
         """Return the flow of that id or name which serves *location*; its own goes before a global one.
@@ -69,7 +73,7 @@ class Directory:
         if not usable:
             raise InputError("flow", "the flow is not for visitors", code="flow_not_for_visitors")
         own = [flow for flow in usable if flow.location_id is not None]
-        return _only("flow", own or usable)
+        return _only("flow", wanted, own or usable)
 
 
 def zone_of(location: Location) -> ZoneInfo | None:
@@ -85,9 +89,12 @@ def _matching(entries: Sequence[Entry], wanted: str) -> list[Entry]:
     return by_id or [entry for entry in entries if name_key(entry.name) == name_key(wanted)]
 
 
-def _only(kind: str, entries: Sequence[Entry]) -> Entry:
-    if len(entries) == 1:
-        return entries[0]
+def _only(kind: str, wanted: str, entries: Sequence[Entry]) -> Entry:
+    """Return the one that is meant: of several names that differ in their spelling, the exact one."""
+    exact = [entry for entry in entries if entry.name.strip() == wanted.strip()]
+    for meant in (entries, exact):
+        if len(meant) == 1:
+            return meant[0]
     ids = ", ".join(sorted(entry.envoy_id for entry in entries))
     raise InputError(
         kind, f"several {kind}s have this name", code=f"{kind}_ambiguous", hint=f"use an Envoy id: {ids}"

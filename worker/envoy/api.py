@@ -106,13 +106,15 @@ class EnvoyApi:
             "expectedArrivalAtAfter": utc_text(arrival_after),
             "expectedArrivalAtBefore": utc_text(arrival_before),
             "sort": "CREATED_AT",
-            "order": "DESC",
+            # What is made while the pages are read comes last, and moves nothing from one to another.
+            "order": "ASC",
         }
         items = self._calls.read_all(
             token,
             "/v1/invites",
             query,
             on_headers=lambda headers: times.append(http_date.parse(headers.get("Date"))),
+            whole=True,
         )
         return Listing(_parsed(resources.invite, items), times[0] if times else None)
 

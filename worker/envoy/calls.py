@@ -9,9 +9,10 @@ from urllib.parse import quote, urlencode
 from worker.envoy.answers import decipher
 from worker.envoy.headers import authorization
 from worker.envoy.http import BeforeWrite, HttpClient
-from worker.envoy.paging import PER_PAGE, all_items
+from worker.envoy.paging import all_items
 from worker.envoy.resources import Json
 from worker.envoy.retries import read_policy, unsent_policy
+from worker.errors import TryLater
 
 OnHeaders: TypeAlias = Callable[[Mapping[str, str]], None]
 
@@ -30,13 +31,13 @@ class Calls:
     def __init__(
         self, http: HttpClient, base_url: str, *, deadline_seconds: float, stop: threading.Event | None
     ) -> None:
-        """Do no network; *stop* ends the waits between attempts."""
+        """Do no network; *stop* ends the waits between attempts, and lists between their pages."""
         self._http = http
         self._base_url = base_url.rstrip("/")
         self._deadline_seconds = deadline_seconds
-        event = stop or threading.Event()
-        self._reads = read_policy(event)
-        self._unsent = unsent_policy(event)
+        self._stop = stop or threading.Event()
+        self._reads = read_policy(self._stop)
+        self._unsent = unsent_policy(self._stop)
 
     def read(
         self, token: str, path: str, query: Mapping[str, str | int], *, on_headers: OnHeaders | None = None
@@ -52,14 +53,22 @@ class Calls:
         query: Mapping[str, str | int] | None = None,
         *,
         on_headers: OnHeaders | None = None,
+        whole: bool = False,
     ) -> list[Json]:
-        """Return the items of every page of a list."""
+        """Return the items of every page of a list; *whole*: one without a usable id makes it no list.
 
-        def page(number: int) -> Json:
-            numbered = {**(query or {}), "page": number, "perPage": PER_PAGE}
+        Raises:
+            TryLater: the process is to end, and shall not wait for more pages.
+            EnvoyError: a page could not be read, or the pages do not make up a list.
+        """
+
+        def page(number: int, size: int) -> Json:
+            if self._stop.is_set():
+                raise TryLater("the worker is stopping")
+            numbered = {**(query or {}), "page": number, "perPage": size}
             return self.read(token, path, numbered, on_headers=on_headers)
 
-        return all_items(page)
+        return all_items(page, whole=whole)
 
     def write(
         self,

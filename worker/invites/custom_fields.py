@@ -6,10 +6,10 @@ A row that a caller wrote by SQL was never checked on its way in, but for being 
 import json
 import math
 import re
-import unicodedata
 from collections.abc import Mapping
 
 from worker.errors import InputError
+from worker.folding import fold
 
 FIELD = "custom_fields"
 MOST = 50
@@ -52,8 +52,8 @@ def require_few(fields: Mapping[str, str], *, whose: str = "") -> None:
 
 
 def label_key(label: str) -> str:
-    """Return what two spellings of a label share: case and the spaces around it are forgiven."""
-    return unicodedata.normalize("NFC", label.strip()).casefold()
+    """Return what two spellings of a label share."""
+    return fold(label)
 
 
 def _text(value: object, what: str) -> str:

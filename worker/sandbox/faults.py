@@ -18,6 +18,14 @@ AFTER_COMMIT = (
     "truncate_share",
 )
 SHARES = BEFORE_COMMIT + AFTER_COMMIT
+# What a fault that is a word may be; "" is off.
+WORDS = {
+    "outage": ("", "drop", "503"),
+    "list_order": ("", "ignored", "reversed", "shuffled"),
+    "list_meta": ("", "absent", "low", "high", "negative", "text", "of_page", "as_asked"),
+    "beyond_end": ("", "400", "404", "last"),
+    "names_shown": ("", "decomposed", "entities", "trimmed", "without_emoji", "upper"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,16 @@ class Faults:
     *refuse_nulls*: the status (400, 422) that answers an update that empties a
     field, by null or an empty list; of *refuse_nulls_of* only, where it names
     some (``notes``, ``customFields``, ``invitee.email``, ...).
+
+    The next ones change the lists of the kinds in *lists* (``locations``, ``flows``, ``employees``,
+    ``invites``, with commas between; "" = all).  *page_cap*: a page has so many items at most, whatever
+    was asked.  *page_ignored*: each page is the first one.  *list_order*: ``ignored`` (as stored),
+    ``reversed`` or ``shuffled``, once for all pages.  *list_meta*: ``absent``; or its total is one too
+    ``low`` or ``high``, ``negative``, ``text``, or that ``of_page`` alone; ``as_asked`` names the perPage
+    that was asked.  *beyond_end*: a page beyond the end is answered ``400``, ``404``, or is the ``last``
+    one again.  *list_cut*: so many items are shown at most, though the total counts all.
+    *names_shown*: names of visitors, locations and flows come back ``decomposed``, with HTML
+    ``entities``, ``trimmed``, ``without_emoji`` or in ``upper`` case, in every answer.
     """
 
     latency_seconds: float = 0.0
@@ -56,6 +74,14 @@ class Faults:
     keep_cleared: bool = False
     refuse_nulls: int = 0
     refuse_nulls_of: tuple[str, ...] = ()
+    lists: str = ""
+    page_cap: int = 0
+    page_ignored: bool = False
+    list_order: str = ""
+    list_meta: str = ""
+    beyond_end: str = ""
+    list_cut: int = 0
+    names_shown: str = ""
     outage: str = ""
     slow_body_seconds: float = 0.0
     read_lag_seconds: float = 0.0
@@ -94,8 +120,8 @@ def _fits(name: str, value: object, default: object) -> bool:
         return value in (0, HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
     if name == "refuse_nulls_of":
         return isinstance(value, list) and all(isinstance(one, str) for one in value)
-    if name == "outage":
-        return value in ("", "drop", "503")
+    if name in WORDS:
+        return value in WORDS[name]
     if isinstance(default, (bool, str)):
         return type(value) is type(default)
     number = isinstance(value, int) or (isinstance(default, float) and isinstance(value, float))

@@ -24,16 +24,39 @@ class Shape:
     longest_page: int = DEEPEST
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which page a query asks for."""
+
+    page: int
+    per_page: int
+
+    def of(self, found: Sequence[Record]) -> list[Record]:
+        """Return the records of that page."""
+        start = (self.page - 1) * self.per_page
+        return list(found[start : start + self.per_page])
+
+
 def page_of(records: Sequence[Record], query: Mapping[str, str], shape: Shape) -> Record:
     """Return the envelope with the page that a query asks for; Refused with 400 if it cannot be read."""
+    asked = asked_page(query, shape)
+    found = matching(records, query, shape)
+    meta = {"page": asked.page, "perPage": asked.per_page, "total": len(found)}
+    return {"data": asked.of(found), "meta": meta}
+
+
+def asked_page(query: Mapping[str, str], shape: Shape) -> Asked:
+    """Return the page that a query asks for; Refused with 400 if there can be no such page."""
     page, per_page = _number(query, "page", 1), _number(query, "perPage", 100)
     if per_page > shape.longest_page or page * per_page > DEEPEST:
         raise bad_request(f"perPage is at most {shape.longest_page}, page x perPage at most {DEEPEST}")
+    return Asked(page, per_page)
+
+
+def matching(records: Sequence[Record], query: Mapping[str, str], shape: Shape) -> list[Record]:
+    """Return all records that a query finds, in the order that it asks for."""
     wanted = [shape.filters[name](value) for name, value in query.items() if name in shape.filters]
-    found = _ordered([r for r in records if all(test(r) for test in wanted)], query, shape)
-    start = (page - 1) * per_page
-    meta = {"page": page, "perPage": per_page, "total": len(found)}
-    return {"data": found[start : start + per_page], "meta": meta}
+    return _ordered([r for r in records if all(test(r) for test in wanted)], query, shape)
 
 
 def _ordered(found: list[Record], query: Mapping[str, str], shape: Shape) -> list[Record]:

@@ -6,36 +6,35 @@ from worker.sandbox.api import Answer, Call, Handler, Route
 from worker.sandbox.faults import Faults
 from worker.sandbox.fields import emptied, invite_fields, without_empty
 from worker.sandbox.invites import Held
-from worker.sandbox.queries import page_of
+from worker.sandbox.lists import list_of
 from worker.sandbox.refusals import Refused
-from worker.sandbox.shapes import SHAPES
+from worker.sandbox.showing import shown
 from worker.sandbox.state import State
 from worker.sandbox.values import Record
 
 
 def _list_of(kind: str) -> Handler:
     def handler(state: State, call: Call) -> Answer:
-        records = state.directory.records(call.company_id, kind)
-        return Answer(page_of(records, call.request.query, SHAPES[kind]))
+        return _listing(state, call, kind, state.directory.records(call.company_id, kind))
 
     return handler
 
 
 def _one_of(kind: str) -> Handler:
     def handler(state: State, call: Call) -> Answer:
-        return Answer({"data": state.directory.one(call.company_id, kind, call.item), "meta": {}})
+        return _single(state, state.directory.one(call.company_id, kind, call.item))
 
     return handler
 
 
 def _list_invites(state: State, call: Call) -> Answer:
-    shown = state.invites.listed(call.company_id, state.mischief.faults.read_lag_seconds)
-    return Answer(page_of(shown, call.request.query, SHAPES["invites"]))
+    listed = state.invites.listed(call.company_id, state.mischief.faults.read_lag_seconds)
+    return _listing(state, call, "invites", listed)
 
 
 def _read_invite(state: State, call: Call) -> Answer:
     data = state.invites.shown(call.company_id, call.item, state.mischief.faults.read_lag_seconds)
-    return Answer({"data": data, "meta": {}})
+    return _single(state, data)
 
 
 def _create_invite(state: State, call: Call) -> Answer:
@@ -43,7 +42,7 @@ def _create_invite(state: State, call: Call) -> Answer:
     wanted = invite_fields(call.request.json(), partial=False)
     held = state.invites.create(call.company_id, wanted, approval=state.mischief.faults.approval_status)
     state.ledger.creates.append(_entry(state, call, held))
-    return _single(held, HTTPStatus.CREATED)
+    return _single(state, held.data, HTTPStatus.CREATED)
 
 
 def _update_invite(state: State, call: Call) -> Answer:
@@ -54,7 +53,7 @@ def _update_invite(state: State, call: Call) -> Answer:
     approval = state.mischief.faults.approval_status
     held = state.invites.update(call.company_id, call.item, changes, approval=approval)
     state.ledger.updates.append(_entry(state, call, held))
-    return _single(held)
+    return _single(state, held.data)
 
 
 def _entry(state: State, call: Call, held: Held) -> Record:
@@ -74,11 +73,17 @@ def _refuse_nulls(faults: Faults, changes: Record) -> None:
 def _remove_invite(state: State, call: Call) -> Answer:
     held = state.invites.remove(call.company_id, call.item)
     state.ledger.removes.append(state.ledger.entry(call.request, held))
-    return _single(held)
+    return _single(state, held.data)
 
 
-def _single(held: Held, status: HTTPStatus = HTTPStatus.OK) -> Answer:
-    return Answer({"data": held.data, "meta": {}}, status)
+def _listing(state: State, call: Call, kind: str, records: list[Record]) -> Answer:
+    faults = state.mischief.faults
+    content = list_of(kind, records, call.request.query, faults)
+    return Answer({**content, "data": [shown(record, faults.names_shown) for record in content["data"]]})
+
+
+def _single(state: State, data: Record, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+    return Answer({"data": shown(data, state.mischief.faults.names_shown), "meta": {}}, status)
 
 
 ROUTES = {

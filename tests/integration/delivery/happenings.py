@@ -31,6 +31,11 @@ TROUBLES: list[dict[str, Any]] = [
     *({name: 1.0, "only": "DELETE"} for name in SHARES),
     *({name: 0.5, "only": ""} for name in SHARES),
     *({"outage": outage} for outage in ("drop", "503")),
+    {"page_cap": 1, "list_order": "shuffled"},
+    {"page_cap": 1, "list_meta": "absent", "list_order": "reversed"},
+    {"list_cut": 1},
+    {"drop_after_share": 0.5, "names_shown": "decomposed"},
+    {"drop_after_share": 0.5, "names_shown": "without_emoji"},
 ]
 MOODS: st.SearchStrategy[dict[str, Any]] = st.one_of(st.just({}), st.sampled_from(TROUBLES))
 VALUES: dict[str, list[Any]] = {

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-from tests.integration.delivery.scene import Scene
+from tests.integration.delivery.scene import Scene, visitor
 from tests.integration.delivery.world import World
 
 
@@ -40,7 +40,7 @@ def each_request_is_one_attempt(scene: Scene, ledger: dict[str, Any]) -> None:
     assert seen.keys() <= lines.keys()
     for entry in ledger["creates"]:
         line = lines[entry["request_id"]]
-        assert (line["kind"], f"Visitor {line['external_id']}") == ("create", entry["name"])
+        assert (line["kind"], visitor(line["external_id"])) == ("create", entry["name"])
 
 
 def what_is_sent_is_there(scene: Scene) -> None:

@@ -33,6 +33,11 @@ def arrival(day: int) -> str:
     return (FIRST_DAY + timedelta(days=day)).isoformat()
 
 
+def visitor(key: str) -> str:
+    """Return the name of a visit's visitor: one that may come back from Envoy in another form."""
+    return f"Visitor {key} & Zo\u00eb \U0001f600"
+
+
 class CrashError(BaseException):
     """The end of a process, as far as one process can play it."""
 
@@ -96,7 +101,7 @@ class Scene:
         """Insert a visit whose name nobody else has, and return its key."""
         key = f"v-{len(self.keys) + 1}"
         self.keys.append(key)
-        self.world.add(key, **{"expected_arrival_at": arrival(0), **columns})
+        self.world.add(key, **{"expected_arrival_at": arrival(0), "invitee_name": visitor(key), **columns})
         return key
 
     def change(self, key: str, **columns: Any) -> None:
@@ -142,7 +147,7 @@ class Scene:
 
     def in_envoy(self, key: str) -> list[dict[str, Any]]:
         """Return Envoy's invites of a visit, as a person finds them: by name."""
-        return [one for one in self.sandbox.invites() if one["invitee"]["name"] == f"Visitor {key}"]
+        return [one for one in self.sandbox.invites() if one["invitee"]["name"] == visitor(key)]
 
     def resolve(self, key: str) -> None:
         """Let a person look into Envoy, and say what is there."""

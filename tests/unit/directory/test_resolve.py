@@ -61,10 +61,22 @@ def test_without_any_location_the_hint_says_so() -> None:
 
 def test_two_locations_of_one_name_are_ambiguous() -> None:
     """The hint holds the ids to choose from."""
-    error = refusal(Directory([OSLO, location("3", "oslo")], []), "Oslo")
+    for other in ("oslo", "Oslo", "OSLO"):
+        error = refusal(Directory([OSLO, location("3", other)], []), "oSLO")
 
-    assert error.code == "location_ambiguous"
-    assert "2, 3" in error.hint
+        assert error.code == "location_ambiguous"
+        assert "2, 3" in error.hint
+
+
+def test_of_two_spellings_of_one_name_the_exact_one_is_meant() -> None:
+    """Where two places are called so, whoever writes neither has to give an id."""
+    composed, decomposed = location("3", "Z\u00fcrich"), location("4", "Zu\u0308rich")
+    both = Directory([composed, decomposed], [flow("10", "A&B", "3"), flow("11", "A&amp;B", "3")])
+
+    assert [both.location(one.name) for one in both.locations] == both.locations
+    assert [both.flow(one.name, composed) for one in both.flows] == both.flows
+    assert refusal(both, "Z\u00dcRICH").code == "location_ambiguous"
+    assert Directory([composed], []).location(decomposed.name) is composed
 
 
 def test_a_disabled_location_is_refused_unless_an_enabled_one_has_the_name() -> None:

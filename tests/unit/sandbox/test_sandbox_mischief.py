@@ -32,6 +32,8 @@ def test_every_fault_travels_through_json() -> None:
         error_500_share=0.1,
         refuse_nulls=422,
         refuse_nulls_of=("notes",),
+        page_cap=20,
+        list_order="shuffled",
         seed=7,
     )
 
@@ -47,6 +49,8 @@ def test_every_fault_travels_through_json() -> None:
         {"latency_seconds": True},
         {"seed": 1.5},
         {"outage": "fire"},
+        {"list_order": "sideways"},
+        {"page_cap": "20"},
         {"html_200": 1},
         {"refuse_nulls": 500},
         {"refuse_nulls_of": "notes"},

@@ -1,0 +1,284 @@
+"""A list that comes in pages is whole, or nothing rests on it."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import structlog
+
+from jobs import refresh_directory
+from tests.integration.delivery.conftest import MakeWorld
+from tests.integration.delivery.doubting import ARRIVAL, WITHOUT_READING, doubt, in_envoy
+from tests.integration.delivery.hosting import BERLIN, host
+from tests.integration.delivery.world import World
+from worker.delivery.reconcile import MOST_BROKEN_LISTS
+from worker.errors import ExitCode
+from worker.report import Report
+from worker.sandbox import Faults
+from worker.sandbox.api import Answer, Call, Route
+from worker.sandbox.resources import ROUTES
+from worker.sandbox.state import State
+
+# What the lists of a server that may be trusted can look like.
+HONEST: list[dict[str, Any]] = [
+    {"page_cap": 1},
+    {"page_cap": 20},
+    {"page_cap": 50},
+    {"page_cap": 1, "list_meta": "absent"},
+    {"page_cap": 20, "list_meta": "absent", "beyond_end": "404"},
+    {"page_cap": 20, "list_meta": "absent", "beyond_end": "400"},
+    {"page_cap": 20, "list_meta": "as_asked"},
+    {"page_cap": 20, "list_meta": "text", "beyond_end": "last"},
+    {"page_cap": 50, "list_meta": "negative", "list_order": "reversed"},
+    {"page_cap": 20, "list_order": "shuffled", "seed": 3},
+    {"page_cap": 20, "list_order": "ignored", "beyond_end": "last"},
+]
+# What no list can look like.
+CONTRADICTED: list[dict[str, Any]] = [
+    {"page_cap": 20, "list_meta": "low"},
+    {"page_cap": 20, "list_meta": "high"},
+    {"page_cap": 20, "list_meta": "of_page"},
+    {"list_cut": 30},
+    {"page_cap": 20, "page_ignored": True},
+    {"page_cap": 20, "list_meta": "absent", "page_ignored": True},
+    {"page_cap": 20, "list_meta": "absent", "beyond_end": "last"},
+]
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    """Give a world that may read invites and employees, with 60 locations and an invite that is known."""
+    made = make_world(WORKER_ENVOY__SCOPES=json.dumps([*WITHOUT_READING, "invites.read", "employees.read"]))
+    for number in range(56):
+        made.sandbox.add_location(f"Site {number}")
+    made.connect()
+    made.add("known", expected_arrival_at=ARRIVAL.isoformat())
+    made.push()
+    return made
+
+
+def switch(world: World, **faults: Any) -> None:
+    """Switch faults on, and all others off."""
+    world.sandbox.set_faults(Faults(**faults))
+
+
+def refreshed(world: World) -> Report:
+    """Read the directory now."""
+    return refresh_directory.run(world.run_context(), max_age=0)
+
+
+def locations(world: World) -> int:
+    """Return how many locations are stored."""
+    return len(world.rows("SELECT * FROM location"))
+
+
+def test_however_a_list_comes_all_of_it_is_read(world: World) -> None:
+    """Caps, orders, and a meta that is odd or absent: every location is known afterwards."""
+    for faults in HONEST:
+        world.execute("DELETE FROM location")
+        switch(world, lists="locations", **faults)
+
+        report = refreshed(world)
+
+        assert (dict(report.counts), locations(world), faults) == ({"refreshed": 1}, 60, faults)
+
+
+def test_a_location_beyond_the_first_page_is_no_unknown_one(world: World) -> None:
+    """A valid row is not rejected because Envoy's pages are short."""
+    world.sandbox.add_location("Last Site")
+    switch(world, page_cap=20, list_meta="absent")
+    world.add(location="Last Site")
+
+    assert world.push().counts["sent"] == 1
+
+
+def test_a_contradicted_list_changes_no_directory(world: World) -> None:
+    """It is read once more, told, and what is stored stays; a row that needs more waits, others go on."""
+    world.add("v-1", location="Nowhere")
+    for number, faults in enumerate(CONTRADICTED):
+        switch(world, lists="locations", **faults)
+        world.add(f"w-{number}", location="Site 7", invitee_email=f"{number}@example.com")
+
+        with structlog.testing.capture_logs() as events:
+            report = refreshed(world)
+        pushed = world.push()
+
+        (told,) = [event for event in events if event["event"] == "directory.refresh_failed"]
+        assert (dict(report.counts), locations(world), faults) == ({"failed": 1}, 60, faults)
+        assert told["error_code"] in {"list_incomplete", "pages_repeat"}
+        assert (pushed.counts["sent"], pushed.counts["rejected"], faults) == (1, 0, faults)
+        assert world.delivery("v-1")["status"] == "pending"
+
+    switch(world)
+    assert world.push().counts["rejected"] == 1
+
+
+def before_page(
+    monkeypatch: pytest.MonkeyPatch, kind: str, page: str, happens: Callable[[State], object]
+) -> None:
+    """Let something happen in Envoy once, when that page of a list is asked for."""
+    key = ("GET", f"/v1/{kind}")
+    honest = ROUTES[key]
+    waiting = [happens]
+
+    def handler(state: State, call: Call) -> Answer:
+        if waiting and call.request.query.get("page") == page:
+            waiting.pop()(state)
+        return honest.handler(state, call)
+
+    monkeypatch.setitem(ROUTES, key, Route(honest.scope, handler))
+
+
+def test_a_list_that_was_contradicted_once_is_read_again_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A location comes in before the others, so that one comes twice: the second reading is whole."""
+    world.execute("DELETE FROM location")
+    switch(world, lists="locations", page_cap=20, list_order="reversed")
+    before_page(monkeypatch, "locations", "2", lambda _state: world.sandbox.add_location("New Site"))
+
+    assert dict(refreshed(world).counts) == {"refreshed": 1}
+
+    assert locations(world) == 61
+
+
+def test_what_is_made_while_a_list_is_read_does_not_spoil_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Look-ups ask in ascending order of creation: it comes last, and one reading is enough."""
+    crowd(world, 21)
+    doubt(world, "drop_after_share", invitee_email="v-1@example.com")
+    switch(world, lists="invites", page_cap=20)
+    before_page(monkeypatch, "invites", "2", another)
+    world.make_looks_due()
+
+    assert world.reconcile().counts["sent"] == 1
+
+    assert world.sandbox.ledger()["by_route"]["GET /v1/invites"] == {"200": 2}
+
+
+def test_a_list_is_given_up_between_its_pages_when_the_process_is_to_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No look is counted, nothing is held, nothing speaks against Envoy; the row is looked up next time."""
+    doubt(world, "drop_after_share")
+    switch(world, page_cap=1)
+    before_page(monkeypatch, "invites", "2", lambda _state: world.parts.stop.set())
+    world.make_looks_due()
+
+    report = world.reconcile()
+
+    assert (report.counts["looked_up"], report.troubles) == (0, {ExitCode.TRY_LATER})
+    assert world.sandbox.ledger()["by_route"]["GET /v1/invites"] == {"200": 2}
+    row = world.delivery()
+    assert (row["status"], row["look_ups"], row["deferrals"]) == ("unknown", 0, 0)
+    assert [line["kind"] for line in world.attempts()] == ["create", "create"]
+    assert world.rows("SELECT hold_reason FROM connection") == [{"hold_reason": None}]
+    world.parts.stop.clear()
+    world.make_looks_due()
+    assert world.reconcile().counts["sent"] == 1
+
+
+def test_a_directory_is_given_up_between_its_pages_when_the_process_is_to_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is no failure of the customer's; what is stored stays."""
+    switch(world, page_cap=1)
+    before_page(monkeypatch, "locations", "3", lambda _state: world.parts.stop.set())
+    asked = world.reads()
+
+    report = refreshed(world)
+
+    assert (dict(report.counts), report.troubles) == ({}, {ExitCode.TRY_LATER})
+    assert (world.reads() - asked, locations(world)) == (3, 60)
+
+
+def another(state: State) -> None:
+    """Have one more invite at the same place and time, as soon as may be."""
+    like = next(held for held in state.invites.all() if held.wanted["invitee"]["name"] == "Other 0")
+    state.invites.create(like.company_id, like.wanted)
+
+
+def crowd(world: World, number: int = 45) -> None:
+    """Have so many other invites in Envoy at the same place and time."""
+    for one in range(number):
+        in_envoy(world, invitee={"name": f"Other {one}", "email": f"other-{one}@example.com"})
+
+
+def test_a_create_is_found_on_a_later_page(world: World) -> None:
+    """However the list comes; none of them is sent again."""
+    crowd(world)
+    for number, faults in enumerate(HONEST):
+        key = f"w-{number}"
+        doubt(world, "drop_after_share", external_id=key, invitee_email=f"w-{number}@example.com")
+        switch(world, lists="invites", **faults)
+        world.make_looks_due()
+
+        assert (world.reconcile().counts["sent"], faults) == (1, faults)
+
+    assert world.sandbox.ledger()["duplicates"] == []
+
+
+def test_no_look_rests_on_a_contradicted_list(world: World) -> None:
+    """It is no look, and no customer's others wait for it; once the list is whole again all are found."""
+    crowd(world)
+    for number in range(3):
+        key = f"w-{number}"
+        doubt(world, "drop_after_share", external_id=key, invitee_email=f"{key}@example.com")
+    for faults in CONTRADICTED:
+        switch(world, lists="invites", **faults)
+        world.make_looks_due()
+
+        report = world.reconcile()
+
+        assert (report.counts["looked_up"], report.troubles, faults) == (0, {ExitCode.REJECTED}, faults)
+    rows = world.rows("SELECT status, look_ups, deferrals FROM delivery WHERE external_id LIKE 'w-%'")
+    assert {tuple(row.values()) for row in rows} == {("unknown", 0, len(CONTRADICTED))}
+    assert world.rows("SELECT hold_reason FROM connection") == [{"hold_reason": None}]
+
+    switch(world)
+    world.make_looks_due()
+    assert world.reconcile().counts["sent"] == 3
+
+
+def test_a_list_that_contradicts_itself_again_and_again_is_told_to_a_person(world: World) -> None:
+    """The invite would wait for ever otherwise, and nobody would hear of it."""
+    doubt(world, "drop_after_share", invitee_email="v-1@example.com")
+    switch(world, lists="invites", list_cut=1)
+    for _ in range(MOST_BROKEN_LISTS):
+        assert world.delivery()["next_attempt_at"] is not None
+        world.make_looks_due()
+        world.reconcile()
+
+    row = world.delivery()
+    assert (row["status"], row["error_code"], row["next_attempt_at"]) == ("unknown", "look_up_refused", None)
+    assert row["error_detail"] == "Envoy's answer: list_incomplete"
+
+
+def test_a_host_on_a_later_page_is_found(world: World) -> None:
+    """Envoy's filter finds parts of addresses, so that the right one may come late."""
+    for number in range(25):
+        world.sandbox.add_employee("Other", f"x{number}.ann@example.com", location_ids=[BERLIN])
+    world.sandbox.add_employee("Ann", "ann@example.com", location_ids=[BERLIN])
+    switch(world, lists="employees", page_cap=20)
+    world.add(host_email="ann@example.com")
+
+    world.push()
+
+    assert host(world) == "ann@example.com"
+
+
+def test_no_host_is_refused_by_a_contradicted_list(world: World) -> None:
+    """The row waits, and another row with another host goes on."""
+    for number in range(25):
+        world.sandbox.add_employee("Other", f"x{number}.ann@example.com", location_ids=[BERLIN])
+    switch(world, lists="employees", list_cut=20)
+    world.add("waits", host_email="ann@example.com")
+    world.add("goes", host_email="lena.brandt@example.com")
+
+    report = world.push()
+
+    assert (report.counts["sent"], report.counts["rejected"]) == (1, 0)
+    assert world.delivery("waits")["status"] == "pending"
+    assert world.delivery("goes")["status"] == "sent"
