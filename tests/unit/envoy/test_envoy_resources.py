@@ -78,7 +78,8 @@ def test_a_field_that_an_answer_does_not_show_is_neither_filled_nor_empty() -> N
     found = resources.invite({"id": "1", "notes": None, "customFields": [], "host": {"name": "Host"}})
 
     assert found is not None
-    assert (found.filled, found.empty) == ({"hostEmployeeId"}, {"notes", "customFields"})
+    assert found.filled == {"hostEmployeeId"}
+    assert found.empty == {"notes", "customFields"}
 
 
 def test_nothing_personal_shows_in_a_repr() -> None:
