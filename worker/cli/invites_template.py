@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.output import show
+from worker.cli.output import say, show
 
 
 def register(app: typer.Typer) -> None:
@@ -25,3 +25,5 @@ def template(
 
     today = datetime.now(UTC).date()
     show((as_json_lines(today) if json else as_csv(today)).rstrip("\n"))
+    if not json:
+        say("take out the columns that you do not fill: an empty cell clears what a visit has there")
