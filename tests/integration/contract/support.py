@@ -12,6 +12,7 @@ from tests.integration.standings import standing
 # What a driver raises when the database refuses.
 Refused = (sqlite3.DatabaseError, psycopg.Error)
 
+PAST = "2020-01-01T00:00:00.000Z"
 ARRIVAL = "2026-03-01T09:00:00Z"
 COLUMNS = {
     "invitee_name": "Ann Example",
