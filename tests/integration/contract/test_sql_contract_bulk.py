@@ -52,7 +52,7 @@ def test_no_table_that_tells_what_was_sent_is_truncated(postgresql_caller: Calle
 
 
 def test_an_upgrade_switches_the_triggers_on_again(postgresql_url: str, postgresql_caller: Caller) -> None:
-    """A restore of the data alone leaves them so that replication does not fire them, and the schema at head."""
+    """A restore of the data alone leaves them so that replication does not fire them."""
     postgresql_caller.rows("ALTER TABLE invite DISABLE TRIGGER ALL")
     postgresql_caller.rows("ALTER TABLE invite ENABLE TRIGGER ALL")
     postgresql_caller.rows("ALTER TABLE delivery DISABLE TRIGGER delivery_truncating")
@@ -98,8 +98,8 @@ def _own_trigger(caller: Caller, event: str, body: str) -> None:
         ("UPDATE", "UPDATE invite SET external_id = 'v-9', notes = 'new'"),
         (
             "INSERT",
-            "INSERT INTO invite (connection, external_id, invitee_name, expected_arrival_at)"
-            " VALUES ('acme', 'v-7', 'Ann Example', '2031-03-01T09:00:00Z')",
+            """INSERT INTO invite (connection, external_id, invitee_name, expected_arrival_at)
+               VALUES ('acme', 'v-7', 'Ann Example', '2031-03-01T09:00:00Z')""",
         ),
     ],
 )
