@@ -59,8 +59,6 @@ def downgrade() -> None:
             op.drop_constraint(name, "delivery")
         for name in ("invite_moved", "invite_truncating"):
             op.execute(f"DROP FUNCTION {name}()")
-    op.drop_index("delivery_invite", "delivery")
-    op.drop_column("delivery", "invite_id")
     before = _file(f"0001_contract_{dialect}.sql")
     if dialect == "postgresql":
         for thing in ("FUNCTION", "VIEW"):
@@ -68,6 +66,8 @@ def downgrade() -> None:
     _make(before, dialect)
     if dialect == "sqlite":
         _make(_file("0002_contract_sqlite.sql"), dialect)
+    op.drop_index("delivery_invite", "delivery")
+    op.drop_column("delivery", "invite_id")
 
 
 def _drop_triggers(dialect: str) -> None:
