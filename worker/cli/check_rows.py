@@ -28,6 +28,12 @@ def triggers_fire(database: Database) -> Iterator[Finding]:
 
 def in_step(database: Database, only: str | None) -> Iterator[Finding]:
     """Yield how many invites nobody would send, and how many deliveries have lost their invite."""
+    if strays.are_numbers_used_up(database):
+        yield fail(
+            "no invite can be added, since one has the largest id that there is",
+            "give that row another id, and set `seq` of `invite` in `sqlite_sequence` to the largest then",
+            ExitCode.UNEXPECTED,
+        )
     if number := strays.without_delivery(database, connection=only):
         yield fail(
             f"{counted(number, 'invite')} without a delivery: written while no trigger fired",

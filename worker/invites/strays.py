@@ -3,7 +3,20 @@
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.invites.store import DELIVERIES, INVITES, JOINED
+from worker.invites.store import DELIVERIES, INVITES, JOINED, LARGEST_ID
+
+_LAST_NUMBER = sa.text(
+    "SELECT max(ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'invite'), 0),"
+    " ifnull((SELECT max(id) FROM invite), 0))"
+)
+
+
+def are_numbers_used_up(database: Database) -> bool:
+    """Say whether SQLite has no number for another invite: one of an earlier release has the largest."""
+    if not database.is_sqlite:
+        return False
+    with database.read() as reader:
+        return bool(reader.execute(_LAST_NUMBER).scalar_one() >= LARGEST_ID)
 
 
 def without_delivery(database: Database, *, connection: str | None = None) -> int:

@@ -52,3 +52,16 @@ def test_a_delivery_knows_its_invite_by_number(caller: Caller) -> None:
 
     delivery = caller.delivery()
     assert (delivery["invite_id"], delivery["status"], delivery["revision"]) == (77, "sent", 1)
+
+
+def test_a_row_that_has_the_largest_number_can_be_called_off(sqlite_caller: Caller) -> None:
+    """Rules hold for what is changed, so that old content never stands in the way."""
+    refusal = sqlite_caller.one("SELECT sql FROM sqlite_master WHERE name = 'invite_inserted'")["sql"]
+    sqlite_caller.rows("DROP TRIGGER invite_inserted")
+    sqlite_caller.rows(refusal.replace("9007199254740991", str(LARGEST)))
+    sqlite_caller.insert(id=LARGEST)
+    sqlite_caller.deliver("sent")
+
+    sqlite_caller.change(wanted="absent")
+
+    assert (sqlite_caller.delivery()["status"], sqlite_caller.delivery()["revision"]) == ("pending", 2)

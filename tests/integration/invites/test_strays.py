@@ -52,3 +52,13 @@ def test_a_person_cannot_decide_about_an_invite_without_a_delivery(apart: Desk) 
         moves.retry(apart.database, bare)
     with pytest.raises(UsageError, match="beta/bare is without a delivery"):
         moves.resolve(apart.database, bare, envoy_invite_id="4009")
+
+
+def test_a_database_that_has_no_number_left_is_recognised(desk: Desk) -> None:
+    """Earlier releases took the largest one; then SQLite says of every INSERT that the disk is full."""
+    desk.invite("one")
+    before = strays.are_numbers_used_up(desk.database)
+    if desk.database.is_sqlite:
+        desk.execute("UPDATE sqlite_sequence SET seq = 9223372036854775807 WHERE name = 'invite'")
+
+    assert (before, strays.are_numbers_used_up(desk.database)) == (False, desk.database.is_sqlite)
