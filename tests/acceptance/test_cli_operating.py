@@ -135,7 +135,7 @@ def test_a_database_without_tables_is_migrated_once(empty_database_url: str, san
     assert "FAIL the database's schema is empty" in checked.stdout
     assert first.stdout == "the schema was empty, and is at 0005 now\n"
     assert again.stdout == "the schema is at 0005 already\n"
-    assert current.stdout == "0003\n"
+    assert current.stdout == "0005\n"
 
 
 def test_a_database_that_is_away_is_one_line(sandbox: Sandbox) -> None:
@@ -175,3 +175,19 @@ def test_keys_are_rotated_without_a_pause(installation: Installation) -> None:
     assert rotated.stdout == "1 connection re-encrypted under the newest key\n"
     assert again.stdout == "0 connections re-encrypted under the newest key\n"
     assert "Berlin" in refreshed.stdout
+
+
+def test_check_and_status_name_invites_that_nobody_would_send(small_connected: Installation) -> None:
+    """An invite without a delivery is a failure with its number; so is a trigger that is not there."""
+    small_connected.add(2)
+    small_connected.execute("DELETE FROM delivery")
+    small_connected.execute("DROP TRIGGER invite_changed")
+
+    checked = small_connected.run("check", expect=78).stdout
+    told = small_connected.run("status").stdout
+    counted = json.loads(small_connected.run("status", "--json").stdout)
+
+    assert "FAIL 2 invites without a delivery: written while no trigger fired" in checked
+    assert "FAIL triggers that are missing: invite_changed" in checked
+    assert "missing      2 invites without a delivery" in told
+    assert counted["without_delivery"] == 2

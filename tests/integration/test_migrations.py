@@ -2,15 +2,12 @@
 
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 import sqlalchemy as sa
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg import sql
@@ -20,64 +17,12 @@ import worker.connections.model
 import worker.directory.model
 import worker.invites.model
 import worker.runs.model
+from tests.integration.migrating import config, migrate, objects
 from worker import migrations
 from worker.database import Database, schema
 from worker.errors import SchemaError
 
 MODELS = (worker.connections.model, worker.directory.model, worker.invites.model, worker.runs.model)
-
-
-def config() -> Config:
-    """Point Alembic at our migrations."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    return config
-
-
-def migrate(database: Database, *, to: str) -> None:
-    """Go to a revision, forward or back."""
-    alembic = config()
-    with database.write() as connection:
-        alembic.attributes["connection"] = connection
-        (command.downgrade if to == "base" else command.upgrade)(alembic, to)
-
-
-@pytest.fixture
-def empty(database_url: str, tmp_path: Path) -> Iterator[Database]:
-    """Give a database of each kind without any table."""
-    if database_url.startswith("sqlite"):
-        database = Database(f"sqlite:///{tmp_path}/empty.db")
-    else:
-        database = Database(database_url)
-        with database.write() as connection:
-            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-            connection.exec_driver_sql("CREATE SCHEMA public")
-    yield database
-    database.dispose()
-
-
-SQLITE_OBJECTS = (
-    "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name"
-)
-POSTGRESQL_OBJECTS = """
-SELECT 'column', table_name || '.' || column_name,
-       concat_ws(' ', data_type, is_nullable, column_default, identity_generation)
-FROM information_schema.columns WHERE table_schema = current_schema()
-UNION ALL SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema()
-UNION ALL SELECT 'constraint', conname, pg_get_constraintdef(oid) FROM pg_constraint
-          WHERE connamespace = current_schema()::regnamespace
-UNION ALL SELECT 'trigger', tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
-UNION ALL SELECT 'function', proname, pg_get_functiondef(oid) FROM pg_proc
-          WHERE pronamespace = current_schema()::regnamespace
-UNION ALL SELECT 'view', viewname, definition FROM pg_views WHERE schemaname = current_schema()
-ORDER BY 1, 2, 3
-"""
-
-
-def objects(database: Database) -> list[Any]:
-    """Read everything that the schema is made of, triggers and view included."""
-    with database.read() as connection:
-        return list(connection.exec_driver_sql(SQLITE_OBJECTS if database.is_sqlite else POSTGRESQL_OBJECTS))
 
 
 def test_an_empty_database_is_brought_to_this_release(empty: Database) -> None:

@@ -15,15 +15,21 @@ def register(app: typer.Typer) -> None:
 
 
 def upgrade() -> None:
-    """Migrate the database to this release's schema; a second time does nothing."""
-    from worker.database import schema
+    """Migrate the database to this release's schema; a second time does nothing.
+
+    On PostgreSQL it also lets the triggers fire whoever writes, where a restore has switched that off.
+    """
+    from worker.database import schema, triggers
 
     with opened() as parts:
+        silent = triggers.silent(parts.any_database).switched_off
         before, after = schema.upgrade(parts.any_database)
     if before == after:
         show(f"the schema is at {after} already")
     else:
         show(f"the schema was {f'at {before}' if before else 'empty'}, and is at {after} now")
+    if silent and before == after:
+        show(f"switched on again: {', '.join(silent)}")
 
 
 def current() -> None:

@@ -201,4 +201,4 @@ def _checked(envoy_invite_id: str) -> str:
 def _status(database: Database, standing: Standing) -> str:
     query = sa.select(DELIVERIES.c.status).where(DELIVERIES.c.id == standing.delivery.id)
     with database.read() as connection:
-        return str(connection.execute(query).scalar() or "gone")
+        return str(connection.execute(query).scalar() or "without a delivery")

@@ -7,9 +7,12 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from tests.integration.standings import standing
+
 # What a driver raises when the database refuses.
 Refused = (sqlite3.DatabaseError, psycopg.Error)
 
+PAST = "2020-01-01T00:00:00.000Z"
 ARRIVAL = "2026-03-01T09:00:00Z"
 COLUMNS = {
     "invitee_name": "Ann Example",
@@ -77,13 +80,16 @@ class Caller:
         return self.one("SELECT * FROM delivery WHERE external_id = ?", external_id)
 
     def deliver(self, status: str, *, external_id: str = "v-1", attempts: int = 1) -> None:
-        """Put a delivery into a state that only the worker makes."""
+        """Put a delivery into a state that only the worker makes, with what that state needs."""
+        free = {"next_attempt_at": None, "lease_owner": None, "lease_until": None}
+        stands = {**free, **standing(status, fencing_token=attempts, attempts=attempts)}
+        columns = ", ".join(f"{name} = ?" for name in stands)
         self.rows(
-            "UPDATE delivery SET status = ?, fencing_token = ?, attempts = ?, deferrals = 3,"
-            " error_code = 'some_code', error_detail = 'some detail', next_attempt_at = NULL"
-            " WHERE external_id = ?",
-            status, attempts, attempts, external_id,
-        )  # fmt: skip
+            f"UPDATE delivery SET {columns}, deferrals = 3, error_code = 'some_code',"  # noqa: S608
+            " error_detail = 'some detail' WHERE external_id = ?",
+            *stands.values(),
+            external_id,
+        )
 
     def close(self) -> None:
         """End the connection."""
