@@ -23,9 +23,19 @@ GONE_HINT = "if it shall be there again: envoy-worker invites resolve {invite} -
 
 
 def attempted(
-    row: DueRow, claim: Claim, outcome: Outcome, stored: Stored, duration_ms: int, *, looked_up: bool
+    row: DueRow,
+    claim: Claim,
+    outcome: Outcome,
+    stored: Stored,
+    duration_ms: int,
+    *,
+    looked_up: bool,
+    rival: str | None = None,
 ) -> None:
-    """Emit an attempt's result, after its verdict is stored; *looked_up*: a doubtful one settles itself."""
+    """Emit an attempt's result, after its verdict is stored.
+
+    *looked_up*: a doubtful one settles itself.  *rival*: another id that Envoy may hold the visit under.
+    """
     fields = {
         **_identity(row),
         "attempt": claim.attempt_id,
@@ -39,10 +49,16 @@ def attempted(
     shown = {key: value for key, value in fields.items() if value is not None}
     if stored is Stored.SETTLED:
         _result(outcome.event, outcome.status, row, shown, looked_up=looked_up)
-    elif stored in {Stored.OTHER_ID, Stored.ID_TAKEN}:
-        log.error("invite.stale", **shown, hint="Envoy may hold this visit twice: compare both ids in Envoy")
-    else:
+    if rival is not None or stored in {Stored.OTHER_ID, Stored.ID_TAKEN}:
+        _twice(shown, rival)
+    elif stored is Stored.STALE:
         log.warning("invite.stale", **shown)
+
+
+def overtaken_look(doubt: Doubt, found: str, present: str | None) -> None:
+    """Emit that a look found another id than the one that a late answer gave the row meanwhile."""
+    if present not in {None, found}:
+        _twice({**_identity(doubt), "attempt": doubt.attempt_id, "envoy_invite_id": found}, present)
 
 
 def settled(row: DueRow, decision: Settled) -> None:
@@ -131,6 +147,12 @@ def interrupted(connection: str, external_id: str, *, doubtful: bool, looked_up:
         log.error("invite.unknown", **fields, error_code="interrupted", hint=hint)
     else:
         log.warning("invite.deferred", **fields, error_code="interrupted")
+
+
+def _twice(fields: dict[str, object], rival: str | None) -> None:
+    other = {} if rival is None else {"other_envoy_invite_id": rival}
+    hint = "Envoy may hold this visit twice: compare both ids in Envoy"
+    log.error("invite.stale", **fields, **other, hint=hint)
 
 
 def _identity(row: DueRow | Doubt) -> dict[str, object]:

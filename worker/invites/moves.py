@@ -83,8 +83,7 @@ def resolve(database: Database, standing: Standing, *, envoy_invite_id: str | No
         values |= {"envoy_invite_id": None, "approval_status": None, "sent_content": sa.null()}
     status = _store(database, standing, values, envoy_invite_id)
     if status is None:
-        stands = _status(database, standing)
-        raise UsageError(f"{standing.name} is {stands}, not unknown: there is nothing to resolve")
+        raise UsageError(_unresolvable(database, standing))
     log.info(
         "invite.reconciled",
         connection=standing.invite.connection,
@@ -123,6 +122,8 @@ def _write(
     statement = (
         sa.update(DELIVERIES)
         .where(own.id == standing.delivery.id, _resolvable(envoy_invite_id))
+        # What was tried since, the person has not looked for.
+        .where(own.fencing_token == standing.delivery.fencing_token)
         .values(values)
         .returning(own.id, own.status, own.revision, own.fencing_token)
     )
@@ -196,6 +197,13 @@ def _checked(envoy_invite_id: str) -> str:
     if found is None or not found.isalnum():
         raise UsageError("this is no id of Envoy's", hint="it is the number at the end of its address")
     return found
+
+
+def _unresolvable(database: Database, standing: Standing) -> str:
+    stands = _status(database, standing)
+    if stands == Status.UNKNOWN:
+        return f"{standing.name} was tried again since: look it up in Envoy once more"
+    return f"{standing.name} is {stands}, not unknown: there is nothing to resolve"
 
 
 def _status(database: Database, standing: Standing) -> str:
