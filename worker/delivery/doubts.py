@@ -16,11 +16,16 @@ from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, INVITES, SEN
 
 MOST_CONTROLS = 3
 MOST_READ = 100
+NO_REVISION = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """One create whose outcome is not known, as it stood when it was read."""
+    """One create whose outcome is not known, as it stood when it was read.
+
+    Where the ledger has lost the line of the attempt, it counts as tried in no revision that the row
+    can have, and as begun when the doubt began: both are on the safe side.
+    """
 
     delivery_id: int
     invite_id: int
@@ -31,10 +36,10 @@ class Doubt:
     look_ups: int
     interruptions: int
     deferrals: int  # looks in a row that failed
-    unknown_since: datetime
+    unknown_since: datetime | None
     next_attempt_at: datetime
     error_code: str | None
-    attempt_id: str
+    attempt_id: str | None
     revision: int  # that was tried
     started_at: datetime
     content: dict[str, Any] | None = field(repr=False)
@@ -111,12 +116,12 @@ def _doubts(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
             *(own[name] for name in ("interruptions", "deferrals", "unknown_since", "next_attempt_at")),
             own.error_code,
             own.attempt_id,
-            tried.revision,
-            tried.started_at,
+            sa.func.coalesce(tried.revision, NO_REVISION).label("revision"),
+            sa.func.coalesce(tried.started_at, own.unknown_since, own.updated_at).label("started_at"),
             own.sent_content.label("content"),
             *more,
         )
-        .join(ATTEMPTS, tried.id == own.attempt_id)
+        .outerjoin(ATTEMPTS, tried.id == own.attempt_id)
         .join(CONNECTIONS, CONNECTIONS.c.name == own.connection)
         .join(
             INVITES,

@@ -81,7 +81,7 @@ class LookUps:
             own.status == UNKNOWN,
             own.fencing_token == doubt.fencing_token,
             own.look_ups == doubt.look_ups,
-            own.unknown_since == doubt.unknown_since,
+            own.unknown_since.is_not_distinct_from(doubt.unknown_since),
         )
 
     def _values(self, doubt: Doubt, decision: Decision) -> Mapping[str, object]:

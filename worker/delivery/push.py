@@ -27,7 +27,6 @@ from worker.delivery.verdicts import BackOff, Verdicts
 from worker.envoy.api import EnvoyApi
 from worker.envoy.clock import boot_clock
 from worker.errors import ExitCode
-from worker.invites import Kind
 from worker.report import Report
 from worker.settings.model import PushSettings
 
@@ -73,7 +72,7 @@ class Push:
             if self.connection not in {None, attempt["connection"]}:
                 continue
             if recovery.give_up(database, attempt, first_look=self.first_look):
-                doubtful = attempt["kind"] == Kind.CREATE
+                doubtful = bool(attempt["doubtful"])
                 report.add("unknown" if doubtful else "deferred")
                 if doubtful:
                     report.trouble(ExitCode.REJECTED)
