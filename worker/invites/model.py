@@ -46,6 +46,7 @@ class Delivery(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     connection: str
     external_id: str
+    invite_id: int | None = None  # kept by the triggers; None where its invite is gone
     status: str = Status.PENDING
     revision: int = 1
     sent_revision: int | None = None

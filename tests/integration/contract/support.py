@@ -26,6 +26,16 @@ COLUMNS = {
     "wanted": "absent",
 }
 
+PAST = "2020-01-01T00:00:00.000Z"
+# What a delivery must have in each status; the database holds it.
+STANDING: dict[str, object] = {"next_attempt_at": None, "lease_owner": None, "lease_until": None}
+STANDINGS: dict[str, dict[str, object]] = {
+    "pending": {"next_attempt_at": PAST},
+    "sending": {"attempt_id": "a-1", "lease_owner": "somebody", "lease_until": PAST},
+    "sent": {"envoy_invite_id": "40000001", "sent_revision": 1},
+    "unknown": {"attempt_id": "a-1"},
+}
+
 
 class Caller:
     """Plain SQL in autocommit, with ``?`` for values on both databases."""
@@ -77,12 +87,13 @@ class Caller:
         return self.one("SELECT * FROM delivery WHERE external_id = ?", external_id)
 
     def deliver(self, status: str, *, external_id: str = "v-1", attempts: int = 1) -> None:
-        """Put a delivery into a state that only the worker makes."""
+        """Put a delivery into a state that only the worker makes, with what that state needs."""
+        needed = STANDING | STANDINGS.get(status, {})
+        columns = ", ".join(f"{name} = ?" for name in needed)
         self.rows(
-            "UPDATE delivery SET status = ?, fencing_token = ?, attempts = ?, deferrals = 3,"
-            " error_code = 'some_code', error_detail = 'some detail', next_attempt_at = NULL"
-            " WHERE external_id = ?",
-            status, attempts, attempts, external_id,
+            "UPDATE delivery SET status = ?, fencing_token = ?, attempts = ?, deferrals = 3,"  # noqa: S608
+            f" error_code = 'some_code', error_detail = 'some detail', {columns} WHERE external_id = ?",
+            status, attempts, attempts, *needed.values(), external_id,
         )  # fmt: skip
 
     def close(self) -> None:

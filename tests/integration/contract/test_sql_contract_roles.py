@@ -72,7 +72,10 @@ def test_a_delete_waits_for_a_claim_and_is_then_refused(postgresql_url: str, gue
 
     deleting = threading.Thread(target=delete)
     with psycopg.connect(postgresql_url) as worker:
-        worker.execute("UPDATE delivery SET status = 'sending', fencing_token = 1")
+        worker.execute(
+            "UPDATE delivery SET status = 'sending', fencing_token = 1, attempt_id = 'a-1',"
+            " lease_owner = 'somebody', lease_until = now()"
+        )
         deleting.start()
         deleting.join(0.3)
         assert deleting.is_alive()

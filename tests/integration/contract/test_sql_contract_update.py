@@ -114,7 +114,7 @@ def test_a_retention_clear_is_no_change(caller: Caller) -> None:
     caller.deliver("sent")
 
     caller.change(
-        invitee_name="cleared",
+        invitee_name="(cleared)",
         invitee_email=None,
         notes=None,
         custom_fields=None,
