@@ -5,6 +5,7 @@ import structlog
 from worker.delivery.claim import Claim
 from worker.delivery.deciding import Decision
 from worker.delivery.doubts import Doubt
+from worker.delivery.healing import LOST, MISSING, Healed
 from worker.delivery.outcomes import GONE, Outcome
 from worker.delivery.plan import Settled
 from worker.delivery.rows import DueRow
@@ -97,6 +98,17 @@ def look_failed(doubt: Doubt, error: EnvoyError) -> None:
     if not doubt.deferrals and not isinstance(error, Forbidden):
         cause = {"http_status": error.http_status, "detail": error.error_code}
         log.warning("invite.unknown", **_identity(doubt), error_code="look_up_failed", **cause)
+
+
+def healed(found: Healed) -> None:
+    """Emit which invites had no delivery, and which of them Envoy may have."""
+    for connection, number in found.due.items():
+        hint = "they were written while no trigger fired; they are sent now"
+        log.warning("invite.deferred", connection=connection, number=number, error_code=MISSING, hint=hint)
+    for connection, external_id in found.doubtful:
+        hint = HINTS[Status.UNKNOWN].format(invite=f"{connection}/{external_id}")
+        fields = {"connection": connection, "external_id": external_id, "error_code": LOST}
+        log.error("invite.unknown", **fields, hint=hint)
 
 
 def odd(row: DueRow | Doubt, error: Exception) -> None:

@@ -18,6 +18,7 @@ from worker.delivery import events, recovery
 from worker.delivery.aftermath import Aftermath
 from worker.delivery.claim import Claims, Lease
 from worker.delivery.filling import Filling
+from worker.delivery.healing import Healing
 from worker.delivery.lane import Lane
 from worker.delivery.lanes import Lanes
 from worker.delivery.patience import MANUAL_SECONDS
@@ -48,6 +49,7 @@ class Push:
     tokens: Tokens
     holds: Holds
     gate: Gate
+    healing: Healing
     settings: PushSettings
     stop: threading.Event
     run_id: str
@@ -62,6 +64,7 @@ class Push:
         """Push until nothing is due; return what became of it."""
         report = Report(Counter(dict.fromkeys(COUNTS, 0)))
         self._recover(report)
+        self._heal(report)
         if is_anything_due(self.database, only=self.connection):
             self._drain(report)
         return report
@@ -86,6 +89,13 @@ class Push:
         recovery.reopen(database, longest_back_off=settings.backoff_seconds[1])
         if self.connection is None:
             self._mark_unknown_connections()
+
+    def _heal(self, report: Report) -> None:
+        healed = self.healing.heal(whole=self.max_seconds is None, connection=self.connection)
+        events.healed(healed)
+        for _ in healed.doubtful:
+            report.add("unknown")
+            report.trouble(ExitCode.REJECTED)
 
     def _mark_unknown_connections(self) -> None:
         for name, number in recovery.mark_unknown_connections(self.database).items():
