@@ -78,10 +78,16 @@ def owned(database: Database, connection_name: str, ids: Collection[str]) -> set
         return set(connection.execute(query).scalars()) if ids else set()
 
 
-def own_ids(database: Database, delivery_id: int) -> set[str]:
-    """Return the ids that Envoy ever gave an invite: one that was removed is not what a new create made."""
-    query = sa.select(ATTEMPTS.c.envoy_invite_id).where(
-        ATTEMPTS.c.delivery_id == delivery_id, ATTEMPTS.c.envoy_invite_id.is_not(None)
+def former_ids(database: Database, doubt: Doubt) -> set[str]:
+    """Return the ids that an invite had before this attempt: one that was removed is not what it made.
+
+    What an earlier create was answered since is no such id: it may be all that Envoy has of the visit.
+    """
+    line = ATTEMPTS.c
+    query = sa.select(line.envoy_invite_id).where(
+        line.delivery_id == doubt.delivery_id,
+        line.envoy_invite_id.is_not(None),
+        sa.func.coalesce(line.finished_at, line.started_at) < doubt.started_at,
     )
     with database.read() as connection:
         return set(connection.execute(query).scalars())

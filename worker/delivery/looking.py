@@ -9,7 +9,7 @@ from worker.connections.tokens import Tokens
 from worker.database import Database
 from worker.delivery.content import marker_of
 from worker.delivery.deciding import CONTENT_GONE, Decision, Schedule, decide, left_for_a_person
-from worker.delivery.doubts import Doubt, controls, own_ids, owned
+from worker.delivery.doubts import Doubt, controls, former_ids, owned
 from worker.delivery.matching import NEAR, Match, Sought, judge, sought_in
 from worker.envoy.api import EnvoyApi, Listing
 
@@ -48,7 +48,7 @@ class Looking:
         known = owned(self._database, doubt.connection, [invite.id for invite in listing.invites])
         if known:
             self._proofs[doubt.connection_id, sought.location_id] = min(known)
-        others = known | own_ids(self._database, doubt.delivery_id)
+        others = known | former_ids(self._database, doubt)
         judgement = judge(_on_envoys_clock(sought, listing, now), listing.invites, owned=others)
         decides = judgement.match is Match.NOTHING and self._schedule.is_last(doubt.look_ups)
         return decide(

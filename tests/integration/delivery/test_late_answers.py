@@ -16,6 +16,7 @@ from tests.integration.delivery.suspending import suspended
 from worker.errors import UsageError
 from worker.failpoints import armed
 from worker.invites import moves, store
+from worker.sandbox import Faults
 
 Logs = list[MutableMapping[str, Any]]
 
@@ -139,6 +140,26 @@ def test_an_answer_that_came_before_the_next_attempts_is_told_with_both_ids(scen
     one, other = (invite["id"] for invite in scene.in_envoy("v-2"))
     mine = delivery(scene)["envoy_invite_id"]
     assert ("error", mine, one if mine == other else other) in stale(logs)
+
+
+def test_what_came_late_is_found_when_the_next_attempt_is_in_doubt(scene: Scene) -> None:
+    """It is not what this invite had before and lost, but may be all that Envoy has of it."""
+    with late_create(scene) as wake:
+
+        def wake_and_go_away() -> None:
+            wake()
+            scene.sandbox.set_faults(Faults(drop_before_share=1.0))
+
+        with armed("before_connect", action=wake_and_go_away):
+            scene.workers["B"].push()
+    scene.sandbox.set_faults(Faults())
+    scene.pass_time(5)
+    look(scene)
+    look(scene)
+    scene.workers["B"].push()
+
+    (invite,) = scene.in_envoy("v-2")
+    assert (delivery(scene)["status"], delivery(scene)["envoy_invite_id"]) == ("sent", invite["id"])
 
 
 def test_the_same_id_again_changes_nothing(scene: Scene, logs: Logs) -> None:
