@@ -78,16 +78,20 @@ def owned(database: Database, connection_name: str, ids: Collection[str]) -> set
         return set(connection.execute(query).scalars()) if ids else set()
 
 
-def former_ids(database: Database, doubt: Doubt) -> set[str]:
-    """Return the ids that an invite had before this attempt: one that was removed is not what it made.
+def former_ids(database: Database, delivery_id: int) -> set[str]:
+    """Return the ids that an invite has had: one that was removed is not what a new create made.
 
-    What an earlier create was answered since is no such id: it may be all that Envoy has of the visit.
+    What came so late that the invite was tried again before, or a person had spoken, never was its id: it
+    may be all that Envoy has of the visit.
     """
-    line = ATTEMPTS.c
+    line, later = ATTEMPTS.c, ATTEMPTS.alias("later").c
+    overtaken = sa.exists().where(
+        later.delivery_id == line.delivery_id,
+        later.fencing_token > line.fencing_token,
+        later.started_at < line.finished_at,
+    )
     query = sa.select(line.envoy_invite_id).where(
-        line.delivery_id == doubt.delivery_id,
-        line.envoy_invite_id.is_not(None),
-        sa.func.coalesce(line.finished_at, line.started_at) < doubt.started_at,
+        line.delivery_id == delivery_id, line.envoy_invite_id.is_not(None), ~overtaken
     )
     with database.read() as connection:
         return set(connection.execute(query).scalars())

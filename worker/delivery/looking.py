@@ -48,7 +48,7 @@ class Looking:
         known = owned(self._database, doubt.connection, [invite.id for invite in listing.invites])
         if known:
             self._proofs[doubt.connection_id, sought.location_id] = min(known)
-        others = known | former_ids(self._database, doubt)
+        others = known | former_ids(self._database, doubt.delivery_id)
         judgement = judge(_on_envoys_clock(sought, listing, now), listing.invites, owned=others)
         decides = judgement.match is Match.NOTHING and self._schedule.is_last(doubt.look_ups)
         return decide(

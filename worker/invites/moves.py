@@ -12,6 +12,7 @@ from worker.database import Database
 from worker.database.owner import this_process
 from worker.envoy.resources import identifier
 from worker.errors import UsageError
+from worker.invites.certainty import may_be_older, tried_revision
 from worker.invites.states import Kind, Status, Verdict, Wanted
 from worker.invites.store import ATTEMPTS, DELIVERIES, INVITES, Standing
 
@@ -182,10 +183,11 @@ def _settled(database: Database, attempt_id: str) -> dict[str, object]:
 
 def _sent(database: Database, envoy_invite_id: str) -> dict[str, object]:
     """Return the columns of a row that Envoy has, in the revision that was last tried."""
-    own = DELIVERIES.c
-    tried = sa.select(ATTEMPTS.c.revision).where(ATTEMPTS.c.id == own.attempt_id).scalar_subquery()
+    own, tried = DELIVERIES.c, tried_revision()
+    newest = sa.and_(own.revision == tried, ~may_be_older())
     return {
-        "status": sa.case((own.revision == tried, Status.SENT.value), else_=Status.PENDING.value),
+        "status": sa.case((newest, Status.SENT.value), else_=Status.PENDING.value),
+        "sent_content": sa.case((may_be_older(), sa.null()), else_=own.sent_content),
         "sent_revision": tried,
         "sent_at": database.now(),
         "envoy_invite_id": envoy_invite_id,

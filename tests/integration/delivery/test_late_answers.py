@@ -142,9 +142,11 @@ def test_an_answer_that_came_before_the_next_attempts_is_told_with_both_ids(scen
     assert ("error", mine, one if mine == other else other) in stale(logs)
 
 
-def test_what_came_late_is_found_when_the_next_attempt_is_in_doubt(scene: Scene) -> None:
-    """It is not what this invite had before and lost, but may be all that Envoy has of it."""
+@pytest.mark.parametrize("by", ["look", "person"])
+def test_what_came_late_with_older_content_is_brought_up_to_date(scene: Scene, by: str) -> None:
+    """What is found may be an earlier attempt's, from before the caller's change: all of it is sent."""
     with late_create(scene) as wake:
+        scene.change("v-2", notes="changed")
 
         def wake_and_go_away() -> None:
             wake()
@@ -154,12 +156,11 @@ def test_what_came_late_is_found_when_the_next_attempt_is_in_doubt(scene: Scene)
             scene.workers["B"].push()
     scene.sandbox.set_faults(Faults())
     scene.pass_time(5)
-    look(scene)
-    look(scene)
+    look(scene) if by == "look" else scene.resolve("v-2")
     scene.workers["B"].push()
 
     (invite,) = scene.in_envoy("v-2")
-    assert (delivery(scene)["status"], delivery(scene)["envoy_invite_id"]) == ("sent", invite["id"])
+    assert (delivery(scene)["status"], invite["notes"]) == ("sent", "changed")
 
 
 def test_the_same_id_again_changes_nothing(scene: Scene, logs: Logs) -> None:
