@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from worker.cli import check_rows
 from worker.cli.findings import Finding, attempt, failures, ok, warn
 from worker.cli.words import counted
 from worker.connections import store as connections
@@ -28,6 +29,7 @@ def findings(parts: Context, only: str | None = None) -> Iterator[Finding]:
         yield from failures(error)
         return
     yield ok(f"schema: {revision}")
+    yield from check_rows.triggers_fire(parts.database)
     if only is not None:
         connections.require(parts.database, only)
     yield _clock(parts.database)
@@ -62,6 +64,7 @@ def _invites(database: Database, only: str | None) -> Iterator[Finding]:
                 f"{counted(number, 'invite')} for the connection {name}, which is not there",
                 f"run `envoy-worker connect {name}`, or correct the rows",
             )
+    yield from check_rows.in_step(database, only)
     yield from _unknown(database, only)
     if not connections.connections(database):
         yield warn("no connection yet", "run `envoy-worker connect NAME`")

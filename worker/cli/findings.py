@@ -39,6 +39,11 @@ def warn(text: str, mend: str) -> Finding:
     return Finding(WARN, text, mend)
 
 
+def fail(text: str, mend: str, code: ExitCode) -> Finding:
+    """Return that something is wrong."""
+    return Finding(FAIL, text, mend, code)
+
+
 def failures(error: WorkerError) -> list[Finding]:
     """Return an error's findings: one for each mistake that it knows of."""
     texts = error.problems if isinstance(error, SettingsError) else [str(error)]

@@ -21,6 +21,7 @@ HIDDEN = frozenset(
         "id",
         "connection",
         "external_id",
+        "invite_id",
         "content_key",
         "sent_content",
         "lease_owner",

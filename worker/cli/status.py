@@ -47,7 +47,7 @@ def status(
 
 def _as_json(parts: "Context", only: str | None) -> dict[str, object]:
     from worker.connections.reading import readers
-    from worker.invites import store
+    from worker.invites import store, strays
     from worker.runs.standing import standing
 
     views = [as_data(view) for view in _views(parts, only)]
@@ -63,12 +63,13 @@ def _as_json(parts: "Context", only: str | None) -> dict[str, object]:
         "unknown": [one.name for one in unknown],
         "unknown_for_a_person": [one.name for one in unknown if not one.is_looked_up(may_read)],
         "unknown_connections": _lost(parts, only),
+        "without_delivery": strays.without_delivery(parts.database, connection=only),
     }
 
 
 def _lines(parts: "Context", only: str | None) -> Iterator[str]:
     from worker.connections.reading import readers
-    from worker.invites import pending, store
+    from worker.invites import pending, store, strays
     from worker.runs.standing import standing
 
     counts = store.counts(parts.database, connection=only)
@@ -83,6 +84,7 @@ def _lines(parts: "Context", only: str | None) -> Iterator[str]:
     yield from _block("jobs", [_job(name, job) for name, job in jobs.items()])
     lost = [_told_lost(name, number) for name, number in _lost(parts, only).items()]
     yield from _block("waiting", first_of(lost, "envoy-worker status --json"))
+    yield from _block("missing", _told_missing(strays.without_delivery(parts.database, connection=only)))
     unknown = store.unknown(parts.database, connection=only, limit=MOST_UNKNOWN)
     may_read = readers(parts.database)
     told = [_unknown(one, may_read) for one in unknown]
@@ -132,6 +134,10 @@ def _unknown(standing: "Standing", may_read: set[str]) -> str:
     return (
         f"{standing.name} ({reason}) -- look into Envoy, then: envoy-worker invites resolve {standing.name}"
     )
+
+
+def _told_missing(number: int) -> list[str]:
+    return [f"{counted(number, 'invite')} without a delivery -- envoy-worker check"] if number else []
 
 
 def _told_lost(name: str, number: int) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from worker import migrations
+from worker.database import triggers
 from worker.database.engine import Database
 from worker.database.failures import UPGRADE_HINT
 from worker.errors import SchemaError
@@ -45,7 +46,10 @@ def require_fit(database: Database) -> None:
 
 
 def upgrade(database: Database) -> tuple[str | None, str]:
-    """Migrate to this release's schema; return the revisions before and after."""
+    """Migrate to this release's schema; return the revisions before and after.
+
+    Triggers that a restore has switched off are switched on again, whatever the revision.
+    """
     from alembic import command
     from alembic.config import Config
 
@@ -62,6 +66,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
             connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})"))
         config.attributes["connection"] = connection
         command.upgrade(config, migrations.HEAD)
+        triggers.switch_on(connection)
     return before, migrations.HEAD
 
 

@@ -18,13 +18,20 @@ DELIVERIES = SQLModel.metadata.tables[str(Delivery.__tablename__)]
 ATTEMPTS = SQLModel.metadata.tables[str(Attempt.__tablename__)]
 CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
 
+JOINED = (INVITES.c.connection == DELIVERIES.c.connection) & (
+    INVITES.c.external_id == DELIVERIES.c.external_id
+)
+DELIVERY_MISSING = "delivery_missing"  # the view has the same word
 SENT = sa.literal_column(f"'{Status.SENT}'", sa.Text())  # the same text wherever it stands in a GROUP BY
 LARGEST_ID = 2**63 - 1  # what is larger is an error to PostgreSQL, not a row that is missing
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One invite, and how it stands with Envoy."""
+    """One invite, and how it stands with Envoy.
+
+    One without a delivery is pending with the error code ``delivery_missing``; its delivery has no id.
+    """
 
     invite: Invite
     delivery: Delivery
@@ -74,7 +81,8 @@ def page(
     """Return the newest invites that fit."""
     query = _both().order_by(INVITES.c.id.desc()).limit(limit)
     if status is not None:
-        query = query.where(DELIVERIES.c.status == status)
+        missing = DELIVERIES.c.id.is_(None) if status is Status.PENDING else sa.false()
+        query = query.where(sa.or_(DELIVERIES.c.status == status, missing))
     if connection is not None:
         query = query.where(INVITES.c.connection == connection)
     if approval is not None:
@@ -120,13 +128,10 @@ def unknown(database: Database, *, connection: str | None = None, limit: int) ->
 
 
 def _both() -> sa.Select[Any]:
-    joined = (INVITES.c.connection == DELIVERIES.c.connection) & (
-        INVITES.c.external_id == DELIVERIES.c.external_id
-    )
     columns = [
         column.label(f"{table.name}_{column.name}") for table in (INVITES, DELIVERIES) for column in table.c
     ]
-    return sa.select(*columns).select_from(INVITES.join(DELIVERIES, joined))
+    return sa.select(*columns).select_from(INVITES.outerjoin(DELIVERIES, JOINED))
 
 
 def _named(named: str) -> sa.ColumnElement[bool]:
@@ -144,4 +149,12 @@ def _standing(row: sa.Row[Any]) -> Standing:
         table.name: {column.name: values[f"{table.name}_{column.name}"] for column in table.c}
         for table in (INVITES, DELIVERIES)
     }
-    return Standing(Invite(**of[INVITES.name]), Delivery(**of[DELIVERIES.name]))
+    invite = Invite(**of[INVITES.name])
+    if of[DELIVERIES.name]["id"] is None:
+        return Standing(invite, _missing(invite))
+    return Standing(invite, Delivery(**of[DELIVERIES.name]))
+
+
+def _missing(invite: Invite) -> Delivery:
+    """Return what stands for the delivery of an invite that has none."""
+    return Delivery(connection=invite.connection, external_id=invite.external_id, error_code=DELIVERY_MISSING)

@@ -7,9 +7,12 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from tests.integration.standings import standing
+
 # What a driver raises when the database refuses.
 Refused = (sqlite3.DatabaseError, psycopg.Error)
 
+PAST = "2020-01-01T00:00:00.000Z"
 ARRIVAL = "2026-03-01T09:00:00Z"
 COLUMNS = {
     "invitee_name": "Ann Example",
@@ -24,16 +27,6 @@ COLUMNS = {
     "custom_fields": '{"Company": "Example"}',
     "send_email": True,
     "wanted": "absent",
-}
-
-PAST = "2020-01-01T00:00:00.000Z"
-# What a delivery must have in each status; the database holds it.
-STANDING: dict[str, object] = {"next_attempt_at": None, "lease_owner": None, "lease_until": None}
-STANDINGS: dict[str, dict[str, object]] = {
-    "pending": {"next_attempt_at": PAST},
-    "sending": {"attempt_id": "a-1", "lease_owner": "somebody", "lease_until": PAST},
-    "sent": {"envoy_invite_id": "40000001", "sent_revision": 1},
-    "unknown": {"attempt_id": "a-1"},
 }
 
 
@@ -88,13 +81,15 @@ class Caller:
 
     def deliver(self, status: str, *, external_id: str = "v-1", attempts: int = 1) -> None:
         """Put a delivery into a state that only the worker makes, with what that state needs."""
-        needed = STANDING | STANDINGS.get(status, {})
-        columns = ", ".join(f"{name} = ?" for name in needed)
+        free = {"next_attempt_at": None, "lease_owner": None, "lease_until": None}
+        stands = {**free, **standing(status, fencing_token=attempts, attempts=attempts)}
+        columns = ", ".join(f"{name} = ?" for name in stands)
         self.rows(
-            "UPDATE delivery SET status = ?, fencing_token = ?, attempts = ?, deferrals = 3,"  # noqa: S608
-            f" error_code = 'some_code', error_detail = 'some detail', {columns} WHERE external_id = ?",
-            status, attempts, attempts, *needed.values(), external_id,
-        )  # fmt: skip
+            f"UPDATE delivery SET {columns}, deferrals = 3, error_code = 'some_code',"  # noqa: S608
+            " error_detail = 'some detail' WHERE external_id = ?",
+            *stands.values(),
+            external_id,
+        )
 
     def close(self) -> None:
         """End the connection."""

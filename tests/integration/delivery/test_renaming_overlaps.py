@@ -18,7 +18,8 @@ from worker.sandbox import Sandbox
 
 RENAME = sa.text("UPDATE invite SET external_id = 'v-9' WHERE external_id = 'v-1'")
 TWIN_IN_DOUBT = sa.text(
-    "UPDATE delivery SET status = 'unknown', content_key = 'same' WHERE external_id = 'twin'"
+    "UPDATE delivery SET status = 'unknown', attempt_id = 'a-0', content_key = 'same'"
+    " WHERE external_id = 'twin'"
 )
 WAITING = "SELECT count(*) AS number FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 

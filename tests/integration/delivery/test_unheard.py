@@ -50,7 +50,10 @@ def test_a_row_that_another_worker_has_by_now_stays_its_own(world: World) -> Non
     world.add()
 
     def overtaken() -> NoReturn:
-        world.execute("UPDATE delivery SET status = 'sending', fencing_token = 1, attempt_id = 'other'")
+        world.execute(
+            "UPDATE delivery SET status = 'sending', fencing_token = 1, attempt_id = 'other',"
+            " lease_owner = 'another', lease_until = created_at"
+        )
         unheard()
 
     with armed("before_claim", action=overtaken), pytest.raises(DatabaseUnreachable):

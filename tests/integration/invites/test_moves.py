@@ -115,7 +115,7 @@ def test_only_what_is_unknown_is_resolved(desk: Desk, status: str) -> None:
     with pytest.raises(UsageError, match=f"acme/one is {status}, not unknown"):
         moves.resolve(desk.database, standing, envoy_invite_id="4001")
 
-    assert desk.look("acme/one").delivery.envoy_invite_id is None
+    assert desk.look("acme/one").delivery.envoy_invite_id == standing.delivery.envoy_invite_id
     assert ledger(desk, "acme/one") == []
 
 

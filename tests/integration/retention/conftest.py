@@ -9,6 +9,7 @@ import structlog
 
 from jobs import prune_history
 from tests.integration.delivery.world import World
+from tests.integration.standings import completed
 from worker.report import Report
 from worker.runs import RunContext
 from worker.sandbox import Sandbox
@@ -46,6 +47,7 @@ class Office:
 
     def stand(self, external_id: str, **columns: Any) -> None:
         """Write columns of a delivery, as a worker would."""
+        columns = completed(columns)
         assigned = ", ".join(f"{name} = :{name}" for name in columns)
         self.world.execute(
             f"UPDATE delivery SET {assigned} WHERE external_id = :key",  # noqa: S608

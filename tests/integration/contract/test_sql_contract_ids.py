@@ -1,0 +1,54 @@
+"""The number of a row: the database gives it, and a caller who gives one can spoil nothing."""
+
+from itertools import product
+
+import pytest
+
+from tests.integration.contract.support import Caller, Refused
+
+LARGEST = 2**63 - 1
+LARGEST_KEPT = 2**53 - 1
+
+
+def test_sqlite_refuses_a_number_behind_which_there_is_none(sqlite_caller: Caller) -> None:
+    """Otherwise every later INSERT would fail, of all things as a full disk."""
+    for verb, number in product(("INSERT", "INSERT OR IGNORE", "REPLACE"), (LARGEST, LARGEST_KEPT + 1)):
+        with pytest.raises(Refused, match="invite_id_too_large"):
+            sqlite_caller.insert(verb=verb, id=number)
+    sqlite_caller.insert("v-2")
+
+    assert sqlite_caller.invite("v-2")["id"] == 1
+
+
+def test_sqlite_refuses_it_in_an_update_too(sqlite_caller: Caller) -> None:
+    """Moving a row there is the same."""
+    sqlite_caller.insert()
+
+    with pytest.raises(Refused, match="invite_id_too_large"):
+        sqlite_caller.change(id=LARGEST)
+
+    assert sqlite_caller.invite()["id"] == 1
+
+
+@pytest.mark.parametrize("number", [LARGEST_KEPT, -1, 0])
+def test_rows_can_be_written_behind_any_number_that_is_taken(number: int, caller: Caller) -> None:
+    """Behind the largest that is allowed come the next ones, and behind a negative one the first."""
+    caller.insert(id=number)
+    caller.rows("DELETE FROM invite")
+    caller.insert(id=number)
+    caller.insert("v-2")
+    caller.insert("v-3")
+
+    assert caller.delivery()["invite_id"] == number
+    assert caller.invite("v-3")["id"] == caller.invite("v-2")["id"] + 1
+
+
+def test_a_delivery_knows_its_invite_by_number(caller: Caller) -> None:
+    """It follows where a caller numbers rows anew, which is no change of the visit."""
+    caller.insert()
+    caller.deliver("sent")
+
+    caller.rows("UPDATE invite SET id = 77")
+
+    delivery = caller.delivery()
+    assert (delivery["invite_id"], delivery["status"], delivery["revision"]) == (77, "sent", 1)
