@@ -1,6 +1,7 @@
 """What a search goes through: which world, and what may happen in it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from tests.model.state import Budget, Row, State, Worker
 from tests.model.statements import ALL, Guards
@@ -15,6 +16,10 @@ class Scope:
     workers: int = 2
     looks: int = 1  # 0: the customer lets us read no invites
     on: Guards = ALL
+
+    def without(self, guard: str) -> Self:
+        """Return the same without one guard."""
+        return replace(self, on=self.on._replace(**{guard: False}))
 
     def start(self) -> State:
         """Return the beginning: nothing was done yet."""

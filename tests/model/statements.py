@@ -131,6 +131,8 @@ def resolve(row: Row, token: int, found: int | None, on: Guards = ALL) -> Row | 
     """Settle a row in doubt by a person's verdict."""
     if row.status is not Status.UNKNOWN or (row.token != token and on.resolve_token):
         return None
+    if found is None and row.envoy_id is not None:
+        row = row._replace(envoy_id=None, content=None)
     settled = _found(row, found, on)._replace(look_ups=0, since=0, keyed=False, for_person=False)
     return settled._replace(token=row.token + 1, over=False, dead=False)
 
