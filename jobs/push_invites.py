@@ -26,6 +26,7 @@ def run(context: RunContext, *, max_seconds: Seconds = 300) -> Report:
         tokens=context.tokens,
         holds=context.holds,
         gate=context.gate,
+        healing=context.healing,
         settings=context.settings.push,
         stop=context.stop,
         run_id=context.run_id,

@@ -17,7 +17,9 @@ from worker.connections.vault import Vault
 from worker.database import Database
 from worker.database.owner import this_process
 from worker.database.schema import require_fit
+from worker.delivery.healing import Healing
 from worker.envoy.api import EnvoyApi
+from worker.envoy.clock import boot_clock
 from worker.envoy.http import HttpClient
 from worker.envoy.oauth import ClientCredentials, OAuth
 from worker.errors import DatabaseUnreachable, DiskFull, SettingsError
@@ -144,6 +146,11 @@ class Context:
             hold_seconds=self.settings.push.hold_seconds,
             rate_per_second=self.settings.push.rate_per_second,
         )
+
+    @cached_property
+    def healing(self) -> Healing:
+        """What gives invites the deliveries that they lack."""
+        return Healing(self.database, self.stop, boot_clock)
 
     @cached_property
     def gate(self) -> Gate:

@@ -16,12 +16,12 @@ from worker.delivery.rows import (
     ATTEMPTS,
     CONNECTIONS,
     DELIVERIES,
-    PENDING,
     SENDING,
     UNKNOWN,
     DueRow,
     skipping_locked,
 )
+from worker.delivery.seen import is_as_planned, seen_of
 from worker.errors import NotSent
 from worker.failpoints import failpoint
 from worker.invites import Status
@@ -90,8 +90,7 @@ class Claims:
         began = self._clock()  # before the lease begins, so that it errs early
         statement = self._take if call.content_key is None else self._take_unless_twin
         wanted = {
-            "wanted_id": row.delivery_id, "seen_revision": row.revision, "seen_token": row.fencing_token,
-            "name": row.connection, "attempt": attempt_id, "key": call.content_key,
+            **seen_of(row), "name": row.connection, "attempt": attempt_id, "key": call.content_key,
             "content": call.meanwhile,
         }  # fmt: skip
         intent = {
@@ -139,10 +138,7 @@ def _free(database: Database, host: str) -> sa.Select[tuple[int]]:
         sa.or_(is_held(database), CONNECTIONS.c.status != ConnectionStatus.ACTIVE),
     )
     free = sa.select(own.id).where(
-        own.id == sa.bindparam("wanted_id"),
-        own.status == PENDING,
-        own.revision == sa.bindparam("seen_revision"),
-        own.fencing_token == sa.bindparam("seen_token"),
+        is_as_planned(),
         own.next_attempt_at <= database.now(),
         ~of_no_use,
         ~is_out(host),

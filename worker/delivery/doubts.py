@@ -15,11 +15,16 @@ from worker.database.engine import SLACK_SECONDS
 from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, INVITES, SENT, UNKNOWN
 
 MOST_CONTROLS = 3
+NO_REVISION = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """One create whose outcome is not known, as it stood when it was read."""
+    """One create whose outcome is not known, as it stood when it was read.
+
+    Where the ledger has lost the line of the attempt, it counts as tried in no revision that the row
+    can have, and as begun when the doubt began: both are on the safe side.
+    """
 
     delivery_id: int
     invite_id: int
@@ -30,10 +35,10 @@ class Doubt:
     look_ups: int
     interruptions: int
     deferrals: int  # looks in a row that failed
-    unknown_since: datetime
+    unknown_since: datetime | None
     next_attempt_at: datetime
     error_code: str | None
-    attempt_id: str
+    attempt_id: str | None
     revision: int  # that was tried
     started_at: datetime
     content: dict[str, Any] | None = field(repr=False)
@@ -72,10 +77,20 @@ def owned(database: Database, connection_name: str, ids: Collection[str]) -> dic
         return {row[0]: row[1] for row in connection.execute(query)} if ids else {}
 
 
-def own_ids(database: Database, delivery_id: int) -> set[str]:
-    """Return the ids that Envoy ever gave an invite: one that was removed is not what a new create made."""
-    query = sa.select(ATTEMPTS.c.envoy_invite_id).where(
-        ATTEMPTS.c.delivery_id == delivery_id, ATTEMPTS.c.envoy_invite_id.is_not(None)
+def former_ids(database: Database, delivery_id: int) -> set[str]:
+    """Return the ids that an invite has had: one that was removed is not what a new create made.
+
+    What came so late that the invite was tried again before, or a person had spoken, never was its id: it
+    may be all that Envoy has of the visit.
+    """
+    line, later = ATTEMPTS.c, ATTEMPTS.alias("later").c
+    overtaken = sa.exists().where(
+        later.delivery_id == line.delivery_id,
+        later.fencing_token > line.fencing_token,
+        later.started_at < line.finished_at,
+    )
+    query = sa.select(line.envoy_invite_id).where(
+        line.delivery_id == delivery_id, line.envoy_invite_id.is_not(None), ~overtaken
     )
     with database.read() as connection:
         return set(connection.execute(query).scalars())
@@ -114,12 +129,12 @@ def _doubts(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
             *(own[name] for name in ("interruptions", "deferrals", "unknown_since", "next_attempt_at")),
             own.error_code,
             own.attempt_id,
-            tried.revision,
-            tried.started_at,
+            sa.func.coalesce(tried.revision, NO_REVISION).label("revision"),
+            sa.func.coalesce(tried.started_at, own.unknown_since, own.updated_at).label("started_at"),
             own.sent_content.label("content"),
             *more,
         )
-        .join(ATTEMPTS, tried.id == own.attempt_id)
+        .outerjoin(ATTEMPTS, tried.id == own.attempt_id)
         .join(CONNECTIONS, CONNECTIONS.c.name == own.connection)
         .join(
             INVITES,

@@ -5,6 +5,7 @@ import structlog
 from worker.delivery.claim import Claim
 from worker.delivery.deciding import Decision
 from worker.delivery.doubts import Doubt
+from worker.delivery.healing import LOST, MISSING, Healed
 from worker.delivery.outcomes import GONE, Outcome
 from worker.delivery.plan import Settled
 from worker.delivery.remarks import HINTS as REMARKS
@@ -24,9 +25,19 @@ GONE_HINT = "if it shall be there again: envoy-worker invites resolve {invite} -
 
 
 def attempted(
-    row: DueRow, claim: Claim, outcome: Outcome, stored: Stored, duration_ms: int, *, looked_up: bool
+    row: DueRow,
+    claim: Claim,
+    outcome: Outcome,
+    stored: Stored,
+    duration_ms: int,
+    *,
+    looked_up: bool,
+    rival: str | None = None,
 ) -> None:
-    """Emit an attempt's result, after its verdict is stored; *looked_up*: a doubtful one settles itself."""
+    """Emit an attempt's result, after its verdict is stored.
+
+    *looked_up*: a doubtful one settles itself.  *rival*: another id that Envoy may hold the visit under.
+    """
     fields = {
         **_identity(row),
         "attempt": claim.attempt_id,
@@ -40,10 +51,16 @@ def attempted(
     shown = {key: value for key, value in fields.items() if value is not None}
     if stored is Stored.SETTLED:
         _result(outcome.event, outcome.status, row, shown, looked_up=looked_up)
-    elif stored in {Stored.OTHER_ID, Stored.ID_TAKEN}:
-        log.error("invite.stale", **shown, hint="Envoy may hold this visit twice: compare both ids in Envoy")
-    else:
+    if rival is not None or stored in {Stored.OTHER_ID, Stored.ID_TAKEN}:
+        _twice(shown, rival)
+    elif stored is Stored.STALE:
         log.warning("invite.stale", **shown)
+
+
+def overtaken_look(doubt: Doubt, found: str, present: str | None) -> None:
+    """Emit that a look found another id than the one that a late answer gave the row meanwhile."""
+    if present not in {None, found}:
+        _twice({**_identity(doubt), "attempt": doubt.attempt_id, "envoy_invite_id": found}, present)
 
 
 def settled(row: DueRow, decision: Settled) -> None:
@@ -82,6 +99,17 @@ def look_failed(doubt: Doubt, error: EnvoyError) -> None:
     if not doubt.deferrals and not isinstance(error, Forbidden):
         cause = {"http_status": error.http_status, "detail": error.error_code}
         log.warning("invite.unknown", **_identity(doubt), error_code="look_up_failed", **cause)
+
+
+def healed(found: Healed) -> None:
+    """Emit which invites had no delivery, and which of them Envoy may have."""
+    for connection, number in found.due.items():
+        hint = "they were written while no trigger fired; they are sent now"
+        log.warning("invite.deferred", connection=connection, number=number, error_code=MISSING, hint=hint)
+    for connection, external_id in found.doubtful:
+        hint = HINTS[Status.UNKNOWN].format(invite=f"{connection}/{external_id}")
+        fields = {"connection": connection, "external_id": external_id, "error_code": LOST}
+        log.error("invite.unknown", **fields, hint=hint)
 
 
 def odd(row: DueRow | Doubt, error: Exception) -> None:
@@ -132,6 +160,12 @@ def interrupted(connection: str, external_id: str, *, doubtful: bool, looked_up:
         log.error("invite.unknown", **fields, error_code="interrupted", hint=hint)
     else:
         log.warning("invite.deferred", **fields, error_code="interrupted")
+
+
+def _twice(fields: dict[str, object], rival: str | None) -> None:
+    other = {} if rival is None else {"other_envoy_invite_id": rival}
+    hint = "Envoy may hold this visit twice: compare both ids in Envoy"
+    log.error("invite.stale", **fields, **other, hint=hint)
 
 
 def _identity(row: DueRow | Doubt) -> dict[str, object]:

@@ -6,8 +6,10 @@ import sqlalchemy as sa
 
 from worker.database import Database
 from worker.delivery.plan import Settled
-from worker.delivery.rows import DELIVERIES, PENDING, SENT, DueRow, skipping_locked
+from worker.delivery.rows import DELIVERIES, SENT, DueRow, skipping_locked
+from worker.delivery.seen import is_as_planned, seen_of
 from worker.delivery.verdicts import LONGEST_DETAIL
+from worker.failpoints import failpoint
 
 
 def settle_without_call(
@@ -18,6 +20,7 @@ def settle_without_call(
     A row that has changed or was taken meanwhile is left for another look.
     """
     statement = _finish(database)
+    failpoint("before_finish")
     with database.write() as connection:
         return [
             (row, settled)
@@ -30,12 +33,7 @@ def _finish(database: Database) -> sa.Update:
     own = DELIVERIES.c
     final = sa.bindparam("final", type_=sa.Text())
     visit_end = sa.bindparam("visit_end", type_=own.next_attempt_at.type)
-    unchanged = sa.select(own.id).where(
-        own.id == sa.bindparam("delivery"),
-        own.status == PENDING,
-        own.revision == sa.bindparam("seen_revision"),
-        own.fencing_token == sa.bindparam("seen_token"),
-    )
+    unchanged = sa.select(own.id).where(is_as_planned())
     return (
         sa.update(DELIVERIES)
         .where(own.id.in_(skipping_locked(database, unchanged)))
@@ -53,9 +51,7 @@ def _finish(database: Database) -> sa.Update:
 
 def _finished_values(row: DueRow, settled: Settled) -> dict[str, object]:
     return {
-        "delivery": row.delivery_id,
-        "seen_revision": row.revision,
-        "seen_token": row.fencing_token,
+        **seen_of(row),
         "final": settled.status.value,
         "error_code": settled.error_code,
         "detail": (settled.error_detail or "")[:LONGEST_DETAIL] or None,

@@ -14,6 +14,7 @@ from worker.delivery.rows import ATTEMPTS, DELIVERIES, PENDING, UNKNOWN, skippin
 from worker.delivery.verdicts import BackOff
 from worker.errors import EnvoyError
 from worker.invites import Kind, Status, Verdict
+from worker.invites.certainty import may_be_older
 
 
 class LookUps:
@@ -81,7 +82,7 @@ class LookUps:
             own.status == UNKNOWN,
             own.fencing_token == doubt.fencing_token,
             own.look_ups == doubt.look_ups,
-            own.unknown_since == doubt.unknown_since,
+            own.unknown_since.is_not_distinct_from(doubt.unknown_since),
         )
 
     def _values(self, doubt: Doubt, decision: Decision) -> Mapping[str, object]:
@@ -97,6 +98,8 @@ class LookUps:
                 **(said if decision.error_code else {}),
             }
         unchanged = DELIVERIES.c.revision == doubt.revision
+        if decision.invite is not None:
+            unchanged = sa.and_(unchanged, ~may_be_older())
         settled = {
             # What the caller changed meanwhile is looked at next.
             "status": sa.case((unchanged, decision.status.value), else_=PENDING),
@@ -119,6 +122,7 @@ class LookUps:
             return {
                 "envoy_invite_id": decision.invite.id,
                 "approval_status": decision.invite.approval_status,
+                "sent_content": sa.case((may_be_older(), sa.null()), else_=DELIVERIES.c.sent_content),
                 "sent_revision": doubt.revision,
                 "sent_at": self._database.now(),
                 "interruptions": 0,

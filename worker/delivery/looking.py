@@ -9,7 +9,7 @@ from worker.connections.tokens import Tokens
 from worker.database import Database
 from worker.delivery.content import marker_of
 from worker.delivery.deciding import CONTENT_GONE, Decision, Schedule, decide, left_for_a_person
-from worker.delivery.doubts import Doubt, controls, own_ids, owned
+from worker.delivery.doubts import Doubt, controls, former_ids, owned
 from worker.delivery.matching import NEAR, Match, Sought, judge, sought_in
 from worker.envoy.api import EnvoyApi, Listing
 
@@ -50,7 +50,7 @@ class Looking:
             # A list that shows other places' invites says nothing about this one's.
             if invite.id in known and (invite.location_id or known[invite.id]) == sought.location_id:
                 self._proofs[doubt.connection_id, sought.location_id] = invite.id
-        others = known.keys() | own_ids(self._database, doubt.delivery_id)
+        others = known.keys() | former_ids(self._database, doubt.delivery_id)
         judgement = judge(_on_envoys_clock(sought, listing, now), listing.invites, owned=others)
         decides = judgement.match is Match.NOTHING and self._schedule.is_last(doubt.look_ups)
         return decide(

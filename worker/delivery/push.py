@@ -18,6 +18,7 @@ from worker.delivery import events, recovery
 from worker.delivery.aftermath import Aftermath
 from worker.delivery.claim import Claims, Lease
 from worker.delivery.filling import Filling
+from worker.delivery.healing import Healing
 from worker.delivery.lane import Lane
 from worker.delivery.lanes import Lanes
 from worker.delivery.patience import MANUAL_SECONDS
@@ -27,7 +28,6 @@ from worker.delivery.verdicts import BackOff, Verdicts
 from worker.envoy.api import EnvoyApi
 from worker.envoy.clock import boot_clock
 from worker.errors import ExitCode
-from worker.invites import Kind
 from worker.report import Report
 from worker.settings.model import PushSettings
 
@@ -49,6 +49,7 @@ class Push:
     tokens: Tokens
     holds: Holds
     gate: Gate
+    healing: Healing
     settings: PushSettings
     stop: threading.Event
     run_id: str
@@ -63,6 +64,7 @@ class Push:
         """Push until nothing is due; return what became of it."""
         report = Report(Counter(dict.fromkeys(COUNTS, 0)))
         self._recover(report)
+        self._heal(report)
         if is_anything_due(self.database, only=self.connection):
             self._drain(report)
         return report
@@ -73,7 +75,7 @@ class Push:
             if self.connection not in {None, attempt["connection"]}:
                 continue
             if recovery.give_up(database, attempt, first_look=self.first_look):
-                doubtful = attempt["kind"] == Kind.CREATE
+                doubtful = bool(attempt["doubtful"])
                 report.add("unknown" if doubtful else "deferred")
                 if doubtful:
                     report.trouble(ExitCode.REJECTED)
@@ -87,6 +89,13 @@ class Push:
         recovery.reopen(database, longest_back_off=settings.backoff_seconds[1])
         if self.connection is None:
             self._mark_unknown_connections()
+
+    def _heal(self, report: Report) -> None:
+        healed = self.healing.heal(whole=self.max_seconds is None, connection=self.connection)
+        events.healed(healed)
+        for _ in healed.doubtful:
+            report.add("unknown")
+            report.trouble(ExitCode.REJECTED)
 
     def _mark_unknown_connections(self) -> None:
         for name, number in recovery.mark_unknown_connections(self.database).items():

@@ -22,6 +22,7 @@ from worker.delivery.deciding import REFUSED, Decision, left_for_a_person
 from worker.delivery.doubts import Doubt, due_doubts
 from worker.delivery.look_ups import LookUps
 from worker.delivery.looking import Looking
+from worker.delivery.rivals import id_of
 from worker.envoy.clock import boot_clock
 from worker.envoy.paging import NO_LIST, TOO_MANY
 from worker.errors import (
@@ -102,9 +103,14 @@ class Reconcile:
         failpoint("before_look_up")
         decision = self._looked(doubt, began)
         failpoint("after_look_up")
-        if decision is not None and self.look_ups.record(doubt, decision, began=began):
+        if decision is None:
+            return
+        if self.look_ups.record(doubt, decision, began=began):
             failpoint("after_look_up_commit")
             self._tell(doubt, decision)
+        elif decision.invite is not None:
+            present = id_of(self.database, doubt.delivery_id)
+            events.overtaken_look(doubt, decision.invite.id, present)
 
     def _looked(self, doubt: Doubt, began: datetime) -> Decision | None:
         """Return what a look means, None where it failed."""

@@ -133,7 +133,13 @@ class Sending:
             return False
         self._count(outcome)
         events.attempted(
-            work.row, claimed, outcome, stored, answered.duration_ms, looked_up=work.lane.may_read
+            work.row,
+            claimed,
+            outcome,
+            stored,
+            answered.duration_ms,
+            looked_up=work.lane.may_read,
+            rival=self._rival(work, answered, stored),
         )
         self.aftermath.of(lanes, work, answered.token, answered.error)
         again = outcome.at_once or isinstance(answered.error, Unauthorised)
@@ -187,6 +193,12 @@ class Sending:
             self.report.trouble(error.exit_code)
             return None
         return stored
+
+    def _rival(self, work: Work, answered: Answered, stored: Stored) -> str | None:
+        """Return another id of the same visit; what is stored is told, even if the database is away again."""
+        with suppress(DatabaseUnreachable, DiskFull):
+            return self.verdicts.rival(work.row, answered.claim, answered.outcome, stored)
+        return None
 
     def _count(self, outcome: Outcome) -> None:
         self.report.add(outcome.event)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from worker.database import Database
 from worker.delivery.rows import ATTEMPTS, DELIVERIES, PENDING, SENDING, SENT, UNKNOWN
+from worker.delivery.seen import is_as_seen
 
 
 def settle_in_doubt(database: Database, *, wait: float, first_look: float) -> sa.Update:
@@ -50,10 +51,9 @@ def _settle(
     database: Database, awaiting: sa.ColumnElement[bool], *, wait: float, first_look: float
 ) -> sa.Update:
     own = DELIVERIES.c
-    mine = sa.and_(own.id == sa.bindparam("delivery"), own.fencing_token == sa.bindparam("token"), awaiting)
     return (
         sa.update(DELIVERIES)
-        .where(mine)
+        .where(is_as_seen(), awaiting)
         .values(
             **_moved(database, wait=wait, first_look=first_look),
             **_noted(),

@@ -9,7 +9,9 @@ import sqlalchemy as sa
 from worker.database import Database
 from worker.delivery.claim import Claim
 from worker.delivery.outcomes import Outcome
+from worker.delivery.rivals import id_of, rival_of
 from worker.delivery.rows import ATTEMPTS, DELIVERIES, DueRow
+from worker.delivery.seen import seen_of
 from worker.delivery.settling import settle_in_doubt, settle_sent, to_ledger
 from worker.failpoints import failpoint
 from worker.invites import Status, Verdict
@@ -68,14 +70,19 @@ class Verdicts:
         self._store(row, claim, taken)
         return Stored.ID_TAKEN
 
+    def rival(self, row: DueRow, claim: Claim, outcome: Outcome, stored: Stored) -> str | None:
+        """Return another id that Envoy may hold the visit under; only a row tried before can have one."""
+        is_second = stored is Stored.SETTLED and outcome.event == "sent" and row.fencing_token > 0
+        if stored is not Stored.OTHER_ID and not is_second:
+            return None
+        return rival_of(self._database, claim, outcome)
+
     def _store(self, row: DueRow, claim: Claim, outcome: Outcome) -> Stored:
-        settled = self._commit(self._statement(row, outcome), _values(claim, outcome))
+        settled = self._commit(self._statement(row, outcome), _values(row, claim, outcome))
         failpoint("after_verdict_commit")
         if settled:
             return Stored.SETTLED
-        query = sa.select(DELIVERIES.c.envoy_invite_id).where(DELIVERIES.c.id == claim.delivery_id)
-        with self._database.read() as connection:
-            present = connection.execute(query).scalar()
+        present = id_of(self._database, claim.delivery_id)
         return Stored.OTHER_ID if outcome.envoy_invite_id not in {None, present} else Stored.STALE
 
     def _commit(self, settle: sa.Update, values: dict[str, object]) -> bool:
@@ -119,11 +126,10 @@ class Verdicts:
         return settle_in_doubt(self._database, wait=wait, first_look=self._first_look)
 
 
-def _values(claim: Claim, outcome: Outcome) -> dict[str, object]:
+def _values(row: DueRow, claim: Claim, outcome: Outcome) -> dict[str, object]:
     return {
+        **seen_of(row, token=claim.fencing_token),
         "attempt": claim.attempt_id,
-        "delivery": claim.delivery_id,
-        "token": claim.fencing_token,
         "attempted_revision": claim.revision,
         "final": outcome.status.value,
         "verdict": outcome.verdict.value,

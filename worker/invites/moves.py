@@ -12,6 +12,7 @@ from worker.database import Database
 from worker.database.owner import this_process
 from worker.envoy.resources import identifier
 from worker.errors import UsageError
+from worker.invites.certainty import may_be_older, tried_revision
 from worker.invites.states import Kind, Status, Verdict, Wanted
 from worker.invites.store import ATTEMPTS, DELIVERIES, INVITES, Standing
 
@@ -83,8 +84,7 @@ def resolve(database: Database, standing: Standing, *, envoy_invite_id: str | No
         values |= {"envoy_invite_id": None, "approval_status": None, "sent_content": sa.null()}
     status = _store(database, standing, values, envoy_invite_id)
     if status is None:
-        stands = _status(database, standing)
-        raise UsageError(f"{standing.name} is {stands}, not unknown: there is nothing to resolve")
+        raise UsageError(_unresolvable(database, standing))
     log.info(
         "invite.reconciled",
         connection=standing.invite.connection,
@@ -123,6 +123,8 @@ def _write(
     statement = (
         sa.update(DELIVERIES)
         .where(own.id == standing.delivery.id, _resolvable(envoy_invite_id))
+        # What was tried since, the person has not looked for.
+        .where(own.fencing_token == standing.delivery.fencing_token)
         .values(values)
         .returning(own.id, own.status, own.revision, own.fencing_token)
     )
@@ -181,10 +183,11 @@ def _settled(database: Database, attempt_id: str) -> dict[str, object]:
 
 def _sent(database: Database, envoy_invite_id: str) -> dict[str, object]:
     """Return the columns of a row that Envoy has, in the revision that was last tried."""
-    own = DELIVERIES.c
-    tried = sa.select(ATTEMPTS.c.revision).where(ATTEMPTS.c.id == own.attempt_id).scalar_subquery()
+    own, tried = DELIVERIES.c, tried_revision()
+    newest = sa.and_(own.revision == tried, ~may_be_older())
     return {
-        "status": sa.case((own.revision == tried, Status.SENT.value), else_=Status.PENDING.value),
+        "status": sa.case((newest, Status.SENT.value), else_=Status.PENDING.value),
+        "sent_content": sa.case((may_be_older(), sa.null()), else_=own.sent_content),
         "sent_revision": tried,
         "sent_at": database.now(),
         "envoy_invite_id": envoy_invite_id,
@@ -196,6 +199,13 @@ def _checked(envoy_invite_id: str) -> str:
     if found is None or not found.isalnum():
         raise UsageError("this is no id of Envoy's", hint="it is the number at the end of its address")
     return found
+
+
+def _unresolvable(database: Database, standing: Standing) -> str:
+    stands = _status(database, standing)
+    if stands == Status.UNKNOWN:
+        return f"{standing.name} was tried again since: look it up in Envoy once more"
+    return f"{standing.name} is {stands}, not unknown: there is nothing to resolve"
 
 
 def _status(database: Database, standing: Standing) -> str:

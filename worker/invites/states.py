@@ -1,4 +1,7 @@
-"""The states of a delivery and their moves, in one place.
+"""The states of a delivery; the arrows are the usual moves.
+
+A late answer makes any row ``sent`` that was not tried again since, or ``pending`` where its caller has
+changed it.  Each move is one guarded UPDATE: what it compares is the rule, not this picture.
 
 ::
 
@@ -10,7 +13,7 @@
                │  │                    └─ doubtful ─> unknown          │
                │  └── looked up, or a person's verdict ──┘ └─> sent    │
                ├─ refused by validation ─> rejected ───────────────────┤
-               ├─ visit over ────────────> expired ────────────────────┤
+               ├─ visit over ────────────> expired ──(not over)────────┤
                └─ not wanted, not there ─> withdrawn ──────────────────┘
 """
 
@@ -58,15 +61,3 @@ class Wanted(StrEnum):
 
 FINISHED = frozenset({Status.SENT, Status.REJECTED, Status.EXPIRED, Status.WITHDRAWN})
 IN_DOUBT = frozenset({Status.SENDING, Status.UNKNOWN})
-
-MOVES: dict[Status, frozenset[Status]] = {
-    Status.PENDING: frozenset(Status) - {Status.UNKNOWN},
-    Status.SENDING: frozenset(
-        {Status.SENT, Status.PENDING, Status.REJECTED, Status.UNKNOWN, Status.WITHDRAWN}
-    ),
-    Status.UNKNOWN: frozenset({Status.SENT, Status.PENDING, Status.REJECTED, Status.WITHDRAWN}),
-    Status.SENT: frozenset({Status.PENDING}),
-    Status.REJECTED: frozenset({Status.PENDING}),
-    Status.EXPIRED: frozenset({Status.PENDING}),
-    Status.WITHDRAWN: frozenset({Status.PENDING}),
-}

@@ -11,6 +11,7 @@ from worker.connections.holds import Holds
 from worker.connections.tokens import Tokens
 from worker.context import Context
 from worker.database import Database
+from worker.delivery.healing import Healing
 from worker.envoy.api import EnvoyApi
 from worker.settings import Settings
 
@@ -63,6 +64,11 @@ class RunContext:
     def gate(self) -> Gate:
         """The gate before Envoy's host."""
         return self.parts.gate
+
+    @property
+    def healing(self) -> Healing:
+        """What gives invites the deliveries that they lack."""
+        return self.parts.healing
 
     @property
     def stop(self) -> threading.Event:

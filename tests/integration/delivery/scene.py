@@ -149,6 +149,23 @@ class Scene:
         """Return Envoy's invites of a visit, as a person finds them: by name."""
         return [one for one in self.sandbox.invites() if one["invitee"]["name"] == visitor(key)]
 
+    def create_by_hand(self, key: str) -> str:
+        """Let a person create an invite that is equal to a visit of the first day, and return its id."""
+        (connection,) = self.world.rows("SELECT id FROM connection")
+        (place,) = self.world.rows("SELECT envoy_id FROM location WHERE name = 'Berlin'")
+        parts = self.world.parts
+        made = parts.api.create_invite(
+            parts.tokens.access(connection["id"]).value,
+            {
+                "locationId": place["envoy_id"],
+                "expectedArrivalAt": FIRST_DAY.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "invitee": {"name": f"Visitor {key}"},
+            },
+            request_id="by-hand",
+        )
+        assert made.invite is not None
+        return made.invite.id
+
     def resolve(self, key: str) -> None:
         """Let a person look into Envoy, and say what is there."""
         database = self.world.parts.database

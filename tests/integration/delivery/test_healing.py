@@ -1,0 +1,117 @@
+"""Invites without a delivery: written while no trigger fired, by a replication, a bulk load or a restore."""
+
+import sqlite3
+from typing import Any
+
+import psycopg
+import structlog
+
+from jobs import push_invites
+from tests.integration.delivery.doubting import names
+from tests.integration.delivery.world import World
+from worker.database.files import database_path
+from worker.invites import moves, store
+from worker.runs import RunContext
+
+
+def write_unguarded(world: World, statement: str) -> None:
+    """Write as a foreign program may, on a connection without foreign keys."""
+    url = world.parts.database.url
+    if world.parts.database.is_sqlite:
+        with sqlite3.connect(database_path(url)) as file:
+            file.execute(statement)
+        file.close()
+        return
+    with psycopg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False)) as server:
+        server.execute("SET session_replication_role = replica")
+        server.execute(statement)
+
+
+def forget(world: World, external_id: str = "v-1") -> None:
+    """Take away an invite's delivery, as if it had never been made."""
+    write_unguarded(world, f"DELETE FROM delivery WHERE external_id = '{external_id}'")  # noqa: S608
+
+
+def push_on_schedule(world: World) -> Any:
+    return push_invites.run(RunContext(world.parts, "run-1", "schedule"))
+
+
+def test_it_is_sent_and_told_by_number(world: World) -> None:
+    """Nobody ever tried it, so that it is a row like any other, whoever wrote it."""
+    world.add()
+    world.add("v-2")
+    forget(world)
+    forget(world, "v-2")
+
+    with structlog.testing.capture_logs() as logs:
+        world.push()
+    (told,) = [one for one in logs if one.get("error_code") == "delivery_missing"]
+    (invite,) = world.rows("SELECT id FROM invite WHERE external_id = 'v-1'")
+
+    assert (told["log_level"], told["connection"], told["number"]) == ("warning", "acme", 2)
+    assert names(world) == ["Visitor v-1", "Visitor v-2"]
+    assert (world.delivery()["status"], world.delivery()["invite_id"]) == ("sent", invite["id"])
+
+
+def test_a_service_heals_it_in_the_run_after(world: World) -> None:
+    """A look at the newest rows is all that its runs take, but for one in ten minutes."""
+    push_on_schedule(world)
+    world.add()
+    forget(world)
+
+    push_on_schedule(world)
+
+    assert names(world) == ["Visitor v-1"]
+
+
+def test_what_envoy_may_have_is_left_for_a_person(world: World) -> None:
+    """A line of the ledger whose delivery is gone may be any invite's that was there when it began."""
+    world.add()
+    world.push()
+    forget(world)
+    world.execute("UPDATE invite SET created_at = '2020-01-01T00:00:00.000Z'")
+    world.add("v-2", created_at="2099-01-01T00:00:00.000Z")
+    forget(world, "v-2")
+
+    with structlog.testing.capture_logs() as logs:
+        report = world.push()
+    (told,) = [one for one in logs if one.get("error_code") == "delivery_lost"]
+
+    assert (report.counts["unknown"], told["log_level"], told["external_id"]) == (1, "error", "v-1")
+    assert names(world) == ["Visitor v-1", "Visitor v-2"]
+    assert (world.delivery()["status"], world.delivery()["next_attempt_at"]) == ("unknown", None)
+    database = world.parts.database
+    moves.resolve(database, store.require(database, "acme/v-1"), envoy_invite_id=None)
+    world.push()
+    assert names(world) == ["Visitor v-1", "Visitor v-1", "Visitor v-2"]
+
+
+def test_what_surely_was_not_executed_and_an_id_given_anew_are_no_traces(world: World) -> None:
+    """Envoy refused the one; and a load that numbers its rows anew gives the ids of before to others."""
+    world.add()
+    world.push()
+    world.add("v-2")
+    forget(world, "v-2")
+    write_unguarded(world, "UPDATE delivery SET invite_id = (SELECT max(id) FROM invite)")
+    world.push()
+    assert names(world) == ["Visitor v-1", "Visitor v-2"]
+
+    forget(world)
+    world.execute("UPDATE attempt SET verdict = 'rejected'")
+    world.push()
+
+    assert names(world) == ["Visitor v-1", "Visitor v-1", "Visitor v-2"]
+
+
+def test_what_was_renamed_meanwhile_is_sent_only_if_it_never_was(world: World) -> None:
+    """Its delivery still has the old key: where that was tried, Envoy has it under that one."""
+    world.add()
+    world.push()
+    world.add("v-2")
+    write_unguarded(world, "UPDATE delivery SET external_id = 'before-' || external_id")
+
+    world.push()
+
+    assert names(world) == ["Visitor v-1", "Visitor v-2"]
+    rows = {row["external_id"]: row["status"] for row in world.rows("SELECT * FROM delivery")}
+    assert rows == {"before-v-1": "sent", "v-1": "unknown", "v-2": "sent"}

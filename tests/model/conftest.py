@@ -1,0 +1,42 @@
+"""One database of each kind for all statements of the model: its rows keep out of each other's way."""
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.model.desk import Desk
+from tests.postgresql import with_name
+from worker.database import Database
+
+
+@pytest.fixture(scope="module")
+def sqlite_desk(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """Give an SQLite database."""
+    path = tmp_path_factory.mktemp("model") / "worker.db"
+    shutil.copy(sqlite_template, path)
+    database = Database(f"sqlite:///{path}")
+    yield Desk(database)
+    database.dispose()
+
+
+@pytest.fixture(scope="module")
+def postgresql_desk(postgresql_server: str, postgresql_template: str) -> Iterator[Desk]:
+    """Give a PostgreSQL database."""
+    name = f"model_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{postgresql_template}"')
+        database = Database(with_name(postgresql_server, name))
+        yield Desk(database)
+        database.dispose()
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def desk(request: pytest.FixtureRequest) -> Desk:
+    """Give a database, once of each kind."""
+    given: Desk = request.getfixturevalue(f"{request.param}_desk")
+    return given
