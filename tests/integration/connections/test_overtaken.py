@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.integration.connections.support import House
 from tests.interleaving import overtaken, stored
@@ -63,7 +64,7 @@ def taking(house: House) -> Act:
 
 
 def giving_back(house: House) -> Act:
-    """Give a lease back, and say how the refresh failed."""
+    """Give a lease back after a refresh that failed."""
     lease = leases(house).take(house.row(), house.clock())
     assert lease is not None
     return lambda: leases(house).give_back(lease, answered=True, refresh_error="http_500")
@@ -199,20 +200,23 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_whoever_comes_second_changes_nothing_and_is_told(house: House, case: Case) -> None:
-    """What the first party saw is not so any more; its UPDATE finds nothing."""
+    """What the first party saw is not so any more; its UPDATE finds nothing, and it emits nothing."""
     house.connect()
     act = case.first(house)
     left: dict[str, object] = {}
+    emitted = []
 
     def meanwhile() -> None:
         case.second(house)
         left.update(stored(house.database, TABLES))
+        emitted.extend(events)
 
-    with overtaken(house.database, meanwhile, at=case.at):
+    with capture_logs() as events, overtaken(house.database, meanwhile, at=case.at):
         sees = act()
 
     assert sees == case.sees
     assert stored(house.database, TABLES) == left
+    assert events == emitted
 
 
 @pytest.mark.parametrize("seconds", [-1, PROBE_SECONDS + 61], ids=["over", "longer than any"])
