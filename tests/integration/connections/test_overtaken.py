@@ -219,24 +219,20 @@ def test_whoever_comes_second_changes_nothing_and_is_told(house: House, case: Ca
     assert events == emitted
 
 
-@pytest.mark.parametrize("seconds", [-1, PROBE_SECONDS + 61], ids=["over", "longer than any"])
-def test_a_right_to_ask_that_is_over_is_free_though_its_owner_lives(house: House, seconds: float) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "free"),
+    [(-1, True), (30, False), (PROBE_SECONDS + 61, True)],
+    ids=["over", "in force", "longer than any"],
+)
+def test_a_right_to_ask_is_free_when_it_is_over_though_its_owner_lives(
+    house: House, seconds: float, *, free: bool
+) -> None:
     """A process of another host cannot be seen; only the end of its right counts, and no clock's mistake."""
     house.connect()
     be_out(house, probe_owner=THEIRS, probe_until=house.clock() + timedelta(seconds=seconds))
     seen, _ = outages(house).look()
 
-    assert outages(house).take_probe(seen)
-
-
-def test_a_right_to_ask_in_force_is_not_free(house: House) -> None:
-    """Its owner may be asking this very moment."""
-    house.connect()
-    be_out(house)
-    asked_by_another(house)
-    seen, _ = outages(house).look()
-
-    assert not outages(house).take_probe(seen)
+    assert outages(house).take_probe(seen) is free
 
 
 def test_a_token_is_not_posted_where_the_connection_was_removed_meanwhile(house: House) -> None:
