@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
@@ -162,3 +163,17 @@ def test_a_thread_does_not_wait_for_ever_until_another_has_asked(asked: Asked) -
         done.set()
         assert first.result(10) is None
     assert asked.asked == [ACME]
+
+
+def test_an_outage_leaves_holds_for_other_reasons_as_they_are(asked: Asked) -> None:
+    """It neither replaces them nor ends them, though they may happen to end at the same time."""
+    house = asked.house
+    house.change("other", hold_reason="rate_limited", held_until=house.clock() + timedelta(seconds=3600))
+    before = house.row("other")
+
+    asked.outages.hold(asked.host(), OutcomeUnknown())
+    assert (house.row("acme").hold_reason, house.row("other")) == ("outage", before)
+
+    house.change("other", held_until=asked.host().held_until)
+    asked.outages.end(asked.host())
+    assert (house.row("acme").hold_reason, house.row("other").hold_reason) == (None, "rate_limited")

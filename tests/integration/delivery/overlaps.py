@@ -45,6 +45,7 @@ def late_refusal(scene: Scene) -> str:
         scene.workers["B"].push()  # gives A's attempt up
         if key in scene.unknown():
             scene.resolve(key)
+        scene.renew_token("B")  # else B would only be refused, too
         threads.append(_pushing_slowly(scene, go_on))
 
     try:

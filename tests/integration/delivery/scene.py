@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from tests.acceptance.installation import wait_until
 from tests.integration.delivery.world import World
 from worker.connections.vault import new_key
+from worker.errors import WorkerError
 from worker.failpoints import armed
 from worker.invites import moves, store
 from worker.sandbox import Faults, Sandbox
@@ -139,6 +141,12 @@ class Scene:
         with ThreadPoolExecutor(len(jobs)) as pool:
             for done in [pool.submit(job) for job in jobs]:
                 done.result()
+
+    def renew_token(self, worker: str) -> None:
+        """Let a worker get a new access token, if it can."""
+        (row,) = self.world.rows("SELECT id, token_version FROM connection")
+        with suppress(WorkerError):
+            self.workers[worker].parts.tokens.access(row["id"], rejected_version=row["token_version"])
 
     def unknown(self) -> list[str]:
         """Return the visits of which it is not known whether Envoy has them."""
