@@ -67,14 +67,14 @@ def due_doubts(
     return [Doubt(**{name: row[name] for name in Doubt.__slots__}) for row in rows]
 
 
-def owned(database: Database, connection_name: str, ids: Collection[str]) -> dict[str, str | None]:
-    """Return those of Envoy's ids that invites of the connection have, each with the location sent for it."""
+def owned(database: Database, connection_name: str, ids: Collection[str]) -> set[str]:
+    """Return those of Envoy's ids that invites of the connection have."""
     own = DELIVERIES.c
-    query = sa.select(own.envoy_invite_id, _location_sent()).where(
+    query = sa.select(own.envoy_invite_id).where(
         own.connection == connection_name, own.envoy_invite_id.in_(ids)
     )
     with database.read() as connection:
-        return {row[0]: row[1] for row in connection.execute(query)} if ids else {}
+        return set(connection.execute(query).scalars()) if ids else set()
 
 
 def former_ids(database: Database, delivery_id: int) -> set[str]:
@@ -104,18 +104,13 @@ def controls(
     query = (
         sa.select(own.envoy_invite_id, own.sent_content)
         .where(own.connection == connection_name, own.status == SENT, own.envoy_invite_id.is_not(None))
-        .where(_location_sent() == location_id)  # none where retention has cleared it
+        # Nothing is stored where retention has cleared it.
+        .where(own.sent_content["locationId"].as_string() == location_id)
         .order_by(own.envoy_invite_id.desc())
         .limit(MOST_CONTROLS)
     )
     with database.read() as connection:
         return [(row.envoy_invite_id, row.sent_content) for row in connection.execute(query)]
-
-
-def _location_sent() -> sa.ColumnElement[str]:
-    """Return the id of the location that Envoy was told, as a text."""
-    place: sa.ColumnElement[str] = DELIVERIES.c.sent_content["locationId"].as_string()
-    return place
 
 
 def _doubts(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:

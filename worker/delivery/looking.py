@@ -48,9 +48,9 @@ class Looking:
         known = owned(self._database, doubt.connection, [invite.id for invite in listing.invites])
         for invite in listing.invites:
             # A list that shows other places' invites says nothing about this one's.
-            if invite.id in known and (invite.location_id or known[invite.id]) == sought.location_id:
+            if invite.id in known and invite.location_id == sought.location_id:
                 self._proofs[doubt.connection_id, sought.location_id] = invite.id
-        others = known.keys() | former_ids(self._database, doubt.delivery_id)
+        others = known | former_ids(self._database, doubt.delivery_id)
         judgement = judge(_on_envoys_clock(sought, listing, now), listing.invites, owned=others)
         decides = judgement.match is Match.NOTHING and self._schedule.is_last(doubt.look_ups)
         return decide(
@@ -75,7 +75,7 @@ class Looking:
         if sought is None:
             return False
         listing = self._list(connection_id, sought.location_id, sought.arrival)
-        places = {None, sought.location_id}
+        places = {None, sought.location_id}  # the one that was sent, where the list names none
         return any(invite.id == envoy_id and invite.location_id in places for invite in listing.invites)
 
     def _list(self, connection_id: int, location_id: str, arrival: datetime) -> Listing:

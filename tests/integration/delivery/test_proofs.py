@@ -1,13 +1,14 @@
 """That nothing was found counts only where an invite of the same location was found."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import structlog
 
 from tests.integration.delivery.doubting import ARRIVAL, doubt, names
-from tests.integration.delivery.hosting import BERLIN
+from tests.integration.delivery.hosting import BERLIN, SINGAPORE
 from tests.integration.delivery.world import World
 from worker.sandbox.api import Answer, Call, Route
 from worker.sandbox.resources import ROUTES
@@ -60,6 +61,16 @@ def without_place(_call: Call, shown: list[Record]) -> list[Record]:
     return [{key: value for key, value in one.items() if key != "locationId"} for one in shown]
 
 
+def without_id(_call: Call, shown: list[Record]) -> list[Record]:
+    """Show what has no id."""
+    return [{**one, "id": None} for one in shown]
+
+
+def elsewhere(_call: Call, shown: list[Record]) -> list[Record]:
+    """Say of each invite that it is in Singapore."""
+    return [{**one, "locationId": SINGAPORE} for one in shown]
+
+
 def outcome(world: World) -> tuple[Any, ...]:
     """Look to the end, and return how the doubtful create stands then, and how often Envoy has it."""
     world.look_to_the_end()
@@ -110,3 +121,24 @@ def test_an_invite_shown_without_its_place_proves_the_one_it_was_sent_to(
     alter(without_place)
 
     assert outcome(world) == ("sent", None, 2)
+
+
+def test_an_invite_that_is_shown_at_another_place_is_no_proof(
+    world: World, alter: Callable[[Altered], None]
+) -> None:
+    """Somebody moved it in Envoy, or the list is of another place."""
+    world.add("here", expected_arrival_at=(ARRIVAL + timedelta(hours=1)).isoformat(), invitee_name="Here")
+    world.push()
+    doubt(world, "drop_after_share")
+    alter(elsewhere)
+
+    assert outcome(world) == ("unknown", "look_up_unproven", 2)
+
+
+def test_a_list_with_an_invite_that_has_no_id_is_none(world: World, alter: Callable[[Altered], None]) -> None:
+    """It may be the very one that is sought."""
+    doubt(world, "drop_after_share")
+    alter(without_id)
+
+    assert outcome(world) == ("unknown", "connection_lost", 1)
+    assert world.delivery()["look_ups"] == 0
