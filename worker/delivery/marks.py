@@ -77,7 +77,7 @@ def in_the_old_place(before: Mapping[str, Any], after: Content) -> Content:
 
 def while_updating(before: Mapping[str, Any] | None, body: Content) -> Content:
     """Return what Envoy has while an update is on its way: its fields are sent until an answer is clear."""
-    meanwhile = {**stored(before), **dict.fromkeys(body, IN_DOUBT)}
+    meanwhile = {**(before or {}), **dict.fromkeys(body, IN_DOUBT)}
     return {**meanwhile, MAIL: MAYBE_MAILED} if body.get(MAIL) or may_be_mailed(before) else meanwhile
 
 

@@ -18,9 +18,12 @@ from worker.delivery.clears import (
     when_refused_without,
     without,
 )
-from worker.delivery.marks import Content, changes
+from worker.delivery.marks import MAIL, Content, changes
+from worker.delivery.plan import Call
+from worker.delivery.remarks import remarked
 from worker.envoy.resources import invite
 from worker.errors import Forbidden, NotFound, Refused
+from worker.invites import Kind
 
 
 def test_what_an_update_empties_is_known_by_name() -> None:
@@ -73,6 +76,26 @@ def test_clears_that_were_not_at_fault_are_tried_anew(before: Content, after: Co
 
     assert when_refused_without(refused) == before
     assert when_refused_without(None) is None
+
+
+def test_clears_that_come_one_after_the_other_are_left_out_together() -> None:
+    """A caller may clear another field between the two updates: else each would bring the other back."""
+    twice = when_refused(when_refused({"notes": "a"}, {"notes": None}), {"customFields": []})
+
+    assert left_out_of(twice) == {"notes", "customFields"}
+
+
+def test_all_that_went_otherwise_is_told_of_one_update() -> None:
+    """What Envoy kept comes first, since that is for the caller to see in Envoy."""
+    call = Call(Kind.UPDATE, {MAIL: False}, {MAIL: True})
+
+    code, words = remarked(call, {"notes"})
+
+    assert code == "not_cleared"
+    assert words is not None
+    assert "notes; an update whose answer was lost may have mailed" in words
+    assert remarked(call, ()) == ("mail_not_repeated", words.partition("; ")[2])
+    assert remarked(Call(Kind.CREATE, {MAIL: True}, {MAIL: True}), ()) == (None, None)
 
 
 def test_what_was_not_emptied_is_told_by_the_answer() -> None:
