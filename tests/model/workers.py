@@ -49,9 +49,10 @@ def _look(state: State, number: int, visit: int, scope: Scope) -> State:
     decided, found = decisions.looked(row.content, shown, excluded, row.look_ups, scope.looks)
     if decided != "again":
         state = envoy.looked_for(state, visit)
-    if decided == "pending" and any(
-        one.visit == visit and one.envoy_id not in others for one in state.guests
-    ):
+    # What came while the row had another id was told then, and may stay unseen.
+    told = set(row.known) - set(row.stale)
+    mine = {guest.envoy_id for guest in state.guests if guest.visit == visit}
+    if decided == "pending" and mine - others - told:
         state = state._replace(wrong="a look did not see what is there")
     look = row.look_ups, row.since, found
     return state.with_worker(number, Worker("looked", visit, row.token, look=look, decided=decided))

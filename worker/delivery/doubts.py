@@ -87,7 +87,7 @@ def former_ids(database: Database, delivery_id: int) -> set[str]:
     overtaken = sa.exists().where(
         later.delivery_id == line.delivery_id,
         later.fencing_token > line.fencing_token,
-        later.started_at < line.finished_at,
+        later.started_at <= line.finished_at,
     )
     query = sa.select(line.envoy_invite_id).where(
         line.delivery_id == delivery_id, line.envoy_invite_id.is_not(None), ~overtaken

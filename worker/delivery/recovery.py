@@ -9,7 +9,7 @@ from worker.database import Database
 from worker.database.engine import SLACK_SECONDS
 from worker.database.owner import is_dead
 from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, EXPIRED, PENDING, SENDING, skipping_locked
-from worker.invites import Status, Verdict
+from worker.invites import Kind, Status, Verdict
 from worker.invites.pending import lost_names, without_connection
 
 CONNECTION_UNKNOWN = "connection_unknown"
@@ -20,16 +20,18 @@ def abandoned(database: Database, *, longest_lease: float) -> Sequence[sa.RowMap
     """Return the attempts that nobody works on any more.
 
     Their owner is dead, or their lease is over.  A lease that ends later than any lease can is over
-    too: a clock has jumped.  The row alone says what was tried, for the ledger may have lost the line:
-    what has no Envoy id was being created.
+    too: a clock has jumped.  Where the ledger has lost the line, the row says what was tried: what has no
+    Envoy id was being created.
     """
     own = DELIVERIES.c
+    was_create = sa.func.coalesce(ATTEMPTS.c.kind == Kind.CREATE, own.envoy_invite_id.is_(None))
     query = (
         sa.select(own.id, own.connection, own.external_id, own.attempt_id, own.lease_owner,
-                  own.fencing_token, own.envoy_invite_id.is_(None).label("doubtful"),
+                  own.fencing_token, was_create.label("doubtful"),
                   reads_invites().label("looked_up"),
                   sa.or_(own.lease_until < database.now(), own.lease_until.is_(None),
                          own.lease_until > database.later(longest_lease + SLACK_SECONDS)).label("over"))
+        .outerjoin(ATTEMPTS, ATTEMPTS.c.id == own.attempt_id)
         .outerjoin(CONNECTIONS, CONNECTIONS.c.name == own.connection)
         .where(own.status == SENDING)
     )  # fmt: skip

@@ -71,6 +71,12 @@ class Delivery(RuleBasedStateMachine):
         """Let a caller add a visit."""
         return self.scene.add(**columns)
 
+    @precondition(lambda self: len(self.scene.keys) < MOST_VISITS)
+    @rule(target=visits)
+    def add_unseen(self) -> str:
+        """Let a visit come about that no trigger has seen."""
+        return self.scene.add_unseen()
+
     @rule(key=visits, columns=CHANGES)
     def change(self, key: str, columns: dict[str, Any]) -> None:
         """Let a caller change a visit, call it off, or want it after all."""
