@@ -17,6 +17,13 @@ AFTER_COMMIT = (
     "truncate_share",
 )
 SHARES = BEFORE_COMMIT + AFTER_COMMIT
+REFUSALS = tuple(range(400, 500))
+CHOICES: dict[str, tuple[object, ...]] = {
+    "outage": ("", "drop", "503"),
+    "lost": ("", "html", "json"),
+    "lost_status": REFUSALS,
+    "refuse_status": (0, *REFUSALS),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,15 @@ class Faults:
     ahead, None sends no header, several take turns.  *keep_cleared*: an update
     that empties a field leaves it as it was.  *approval_status* is what invites
     get that are created or changed meanwhile, in place of their flow's.
+
+    *lost* ("html", "json"): a gateway before Envoy lost its routes, and answers
+    *lost_status* itself, executing nothing.  *lost_only* names the routes, as
+    "DELETE /v1/invites/, POST /v1/invites$": how a request begins, or with $
+    the whole of it; "" = all under /v1.
+
+    *refuse_status*: every write of the companies in *refuse_companies* (ids,
+    "" = all) is refused alike, with *refuse_message*, in which {n} becomes
+    another number each time.
     """
 
     latency_seconds: float = 0.0
@@ -48,6 +64,12 @@ class Faults:
     html_200: bool = False
     keep_cleared: bool = False
     outage: str = ""
+    lost: str = ""
+    lost_status: int = 404
+    lost_only: str = ""
+    refuse_status: int = 0
+    refuse_message: str = "Request {n} is invalid"
+    refuse_companies: str = ""
     slow_body_seconds: float = 0.0
     read_lag_seconds: float = 0.0
     token_latency_seconds: float = 0.0
@@ -80,8 +102,8 @@ def _fits(name: str, value: object, default: object) -> bool:
     if name == "retry_after":
         several = value if isinstance(value, list) and value else [value]
         return all(one is None or isinstance(one, str) for one in several)
-    if name == "outage":
-        return value in ("", "drop", "503")
+    if name in CHOICES:
+        return value in CHOICES[name]
     if isinstance(default, (bool, str)):
         return type(value) is type(default)
     number = isinstance(value, int) or (isinstance(default, float) and isinstance(value, float))
