@@ -11,7 +11,7 @@ from worker.connections.model import Connection, HoldReason
 from worker.connections.rows import CONNECTIONS, change, clock_of, locked
 from worker.database import Database
 from worker.database.types import utc_text
-from worker.errors import EnvoyError, Misdirected
+from worker.errors import EnvoyError, Misdirected, RouteLost
 
 Decision: TypeAlias = Callable[[Connection, datetime], Values]
 
@@ -69,7 +69,7 @@ def announce_outage(until: datetime, cause: EnvoyError | None, **held: object) -
     fields = {**held, "error_code": HoldReason.OUTAGE.value, "held_until": utc_text(until)}
     if cause is not None:
         fields["detail"] = cause.error_code
-    if isinstance(cause, Misdirected) or (cause is not None and cause.error_code in FOR_A_PERSON):
+    if isinstance(cause, Misdirected | RouteLost) or (cause is not None and cause.error_code in FOR_A_PERSON):
         log.error("connection.held", **fields, hint=cause.hint)
     else:
         log.warning("connection.held", **fields)

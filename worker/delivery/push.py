@@ -21,6 +21,7 @@ from worker.delivery.filling import Filling
 from worker.delivery.lane import Lane
 from worker.delivery.lanes import Lanes
 from worker.delivery.patience import MANUAL_SECONDS
+from worker.delivery.proving import Proving
 from worker.delivery.rows import due_connections, is_anything_due
 from worker.delivery.sending import Sending
 from worker.delivery.verdicts import BackOff, Verdicts
@@ -136,6 +137,7 @@ class Push:
             verdicts=Verdicts(
                 self.database, BackOff(*self.settings.backoff_seconds), first_look=self.first_look
             ),
+            proving=Proving(self.database, self.api, self.tokens),
             patience_seconds=self.patience_seconds,
             recreate=self.settings.recreate_missing,
             stop=self.stop,

@@ -19,8 +19,11 @@ from worker.delivery.lane import Work
 from worker.delivery.lanes import Lanes
 from worker.delivery.outcomes import Outcome
 from worker.delivery.patience import Patience
+from worker.delivery.proving import Proving
+from worker.delivery.refusals import NO_EVIDENCE, Evidence, evidence_of
 from worker.delivery.unheard import take_back
 from worker.delivery.verdicts import Stored, Verdicts
+from worker.envoy.answers import may_be_a_gateways
 from worker.envoy.api import EnvoyApi, Written
 from worker.envoy.clock import boot_clock
 from worker.errors import (
@@ -63,6 +66,7 @@ class Sending:
     report: Report
     claims: Claims
     verdicts: Verdicts
+    proving: Proving
     patience_seconds: float
     recreate: bool  # what somebody removed in Envoy
     stop: threading.Event
@@ -130,7 +134,23 @@ class Sending:
         )
         self.aftermath.of(lanes, work, answered.token, answered.error)
         again = outcome.at_once or isinstance(answered.error, Unauthorised)
+        if outcome.unproven is not None and stored is Stored.SETTLED:
+            again = self._prove(lanes, work, answered)
         return again or outcome.verdict is not Verdict.DEFERRED
+
+    def _prove(self, lanes: Lanes, work: Work, answered: Answered) -> bool:
+        """Find out whether a refusal was Envoy's own; say whether the row is due at once for it."""
+        assert answered.error is not None  # noqa: S101 -- it was refused
+        try:
+            if self.proving.prove(work, answered.token.value, answered.error):
+                return True
+        except EnvoyError as error:
+            self.gate.note(error)
+            self.aftermath.of(lanes, work, answered.token, error)
+        except OF_ONE_CONNECTION as error:
+            self.aftermath.close(lanes, work, error)
+        self.aftermath.unproven(lanes, work, answered.error)
+        return False
 
     def _request(self, work: Work, claimed: Claim, token: AccessToken) -> tuple[Outcome, EnvoyError | None]:
         """Make the one request, and say what it came to."""
@@ -145,7 +165,15 @@ class Sending:
             return outcomes.accepted(work.call, work.row, answer), None
         if isinstance(error, Forbidden) and self._refused_again(work):
             return outcomes.forbidden_amid_successes(work.call, work.row, error), error
-        return outcomes.failed(work.call, work.row, error, recreate=self.recreate), error
+        evidence = self._evidence(work, error) if may_be_a_gateways(error) else NO_EVIDENCE
+        outcome = outcomes.failed(work.call, work.row, error, recreate=self.recreate, evidence=evidence)
+        return outcome, error
+
+    def _evidence(self, work: Work, error: EnvoyError) -> Evidence:
+        """Return what is known of a refusal; where the database is away nothing is, and the row waits."""
+        with suppress(WorkerError):
+            return evidence_of(self.database, work.row, work.call, error, reads=work.lane.may_read)
+        return NO_EVIDENCE
 
     def _call(self, work: Work, claimed: Claim, token: str) -> Written:
         row, call, guard = work.row, work.call, claimed.require_time

@@ -31,6 +31,9 @@ TROUBLES: list[dict[str, Any]] = [
     *({name: 1.0, "only": "DELETE"} for name in SHARES),
     *({name: 0.5, "only": ""} for name in SHARES),
     *({"outage": outage} for outage in ("drop", "503")),
+    *({"lost": form} for form in ("html", "json")),
+    {"lost": "json", "lost_only": "POST /v1/invites, DELETE /v1/invites, GET /v1/invites"},
+    {"lost": "json", "lost_only": "DELETE /v1/invites"},
 ]
 MOODS: st.SearchStrategy[dict[str, Any]] = st.one_of(st.just({}), st.sampled_from(TROUBLES))
 VALUES: dict[str, list[Any]] = {

@@ -6,26 +6,17 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.delivery.conftest import MakeWorld
+from tests.integration.delivery.conftest import READING_SCOPES, MakeWorld
 from tests.integration.delivery.doubting import ARRIVAL
 from tests.integration.delivery.world import World
 from worker.sandbox import Faults
 
-READING = ["locations.read", "flows.read", "invites.write", "invites.read", "token.refresh"]
 LOST_FORMS = [
     {"lost": "html"},
     {"lost": "json"},
     {"lost": "html", "lost_status": 405},
     {"lost": "json", "lost_status": 410},
 ]
-
-
-@pytest.fixture
-def recreating(make_world: MakeWorld) -> World:
-    """Give a world that makes anew what is missing in Envoy, and that may read invites."""
-    world = make_world(WORKER_PUSH__RECREATE_MISSING="true", WORKER_ENVOY__SCOPES=json.dumps(READING))
-    world.connect()
-    return world
 
 
 def day(number: int) -> str:
@@ -96,7 +87,7 @@ def test_what_a_gateway_answers_is_no_verdict_on_any_row(
 def test_a_single_lost_route_rejects_nobody_where_invites_may_not_be_read(
     world: World, only: str, form: str
 ) -> None:
-    """Locations are answered all the while; only a write on the same kind of path says that its route is there."""
+    """Locations are answered all the while; only a write of the same kind says that its route is there."""
     three_visits(world)
     world.sandbox.set_faults(Faults(lost=form, lost_only=only))
 
@@ -126,7 +117,7 @@ def refuse(world: World, key: str = "bad", **columns: str) -> None:
 
 
 def test_a_true_404_rejects_its_row_once_a_known_invite_was_read(known_world: World) -> None:
-    """In one run: Envoy's own JSON, a location list and a known invite that were answered after it, and again."""
+    """In one run: Envoy's own JSON; after it a location list and a known invite are answered; and again."""
     refuse(known_world)
 
     assert known_world.push().counts["rejected"] == 1
@@ -314,7 +305,7 @@ def test_a_lost_list_leaves_a_doubtful_create_to_a_later_look(known_world: World
 @pytest.mark.parametrize("form", ["html", "json"])
 def test_a_lost_route_makes_no_host_unknown(make_world: MakeWorld, form: str) -> None:
     """A 404 to an employee counts only where employees are answered at all."""
-    world = make_world(WORKER_ENVOY__SCOPES=json.dumps([*READING, "employees.read"]))
+    world = make_world(WORKER_ENVOY__SCOPES=json.dumps([*READING_SCOPES, "employees.read"]))
     world.connect()
     world.add(host_employee_id="300001")
     lose = Faults(lost=form, lost_only="GET /v1/employees")
