@@ -8,7 +8,14 @@ twice leaves Envoy as doing it once.
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
-from worker.delivery.marks import Content, cleared, may_be_gone, names_a_place, when_missing
+from worker.delivery.marks import (
+    Content,
+    cleared,
+    may_be_gone,
+    names_a_place,
+    when_missing,
+    when_refused,
+)
 from worker.delivery.plan import Call
 from worker.delivery.refusals import NO_EVIDENCE, Evidence, Unproven, is_settled
 from worker.delivery.rows import DueRow
@@ -112,11 +119,14 @@ def _unproven(call: Call, row: DueRow, error: EnvoyError, evidence: Evidence) ->
     Once its visit is over, an invite that Envoy may still have is left for a person; its id is kept.
     """
     if evidence.over and call.kind is not Kind.CREATE:
-        rejected = _outcome(Verdict.REJECTED, Status.REJECTED, "rejected", error)
-        return replace(_restored(call, row, rejected, error), refusal=None)
-    deferred = _deferred(error)
-    unproven = Unproven.AGAIN if evidence.again else Unproven.FIRST
-    return replace(_restored(call, row, deferred, error), unproven=unproven)
+        outcome = replace(_outcome(Verdict.REJECTED, Status.REJECTED, "rejected", error), refusal=None)
+    else:
+        unproven = Unproven.AGAIN if evidence.again else Unproven.FIRST
+        outcome = replace(_deferred(error), unproven=unproven)
+    outcome = _restored(call, row, outcome, error)
+    if not outcome.restored or not isinstance(error, NotFound):
+        return outcome
+    return replace(outcome, content=when_refused(row.sent_content, removing=call.kind is Kind.REMOVE))
 
 
 def refused_like_all(call: Call, row: DueRow, error: EnvoyError) -> Outcome:

@@ -14,11 +14,12 @@ from worker.delivery.content import blank_to_none
 from worker.delivery.doubts import controls
 from worker.delivery.lane import Work
 from worker.delivery.marks import names_a_place
-from worker.delivery.matching import NEAR, sought_in
+from worker.delivery.matching import NEAR
 from worker.delivery.refusals import evidence_of, is_settled, speaks_of_the_invite
 from worker.delivery.rows import CONNECTIONS, DELIVERIES, PENDING, DueRow
 from worker.directory import Directory, load, refresh
 from worker.envoy.api import EnvoyApi
+from worker.envoy.resources import instant
 from worker.errors import EnvoyError, Forbidden, InputError, Refused
 
 Moments = dict[str, datetime]
@@ -101,10 +102,10 @@ class Proving:
 
     def _lists_known(self, row: DueRow, location_id: str, token: str) -> bool:
         for envoy_id, content in controls(self.database, row.connection, location_id=location_id):
-            known = sought_in(content, marker=None, begun_at=row.next_attempt_at)
-            if known is None or known.location_id != location_id or envoy_id == row.envoy_invite_id:
+            place, arrival = _sent_to(content)
+            if place != location_id or arrival is None or envoy_id == row.envoy_invite_id:
                 continue
-            if envoy_id in self._listed(token, location_id, known.arrival):
+            if envoy_id in self._listed(token, location_id, arrival):
                 return True
         return False
 
@@ -116,16 +117,18 @@ class Proving:
 
     def _place(self, work: Work, row: DueRow) -> tuple[str, datetime] | None:
         """Return where and when Envoy has the invite: as it was sent, or else as the row has it now."""
-        sent = sought_in(row.sent_content or {}, marker=None, begun_at=row.next_attempt_at)
-        if sent is not None:
-            return sent.location_id, sent.arrival
+        place, arrival = _sent_to(row.sent_content or {})
+        if place is None:
+            place = self._place_of_row(work, row)
+        return None if place is None else (place, arrival or row.expected_arrival_at)
+
+    def _place_of_row(self, work: Work, row: DueRow) -> str | None:
         connection, _ = look(self.database, work.lane.connection_id)
         wanted = blank_to_none(row.location) or (connection and blank_to_none(connection.default_location))
         try:
-            location = load(self.database, work.lane.connection_id).location(wanted or "")
+            return load(self.database, work.lane.connection_id).location(wanted or "").envoy_id
         except InputError:
             return None
-        return location.envoy_id, row.expected_arrival_at
 
     def _place_is_gone(self, work: Work, row: DueRow) -> bool:
         """Read the directory again where the row names a place; say whether Envoy lacks that place."""
@@ -152,6 +155,12 @@ class Proving:
     def _note(self, table: sa.Table, number: int, **moments: datetime) -> None:
         with self.database.write() as connection:
             connection.execute(sa.update(table).where(table.c.id == number).values(**moments))
+
+
+def _sent_to(content: dict[str, Any]) -> tuple[str | None, datetime | None]:
+    """Return the location and the arrival that Envoy was sent, None where that is not known."""
+    place = content.get("locationId")
+    return (place if isinstance(place, str) else None), instant(content.get("expectedArrivalAt"))
 
 
 def _is_since(moment: datetime | None, since: datetime | None, now: datetime) -> bool:

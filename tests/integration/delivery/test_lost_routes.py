@@ -314,3 +314,25 @@ def test_a_lost_route_makes_no_host_unknown(make_world: MakeWorld, form: str) ->
     world.push()
 
     assert world.delivery()["status"] == "pending"
+
+
+@pytest.mark.parametrize(
+    ("change", "back"),
+    [("notes = 'b'", "notes = NULL"), ("wanted = 'absent'", "wanted = 'present'")],
+)
+def test_a_change_back_after_a_refusal_is_sent(known_world: World, change: str, back: str) -> None:
+    """Envoy may not have the invite any more: that nothing differs from what it was sent says nothing."""
+    world = known_world
+    world.add(expected_arrival_at=day(3))
+    world.push()
+    world.sandbox.delete_invite(world.delivery()["envoy_invite_id"])
+    world.execute(f"UPDATE invite SET {change} WHERE external_id = 'v-1'")  # noqa: S608
+    assert world.push(limit=1).counts["deferred"] == 1
+    world.execute(f"UPDATE invite SET {back} WHERE external_id = 'v-1'")  # noqa: S608
+
+    world.push()
+
+    held = [one["id"] for one in world.sandbox.invites() if one["invitee"]["name"] == "Visitor v-1"]
+    stands = world.delivery()
+    assert (stands["status"], [stands["envoy_invite_id"]]) in [("sent", held), ("rejected", ["40000002"])]
+    assert stands["status"] == ("sent" if "wanted" in back else "rejected")
