@@ -71,7 +71,7 @@ class Aftermath:
         work.lane.doubts = work.lane.unproven = 0
         work.lane.on_trial = False
         if work.lane.fresh.success_is_news():
-            self.holds.succeeded(work.lane.connection_id)
+            work.lane.refuted = self.holds.succeeded(work.lane.connection_id)
 
     def _doubt(self, lanes: Lanes, work: Work, token: AccessToken, error: EnvoyError) -> None:
         """Ask whether it is the host; if it answers, the second such trouble in a row is the connection's.

@@ -25,7 +25,7 @@ def abandoned(database: Database, *, longest_lease: float) -> Sequence[sa.RowMap
     own = DELIVERIES.c
     query = (
         sa.select(own.id, own.connection, own.external_id, own.attempt_id, own.lease_owner,
-                  own.fencing_token, ATTEMPTS.c.kind, reads_invites().label("looked_up"),
+                  own.fencing_token, ATTEMPTS.c.kind, reads_invites(database).label("looked_up"),
                   sa.or_(own.lease_until < database.now(),
                          own.lease_until > database.later(longest_lease + SLACK_SECONDS)).label("over"))
         .join(ATTEMPTS, ATTEMPTS.c.id == own.attempt_id)
