@@ -12,7 +12,7 @@ from worker.connections.calls import with_token
 from worker.connections.model import Connection, ConnectionStatus, HoldReason
 from worker.connections.reading import may_read
 from worker.context import Context
-from worker.errors import ExitCode, NeedsAuthorisation
+from worker.errors import EnvoyError, ExitCode, NeedsAuthorisation, TokenError
 from worker.settings import secrets as names
 
 REACH_SECONDS = 10.0
@@ -113,12 +113,9 @@ def _probe(parts: Context, row: Connection) -> Finding | None:
     assert row.id is not None  # noqa: S101 -- a stored row has its id
     with attempt() as asked:
         with_token(parts.tokens, row.id, parts.api.probe)
-    return _naming(asked.found[0], parts.api.probe_url) if asked.found else None
-
-
-def _naming(found: Finding, url: str) -> Finding:
-    """Return a finding that names the URL that was asked."""
-    return replace(found, text=f"{found.text} (asked at {url})")
+    if not isinstance(asked.error, EnvoyError) or isinstance(asked.error, TokenError):
+        return asked.found[0] if asked.found else None
+    return replace(asked.found[0], text=f"{row.name}: {asked.found[0].text}, asked at {parts.api.probe_url}")
 
 
 def _together(rows: Sequence[Connection]) -> str:
@@ -132,7 +129,9 @@ def _reach(parts: Context) -> Finding:
     url = parts.settings.envoy.api_url
     with attempt() as asked:
         parts.http.send("GET", url, deadline_seconds=REACH_SECONDS)
-    return _naming(asked.found[0], url) if asked.found else ok(f"Envoy answers at {url}")
+    if asked.found:
+        return replace(asked.found[0], text=f"{asked.found[0].text}, asked at {url}")
+    return ok(f"Envoy answers at {url}")
 
 
 def _has_secrets(parts: Context) -> bool:
