@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -11,11 +12,12 @@ from tests.integration.delivery.doubting import ARRIVAL
 from tests.integration.delivery.world import World
 from worker.sandbox import Faults
 
-LOST_FORMS = [
+# All under /v1, or all that has to do with invites while locations are answered.
+LOST = [
     {"lost": "html"},
     {"lost": "json"},
-    {"lost": "html", "lost_status": 405},
-    {"lost": "json", "lost_status": 410},
+    {"lost": "json", "lost_status": 410, "lost_only": "POST /v1/invites, DELETE /v1/, GET /v1/invites"},
+    {"lost": "html", "lost_status": 405, "lost_only": "POST /v1/invites, DELETE /v1/"},
 ]
 
 
@@ -56,15 +58,12 @@ def later(world: World) -> None:
     world.push()
 
 
-@pytest.mark.parametrize("form", LOST_FORMS)
-@pytest.mark.parametrize("only", ["", "POST /v1/invites, DELETE /v1/invites, GET /v1/invites"])
-def test_what_a_gateway_answers_is_no_verdict_on_any_row(
-    recreating: World, form: dict[str, object], only: str
-) -> None:
+@pytest.mark.parametrize("faults", LOST)
+def test_what_a_gateway_answers_is_no_verdict_on_any_row(recreating: World, faults: dict[str, Any]) -> None:
     """Every row waits and keeps its id; when the routes are back, Envoy is as the table says."""
     three_visits(recreating)
     ids = {row["external_id"]: row["envoy_invite_id"] for row in recreating.rows("SELECT * FROM delivery")}
-    recreating.sandbox.set_faults(Faults(**form, lost_only=only))  # type: ignore[arg-type]
+    recreating.sandbox.set_faults(Faults(**faults))
 
     counts = [recreating.push().counts]
     for _ in range(3):
@@ -82,8 +81,10 @@ def test_what_a_gateway_answers_is_no_verdict_on_any_row(
     agree(recreating)
 
 
-@pytest.mark.parametrize("only", ["POST /v1/invites$", "POST /v1/invites/", "DELETE /v1/invites/"])
-@pytest.mark.parametrize("form", ["html", "json"])
+@pytest.mark.parametrize(
+    ("only", "form"),
+    [("POST /v1/invites$", "json"), ("POST /v1/invites/", "html"), ("DELETE /v1/invites/", "json")],
+)
 def test_a_single_lost_route_rejects_nobody_where_invites_may_not_be_read(
     world: World, only: str, form: str
 ) -> None:
@@ -109,6 +110,18 @@ def test_a_row_that_waits_for_a_lost_route_waits_longer_each_time(world: World) 
     for number in range(1, 4):
         later(world)
         assert (world.delivery()["deferrals"], world.delivery()["attempts"]) == (number, 0)
+
+
+def test_many_that_nothing_proves_hold_their_connection(world: World) -> None:
+    """A route that stays lost costs a few requests after each growing hold, however many rows wait for it."""
+    for number in range(30):
+        world.add(f"v-{number}", expected_arrival_at=day(number))
+    world.sandbox.set_faults(Faults(lost="json", lost_only="POST /v1/invites$"))
+
+    world.push()
+
+    assert world.rows("SELECT hold_reason FROM connection") == [{"hold_reason": "outage"}]
+    assert sum(world.sandbox.ledger()["by_route"]["POST /v1/invites"].values()) < 15
 
 
 def refuse(world: World, key: str = "bad", **columns: str) -> None:
@@ -140,28 +153,19 @@ def test_one_probe_serves_all_refusals_before_it(known_world: World) -> None:
 
 def test_a_true_404_rejects_its_row_once_another_write_went_through(world: World) -> None:
     """Without the right to read invites, a create that Envoy took since says that the route is there."""
+    world.add("before")
+    world.push()
     refuse(world)
-    assert world.push().counts["deferred"] == 1
-    assert world.delivery("bad")["status"] == "pending"
+    for _ in range(2):
+        later(world)
+        assert world.delivery("bad")["status"] == "pending", "the route may have been lost since"
 
-    world.add("good")
+    world.add("since", expected_arrival_at=day(1))
     world.push()
     world.make_due()
 
     assert world.push().counts["rejected"] == 1
     assert world.delivery("bad")["error_code"] == "not_found"
-
-
-def test_a_write_that_went_out_before_the_refusal_proves_nothing(world: World) -> None:
-    """The route may have been lost between the two."""
-    world.add("good")
-    world.push()
-    refuse(world)
-
-    for _ in range(3):
-        later(world)
-
-    assert world.delivery("bad")["status"] == "pending"
 
 
 def test_a_location_that_envoy_has_not_any_more_rejects_the_first_row_of_a_customer(world: World) -> None:
@@ -274,19 +278,13 @@ def test_a_change_of_the_row_begins_its_refusals_anew(known_world: World) -> Non
     assert world.delivery("other")["status"] == "sent"
 
 
-def lose_reads(world: World, form: str) -> None:
-    """Let a gateway lose the routes of reads."""
-    world.sandbox.set_faults(Faults(lost=form, lost_only="GET /v1/"))
-
-
-@pytest.mark.parametrize("form", ["html", "json"])
-def test_a_lost_list_leaves_a_doubtful_create_to_a_later_look(known_world: World, form: str) -> None:
+def test_a_lost_list_leaves_a_doubtful_create_to_a_later_look(known_world: World) -> None:
     """It is no refusal of the query: the row does not wait for a person."""
     world = known_world
     world.add()
     world.sandbox.set_faults(Faults(drop_after_share=1.0))
     world.push()
-    lose_reads(world, form)
+    world.sandbox.set_faults(Faults(lost="json", lost_only="GET /v1/"))
     for _ in range(2):
         world.make_looks_due()
         world.let_holds_end()
@@ -302,14 +300,12 @@ def test_a_lost_list_leaves_a_doubtful_create_to_a_later_look(known_world: World
     assert world.delivery()["status"] == "sent"
 
 
-@pytest.mark.parametrize("form", ["html", "json"])
-def test_a_lost_route_makes_no_host_unknown(make_world: MakeWorld, form: str) -> None:
+def test_a_lost_route_makes_no_host_unknown(make_world: MakeWorld) -> None:
     """A 404 to an employee counts only where employees are answered at all."""
     world = make_world(WORKER_ENVOY__SCOPES=json.dumps([*READING_SCOPES, "employees.read"]))
     world.connect()
     world.add(host_employee_id="300001")
-    lose = Faults(lost=form, lost_only="GET /v1/employees")
-    world.sandbox.set_faults(lose)
+    world.sandbox.set_faults(Faults(lost="json", lost_only="GET /v1/employees"))
 
     world.push()
 

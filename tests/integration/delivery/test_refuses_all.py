@@ -1,6 +1,7 @@
 """Envoy refuses every row of every customer in the same way: that is no row's fault."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,8 @@ from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorld
 from tests.integration.delivery.doubting import ARRIVAL
 from tests.integration.delivery.world import World
 from worker.connections import resuming, store
+from worker.connections.refusing import Refusing
+from worker.delivery.alike import Alike
 from worker.errors import ExitCode
 from worker.sandbox import Faults, Sandbox
 
@@ -144,32 +147,20 @@ def test_a_connection_that_is_resumed_alone_is_the_next_trial(world: World) -> N
     assert reasons(world) == {"refuses_all"}
 
 
-@pytest.mark.parametrize(
-    ("number", "names"), [(6, NAMES), (20, NAMES[:2])], ids=["too few rows", "too few customers"]
-)
-def test_few_rows_or_customers_are_refused_for_what_they_are(
-    world: World, number: int, names: tuple[str, ...]
-) -> None:
-    """Eighteen rows, or those of two customers, may all be wrong."""
-    add_rows(world, number=number, names=names)
-    world.sandbox.set_faults(REFUSED)
-
-    world.push()
-
-    assert statuses(world) == {"rejected": number * len(names)}
-
-
-@pytest.mark.parametrize("message", ["{n}", "visit of Ann{n}", "a b"])
-def test_a_success_between_or_another_word_shows_that_it_is_the_rows(world: World, message: str) -> None:
-    """One customer's rows go through: then the others' are rejected for what they are."""
+def test_few_customers_few_rows_or_a_success_between_show_that_it_is_the_rows(world: World) -> None:
+    """Forty rows of two customers may all be wrong, and so may eighteen of three since the last success."""
     add_rows(world, number=20)
-    world.sandbox.set_faults(
-        Faults(refuse_status=422, refuse_message=message, refuse_companies="10000, 10001")
-    )
+    world.sandbox.set_faults(replace(REFUSED, refuse_companies="10000, 10001"))
+    world.push()
+    assert statuses(world) == {"rejected": 40, "sent": 20}
 
+    world.sandbox.set_faults(REFUSED)
+    for key in (f"{name}-{one}" for name in NAMES for one in range(6)):
+        world.execute("UPDATE invite SET notes = 'b' WHERE external_id = :key", key=key)
     world.push()
 
-    assert statuses(world) == {"rejected": 40, "sent": 20}
+    assert statuses(world)["rejected"] == 40 + 6
+    assert reasons(world) == {None}
 
 
 def test_rows_that_envoy_refuses_in_different_words_are_rejected(world: World) -> None:
@@ -195,3 +186,27 @@ def test_a_row_with_a_fault_of_its_own_is_rejected_by_its_trial(world: World) ->
 
     assert statuses(world) == {"pending": 20, "rejected": 1}
     assert reasons(world) == {"refuses_all"}
+
+
+def test_one_process_at_a_time_tries(world: World) -> None:
+    """Of two that saw the same, the second is refused; and what is in flight elsewhere stays unclaimed."""
+    refuse_all(world)
+    world.let_holds_end()
+    parts = world.parts
+    refusing = Refusing(parts.database, parts.gate.host, hold_seconds=(5, 900))
+    seen = parts.gate.seen()
+
+    assert [refusing.take_trial(seen) for _ in range(2)] == [True, False]
+    assert reasons(world) == {"refuses_all"}
+
+
+def test_a_refusal_that_was_on_its_way_is_taken_back_too(world: World) -> None:
+    """It was refused like all the others, and stored when they had been taken back already."""
+    refuse_all(world)
+    world.execute("UPDATE delivery SET status = 'rejected' WHERE external_id = 'acme-0'")
+    (host,) = world.rows("SELECT refusal FROM host")
+    refusing = Refusing(world.parts.database, world.parts.gate.host, hold_seconds=(5, 900))
+
+    assert Alike(world.parts.database, refusing).examine(host["refusal"]) == 1
+
+    assert statuses(world) == {"pending": 21}
