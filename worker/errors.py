@@ -21,6 +21,7 @@
         ├── Refused                Envoy will never accept this request
         │   └── NotFound           404: what was named is not there
         ├── Misdirected            a redirect: the configured URL is wrong
+        ├── RouteLost              something before Envoy answered 404 or the like: not executed
         ├── OutcomeUnknown         it was sent, and may or may not have been executed
         └── TokenError             the token endpoint said no
             ├── GrantDead          the grant is over: authorise again
@@ -141,12 +142,17 @@ class EnvoyError(WorkerError):
         http_status: int | None = None,
         retry_after: float | None = None,
         hint: str = "",
+        digest: str | None = None,
     ) -> None:
-        """Take only what is safe to log: no body, no URL with a query, no header."""
+        """Take only what is safe to log: no body, no URL with a query, no header.
+
+        *digest* stands for what the answer said, to compare it with others without keeping it.
+        """
         self.error_code = error_code or self.default_code
         super().__init__(message or self.error_code, hint=hint)
         self.http_status = http_status
         self.retry_after = retry_after
+        self.digest = digest
 
 
 class NotSent(EnvoyError):
@@ -191,6 +197,12 @@ class NotFound(Refused):
     """What the request names does not exist (404)."""
 
     default_code = "not_found"
+
+
+class RouteLost(EnvoyError):
+    """Something before Envoy answered that there is no such address; nothing was executed."""
+
+    default_code = "route_lost"
 
 
 class Misdirected(EnvoyError):

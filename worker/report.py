@@ -45,6 +45,14 @@ class Report:
         with self._lock:
             self.troubles.add(code)
 
+    def reopened(self, number: int) -> None:
+        """Count so many rejections as deferred after all: they were no row's fault."""
+        with self._lock:
+            taken = min(number, self.counts["rejected"])
+            self.counts.update(rejected=-taken, deferred=taken)
+            if not self.counts["rejected"] and not self.counts["unknown"]:
+                self.troubles.discard(ExitCode.REJECTED)
+
     @property
     def did_something(self) -> bool:
         """Whether there is anything to tell."""

@@ -1,8 +1,10 @@
 """connections and directory, through real processes."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 from tests.acceptance.installation import Installation
+from worker.database.types import utc_text
 from worker.sandbox import Sandbox
 
 
@@ -27,6 +29,28 @@ def test_a_pause_keeps_invites_back_until_it_is_resumed(connected: Installation,
     assert resumed.stdout == "acme: is used again\n"
     assert "1 sent" in sent.stdout
     assert len(sandbox.invites()) == 1
+
+
+def test_all_connections_are_resumed_together(small_connected: Installation) -> None:
+    """Whatever holds them; but a pause is a person's will, and stays until its connection is named."""
+    connected = small_connected
+    connected.execute(
+        "UPDATE connection SET hold_reason = 'refuses_all', held_until = :until",
+        until=utc_text(datetime.now(UTC) + timedelta(minutes=10)),
+    )
+    told = connected.run("status").stdout
+    status = json.loads(connected.run("status", "--json").stdout)
+    checked = connected.run("check").stdout
+    resumed = connected.run("connections", "resume", "--all")
+    connected.run("connections", "pause", "acme")
+    kept = connected.run("connections", "resume", "--all")
+    connected.run("connections", "resume", expect=2)
+    connected.run("connections", "resume", "acme", "--all", expect=2)
+
+    assert "(refuses_all) -- envoy-worker connections resume --all" in told
+    assert [one["hold_reason"] for one in status["connections"]] == ["refuses_all"]
+    assert "(refuses_all) -- `envoy-worker connections resume --all` ends it" in checked
+    assert (resumed.stdout, kept.stdout) == ("acme: is used again\n", "no connection was held\n")
 
 
 def test_a_removed_connection_has_no_token_left(connected: Installation, sandbox: Sandbox) -> None:

@@ -107,6 +107,19 @@ def test_check_finds_a_dead_grant_and_an_envoy_that_is_away(
     assert re.search(r"FAIL .*127\.0\.0\.1", away.stdout)
 
 
+def test_check_names_the_address_that_it_asked(small_installation: Installation, sandbox: Sandbox) -> None:
+    """A base with its version is understood; one with a wrong path is told, with what was asked."""
+    small_installation.connect()
+
+    fine = small_installation.run("check", WORKER_ENVOY__API_URL=f"{sandbox.url}/v1/")
+    wrong = small_installation.run("check", expect=69, WORKER_ENVOY__API_URL=f"{sandbox.url}/proxy")
+
+    assert f"ok   Envoy answers at {sandbox.url}/v1/locations" in fine.stdout.splitlines()
+    (line,) = [line for line in wrong.stdout.splitlines() if line.startswith("FAIL")]
+    assert f", asked at {sandbox.url}/proxy/v1/locations -- check [envoy] api_url" in line
+    assert line.startswith("FAIL acme: Envoy answered 404")
+
+
 def test_check_finds_a_key_that_opens_nothing(small_installation: Installation) -> None:
     """A lost key is a mistake of the settings: no customer is asked to connect again for it."""
     small_installation.connect()

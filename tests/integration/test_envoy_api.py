@@ -14,6 +14,7 @@ from worker.errors import (
     NotFound,
     OutcomeUnknown,
     Refused,
+    RouteLost,
     Throttled,
     Unauthorised,
 )
@@ -186,15 +187,31 @@ def test_an_invite_is_created_changed_found_and_removed(api: EnvoyApi, sandbox: 
     assert (written, sandbox.invites()) == (["r-1", "r-2", "r-3"], [])
 
 
-def test_an_invite_that_is_gone_counts_as_removed(api: EnvoyApi, token: str) -> None:
-    """The second delete of a lost answer is no error."""
+def test_the_removal_of_what_is_gone_is_not_found(api: EnvoyApi, token: str) -> None:
+    """Whether it was Envoy who said so is for the caller to find out."""
     made = api.create_invite(token, BODY, request_id="r-1").invite
     assert made is not None
 
-    first = api.remove_invite(token, made.id, request_id="r-2")
-    second = api.remove_invite(token, made.id, request_id="r-3")
+    assert api.has_invite(token, made.id)
+    assert api.remove_invite(token, made.id, request_id="r-2").http_status == 200
+    assert not api.has_invite(token, made.id)
+    with pytest.raises(NotFound):
+        api.remove_invite(token, made.id, request_id="r-3")
 
-    assert (first.http_status, second.http_status) == (200, 404)
+
+@pytest.mark.parametrize("form", ["html", "json"])
+@pytest.mark.parametrize("status", [404, 405, 406, 410, 415])
+def test_a_list_that_is_not_there_is_no_answer_of_envoys(
+    api: EnvoyApi, sandbox: Sandbox, token: str, form: str, status: int
+) -> None:
+    """Whatever form it has: something before Envoy has lost the route."""
+    sandbox.set_faults(Faults(lost=form, lost_status=status))
+
+    for read in (api.probe, api.locations, api.flows, api.can_read_invites):
+        with pytest.raises(RouteLost) as lost:
+            read(token)
+        assert lost.value.http_status == status
+        assert "api_url" in lost.value.hint
 
 
 def test_a_change_of_an_invite_that_is_gone_is_not_found(api: EnvoyApi, token: str) -> None:

@@ -49,6 +49,9 @@ def create(client: httpx.Client) -> httpx.Response:
         (Faults(no_id_share=1), 201, 1),
         (Faults(html_200=True), 200, 0),
         (Faults(outage="503"), 503, 0),
+        (Faults(lost="html"), 404, 0),
+        (Faults(lost="json", lost_status=410, lost_only="DELETE /v1/, POST /v1/invites$"), 410, 0),
+        (Faults(refuse_status=422, refuse_companies="10001, 10000"), 422, 0),
     ],
 )
 def test_a_wrong_answer_comes_before_or_after_the_commit(

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from worker.cli.findings import Finding, attempt, failures, ok, warn
 from worker.cli.words import counted, moment
 from worker.connections import store
 from worker.connections.calls import with_token
-from worker.connections.model import Connection, ConnectionStatus
+from worker.connections.model import Connection, ConnectionStatus, HoldReason
 from worker.connections.reading import may_read
 from worker.context import Context
-from worker.errors import ExitCode, NeedsAuthorisation
+from worker.errors import EnvoyError, ExitCode, NeedsAuthorisation, TokenError
 from worker.settings import secrets as names
 
 REACH_SECONDS = 10.0
@@ -33,7 +34,7 @@ def findings(parts: Context, only: str | None = None) -> Iterator[Finding]:
     statuses = {row.name: store.effective_status(row, now) for row in rows}
     for row in rows:
         yield from _grant(row, statuses[row.name], now)
-    yield from _reading([row for row in rows if statuses[row.name] in USABLE and not may_read(row)])
+    yield from _reading([row for row in rows if statuses[row.name] in USABLE and not may_read(row, now)])
     active = [row for row in rows if statuses[row.name] is ConnectionStatus.ACTIVE]
     if active and _has_secrets(parts):
         yield from _probes(parts, active)
@@ -54,9 +55,10 @@ def _grant(row: Connection, status: ConnectionStatus, now: datetime) -> Iterator
     yield from _ending(row, now)
     if status is ConnectionStatus.HELD:
         until = f" until {moment(row.held_until)}" if row.held_until else ""
+        whom = "--all" if row.hold_reason == HoldReason.REFUSES_ALL else row.name
         yield warn(
             f"{row.name}: held{until} ({row.hold_reason})",
-            f"`envoy-worker connections resume {row.name}` ends it",
+            f"`envoy-worker connections resume {whom}` ends it",
         )
 
 
@@ -98,6 +100,8 @@ def _probes(parts: Context, rows: Sequence[Connection]) -> Iterator[Finding]:
             if unanswered == MOST_UNANSWERED:
                 pool.shutdown(wait=False, cancel_futures=True)
                 break
+    if answered:
+        yield ok(f"Envoy answers at {parts.api.probe_url}")
     if len(answered) > MOST_LINES:
         yield ok(f"{_together(answered)}: Envoy answers and accepts their tokens")
     else:
@@ -109,7 +113,9 @@ def _probe(parts: Context, row: Connection) -> Finding | None:
     assert row.id is not None  # noqa: S101 -- a stored row has its id
     with attempt() as asked:
         with_token(parts.tokens, row.id, parts.api.probe)
-    return asked.found[0] if asked.found else None
+    if not isinstance(asked.error, EnvoyError) or isinstance(asked.error, TokenError):
+        return asked.found[0] if asked.found else None
+    return replace(asked.found[0], text=f"{row.name}: {asked.found[0].text}, asked at {parts.api.probe_url}")
 
 
 def _together(rows: Sequence[Connection]) -> str:
@@ -123,7 +129,9 @@ def _reach(parts: Context) -> Finding:
     url = parts.settings.envoy.api_url
     with attempt() as asked:
         parts.http.send("GET", url, deadline_seconds=REACH_SECONDS)
-    return asked.found[0] if asked.found else ok(f"Envoy answers at {url}")
+    if asked.found:
+        return replace(asked.found[0], text=f"{asked.found[0].text}, asked at {url}")
+    return ok(f"Envoy answers at {url}")
 
 
 def _has_secrets(parts: Context) -> bool:

@@ -81,13 +81,27 @@ def pause(
     show(f"{name}: paused until {moment(end) or f'`envoy-worker connections resume {name}`'}")
 
 
-def resume(name: Name) -> None:
-    """End a connection's pause, or any other hold, now."""
-    from worker.connections import store
+def resume(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The connection's name.")] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="All connections, but for those that were paused.")
+    ] = False,
+) -> None:
+    """End a connection's pause, or any other hold, now.
 
+    Whether its customer lets us read invites is asked again.
+    """
+    from worker.connections import resuming, store
+
+    if every == (name is not None):
+        raise UsageError("name one connection, or say --all")
     with opened() as parts:
-        held = store.resume(parts.database, name)
-    show(f"{name}: {'is used again' if held else 'was not held'}")
+        if name is not None:
+            held = store.resume(parts.database, name)
+            show(f"{name}: {'is used again' if held else 'was not held'}")
+            return
+        resumed = resuming.resume_all(parts.database)
+    show("\n".join(f"{one}: is used again" for one in resumed) or "no connection was held")
 
 
 def remove(name: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 # No secrets: they are printed, to be pasted, and open nothing but the sandbox.
 CLIENT_ID, CLIENT_SECRET = "sandbox-client", "sandbox-secret"
 
+LEAST_REFUSAL = 400
+
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Listen here; 0 takes a free one.")]
 Companies = Annotated[int, typer.Option(min=1, max=100, help="So many customers.")]
 TokenSeconds = Annotated[float, typer.Option(min=1, help="How long an access token lives.")]
@@ -53,6 +55,26 @@ NamesShown = Annotated[
     typer.Option(help="How names of visitors, locations and flows come back."),
 ]
 Outage = Annotated[Literal["drop", "503"] | None, typer.Option(help="Nothing works, in this way.")]
+Lost = Annotated[
+    Literal["html", "json"] | None,
+    typer.Option(help="A gateway lost its routes and answers 404 itself, in this form; nothing is executed."),
+]
+LostStatus = Annotated[
+    int, typer.Option(min=400, max=499, help="What the gateway answers: 404, 405, 406, 410, 415.")
+]
+LostOnly = Annotated[
+    str,
+    typer.Option(
+        help='Which routes it lost, such as "DELETE /v1/invites/, POST /v1/invites$"'
+        " (how a request begins; $: the whole of it); all where it is not given."
+    ),
+]
+RefuseStatus = Annotated[
+    int,
+    typer.Option(min=0, max=499, help="Refuse every write alike, by this status, 400 to 499."),
+]
+RefuseMessage = Annotated[str, typer.Option(help="What such a refusal says; {n} becomes a number.")]
+RefuseCompanies = Annotated[str, typer.Option(help='Refuse those of these companies only: "10000,10001".')]
 Seed = Annotated[int, typer.Option(help="Of the draws, so that a run can be repeated.")]
 
 
@@ -85,6 +107,12 @@ def sandbox(
     list_cut: ListCut = 0,
     names_shown: NamesShown = None,
     outage: Outage = None,
+    lost: Lost = None,
+    lost_status: LostStatus = 404,
+    lost_only: LostOnly = "",
+    refuse_status: RefuseStatus = 0,
+    refuse_message: RefuseMessage = "Request {n} is invalid",
+    refuse_companies: RefuseCompanies = "",
     seed: Seed = 0,
 ) -> None:
     """Serve a stand-in of Envoy on this machine, until Ctrl-C.
@@ -94,6 +122,8 @@ def sandbox(
     """
     from worker.sandbox import Faults
 
+    if 0 < refuse_status < LEAST_REFUSAL:
+        raise UsageError("--refuse-status: a refusal is 400 to 499, and 0 refuses nothing")
     if throttled_share + error_share + lost_share + garbage_share > 1:
         raise UsageError("the shares add up to more than 1")
     faults = Faults(
@@ -116,6 +146,12 @@ def sandbox(
         list_cut=list_cut,
         names_shown=names_shown or "",
         outage=outage or "",
+        lost=lost or "",
+        lost_status=lost_status,
+        lost_only=lost_only,
+        refuse_status=refuse_status,
+        refuse_message=refuse_message,
+        refuse_companies=refuse_companies,
         seed=seed,
     )
     _serve(port, companies, token_seconds, faults)

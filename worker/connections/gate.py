@@ -14,7 +14,7 @@ from worker.connections.holds import Holds
 from worker.connections.model import Host
 from worker.connections.outages import Outages, is_resting
 from worker.envoy.paging import NO_LIST
-from worker.errors import EnvoyError, Misdirected, NotSent, OutcomeUnknown, TryLater
+from worker.errors import EnvoyError, Misdirected, NotSent, OutcomeUnknown, RouteLost, TryLater
 from worker.stopping import Wait
 
 Token: TypeAlias = Callable[[], str]
@@ -147,5 +147,5 @@ class Gate:
 
 def speaks_against_the_host(error: EnvoyError | None) -> bool:
     """Say whether a request ended as it would if the host were down; any real answer says it is not."""
-    unproved = isinstance(error, OutcomeUnknown | NotSent | Misdirected)
+    unproved = isinstance(error, OutcomeUnknown | NotSent | Misdirected | RouteLost)
     return unproved and getattr(error, "error_code", "") not in OF_THE_REQUEST

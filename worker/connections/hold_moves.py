@@ -11,7 +11,7 @@ from worker.connections.model import Connection, HoldReason
 from worker.connections.rows import CONNECTIONS, change, clock_of, locked
 from worker.database import Database
 from worker.database.types import utc_text
-from worker.errors import EnvoyError, Misdirected
+from worker.errors import EnvoyError, Misdirected, RouteLost
 
 Decision: TypeAlias = Callable[[Connection, datetime], Values]
 
@@ -21,6 +21,10 @@ HINTS = {
     HoldReason.UNAUTHORISED: "Envoy refuses this customer's newest tokens: if it lasts,"
     " run `envoy-worker connect {name}`",
 }
+REFUSES_ALL_HINT = (
+    "Envoy refuses every row of every customer alike: one request at a time is tried;"
+    " see what changed in Envoy, or end it with `envoy-worker connections resume --all`"
+)
 # What lasts until somebody mends a URL, a certificate or the name resolution; so does a redirect.
 FOR_A_PERSON = frozenset({"tls_failed", "dns_failed"})
 
@@ -69,10 +73,23 @@ def announce_outage(until: datetime, cause: EnvoyError | None, **held: object) -
     fields = {**held, "error_code": HoldReason.OUTAGE.value, "held_until": utc_text(until)}
     if cause is not None:
         fields["detail"] = cause.error_code
-    if isinstance(cause, Misdirected) or (cause is not None and cause.error_code in FOR_A_PERSON):
+    if isinstance(cause, Misdirected | RouteLost) or (cause is not None and cause.error_code in FOR_A_PERSON):
         log.error("connection.held", **fields, hint=cause.hint)
     else:
         log.warning("connection.held", **fields)
+
+
+def announce_refusals(host: str, http_status: int, until: datetime, number: int) -> None:
+    """Emit that a whole host refuses everyone in the same way."""
+    log.error(
+        "connection.held",
+        host=host,
+        number=number,
+        error_code=HoldReason.REFUSES_ALL.value,
+        http_status=http_status,
+        held_until=utc_text(until),
+        hint=REFUSES_ALL_HINT,
+    )
 
 
 def announce_release(name: str) -> None:

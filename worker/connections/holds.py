@@ -33,7 +33,7 @@ FORBIDDEN_IN_A_ROW = 3
 UNAUTHORISED_IN_A_ROW = 2
 
 # What the next success has to put right; built once, for every success asks this.
-DISTURBED = sa.select(CONNECTIONS.c.id).where(
+DISTURBED = sa.select(sa.func.coalesce(CONNECTIONS.c.hold_reason, "")).where(
     CONNECTIONS.c.id == sa.bindparam("connection_id"),
     sa.or_(
         CONNECTIONS.c.hold_reason.is_not(None),
@@ -110,20 +110,22 @@ class Holds:
             cause=cause,
         )
 
-    def succeeded(self, connection_id: int) -> None:
+    def succeeded(self, connection_id: int) -> bool:
         """Envoy did as asked: forget past troubles, and raise the pace a little.
 
-        A hold in force is not ended by a success that was already on its way.
+        A hold in force is not ended by a success that was already on its way.  Return whether it is
+        held since Envoy refuses everyone, which it does not.
         """
         with self._database.read() as connection:
             disturbed = connection.execute(DISTURBED, {"connection_id": connection_id}).scalar()
         if disturbed is None:
-            return
+            return False
         move(
             self._database,
             connection_id,
             lambda row, _: {**UNDISTURBED, "pace_per_second": raised(row.pace_per_second, self._rate)},
         )
+        return bool(disturbed == HoldReason.REFUSES_ALL)
 
     def is_held(self, connection_id: int) -> bool:
         """Say whether a connection must not be used now."""

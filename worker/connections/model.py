@@ -26,6 +26,7 @@ class HoldReason(StrEnum):
     FORBIDDEN = "forbidden"
     UNAUTHORISED = "unauthorised"
     PAUSED = "paused"
+    REFUSES_ALL = "refuses_all"  # Envoy refuses every row of every customer alike
 
 
 class Connection(SQLModel, table=True):
@@ -40,6 +41,7 @@ class Connection(SQLModel, table=True):
     company_id: str | None = None
     scopes: str | None = None  # as asked for at consent, space separated
     can_read_invites: bool | None = None
+    reading_refused_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
     access_token_enc: str | None = Field(default=None, repr=False)
     refresh_token_enc: str | None = Field(default=None, repr=False)
@@ -66,6 +68,10 @@ class Connection(SQLModel, table=True):
     pace_per_second: float | None = None
     pace_next_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
+    # Asked at that moment, and answered by 2xx: the location list, and an invite that is known to be there.
+    probed_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    known_read_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
     default_location: str | None = None
     default_flow: str | None = None
     default_custom_fields: dict[str, Any] | None = Field(default=None, sa_type=StrictJson(), repr=False)
@@ -85,3 +91,8 @@ class Host(SQLModel, table=True):
     held_until: datetime | None = Field(default=None, sa_type=Timestamp)
     probe_owner: str | None = None  # who asks whether it answers again
     probe_until: datetime | None = Field(default=None, sa_type=Timestamp)
+    # While it refuses every row of every customer alike: one request at a time, and not before this moment.
+    refused_until: datetime | None = Field(default=None, sa_type=Timestamp)
+    refused_count: int = 0  # such holds in a row
+    refusal: str | None = None  # a digest of what it says
+    refusals_from: datetime | None = Field(default=None, sa_type=Timestamp)  # older ones do not count

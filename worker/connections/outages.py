@@ -28,9 +28,15 @@ PROBE_SECONDS = 60.0  # longer than a probe with its repeats, for the usual time
 log = structlog.get_logger()
 
 
-def is_out(host: str) -> sa.ColumnElement[bool]:
-    """Return the condition that a host is known not to answer; its next probe decides."""
-    return sa.exists().where(HOSTS.c.name == host, HOSTS.c.hold_count > 0)
+def is_out(host: str, *, trial: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Return the condition that a host is known not to answer, or to refuse all but for a *trial*."""
+    refuses = HOSTS.c.refused_until.is_not(None) & ~trial
+    return sa.exists().where(HOSTS.c.name == host, sa.or_(HOSTS.c.hold_count > 0, refuses))
+
+
+def register(writer: sa.Connection, host: str) -> None:
+    """Have a row for a host."""
+    writer.execute(_REGISTER, {"name": host})
 
 
 class Outages:
@@ -94,7 +100,7 @@ class Outages:
         """
         seconds = min(jittered(seen.hold_count, self._seconds), HOLD_MAXIMUM)
         with self._database.write() as connection:
-            connection.execute(_REGISTER, {"name": self.host})
+            register(connection, self.host)
             until = clock_of(connection, self._database) + timedelta(seconds=seconds)
             values = {"hold_count": seen.hold_count + 1, "held_until": until}
             if not self._change(connection, seen, sa.true(), **values, probe_owner=None, probe_until=None):

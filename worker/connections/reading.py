@@ -1,31 +1,58 @@
 """Whether a connection may read invites, and so look up what became of a doubtful one."""
 
+from datetime import datetime, timedelta
+
 import sqlalchemy as sa
 
 from worker.connections.model import Connection, ConnectionStatus
 from worker.connections.rows import CONNECTIONS
+from worker.connections.store import note_reading
 from worker.database import Database
+from worker.database.engine import SLACK_SECONDS
 
 READ_INVITES = "invites.read"
 REMOVED = ConnectionStatus.REMOVED
+# A 403 may have been a role that somebody has mended since, or Envoy's own trouble.
+ASKED_AGAIN_AFTER = timedelta(days=1)
+SLACK = timedelta(seconds=SLACK_SECONDS)
 
 
-def may_read(connection: Connection) -> bool:
-    """Say whether the scope was asked for, and Envoy has not refused it since."""
+def may_read(connection: Connection, now: datetime) -> bool:
+    """Say whether the scope was asked for, and Envoy has not refused it since yesterday."""
     granted = READ_INVITES in (connection.scopes or "").split()
-    return granted and connection.can_read_invites is not False and connection.status != REMOVED
+    refused = connection.can_read_invites is False and _is_recent(connection.reading_refused_at, now)
+    return granted and not refused and connection.status != REMOVED
 
 
-def reads_invites() -> sa.ColumnElement[bool]:
+def reads_invites(database: Database) -> sa.ColumnElement[bool]:
     """Return the same as a condition on table ``connection``."""
     own = CONNECTIONS.c
     scopes = sa.literal(" ") + sa.func.coalesce(own.scopes, "") + " "
     granted = scopes.contains(f" {READ_INVITES} ")
-    return granted & own.can_read_invites.is_not(False) & (own.status != REMOVED)
+    since = database.later(-ASKED_AGAIN_AFTER.total_seconds())
+    recently = (own.reading_refused_at > since) & (own.reading_refused_at <= database.later(SLACK_SECONDS))
+    refused = own.can_read_invites.is_(False) & sa.func.coalesce(recently, sa.false())
+    return granted & sa.func.coalesce(~refused, sa.true()) & (own.status != REMOVED)
 
 
 def readers(database: Database) -> set[str]:
     """Return the names of the connections that may read invites."""
-    query = sa.select(CONNECTIONS.c.name).where(reads_invites())
+    query = sa.select(CONNECTIONS.c.name).where(reads_invites(database))
     with database.read() as connection:
         return set(connection.execute(query).scalars())
+
+
+def note_that_it_reads(database: Database, connection_id: int) -> None:
+    """Forget a refusal, since Envoy has just shown invites; cheap where there was none."""
+    refused = sa.select(CONNECTIONS.c.id).where(
+        CONNECTIONS.c.id == connection_id, CONNECTIONS.c.can_read_invites.is_(False)
+    )
+    with database.read() as connection:
+        found = connection.execute(refused).scalar()
+    if found is not None:
+        note_reading(database, connection_id, can_read=True)
+
+
+def _is_recent(moment: datetime | None, now: datetime) -> bool:
+    # One that lies ahead came from a clock that was wrong.
+    return moment is not None and now - ASKED_AGAIN_AFTER < moment <= now + SLACK

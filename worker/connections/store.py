@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from worker.connections.hold_moves import announce_hold, announce_release
 from worker.connections.hold_rules import UNDISTURBED, in_force
 from worker.connections.model import Connection, ConnectionStatus, HoldReason
+from worker.connections.resuming import resumed
 from worker.connections.rows import CONNECTIONS, change, clock_of, forget_employees, locked, select_one
 from worker.database import Database
 from worker.errors import UsageError
@@ -138,14 +139,7 @@ def resume(database: Database, name: str) -> bool:
     """End any hold and forget the troubles before it; return whether there was a hold."""
     row = require(database, name)
     with database.write() as connection:
-        change(
-            connection,
-            CONNECTIONS.c.id == row.id,
-            **UNDISTURBED,
-            pace_per_second=None,
-            refresh_retry_at=None,
-            updated_at=database.now(),
-        )
+        change(connection, CONNECTIONS.c.id == row.id, **resumed(database))
     held = row.hold_reason is not None
     if held:
         announce_release(name)
@@ -203,11 +197,13 @@ def set_defaults(
 
 
 def note_reading(database: Database, connection_id: int, can_read: bool | None) -> None:
-    """Store whether the grant can read invites, as a probe has shown."""
+    """Store whether the grant can read invites, as Envoy has just shown."""
     with database.write() as connection:
+        now = clock_of(connection, database)
         change(
             connection,
             CONNECTIONS.c.id == connection_id,
             can_read_invites=can_read,
-            updated_at=clock_of(connection, database),
+            reading_refused_at=now if can_read is False else None,
+            updated_at=now,
         )

@@ -24,6 +24,7 @@ from worker.errors import (
 from worker.report import Report
 
 DOUBTS_IN_A_ROW = 2
+UNPROVEN_IN_A_ROW = 5
 # What hinders one connection, and no other.
 OF_ONE_CONNECTION = (NeedsAuthorisation, TryLater, EnvoyError, SettingsError)
 
@@ -54,16 +55,23 @@ class Aftermath:
         elif speaks_against_the_host(error) or error.error_code == UNEXPECTED:
             self._doubt(lanes, work, token, error)
 
+    def unproven(self, lanes: Lanes, work: Work, error: EnvoyError) -> None:
+        """Count a refusal that may not be Envoy's own; several in a row hold the connection."""
+        work.lane.unproven += 1
+        if work.lane.unproven >= UNPROVEN_IN_A_ROW:
+            self.holds.outage(work.lane.connection_id, error)
+            self.close(lanes, work, TryLater("what stands before Envoy may have lost its routes"))
+
     def close(self, lanes: Lanes, work: Work, error: WorkerError) -> None:
         """Use a connection no more in this run, because of *error*."""
         self.report.trouble(error.exit_code)
         lanes.close(work.lane)
 
     def _succeeded(self, work: Work) -> None:
-        work.lane.doubts = 0
+        work.lane.doubts = work.lane.unproven = 0
         work.lane.on_trial = False
         if work.lane.fresh.success_is_news():
-            self.holds.succeeded(work.lane.connection_id)
+            work.lane.refuted = self.holds.succeeded(work.lane.connection_id)
 
     def _doubt(self, lanes: Lanes, work: Work, token: AccessToken, error: EnvoyError) -> None:
         """Ask whether it is the host; if it answers, the second such trouble in a row is the connection's.

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.connections.holds import is_held
-from worker.connections.model import ConnectionStatus
+from worker.connections.model import ConnectionStatus, HoldReason
 from worker.connections.outages import is_out
 from worker.database import Database
 from worker.database.owner import this_process
@@ -81,17 +81,18 @@ class Claims:
         else:
             self._intent = self._intent.values(started_at=database.now())
 
-    def take(self, row: DueRow, call: Call, attempt_id: str) -> Claim | None:
+    def take(self, row: DueRow, call: Call, attempt_id: str, *, trial: bool = False) -> Claim | None:
         """Commit the intent and return the claim, or None where the row is not ours to send.
 
         It is not when it changed, was taken, its connection is held or has no grant (any more), Envoy's
-        host does not answer, or another row of equal content is in doubt.
+        host does not answer, or another row of equal content is in doubt.  *trial*: that Envoy refuses
+        everyone is no hindrance.
         """
         began = self._clock()  # before the lease begins, so that it errs early
         statement = self._take if call.content_key is None else self._take_unless_twin
         wanted = {
             **seen_of(row), "name": row.connection, "attempt": attempt_id, "key": call.content_key,
-            "content": call.meanwhile,
+            "content": call.meanwhile, "trial": trial,
         }  # fmt: skip
         intent = {
             **self._fixed, "id": attempt_id, "delivery_id": row.delivery_id, "kind": call.kind.value,
@@ -133,15 +134,17 @@ class Claims:
 def _free(database: Database, host: str) -> sa.Select[tuple[int]]:
     """Select the wanted row, if it still is as it was seen, and may be sent now."""
     own = DELIVERIES.c
+    trial = sa.bindparam("trial", type_=sa.Boolean())
+    tried = trial & (sa.func.coalesce(CONNECTIONS.c.hold_reason, "") == HoldReason.REFUSES_ALL)
     of_no_use = sa.exists().where(
         CONNECTIONS.c.name == sa.bindparam("name"),
-        sa.or_(is_held(database), CONNECTIONS.c.status != ConnectionStatus.ACTIVE),
+        sa.or_(is_held(database) & ~tried, CONNECTIONS.c.status != ConnectionStatus.ACTIVE),
     )
     free = sa.select(own.id).where(
         is_as_planned(),
         own.next_attempt_at <= database.now(),
         ~of_no_use,
-        ~is_out(host),
+        ~is_out(host, trial=trial),
     )
     return skipping_locked(database, free)
 

@@ -57,7 +57,7 @@ def due_doubts(
     query = (
         _doubts(turn.label("turn"))
         .where(own.status == UNKNOWN, sa.or_(own.next_attempt_at <= database.now(), too_far))
-        .where(CONNECTIONS.c.status == ConnectionStatus.ACTIVE, reads_invites(), ~is_held(database))
+        .where(CONNECTIONS.c.status == ConnectionStatus.ACTIVE, reads_invites(database), ~is_held(database))
         .where(own.connection.not_in(excluded))
     )
     ranked = (query if only is None else query.where(own.connection == only)).subquery()

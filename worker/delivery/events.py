@@ -11,7 +11,7 @@ from worker.delivery.plan import Settled
 from worker.delivery.remarks import HINTS as REMARKS
 from worker.delivery.rows import DueRow
 from worker.delivery.verdicts import Stored
-from worker.errors import EnvoyError, Forbidden
+from worker.errors import EnvoyError, Forbidden, NotFound
 from worker.invites import Status
 
 log = structlog.get_logger()
@@ -21,6 +21,9 @@ HINTS = {
     Status.UNKNOWN: "look it up in Envoy, then: envoy-worker invites resolve {invite}",
 }
 
+NOT_FOUND_HINT = (
+    "look into Envoy: only where the invite is not there, envoy-worker invites resolve {invite} --resend"
+)
 GONE_HINT = "if it shall be there again: envoy-worker invites resolve {invite} --resend; else withdraw it"
 
 
@@ -175,7 +178,7 @@ def _identity(row: DueRow | Doubt) -> dict[str, object]:
 def _result(
     event: str, status: Status, row: DueRow, fields: dict[str, object], *, looked_up: bool = False
 ) -> None:
-    hint = GONE_HINT if fields.get("error_code") == GONE else HINTS.get(status, "")
+    hint = _hint(row, status, fields.get("error_code"))
     hint = hint.format(invite=f"{row.connection}/{row.external_id}")
     match event:
         case "sent":
@@ -196,3 +199,11 @@ def _result(
             log.error("invite.unknown", **fields, hint=hint)
         case _:
             log.error("invite.rejected", **fields, hint=hint)
+
+
+def _hint(row: DueRow, status: Status, error_code: object) -> str:
+    if error_code == GONE:
+        return GONE_HINT
+    if status is Status.REJECTED and error_code == NotFound.default_code and row.envoy_invite_id:
+        return NOT_FOUND_HINT
+    return HINTS.get(status, "")

@@ -9,6 +9,7 @@ from worker.connections.holds import Holds, in_force
 from worker.connections.model import Connection, ConnectionStatus, Host
 from worker.connections.outages import was_held_alone
 from worker.connections.reading import may_read
+from worker.connections.refusing import must_wait
 from worker.connections.rows import look
 from worker.connections.tokens import AccessToken, Tokens
 from worker.connections.troubles import tell_unreadable
@@ -93,12 +94,13 @@ class Filling:
         if connection is None or connection.status == ConnectionStatus.REMOVED:
             lanes.close(lane)
             return None
-        if in_force(connection, now):
+        if in_force(connection, now) or must_wait(host, connection, now):
             self.report.trouble(ExitCode.TRY_LATER)
             lanes.close(lane)
             return None
-        lane.may_read = may_read(connection)
-        lane.on_trial = was_held_alone(connection, host)
+        lane.may_read = may_read(connection, now)
+        lane.refusing = host if host.refused_until is not None else None
+        lane.on_trial = was_held_alone(connection, host) or lane.refusing is not None
         if host.hold_count:
             lane.doubts = 0  # they were the host's
         try:

@@ -42,6 +42,8 @@ def _finish(database: Database) -> sa.Update:
             error_code=sa.bindparam("error_code", type_=sa.Text()),
             error_detail=sa.bindparam("detail", type_=sa.Text()),
             deferrals=0,
+            refused_at=None,
+            gone_at=None,
             next_attempt_at=sa.func.coalesce(visit_end, own.next_attempt_at),
             sent_revision=sa.case((final == SENT, own.revision), else_=own.sent_revision),
             updated_at=database.now(),

@@ -1,8 +1,10 @@
 """One lane: the due rows of one connection as far as they were read, and what stands in their way."""
 
+import threading
 from collections import deque
 from dataclasses import dataclass, field
 
+from worker.connections.model import Host
 from worker.delivery.freshness import Freshness
 from worker.delivery.plan import Call
 from worker.delivery.rows import Cursor, DueRow
@@ -36,6 +38,10 @@ class Lane:
     looks: dict[Sought, Look] = field(default_factory=dict, repr=False)  # for hosts, in this run
     may_read: bool = False  # its doubtful invites are looked up
     doubts: int = 0  # answers in a row that left it open what Envoy did
+    unproven: int = 0  # refusals in a row that may not be Envoy's own
+    proving: threading.Lock = field(default_factory=threading.Lock, repr=False)  # of one thread at a time
+    refusing: Host | None = None  # as it was seen to refuse everyone: one request is a trial
+    refuted: bool = False  # a success came although everyone is held since Envoy refuses them
     on_trial: bool = False  # was held by itself: one request at a time, until one succeeds
     in_flight: int = 0
     waits_until: float = 0.0  # on our clock: for that place, or to ask for one again

@@ -97,6 +97,17 @@ def may_be_mailed(before: Mapping[str, Any] | None) -> bool:
     return (before or {}).get(MAIL) == MAYBE_MAILED
 
 
+def when_refused(before: Mapping[str, Any] | None, *, removing: bool) -> Content | None:
+    """Return what Envoy has after a 404 that nothing proves: as before, or nothing.
+
+    Something is in doubt, so that a change back is sent, and one who wants the visit again learns of it.
+    """
+    if before is None:
+        return None
+    removal = {REMOVAL: IN_DOUBT} if removing else {}
+    return {**before, "sendEmailToInvitee": IN_DOUBT, **removal}
+
+
 def may_be_gone(before: Mapping[str, Any] | None) -> bool:
     """Say whether a remove of ours may have been executed."""
     return REMOVAL in (before or ())

@@ -6,12 +6,15 @@ twice leaves Envoy as doing it once.
 """
 
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 
 from worker.delivery import clears
-from worker.delivery.marks import Content, may_be_gone, names_a_place, when_missing
+from worker.delivery.marks import Content, may_be_gone, names_a_place, when_missing, when_refused
 from worker.delivery.plan import Call
+from worker.delivery.refusals import NO_EVIDENCE, Evidence, Unproven, is_settled
 from worker.delivery.remarks import remarked
 from worker.delivery.rows import DueRow
+from worker.envoy.answers import may_be_a_gateways
 from worker.envoy.api import Written
 from worker.errors import (
     EnvoyError,
@@ -21,6 +24,7 @@ from worker.errors import (
     NotSent,
     OutcomeUnknown,
     Refused,
+    RouteLost,
     Throttled,
     Unauthorised,
 )
@@ -30,7 +34,7 @@ GONE = "gone_in_envoy"
 # Not NotFound's own code, after which a person may have the invite made anew: this one is surely there.
 PLACE_NOT_FOUND = "place_not_found"
 # Troubles that are not the invite's: they count no attempt and lengthen no back-off.
-NOT_THE_INVITES_FAULT = (NotSent, Throttled, Unauthorised, Misdirected, Forbidden)
+NOT_THE_INVITES_FAULT = (NotSent, Throttled, Unauthorised, Misdirected, Forbidden, RouteLost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class Outcome:
     restored: bool = False  # ``content`` is what Envoy has, though the row is not sent
     gone: bool = False  # what Envoy had is not there any more: a new one must be made
     at_once: bool = False  # it comes again in this run
+    unproven: Unproven | None = None  # it was refused, maybe not by Envoy
+    refusal: str | None = None  # a digest of what Envoy said
 
 
 def accepted(call: Call, row: DueRow, written: Written) -> Outcome:
@@ -82,11 +88,23 @@ def accepted(call: Call, row: DueRow, written: Written) -> Outcome:
     )
 
 
-def failed(call: Call, row: DueRow, error: EnvoyError, *, recreate: bool = False) -> Outcome:
+def failed(
+    call: Call,
+    row: DueRow,
+    error: EnvoyError,
+    *,
+    recreate: bool = False,
+    evidence: Evidence = NO_EVIDENCE,
+) -> Outcome:
     """Return the outcome of an attempt that ended in *error*.
 
-    *recreate*: an invite that is not in Envoy any more, whoever removed it, is made anew.
+    *recreate*: an invite that is not in Envoy any more, whoever removed it, is made anew.  *evidence*:
+    what is known of a refusal that may come from something before Envoy.
     """
+    if may_be_a_gateways(error) and not is_settled(call, error, evidence):
+        return _unproven(call, row, error, evidence)
+    if isinstance(error, NotFound) and call.kind is Kind.REMOVE:
+        return accepted(call, row, Written(error.http_status or HTTPStatus.NOT_FOUND, None))
     if isinstance(error, NotFound) and call.kind is Kind.UPDATE:
         return _not_found(call, row, error, recreate=recreate)
     if call.kind is Kind.UPDATE and clears.may_be_why(call.body, error):
@@ -94,6 +112,38 @@ def failed(call: Call, row: DueRow, error: EnvoyError, *, recreate: bool = False
         deferred = _outcome(Verdict.DEFERRED, Status.PENDING, "deferred", error)
         return replace(deferred, restored=True, content=without, at_once=True)
     return _restored(call, row, _failed(call, error), error)
+
+
+def _unproven(call: Call, row: DueRow, error: EnvoyError, evidence: Evidence) -> Outcome:
+    """Return the outcome of a refusal that may not be Envoy's own: the row waits, longer each time.
+
+    Once its visit is over, an invite that Envoy may still have is left for a person; its id is kept.
+    """
+    if evidence.over and call.kind is not Kind.CREATE:
+        outcome = replace(_outcome(Verdict.REJECTED, Status.REJECTED, "rejected", error), refusal=None)
+    else:
+        unproven = Unproven.AGAIN if evidence.again else Unproven.FIRST
+        outcome = replace(_deferred(error), unproven=unproven)
+    outcome = _restored(call, row, outcome, error)
+    if not outcome.restored or not isinstance(error, NotFound):
+        return outcome
+    return replace(outcome, content=when_refused(row.sent_content, removing=call.kind is Kind.REMOVE))
+
+
+def refused_like_all(call: Call, row: DueRow, error: EnvoyError) -> Outcome:
+    """Return the outcome of a row that Envoy refuses as it refuses all rows of all customers."""
+    return _restored(call, row, _deferred(error), error)
+
+
+def _deferred(error: EnvoyError) -> Outcome:
+    return _outcome(
+        Verdict.DEFERRED,
+        Status.PENDING,
+        "deferred",
+        error,
+        counts_as_attempt=False,
+        back_off=True,
+    )
 
 
 def _not_found(call: Call, row: DueRow, error: NotFound, *, recreate: bool) -> Outcome:
@@ -140,7 +190,7 @@ def _failed(call: Call, error: EnvoyError) -> Outcome:
         "deferred",
         error,
         counts_as_attempt=own_fault and not isinstance(error, OutcomeUnknown),
-        back_off=own_fault or isinstance(error, Forbidden),
+        back_off=own_fault or isinstance(error, Forbidden | RouteLost),
     )
 
 
@@ -175,4 +225,5 @@ def _outcome(
         http_status=error.http_status,
         counts_as_attempt=counts_as_attempt,
         back_off=back_off,
+        refusal=error.digest if verdict is Verdict.REJECTED else None,
     )

@@ -12,16 +12,20 @@ import structlog
 from worker.connections import pace
 from worker.connections.gate import Gate
 from worker.connections.holds import Holds
+from worker.connections.refusing import Refusing
 from worker.connections.tokens import Tokens
 from worker.database import Database
 from worker.delivery import events, recovery
 from worker.delivery.aftermath import Aftermath
+from worker.delivery.alike import Alike
 from worker.delivery.claim import Claims, Lease
 from worker.delivery.filling import Filling
 from worker.delivery.healing import Healing
+from worker.delivery.judge import Judge
 from worker.delivery.lane import Lane
 from worker.delivery.lanes import Lanes
 from worker.delivery.patience import MANUAL_SECONDS
+from worker.delivery.proving import Proving
 from worker.delivery.rows import due_connections, is_anything_due
 from worker.delivery.sending import Sending
 from worker.delivery.verdicts import BackOff, Verdicts
@@ -132,6 +136,7 @@ class Push:
         self._send_all(lanes, self._sending(report), failed)
 
     def _sending(self, report: Report) -> Sending:
+        refusing = Refusing(self.database, self.gate.host, hold_seconds=self.settings.hold_seconds)
         lease = Lease(self.settings.lease_seconds, self.settings.request_timeout_seconds)
         claims = Claims(self.database, host=self.gate.host, lease=lease, run_id=self.run_id, clock=boot_clock)
         return Sending(
@@ -145,8 +150,10 @@ class Push:
             verdicts=Verdicts(
                 self.database, BackOff(*self.settings.backoff_seconds), first_look=self.first_look
             ),
+            judge=Judge(self.database, self.settings.recreate_missing),
+            alike=Alike(self.database, refusing),
+            proving=Proving(self.database, self.api, self.tokens),
             patience_seconds=self.patience_seconds,
-            recreate=self.settings.recreate_missing,
             stop=self.stop,
             requests=threading.Semaphore(self.settings.concurrency),
         )

@@ -13,6 +13,7 @@ from datetime import datetime
 from worker.connections import pace
 from worker.connections.gate import Gate
 from worker.connections.holds import Holds
+from worker.connections.reading import note_that_it_reads
 from worker.connections.store import note_reading
 from worker.connections.tokens import Tokens
 from worker.database import Database
@@ -115,7 +116,7 @@ class Reconcile:
     def _looked(self, doubt: Doubt, began: datetime) -> Decision | None:
         """Return what a look means, None where it failed."""
         try:
-            return self.looking.look(doubt, began)
+            decision = self.looking.look(doubt, began)
         except Stopping as error:
             self._close(doubt, error)
         except EnvoyError as error:
@@ -132,6 +133,9 @@ class Reconcile:
         except Exception as error:  # noqa: BLE001 -- one odd row must not keep the others
             self.report.trouble(ExitCode.UNEXPECTED)
             events.odd(doubt, error)
+        else:
+            note_that_it_reads(self.database, doubt.connection_id)
+            return decision
         return None
 
     def _may_ask(self, doubt: Doubt) -> bool:

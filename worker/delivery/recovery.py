@@ -28,7 +28,7 @@ def abandoned(database: Database, *, longest_lease: float) -> Sequence[sa.RowMap
     query = (
         sa.select(own.id, own.connection, own.external_id, own.attempt_id, own.lease_owner,
                   own.fencing_token, was_create.label("doubtful"),
-                  reads_invites().label("looked_up"),
+                  reads_invites(database).label("looked_up"),
                   sa.or_(own.lease_until < database.now(), own.lease_until.is_(None),
                          own.lease_until > database.later(longest_lease + SLACK_SECONDS)).label("over"))
         .outerjoin(ATTEMPTS, ATTEMPTS.c.id == own.attempt_id)

@@ -62,6 +62,8 @@ class DueRow:
     send_email: bool
     wanted: str
     changed_at: datetime
+    refused_at: datetime | None = None  # since when it is refused in the same way
+    gone_at: datetime | None = None  # when Envoy was seen not to have it, since then
 
     @property
     def cursor(self) -> Cursor:
@@ -71,7 +73,7 @@ class DueRow:
 
 _DELIVERY_FIELDS = (
     "revision", "fencing_token", "attempts", "deferrals", "next_attempt_at", "error_code",
-    "envoy_invite_id", "sent_content",
+    "envoy_invite_id", "sent_content", "refused_at", "gone_at",
 )  # fmt: skip
 _INVITE_FIELDS = (
     "connection", "external_id", "invitee_name", "invitee_email", "location", "flow", "host_employee_id",

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 import structlog
 
 from worker.connections.gate import UNEXPECTED, Gate
-from worker.connections.model import Connection
-from worker.connections.rows import look
 from worker.connections.tokens import AccessToken, Tokens
 from worker.database import Database
 from worker.delivery import events, outcomes, unstored
 from worker.delivery.aftermath import OF_ONE_CONNECTION, Aftermath
+from worker.delivery.alike import Alike
 from worker.delivery.claim import Claim, Claims
+from worker.delivery.judge import Judge
 from worker.delivery.lane import Work
 from worker.delivery.lanes import Lanes
 from worker.delivery.outcomes import Outcome
 from worker.delivery.patience import Patience
+from worker.delivery.proving import Proving
 from worker.delivery.unheard import take_back
 from worker.delivery.verdicts import Stored, Verdicts
 from worker.envoy.api import EnvoyApi, Written
@@ -29,10 +30,9 @@ from worker.errors import (
     DiskFull,
     EnvoyError,
     ExitCode,
-    Forbidden,
     OutcomeUnknown,
+    TryLater,
     Unauthorised,
-    WorkerError,
 )
 from worker.failpoints import failpoint
 from worker.invites import Kind, Status, Verdict
@@ -64,8 +64,10 @@ class Sending:
     report: Report
     claims: Claims
     verdicts: Verdicts
+    judge: Judge
+    proving: Proving
+    alike: Alike
     patience_seconds: float
-    recreate: bool  # what somebody removed in Envoy
     stop: threading.Event
     requests: threading.Semaphore  # as many as may be claimed and in flight at once
 
@@ -93,6 +95,8 @@ class Sending:
         token = self._token(lanes, work)
         if token is None or self.stop.is_set():
             return None
+        if not self._may_try(lanes, work):
+            return None
         claimed = self._claim(work)
         if claimed is None:
             return None
@@ -106,7 +110,8 @@ class Sending:
     def _claim(self, work: Work) -> Claim | None:
         attempt_id = uuid.uuid4().hex
         try:
-            return self.claims.take(work.row, work.call, attempt_id)
+            trial = work.lane.refusing is not None
+            return self.claims.take(work.row, work.call, attempt_id, trial=trial)
         except DatabaseLocked:
             raise  # it was not even begun
         except (DatabaseUnreachable, DiskFull):
@@ -114,6 +119,14 @@ class Sending:
             with suppress(DatabaseUnreachable, DiskFull):
                 policy(take_back, self.database, work.row, attempt_id)
             raise
+
+    def _may_try(self, lanes: Lanes, work: Work) -> bool:
+        """Say whether to make a request; while Envoy refuses everyone, one process at a time tries one."""
+        seen = work.lane.refusing
+        if seen is None or self.alike.refusing.take_trial(seen):
+            return True
+        self.aftermath.close(lanes, work, TryLater("another process tries whether Envoy still refuses all"))
+        return False
 
     def _token(self, lanes: Lanes, work: Work) -> AccessToken | None:
         fresh = work.lane.fresh
@@ -142,8 +155,37 @@ class Sending:
             rival=self._rival(work, answered, stored),
         )
         self.aftermath.of(lanes, work, answered.token, answered.error)
+        self._compare(lanes, work, answered)
         again = outcome.at_once or isinstance(answered.error, Unauthorised)
+        if outcome.unproven is not None and stored is Stored.SETTLED:
+            again = self._prove(lanes, work, answered)
         return again or outcome.verdict is not Verdict.DEFERRED
+
+    def _compare(self, lanes: Lanes, work: Work, answered: Answered) -> None:
+        """Find out whether Envoy refuses everyone alike, or no longer does."""
+        lane, refusal = work.lane, answered.outcome.refusal
+        if answered.error is None and (lane.refusing is not None or lane.refuted):
+            lane.refusing, lane.refuted = None, False
+            self.alike.refusing.end()
+        reopened = 0 if refusal is None else self.alike.examine(refusal)
+        if reopened:
+            self.report.reopened(reopened)
+        if reopened or lane.refusing is not None:  # one request was the trial
+            self.aftermath.close(lanes, work, TryLater("Envoy refuses everyone alike"))
+
+    def _prove(self, lanes: Lanes, work: Work, answered: Answered) -> bool:
+        """Find out whether a refusal was Envoy's own; say whether the row is due at once for it."""
+        assert answered.error is not None  # noqa: S101 -- it was refused
+        try:
+            if self.proving.prove(work, answered.token.value, answered.error):
+                return True
+        except EnvoyError as error:
+            self.gate.note(error)
+            self.aftermath.of(lanes, work, answered.token, error)
+        except OF_ONE_CONNECTION as error:
+            self.aftermath.close(lanes, work, error)
+        self.aftermath.unproven(lanes, work, answered.error)
+        return False
 
     def _request(self, work: Work, claimed: Claim, token: AccessToken) -> tuple[Outcome, EnvoyError | None]:
         """Make the one request, and say what it came to."""
@@ -156,9 +198,7 @@ class Sending:
             error = OutcomeUnknown(f"unexpected {type(raised).__name__}", error_code=UNEXPECTED)
         else:
             return outcomes.accepted(work.call, work.row, answer), None
-        if isinstance(error, Forbidden) and self._refused_again(work):
-            return outcomes.forbidden_amid_successes(work.call, work.row, error), error
-        return outcomes.failed(work.call, work.row, error, recreate=self.recreate), error
+        return self.judge.outcome(work, error), error
 
     def _call(self, work: Work, claimed: Claim, token: str) -> Written:
         row, call, guard = work.row, work.call, claimed.require_time
@@ -172,16 +212,6 @@ class Sending:
         return self.api.remove_invite(
             token, row.envoy_invite_id, request_id=claimed.attempt_id, before_write=guard
         )
-
-    def _refused_again(self, work: Work) -> bool:
-        """Say whether this row was refused before, and its connection has had a success since."""
-        if work.row.error_code != Forbidden.default_code:
-            return False
-        # The verdict must not be lost to a database that is away: then it is deferred once more.
-        connection: Connection | None = None
-        with suppress(WorkerError):
-            connection, _ = look(self.database, work.lane.connection_id)
-        return connection is not None and not connection.forbidden_count
 
     def _store(self, work: Work, claimed: Claim, outcome: Outcome) -> Stored | None:
         """Store the verdict, again and again while the database is away; the request is never repeated."""

@@ -43,6 +43,7 @@ def to_ledger(database: Database) -> sa.Update:
             error_code=sa.bindparam("error_code", type_=sa.Text()),
             detail=sa.bindparam("detail", type_=sa.Text()),
             envoy_invite_id=sa.bindparam("envoy_id", type_=sa.Text()),
+            refusal=sa.bindparam("refusal", type_=sa.Text()),
         )
     )
 
@@ -57,6 +58,7 @@ def _settle(
         .values(
             **_moved(database, wait=wait, first_look=first_look),
             **_noted(),
+            **_refused(database),
             deferrals=own.deferrals + 1 if wait else 0,
             look_ups=0,
             lease_owner=None,
@@ -95,4 +97,15 @@ def _noted() -> Mapping[str, Any]:
         "error_code": sa.bindparam("error_code", type_=sa.Text()),
         "error_detail": sa.bindparam("detail", type_=sa.Text()),
         "sent_content": sa.case((restored, content), else_=own.sent_content),
+    }
+
+
+def _refused(database: Database) -> Mapping[str, Any]:
+    """Return since when the row is refused in the same way, and what was found out about it since."""
+    own = DELIVERIES.c
+    refused = sa.bindparam("refused", type_=sa.Boolean())
+    again = sa.and_(refused, sa.bindparam("again", type_=sa.Boolean()))
+    return {
+        "refused_at": sa.case((again, own.refused_at), (refused, database.now()), else_=None),
+        "gone_at": sa.case((again, own.gone_at), else_=None),
     }

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from worker.database import Database
 from worker.delivery.claim import Claim
 from worker.delivery.outcomes import Outcome
+from worker.delivery.refusals import Unproven
 from worker.delivery.rivals import id_of, rival_of
 from worker.delivery.rows import ATTEMPTS, DELIVERIES, DueRow
 from worker.delivery.seen import seen_of
@@ -141,4 +142,7 @@ def _values(row: DueRow, claim: Claim, outcome: Outcome) -> dict[str, object]:
         "approval": outcome.approval_status,
         "restored": outcome.restored,
         "content": outcome.content,
+        "refused": outcome.unproven is not None,
+        "again": outcome.unproven is Unproven.AGAIN,
+        "refusal": outcome.refusal,
     }

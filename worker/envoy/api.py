@@ -8,11 +8,19 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import TypeVar
 
 from worker.envoy import http_date, resources
-from worker.envoy.calls import Calls, Success, employee_path, invite_path
+from worker.envoy.calls import (
+    EMPLOYEES,
+    FLOWS,
+    INVITES,
+    LOCATIONS,
+    Calls,
+    Success,
+    employee_path,
+    invite_path,
+)
 from worker.envoy.http import BeforeWrite, HttpClient
 from worker.envoy.resources import Employee, Flow, Invite, Json, Location
 from worker.errors import Forbidden, NotFound, OutcomeUnknown
@@ -52,15 +60,15 @@ class EnvoyApi:
 
     def locations(self, token: str) -> list[Location]:
         """Return all locations of the token's company, disabled ones too."""
-        return _parsed(resources.location, self._calls.read_all(token, "/v1/locations"))
+        return _parsed(resources.location, self._calls.read_all(token, LOCATIONS))
 
     def flows(self, token: str) -> list[Flow]:
         """Return all flows of the token's company, disabled and global ones too."""
-        return _parsed(resources.flow, self._calls.read_all(token, "/v1/flows"))
+        return _parsed(resources.flow, self._calls.read_all(token, FLOWS))
 
     def employees(self, token: str, *, email: str) -> list[Employee]:
         """Return the employees whom Envoy's filter finds; it finds parts of addresses, too: compare them."""
-        return _parsed(resources.employee, self._calls.read_all(token, "/v1/employees", {"email": email}))
+        return _parsed(resources.employee, self._calls.read_all(token, EMPLOYEES, {"email": email}))
 
     def employee(self, token: str, employee_id: str) -> Employee | None:
         """Return the employee of that id, None where there is none or it can be no one's id.
@@ -72,18 +80,35 @@ class EnvoyApi:
         try:
             data = self._calls.read(token, employee_path(employee_id), {}).get("data")
         except NotFound:
+            # Only where employees are answered at all is it this one who is not there.
+            self._calls.read(token, EMPLOYEES, {"perPage": 1})
             return None
         found = resources.employee(data) if isinstance(data, dict) else None
         return found or Employee(employee_id, "", "", ())
 
     def probe(self, token: str) -> None:
         """Return if Envoy answers and accepts the token; otherwise raise why not."""
-        self._calls.read(token, "/v1/locations", {"perPage": 1})
+        self._calls.read(token, LOCATIONS, {"perPage": 1})
+
+    @property
+    def probe_url(self) -> str:
+        """The address that a probe asks."""
+        return self._calls.address(LOCATIONS)
+
+    def has_invite(self, token: str, invite_id: str) -> bool:
+        """Tell whether Envoy shows the invite of that id; False where it answers that there is none."""
+        try:
+            data = self._calls.read(token, invite_path(invite_id), {}).get("data")
+        except NotFound:
+            return False
+        if not isinstance(data, dict) or resources.identifier(data.get("id")) != invite_id:
+            raise OutcomeUnknown("Envoy answered with another invite than asked for", error_code="bad_answer")
+        return True
 
     def can_read_invites(self, token: str) -> bool:
         """Tell whether the grant holds ``invites.read``, which no token answer says."""
         try:
-            self._calls.read(token, "/v1/invites", {"perPage": 1})
+            self._calls.read(token, INVITES, {"perPage": 1})
         except Forbidden:
             return False
         return True
@@ -111,7 +136,7 @@ class EnvoyApi:
         }
         items = self._calls.read_all(
             token,
-            "/v1/invites",
+            INVITES,
             query,
             on_headers=lambda headers: times.append(http_date.parse(headers.get("Date"))),
             whole=True,
@@ -130,7 +155,7 @@ class EnvoyApi:
         answer = self._calls.write(
             token,
             "POST",
-            "/v1/invites",
+            INVITES,
             body={"invite": dict(body)},
             request_id=request_id,
             before_write=before_write,
@@ -170,18 +195,15 @@ class EnvoyApi:
         request_id: str,
         before_write: BeforeWrite | None = None,
     ) -> Written:
-        """Remove one invite; one that is not there any more counts as removed."""
-        try:
-            answer = self._calls.write(
-                token,
-                "DELETE",
-                invite_path(invite_id),
-                body=None,
-                request_id=request_id,
-                before_write=before_write,
-            )
-        except NotFound as gone:
-            return Written(gone.http_status or HTTPStatus.NOT_FOUND, None)
+        """Remove one invite; NotFound where Envoy, or what stands before it, knows none of that id."""
+        answer = self._calls.write(
+            token,
+            "DELETE",
+            invite_path(invite_id),
+            body=None,
+            request_id=request_id,
+            before_write=before_write,
+        )
         return Written(answer.status, None)
 
 

@@ -6,14 +6,20 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 from urllib.parse import quote, urlencode
 
-from worker.envoy.answers import decipher
+from worker.envoy.answers import decipher, may_be_a_gateways, route_lost
 from worker.envoy.headers import authorization
 from worker.envoy.http import BeforeWrite, HttpClient
 from worker.envoy.paging import all_items
 from worker.envoy.resources import Json
 from worker.envoy.retries import read_policy, unsent_policy
-from worker.errors import TryLater
+from worker.errors import Refused, TryLater
 
+LOCATIONS, FLOWS, EMPLOYEES, INVITES = LISTS = (
+    "/v1/locations",
+    "/v1/flows",
+    "/v1/employees",
+    "/v1/invites",
+)
 OnHeaders: TypeAlias = Callable[[Mapping[str, str]], None]
 
 
@@ -39,12 +45,22 @@ class Calls:
         self._reads = read_policy(self._stop)
         self._unsent = unsent_policy(self._stop)
 
+    def address(self, path: str) -> str:
+        """Return where a path is asked for."""
+        return self._base_url + path
+
     def read(
         self, token: str, path: str, query: Mapping[str, str | int], *, on_headers: OnHeaders | None = None
     ) -> Json:
         """Return the answer to a GET; *on_headers* is shown the answer's headers."""
         address = f"{path}?{urlencode(query)}" if query else path
-        return self._reads(self._send, "GET", address, authorization(token), on_headers=on_headers).data
+        try:
+            return self._reads(self._send, "GET", address, authorization(token), on_headers=on_headers).data
+        except Refused as error:
+            # A list is always there, at least its first page; only what stands before it can have lost it.
+            if path in LISTS and query.get("page", 1) == 1 and may_be_a_gateways(error):
+                raise route_lost(error) from None
+            raise
 
     def read_all(
         self,
@@ -96,7 +112,7 @@ class Calls:
     ) -> Success:
         answer = self._http.send(
             method,
-            self._base_url + path,
+            self.address(path),
             deadline_seconds=self._deadline_seconds,
             headers=headers,
             json=body,

@@ -87,7 +87,7 @@ def lifetime(value: object) -> float | None:
 
 def _refusal(status: int, headers: Mapping[str, str], body: bytes) -> EnvoyError:
     """Return the error of an answer outside 2xx; only 4xx may be about grant or client."""
-    plain = error_of(status, headers, b"")
+    plain = error_of(status, headers, b"{}")  # its words may be secrets
     if status // 100 != 4 or status in {408, 425, 429}:  # noqa: PLR2004 -- as RFC 9110 has it
         return plain
     word = _error_word(body)

@@ -4,6 +4,7 @@ Envoy may echo a visitor's name, e-mail or note in an error text, quoted or not.
 searched for what must go; only words on a list of what APIs say about fields may stay.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator
 
@@ -38,6 +39,7 @@ SAFE_WORDS = frozenset(
     """.split()  # noqa: SIM905 -- a list literal would take 200 lines
 )
 
+_NUMBERED = re.compile(r"[\w-]*\d[\w-]*")  # an id may be spelt with letters, too
 _WORD = re.compile(r"[^\s,;:!?()\[\]{}\"'`<>=]+")
 
 
@@ -61,6 +63,17 @@ def explanation(body: bytes) -> str:
     if data is None:
         return ""
     return next((safe for text in _texts(data) if (safe := safe_words(text))), "")
+
+
+def digest(status: int, body: bytes) -> str:
+    """Return what a refusal has in common with others that say the same, words with digits apart.
+
+    It is a digest, since the text may name a visitor.
+    """
+    data = json_object(body)
+    text = body.decode("utf-8", "replace") if data is None else next(_texts(data), "")
+    alike = " ".join(_NUMBERED.sub(" ", text).split())
+    return f"{status}:{hashlib.sha256(alike.encode('utf-8', 'replace')).hexdigest()[:16]}"
 
 
 def _texts(data: dict[str, object]) -> Iterator[str]:

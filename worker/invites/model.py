@@ -68,6 +68,10 @@ class Delivery(SQLModel, table=True):
     attempt_id: str | None = None
     lease_owner: str | None = None
     lease_until: datetime | None = Field(default=None, sa_type=Timestamp)
+    # While a refusal may not be its own: since when it is refused in the same way, and when Envoy was seen
+    # not to have its invite.
+    refused_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    gone_at: datetime | None = Field(default=None, sa_type=Timestamp)
     content_key: str | None = None  # only while a create is sending or unknown
     created_at: datetime | None = Field(default=None, sa_type=Timestamp)
     updated_at: datetime | None = Field(default=None, sa_type=Timestamp)
@@ -92,3 +96,4 @@ class Attempt(SQLModel, table=True):
     error_code: str | None = None
     detail: str | None = None
     envoy_invite_id: str | None = None
+    refusal: str | None = None  # a digest of what Envoy said

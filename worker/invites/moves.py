@@ -164,6 +164,8 @@ def _due(database: Database) -> dict[str, object]:
         "interruptions": 0,
         "error_code": None,
         "error_detail": None,
+        "refused_at": None,
+        "gone_at": None,
         "updated_at": database.now(),
     }
 

@@ -1,7 +1,6 @@
 """The faults that can be switched on, as one value that JSON can set."""
 
 from dataclasses import asdict, dataclass, fields
-from http import HTTPStatus
 
 from worker.sandbox.refusals import bad_request
 from worker.sandbox.values import Record
@@ -18,13 +17,18 @@ AFTER_COMMIT = (
     "truncate_share",
 )
 SHARES = BEFORE_COMMIT + AFTER_COMMIT
-# What a fault that is a word may be; "" is off.
-WORDS = {
+REFUSALS = tuple(range(400, 500))
+# What a fault may be that has few values; the first one is off.
+CHOICES: dict[str, tuple[object, ...]] = {
     "outage": ("", "drop", "503"),
+    "refuse_nulls": (0, 400, 422),
     "list_order": ("", "ignored", "reversed", "shuffled"),
     "list_meta": ("", "absent", "low", "high", "negative", "text", "of_page", "as_asked"),
     "beyond_end": ("", "400", "404", "last"),
     "names_shown": ("", "decomposed", "entities", "trimmed", "without_emoji", "upper"),
+    "lost": ("", "html", "json"),
+    "lost_status": REFUSALS,
+    "refuse_status": (0, *REFUSALS),
 }
 
 
@@ -54,6 +58,15 @@ class Faults:
     one again.  *list_cut*: so many items are shown at most, though the total counts all.
     *names_shown*: names of visitors, locations and flows come back ``decomposed``, with HTML
     ``entities``, ``trimmed``, ``without_emoji`` or in ``upper`` case, in every answer.
+
+    *lost* ("html", "json"): a gateway before Envoy lost its routes, and answers
+    *lost_status* itself, executing nothing.  *lost_only* names the routes, as
+    "DELETE /v1/invites/, POST /v1/invites$": how a request begins, or with $
+    the whole of it; "" = all under /v1.
+
+    *refuse_status*: every write of the companies in *refuse_companies* (ids,
+    "" = all) is refused alike, with *refuse_message*, in which {n} becomes
+    another number each time.
     """
 
     latency_seconds: float = 0.0
@@ -83,6 +96,12 @@ class Faults:
     list_cut: int = 0
     names_shown: str = ""
     outage: str = ""
+    lost: str = ""
+    lost_status: int = 404
+    lost_only: str = ""
+    refuse_status: int = 0
+    refuse_message: str = "Request {n} is invalid"
+    refuse_companies: str = ""
     slow_body_seconds: float = 0.0
     read_lag_seconds: float = 0.0
     idle_close_seconds: float = 0.0
@@ -116,12 +135,10 @@ def _fits(name: str, value: object, default: object) -> bool:
     if name == "retry_after":
         several = value if isinstance(value, list) and value else [value]
         return all(one is None or isinstance(one, str) for one in several)
-    if name == "refuse_nulls":
-        return value in (0, HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
     if name == "refuse_nulls_of":
         return isinstance(value, list) and all(isinstance(one, str) for one in value)
-    if name in WORDS:
-        return value in WORDS[name]
+    if name in CHOICES:
+        return value in CHOICES[name]
     if isinstance(default, (bool, str)):
         return type(value) is type(default)
     number = isinstance(value, int) or (isinstance(default, float) and isinstance(value, float))

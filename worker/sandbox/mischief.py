@@ -28,6 +28,7 @@ class Mischief:
     _buckets: dict[str, _Bucket] = field(default_factory=dict)
     _throttled: int = 0
     _token_drops: int = 0
+    _refused: int = 0
 
     def set(self, faults: Faults) -> None:
         """Switch to other faults, and begin their draws anew."""
@@ -53,6 +54,25 @@ class Mischief:
             if left < 0:
                 return name
         return ""
+
+    def loses(self, request: Request) -> bool:
+        """Tell whether a gateway has lost the route of this request."""
+        if not self.faults.lost:
+            return False
+        asked = f"{request.method} {request.path}"
+        lost = [part.strip() for part in self.faults.lost_only.split(",")]
+        return any(asked == part[:-1] if part.endswith("$") else asked.startswith(part) for part in lost)
+
+    def refuse_alike(self, request: Request, company_id: str) -> None:
+        """Refuse a write like all the others, if that is switched on for its company."""
+        faults = self.faults
+        meant = faults.refuse_companies.replace(" ", "").split(",")
+        if not faults.refuse_status or request.method == "GET" or not {"", company_id} & {*meant}:
+            return
+        self._refused += 1
+        raise Refused(
+            HTTPStatus(faults.refuse_status), faults.refuse_message.replace("{n}", str(self._refused))
+        )
 
     def admit(self, company_id: str) -> None:
         """Let one request of a company in, or refuse it with 429 while its leaky bucket is full."""

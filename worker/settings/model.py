@@ -31,6 +31,11 @@ def _without_slash(url: str) -> str:
     return url.rstrip("/")
 
 
+def _without_version(url: str) -> str:
+    # Envoy's own documentation writes its base with the version, which every path here begins with.
+    return url.removesuffix("/v1").rstrip("/")
+
+
 def _octal_mode(text: str) -> str:
     if not re.fullmatch(r"0?[0-7]{3}", text):
         raise ValueError('must be an octal mode such as "0600"')
@@ -59,7 +64,7 @@ def _no_switch(value: object) -> object:
 Days = Annotated[int, BeforeValidator(_no_switch)]
 # A redirect URI is compared byte by byte (RFC 6749 section 3.1.2.3), so only a base loses its slash.
 Url = Annotated[str, AfterValidator(_https_or_loopback)]
-BaseUrl = Annotated[Url, AfterValidator(_without_slash)]
+BaseUrl = Annotated[Url, AfterValidator(_without_slash), AfterValidator(_without_version)]
 LeastMost = Annotated[tuple[float, float], AfterValidator(_least_most)]
 
 

@@ -33,6 +33,9 @@ ALL_SCOPES = (
 )  # fmt: skip
 
 
+READING_SCOPES = ("locations.read", "flows.read", "invites.write", "invites.read", "token.refresh")
+
+
 @pytest.fixture
 def sandbox_scopes() -> tuple[str, ...]:
     """Name the scopes that the sandbox's company is ready to grant."""
@@ -63,8 +66,15 @@ def make_world(database_url: str, sandbox: Sandbox) -> Iterator[MakeWorld]:
 @pytest.fixture
 def reading_world(make_world: MakeWorld) -> World:
     """Give a world whose customer lets us read invites."""
-    scopes = ["locations.read", "flows.read", "invites.write", "invites.read", "token.refresh"]
-    made = make_world(WORKER_ENVOY__SCOPES=json.dumps(scopes))
+    made = make_world(WORKER_ENVOY__SCOPES=json.dumps(READING_SCOPES))
+    made.connect()
+    return made
+
+
+@pytest.fixture
+def recreating(make_world: MakeWorld) -> World:
+    """Give a world that makes anew what is missing in Envoy, and that may read invites."""
+    made = make_world(WORKER_PUSH__RECREATE_MISSING="true", WORKER_ENVOY__SCOPES=json.dumps(READING_SCOPES))
     made.connect()
     return made
 

@@ -36,6 +36,9 @@ TROUBLES: list[dict[str, Any]] = [
     {"list_cut": 1},
     {"drop_after_share": 0.5, "names_shown": "decomposed"},
     {"drop_after_share": 0.5, "names_shown": "without_emoji"},
+    *({"lost": form} for form in ("html", "json")),
+    {"lost": "json", "lost_only": "POST /v1/invites, DELETE /v1/invites, GET /v1/invites"},
+    {"lost": "json", "lost_only": "DELETE /v1/invites"},
 ]
 MOODS: st.SearchStrategy[dict[str, Any]] = st.one_of(st.just({}), st.sampled_from(TROUBLES))
 VALUES: dict[str, list[Any]] = {

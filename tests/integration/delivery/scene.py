@@ -200,10 +200,21 @@ class Scene:
             for row in self.world.rows("SELECT * FROM delivery WHERE status = 'unknown'"):
                 if row["next_attempt_at"] is None or "invites.read" not in self._scopes():
                     self.resolve(row["external_id"])
+            if self.world.rows("SELECT 1 FROM delivery WHERE refused_at IS NOT NULL"):
+                self._show_that_writes_go_through()
             if not self.world.rows("SELECT 1 FROM delivery WHERE status NOT IN ('sent', 'withdrawn')"):
                 return
         stuck = self.world.rows("SELECT external_id, status, error_code FROM delivery")
         raise AssertionError(f"it never ends: {stuck}")
+
+    def _show_that_writes_go_through(self) -> None:
+        """Let another visit be made, changed and removed: then a refusal is known to be Envoy's own."""
+        key = self.add(expected_arrival_at=arrival(9))
+        for columns in ({"notes": "b"}, {"wanted": "absent"}):
+            self.world.push()
+            self.pass_time(1)
+            self.change(key, **columns)
+        self.world.push()
 
     def _scopes(self) -> str:
         return str(self.world.rows("SELECT scopes FROM connection")[0]["scopes"])

@@ -1,9 +1,10 @@
 """Somebody deleted an invite in Envoy by hand, and then its row was changed."""
 
+from typing import Any
+
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.world import World
 from worker.errors import UsageError
 from worker.invites import moves, store
@@ -12,11 +13,26 @@ MOVED = "2035-03-01T08:00:00Z"
 
 
 @pytest.fixture
-def recreating(make_world: MakeWorld) -> World:
-    """Give a connected world whose worker makes anew what is missing in Envoy."""
-    world = make_world(WORKER_PUSH__RECREATE_MISSING="true")
-    world.connect()
-    return world
+def recreating(recreating: World) -> World:
+    """Give the same, whose worker makes anew what is missing in Envoy."""
+    recreating.add("known", expected_arrival_at="2035-02-01T08:00:00Z")
+    recreating.push()
+    return recreating
+
+
+def change(world: World, columns: str) -> None:
+    """Change the visit."""
+    world.execute(f"UPDATE invite SET {columns} WHERE external_id = 'v-1'")  # noqa: S608
+
+
+def in_envoy(world: World) -> list[dict[str, Any]]:
+    """Return what Envoy has of the visit."""
+    return [one for one in world.sandbox.invites() if one["invitee"]["name"] == "Visitor v-1"]
+
+
+def creates(world: World) -> int:
+    """Return how often the visit was made."""
+    return sum(one["name"] == "Visitor v-1" for one in world.sandbox.ledger()["creates"])
 
 
 def delete_by_hand(world: World) -> None:
@@ -35,39 +51,44 @@ def know_a_place_that_is_gone(world: World) -> None:
     )
 
 
-def test_it_is_reported_and_not_made_anew(world: World) -> None:
+def test_it_is_reported_and_not_made_anew(known_world: World) -> None:
     """Whoever deleted it may have meant it: a person decides, and is told how."""
-    delete_by_hand(world)
-    world.execute("UPDATE invite SET notes = 'b'")
+    delete_by_hand(known_world)
+    change(known_world, "notes = 'b'")
 
     with capture_logs() as logs:
-        assert world.push().counts["rejected"] == 1
+        assert known_world.push().counts["rejected"] == 1
 
     (event,) = (log for log in logs if log["event"] == "invite.rejected")
     assert event["error_code"] == "gone_in_envoy"
     assert "invites resolve acme/v-1 --resend" in event["hint"]
-    assert world.sandbox.invites() == []
+    assert in_envoy(known_world) == []
 
 
-def test_a_person_can_have_it_made_anew(world: World) -> None:
+def test_a_person_can_have_it_made_anew(known_world: World) -> None:
     """The verdict is on record, and the next push makes a new invite in its newest form."""
-    delete_by_hand(world)
-    world.execute("UPDATE invite SET notes = 'b'")
-    world.push()
+    delete_by_hand(known_world)
+    change(known_world, "notes = 'b'")
+    known_world.push()
 
-    moves.resolve(world.parts.database, store.require(world.parts.database, "acme/v-1"), envoy_invite_id=None)
-    world.push()
+    moves.resolve(
+        known_world.parts.database,
+        store.require(known_world.parts.database, "acme/v-1"),
+        envoy_invite_id=None,
+    )
+    known_world.push()
 
-    (invite,) = world.sandbox.invites()
-    assert (invite["notes"], world.delivery()["envoy_invite_id"]) == ("b", invite["id"])
-    assert [one["kind"] for one in world.attempts()] == ["create", "update", "person", "create"]
+    (invite,) = in_envoy(known_world)
+    assert (invite["notes"], known_world.delivery()["envoy_invite_id"]) == ("b", invite["id"])
+    kinds = [one["kind"] for one in known_world.attempts()]
+    assert kinds == ["create", "create", "update", "update", "person", "create"]
 
 
 def test_what_was_refused_for_another_reason_is_not_made_anew(world: World) -> None:
     """Envoy still has it: a second one would be there twice."""
     world.add()
     world.push()
-    world.execute("UPDATE invite SET location = 'Nowhere'")
+    change(world, "location = 'Nowhere'")
     world.push()
 
     standing = store.require(world.parts.database, "acme/v-1")
@@ -80,17 +101,17 @@ def test_a_setting_makes_it_anew_in_the_same_run(recreating: World, changed: str
     """Even where the 404 might have spoken of the location: that is asked first."""
     recreating.sandbox.add_location("London")
     delete_by_hand(recreating)
-    recreating.execute(f"UPDATE invite SET {changed}")  # noqa: S608
+    change(recreating, changed)
 
     counts = recreating.push().counts
 
-    (invite,) = recreating.sandbox.invites()
+    (invite,) = in_envoy(recreating)
     assert counts["sent"] == 1
     assert (recreating.delivery()["status"], recreating.delivery()["envoy_invite_id"]) == (
         "sent",
         invite["id"],
     )
-    assert len(recreating.sandbox.ledger()["creates"]) == 2
+    assert creates(recreating) == 2
 
 
 def test_a_missing_location_is_no_missing_invite(recreating: World) -> None:
@@ -98,34 +119,34 @@ def test_a_missing_location_is_no_missing_invite(recreating: World) -> None:
     recreating.add(notes="a")
     recreating.push()
     know_a_place_that_is_gone(recreating)
-    recreating.execute("UPDATE invite SET location = 'Gone', notes = 'b'")
+    change(recreating, "location = 'Gone', notes = 'b'")
 
     assert recreating.push().counts["rejected"] == 1
 
-    (invite,) = recreating.sandbox.invites()
+    (invite,) = in_envoy(recreating)
     assert (recreating.delivery()["error_code"], invite["notes"]) == ("place_not_found", "b")
     assert recreating.delivery()["envoy_invite_id"] == invite["id"]
     database = recreating.parts.database
     with pytest.raises(UsageError, match="is rejected, not unknown"):
         moves.resolve(database, store.require(database, "acme/v-1"), envoy_invite_id=None)
 
-    recreating.execute("UPDATE invite SET location = 'Berlin'")
+    change(recreating, "location = 'Berlin'")
     recreating.push()
     assert recreating.delivery()["status"] == "sent"
-    assert len(recreating.sandbox.ledger()["creates"]) == 1
+    assert creates(recreating) == 1
 
 
 def test_a_change_back_after_a_404_asks_whether_the_invite_is_there(recreating: World) -> None:
     """That nothing differs from what was sent last does not say that Envoy still has it."""
     recreating.sandbox.add_location("Oslo")
     delete_by_hand(recreating)
-    recreating.execute("UPDATE invite SET location = 'Oslo'")
+    change(recreating, "location = 'Oslo'")
     assert recreating.push(limit=1).counts["deferred"] == 1
 
-    recreating.execute("UPDATE invite SET location = 'Berlin'")
+    change(recreating, "location = 'Berlin'")
     recreating.push()
 
-    (invite,) = recreating.sandbox.invites()
+    (invite,) = in_envoy(recreating)
     assert recreating.delivery()["envoy_invite_id"] == invite["id"]
 
 
@@ -134,13 +155,13 @@ def test_what_is_cleared_while_the_invite_is_asked_for_is_cleared_in_envoy(recre
     recreating.add(invitee_email="ann@example.com", custom_fields='{"Badge": "7"}')
     recreating.push()
     know_a_place_that_is_gone(recreating)
-    recreating.execute("UPDATE invite SET location = 'Gone'")
+    change(recreating, "location = 'Gone'")
     assert recreating.push(limit=1).counts["deferred"] == 1
 
-    recreating.execute("UPDATE invite SET location = 'Berlin', invitee_email = NULL, custom_fields = NULL")
+    change(recreating, "location = 'Berlin', invitee_email = NULL, custom_fields = NULL")
     recreating.push()
 
-    (invite,) = recreating.sandbox.invites()
+    (invite,) = in_envoy(recreating)
     assert (recreating.delivery()["status"], recreating.delivery()["error_code"]) == ("sent", None)
     assert not invite["invitee"].get("email")
     assert not invite["customFields"]
@@ -152,22 +173,25 @@ def test_a_place_that_was_not_refused_is_not_taken_for_missing(recreating: World
     recreating.add()
     recreating.push()
     know_a_place_that_is_gone(recreating)
-    recreating.execute("UPDATE invite SET location = 'Gone'")
+    change(recreating, "location = 'Gone'")
     assert recreating.push(limit=1).counts["deferred"] == 1
 
-    recreating.execute("UPDATE invite SET location = 'Oslo'")
+    change(recreating, "location = 'Oslo'")
     recreating.push()
 
-    (invite,) = recreating.sandbox.invites()
+    (invite,) = in_envoy(recreating)
     oslo = next(one["envoy_id"] for one in recreating.rows("SELECT * FROM location") if one["name"] == "Oslo")
     assert (recreating.delivery()["status"], invite["locationId"]) == ("sent", oslo)
-    assert len(recreating.sandbox.ledger()["creates"]) == 1
+    assert creates(recreating) == 1
 
 
-def test_a_removal_of_what_is_gone_is_done(world: World) -> None:
+def test_a_removal_of_what_is_gone_is_done(known_world: World) -> None:
     """A 404 to a remove is what was wanted."""
-    delete_by_hand(world)
-    world.execute("UPDATE invite SET wanted = 'absent'")
+    delete_by_hand(known_world)
+    change(known_world, "wanted = 'absent'")
 
-    assert world.push().counts["withdrawn"] == 1
-    assert (world.delivery()["status"], world.delivery()["envoy_invite_id"]) == ("withdrawn", None)
+    assert known_world.push().counts["withdrawn"] == 1
+    assert (known_world.delivery()["status"], known_world.delivery()["envoy_invite_id"]) == (
+        "withdrawn",
+        None,
+    )

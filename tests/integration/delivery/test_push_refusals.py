@@ -7,16 +7,16 @@ from worker.errors import ExitCode
 from worker.sandbox import Faults
 
 
-def test_envoys_refusal_rejects_the_row_and_the_others_go_on(world: World) -> None:
+def test_envoys_refusal_rejects_the_row_and_the_others_go_on(known_world: World) -> None:
     """A 404 for one invite is that invite's; it is stored with its code, and not tried again."""
-    world.add("bad", host_employee_id="999999")
-    world.add("good")
+    known_world.add("bad", host_employee_id="999999")
+    known_world.add("good")
 
-    report = world.push()
+    report = known_world.push()
 
     assert (report.counts["sent"], report.counts["rejected"]) == (1, 1)
-    assert world.delivery("bad")["error_code"] == "not_found"
-    assert not world.push().did_something
+    assert known_world.delivery("bad")["error_code"] == "not_found"
+    assert not known_world.push().did_something
 
 
 def test_throttling_holds_the_connection_and_burns_no_attempt(world: World) -> None:

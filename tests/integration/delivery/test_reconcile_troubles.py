@@ -1,12 +1,18 @@
 """A look that failed is no look, and no reason to ask on."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 import structlog
 
+from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.doubting import doubt
 from tests.integration.delivery.world import World
+from worker.connections import store
+from worker.connections.reading import may_read, readers
+from worker.connections.rows import CONNECTIONS
 from worker.sandbox import Faults, Sandbox
 from worker.sandbox.faults import faults_from_json
 
@@ -48,6 +54,46 @@ def test_a_403_turns_looking_up_off(make_world: Any, sandbox: Sandbox) -> None:
     assert sandbox.ledger()["by_route"]["GET /v1/invites"] == {"403": 1}
     assert world.delivery()["status"] == "unknown"
     assert not world.rows("SELECT can_read_invites FROM connection")[0]["can_read_invites"]
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_refused_right_to_read_is_asked_again(make_world: MakeWorld, resumed: bool) -> None:
+    """After a day by itself, at once where an operator resumes the connection: it may have been mended."""
+    world = make_world()
+    world.connect()
+    world.execute("UPDATE connection SET scopes = scopes || ' invites.read'")
+    doubt(world, "drop_after_share")
+    world.look_to_the_end()
+    assert readers(world.parts.database) == set()
+
+    if resumed:
+        store.resume(world.parts.database, "acme")
+    else:
+        later = world.parts.database.read_now() - timedelta(days=1, minutes=1)
+        (row,) = store.connections(world.parts.database)
+        assert row.reading_refused_at is not None
+        with world.parts.database.write() as connection:
+            connection.execute(sa.update(CONNECTIONS).values(reading_refused_at=later))
+
+    assert readers(world.parts.database) == {"acme"}
+    (row,) = store.connections(world.parts.database)
+    assert may_read(row, world.parts.database.read_now())
+    world.look_to_the_end()
+    assert world.sandbox.ledger()["by_route"]["GET /v1/invites"] == {"403": 2}
+    assert readers(world.parts.database) == set(), "it was refused once more"
+
+
+def test_a_right_to_read_that_was_given_back_is_kept(known_world: World) -> None:
+    """The look that Envoy answered says so, for good."""
+    doubt(known_world, "drop_after_share")
+    known_world.execute("UPDATE connection SET can_read_invites = false")
+    known_world.make_looks_due()
+
+    known_world.reconcile()
+
+    (row,) = store.connections(known_world.parts.database)
+    assert (row.can_read_invites, row.reading_refused_at) == (True, None)
+    assert known_world.delivery()["status"] == "sent"
 
 
 def test_a_connection_that_asked_for_no_reading_is_passed_over(world: World, sandbox: Sandbox) -> None:

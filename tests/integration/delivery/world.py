@@ -156,6 +156,7 @@ class World:
         """Let every stored hold be over, as time would: of connections, and of the host."""
         for table in ("connection", "host"):
             self.execute(f"UPDATE {table} SET held_until = :past WHERE held_until IS NOT NULL", past=PAST)  # noqa: S608
+        self.execute("UPDATE host SET refused_until = :past WHERE refused_until IS NOT NULL", past=PAST)
 
     def reads(self, outcome: str = "") -> int:
         """Return how often the sandbox was asked for locations, as the directory and the probe do."""

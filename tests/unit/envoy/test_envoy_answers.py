@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.envoy.answers import decipher
+from worker.envoy.answers import decipher, may_be_a_gateways
 from worker.errors import (
     EnvoyError,
     Forbidden,
@@ -16,6 +16,7 @@ from worker.errors import (
     NotFound,
     OutcomeUnknown,
     Refused,
+    RouteLost,
     Throttled,
     Unauthorised,
 )
@@ -75,13 +76,14 @@ def test_a_success_that_is_no_json_object_leaves_the_outcome_unknown(body: bytes
         (400, Refused, "refused_400"),
         (401, Unauthorised, "unauthorised"),
         (403, Forbidden, "forbidden"),
-        (404, NotFound, "not_found"),
-        (405, Refused, "refused_405"),
-        (406, Refused, "refused_406"),
+        (404, RouteLost, "route_lost"),
+        (405, RouteLost, "route_lost"),
+        (406, RouteLost, "route_lost"),
         (408, OutcomeUnknown, "http_408"),
         (409, OutcomeUnknown, "http_409"),
         (413, Refused, "refused_413"),
-        (415, Refused, "refused_415"),
+        (410, RouteLost, "route_lost"),
+        (415, RouteLost, "route_lost"),
         (418, Refused, "refused_418"),
         (422, Refused, "refused_422"),
         (425, Throttled, "rate_limited"),
@@ -97,6 +99,54 @@ def test_each_status_has_one_meaning(status: int, kind: type[EnvoyError], code: 
     error = error_of(status, b"<html>")
 
     assert (kind, code, status) == (type(error), error.error_code, error.http_status)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "code"),
+    [
+        (404, NotFound, "not_found"),
+        (405, Refused, "refused_405"),
+        (406, Refused, "refused_406"),
+        (410, NotFound, "not_found"),
+        (415, Refused, "refused_415"),
+    ],
+)
+def test_what_an_address_is_refused_for_is_envoys_own_word_only_as_a_json_object(
+    status: int, kind: type[EnvoyError], code: str
+) -> None:
+    """And even then it needs a proof; every other body is that of something before Envoy."""
+    error = error_of(status, b'{"message": "not found"}')
+
+    assert (kind, code, True) == (type(error), error.error_code, may_be_a_gateways(error))
+    for body in (b"", b"not found", b"<html>", b"[]", b"null", b'"x"'):
+        assert type(error_of(status, body)) is RouteLost
+
+
+@pytest.mark.parametrize("error", [None, ValueError(), Refused(http_status=422), Forbidden(http_status=403)])
+def test_other_refusals_need_no_proof(error: BaseException | None) -> None:
+    """What is wrong in a request is Envoy's to say."""
+    assert not may_be_a_gateways(error)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        (b'{"message": "row 1 is bad"}', b'{"message": "row 22 is bad"}', True),
+        (b'{"message": "id f0-9c is bad"}', b'{"message": "id 77 is bad"}', True),
+        (b'{"message": "bad", "requestId": "a"}', b'{"message": "bad", "requestId": "b"}', True),
+        (b"<html>bad 1</html>", b"<html>bad 2</html>", True),
+        (b"", b"{}", True),
+        (b'{"message": "Ann is bad"}', b'{"message": "Bob is bad"}', False),
+    ],
+)
+def test_refusals_are_compared_by_what_they_say(one: bytes, other: bytes, alike: bool) -> None:
+    """Words with digits apart; and nothing of the text is kept, for it may name a visitor."""
+    first, second = error_of(422, one).digest, error_of(422, other).digest
+
+    assert alike == (first == second)
+    assert error_of(400, one).digest != first
+    assert "bad" not in str(first)
+    assert error_of(503, one).digest is None
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -51,6 +51,9 @@ def test_every_fault_travels_through_json() -> None:
         {"outage": "fire"},
         {"list_order": "sideways"},
         {"page_cap": "20"},
+        {"lost": "xml"},
+        {"lost_status": 200},
+        {"refuse_status": 200},
         {"html_200": 1},
         {"refuse_nulls": 500},
         {"refuse_nulls_of": "notes"},
@@ -64,6 +67,41 @@ def test_a_fault_that_does_not_exist_or_fit_is_a_400(body: object) -> None:
         faults_from_json(body)
 
     assert refused.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("only", "lost"),
+    [
+        ("", ["POST /v1/invites", "POST /v1/invites/5", "GET /v1/locations", "DELETE /v1/invites/5"]),
+        ("POST /v1/invites", ["POST /v1/invites", "POST /v1/invites/5"]),
+        ("POST /v1/invites$", ["POST /v1/invites"]),
+        ("DELETE /v1/invites/, GET /v1/loc", ["GET /v1/locations", "DELETE /v1/invites/5"]),
+    ],
+)
+def test_a_gateway_loses_the_routes_that_are_named(only: str, lost: list[str]) -> None:
+    """By the beginning of a request, or by the whole of it."""
+    asked = [
+        Request("POST", "/v1/invites"),
+        Request("POST", "/v1/invites/5"),
+        Request("GET", "/v1/locations"),
+        Request("DELETE", "/v1/invites/5"),
+    ]
+    losing = mischief(Faults(lost="html", lost_only=only))
+
+    assert sorted(lost) == sorted(f"{one.method} {one.path}" for one in asked if losing.loses(one))
+    assert not mischief(Faults(lost_only=only)).loses(CREATE)
+
+
+def test_a_refusal_of_everything_differs_in_its_numbers_only() -> None:
+    """And it meets the writes of the companies that are named."""
+    refusing = mischief(Faults(refuse_status=422, refuse_message="no {n}", refuse_companies="7"))
+
+    for number in (1, 2):
+        with pytest.raises(Refused) as refused:
+            refusing.refuse_alike(CREATE, "7")
+        assert (refused.value.status, refused.value.body) == (422, {"message": f"no {number}"})
+    refusing.refuse_alike(CREATE, "8")
+    refusing.refuse_alike(Request("GET", "/v1/invites"), "7")
 
 
 def test_shares_divide_the_requests_as_announced() -> None:

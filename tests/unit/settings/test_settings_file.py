@@ -148,6 +148,15 @@ def test_plain_http_is_fine_on_loopback(host: str) -> None:
     assert build({"envoy": {"api_url": f"http://{host}"}}, {}).envoy.api_url == f"http://{host}"
 
 
+@pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/", "/v1//"])
+@pytest.mark.parametrize("prefix", ["", "/rest", "/proxy/envoy", "/v10", "/v1x", "/v1/envoy"])
+def test_a_base_address_may_end_in_its_version(prefix: str, end: str) -> None:
+    """Envoy's own documentation writes it so; any other path is kept before the paths of the API."""
+    envoy = build({"envoy": {"api_url": f"https://x.example{prefix}{end}"}}, {}).envoy
+
+    assert envoy.api_url == f"https://x.example{prefix}"
+
+
 def test_a_redirect_uri_is_kept_to_the_byte() -> None:
     """Envoy compares it with the registered one, so a slash at its end stays; a base address loses it."""
     envoy = build(

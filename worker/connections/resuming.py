@@ -1,0 +1,38 @@
+"""What an operator ends who says that a connection, or all of them, shall be used again."""
+
+import sqlalchemy as sa
+
+from worker.connections.hold_moves import announce_release
+from worker.connections.hold_rules import UNDISTURBED
+from worker.connections.model import ConnectionStatus, HoldReason
+from worker.connections.refusing import forget_refusals
+from worker.connections.rows import CONNECTIONS, change
+from worker.database import Database
+
+
+def resume_all(database: Database) -> list[str]:
+    """End every hold but pauses, and that Envoy refuses everyone; return who was held, by name."""
+    own = CONNECTIONS.c
+    usable = own.hold_reason.is_distinct_from(HoldReason.PAUSED) & (own.status != ConnectionStatus.REMOVED)
+    held = sa.select(own.name).where(usable, own.hold_reason.is_not(None)).order_by(own.name)
+    with database.write() as connection:
+        names = list(connection.execute(held).scalars())
+        forget_refusals(connection, database)
+        change(connection, usable, **resumed(database))
+    for name in names:
+        announce_release(name)
+    return names
+
+
+def resumed(database: Database) -> dict[str, object]:
+    """Return the columns of a connection whose troubles are forgotten."""
+    own = CONNECTIONS.c
+    return {
+        **UNDISTURBED,
+        "pace_per_second": None,
+        "refresh_retry_at": None,
+        # What was refused is asked again; what was granted is not in question.
+        "can_read_invites": sa.case((own.can_read_invites.is_(False), None), else_=own.can_read_invites),
+        "reading_refused_at": None,
+        "updated_at": database.now(),
+    }

@@ -1,0 +1,99 @@
+"""Refusals that are alike for everyone: no row's fault, so that the rows are due again, the host held."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+import structlog
+
+from worker.connections.outages import HOSTS
+from worker.connections.refusing import Refusing, tell
+from worker.database import Database
+from worker.delivery.rows import ATTEMPTS, DELIVERIES
+from worker.invites import Kind, Status, Verdict
+
+LEAST_CONNECTIONS = 3
+LEAST_ROWS = 20
+WRITES = (Kind.CREATE.value, Kind.UPDATE.value, Kind.REMOVE.value)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Looks, after a rejection, whether everyone is refused in the same way; the evidence is the ledger."""
+
+    database: Database
+    refusing: Refusing
+
+    def examine(self, refusal: str) -> int:
+        """Hold the host where it refuses all like this; return how many rejected rows are due again."""
+        since, held_for = self._known()
+        if held_for != refusal and not self._is_everyones(refusal, since):
+            return 0
+        with self.database.write() as writer:
+            held = self.refusing.hold(writer, refusal)
+            number = self._reopen(writer, refusal, since)
+        if held is not None:
+            tell(self.refusing.host, refusal, *held)
+        if number:
+            log.warning("invite.deferred", number=number, error_code="refuses_all")
+        return number
+
+    def _known(self) -> tuple[datetime | None, str | None]:
+        """Return since when refusals count, which is the last success; and what the host is held for."""
+        tried = ATTEMPTS.c
+        success = (
+            sa.select(tried.started_at)
+            .where(tried.verdict == Verdict.SENT.value, tried.kind.in_(WRITES))
+            .where(tried.http_status.between(200, 299))
+            .order_by(tried.started_at.desc())
+            .limit(1)
+        )
+        host = sa.select(HOSTS.c.refusals_from, HOSTS.c.refusal).where(HOSTS.c.name == self.refusing.host)
+        with self.database.read() as connection:
+            last = connection.execute(success).scalar()
+            found = connection.execute(host).one_or_none()
+        if found is None:
+            return last, None
+        return max(filter(None, (last, found.refusals_from)), default=None), found.refusal
+
+    def _is_everyones(self, refusal: str, since: datetime | None) -> bool:
+        """Say whether every row of enough connections, and enough rows, were refused like this."""
+        own, tried = DELIVERIES.c, ATTEMPTS.c
+        others = sa.func.sum(sa.case((tried.refusal == refusal, 0), else_=1))
+        rows = sa.func.count(sa.distinct(own.id))
+        of_one = (
+            sa.select(rows.label("rows"))
+            .join(ATTEMPTS, tried.delivery_id == own.id)
+            .where(tried.verdict == Verdict.REJECTED.value, tried.refusal.is_not(None), _after(since))
+            .group_by(own.connection)
+            .having(others == 0)
+            .subquery()
+        )
+        query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(of_one.c.rows), 0))
+        with self.database.read() as connection:
+            connections, number = connection.execute(query.select_from(of_one)).one()
+        return bool(connections >= LEAST_CONNECTIONS and number >= LEAST_ROWS)
+
+    def _reopen(self, writer: sa.Connection, refusal: str, since: datetime | None) -> int:
+        """Make due again what was rejected like this, where nobody has touched it since."""
+        own, tried = DELIVERIES.c, ATTEMPTS.c
+        refused = sa.select(tried.id).where(
+            tried.refusal == refusal, tried.verdict == Verdict.REJECTED.value, _after(since)
+        )
+        return writer.execute(
+            sa.update(DELIVERIES)
+            .where(own.status == Status.REJECTED.value, own.attempt_id.in_(refused))
+            .values(
+                status=Status.PENDING.value,
+                next_attempt_at=self.database.now(),
+                deferrals=0,
+                attempts=own.attempts - 1,
+                updated_at=self.database.now(),
+            )
+        ).rowcount
+
+
+def _after(since: datetime | None) -> sa.ColumnElement[bool]:
+    return sa.true() if since is None else ATTEMPTS.c.started_at > since
