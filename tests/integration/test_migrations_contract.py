@@ -1,11 +1,15 @@
 """Revision 0005 on a database that was in use: nothing is lost, nothing is sent twice, and it never fails."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
+from tests.acceptance.installation import wait_until
 from tests.integration.migrating import migrate, objects
+from worker import migrations
 from worker.database import Database, schema, triggers
 
 PAST = "2020-01-01T00:00:00.000Z"
@@ -13,6 +17,10 @@ COLUMNS = (
     "status", "next_attempt_at", "envoy_invite_id", "sent_revision", "attempt_id", "lease_owner",
     "lease_until", "content_key", "error_code", "fencing_token", "revision",
 )  # fmt: skip
+INVITE = (
+    "INSERT INTO invite (connection, external_id, invitee_name, location, expected_arrival_at)"
+    " VALUES ('acme', :key, 'Ann Example', 'Berlin', '2031-03-01T09:00:00Z')"
+)
 LEASE = {"lease_owner": "somebody", "lease_until": PAST}
 # What the release before let stand, and what becomes of it.
 KEPT: dict[str, dict[str, Any]] = {
@@ -44,10 +52,7 @@ def put(database: Database, external_id: str, columns: dict[str, Any]) -> None:
     assigned = ", ".join(f"{name} = :{name}" for name in values if name != "key")
     with database.write() as connection:
         connection.execute(
-            sa.text(
-                "INSERT INTO invite (connection, external_id, invitee_name, location, expected_arrival_at)"
-                " VALUES ('acme', :key, 'Ann Example', 'Berlin', '2031-03-01T09:00:00Z')"
-            ),
+            sa.text(INVITE),
             {"key": external_id},
         )
         connection.execute(sa.text(f"UPDATE delivery SET {assigned} WHERE external_id = :key"), values)  # noqa: S608
@@ -158,3 +163,31 @@ def test_the_way_back_leads_to_the_schema_of_the_release_before(empty: Database)
 
     schema.upgrade(empty)
     assert objects(empty) == newer
+
+
+def test_an_upgrade_waits_for_a_caller_s_transaction_and_neither_fails(postgresql_url: str) -> None:
+    """A caller that holds a row, and changes it only then, is let through; the upgrade comes after it."""
+    database = Database(postgresql_url)
+    with database.write() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        connection.exec_driver_sql("CREATE SCHEMA public")
+    migrate(database, to="0001")
+    with database.write() as connection:
+        connection.execute(sa.text(INVITE), {"key": "v-1"})
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(postgresql_url) as caller:
+        caller.execute("SELECT 1 FROM invite FOR UPDATE")
+        upgraded = pool.submit(schema.upgrade, database)
+        wait_until(lambda: _waiting(database) == 1)
+        caller.execute("UPDATE invite SET notes = 'new'")
+        caller.commit()
+        assert upgraded.result(30) == ("0001", migrations.HEAD)
+
+    assert stands(database)["v-1"]["revision"] == 2
+    database.dispose()
+
+
+def _waiting(database: Database) -> int:
+    """Return how many transactions wait for a lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with database.read() as connection:
+        return int(connection.exec_driver_sql(query).scalar_one())

@@ -12,6 +12,10 @@ from worker.errors import SchemaError
 
 UPGRADE_LOCK = 0x656E766F79  # PostgreSQL's advisory lock: two releases migrate one after the other
 
+# A caller locks its invite, and a trigger then the delivery: a migration that began with the delivery
+# would come to a deadlock with it.
+IN_CALLERS_ORDER = "LOCK TABLE invite, delivery, attempt IN ACCESS EXCLUSIVE MODE"
+
 
 def current(database: Database) -> str | None:
     """Return the revision the database is at, None where it was never migrated."""
@@ -64,6 +68,8 @@ def upgrade(database: Database) -> tuple[str | None, str]:
             # Another release may be migrating: that is worth waiting for.
             connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
             connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})"))
+            if before not in {None, migrations.HEAD}:
+                connection.execute(sa.text(IN_CALLERS_ORDER))
         config.attributes["connection"] = connection
         command.upgrade(config, migrations.HEAD)
         triggers.switch_on(connection)

@@ -33,9 +33,6 @@ GUARDS = {"delivery_inserted": "INSERT", "delivery_changed": "UPDATE"}
 def upgrade() -> None:
     """Replace the triggers and the view, and add the checks; the release before runs on it."""
     dialect = op.get_bind().dialect.name
-    if dialect == "postgresql":
-        # In the order in which callers lock them.
-        op.execute("LOCK TABLE invite, delivery, attempt IN ACCESS EXCLUSIVE MODE")
     _drop_triggers(dialect)
     op.add_column("delivery", sa.Column("invite_id", sa.BigInteger(), nullable=True))
     op.execute(
