@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
+from tests.integration.intake.filled import FULL, OPTIONAL, jsonl
 from worker.database import Database
 from worker.intake import ImportReport, Problem, import_file
 
@@ -65,3 +66,13 @@ def stored(database: Database) -> Callable[[str], list[tuple[object, ...]]]:
             return [tuple(row) for row in connection.execute(query)]
 
     return read
+
+
+@pytest.fixture
+def full(
+    import_text: Callable[..., tuple[ImportReport, list[Problem]]],
+    stored: Callable[[str], list[tuple[object, ...]]],
+) -> tuple[object, ...]:
+    """Have one visit in the table whose columns are all filled; return them."""
+    import_text(jsonl(FULL), name="visits.jsonl")
+    return stored(", ".join(OPTIONAL))[0]

@@ -1,59 +1,19 @@
-"""What a file, or a call, says nothing of stays as it is; what it says is empty is emptied, and counted."""
+"""What a file says nothing of stays as it is; what it says is empty is emptied, and counted."""
 
 import io
-import json
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
 
+from tests.integration.intake.filled import ARRIVAL, FULL, HEADER, OPTIONAL, jsonl, least
 from worker.database import Database
-from worker.intake import ImportReport, InputErrors, Problem, enqueue, mirror_file, parse
+from worker.intake import ImportReport, Problem, mirror_file, parse
 from worker.intake.storing import carry_out, plan
 
 Import = Callable[..., tuple[ImportReport, list[Problem]]]
 Stored = Callable[[str], list[tuple[object, ...]]]
-
-ARRIVAL = "2091-03-02T15:00:00Z"
-AT = datetime(2091, 3, 2, 15, tzinfo=UTC)
-LOCAL = datetime(2091, 7, 15, 10)  # noqa: DTZ001 -- a wall clock's
-HEADER = "connection,external_id,invitee_name,expected_arrival_at"
-FULL = {
-    "connection": "acme",
-    "external_id": "1",
-    "invitee_name": "Jane",
-    "invitee_email": "jane@example.com",
-    "location": "Berlin",
-    "flow": "Interview",
-    "host_employee_id": "300001",
-    "host_email": "host@example.com",
-    "expected_arrival_at": ARRIVAL,
-    "expected_departure_at": "2091-03-02T16:00:00Z",
-    "notes": "Bring ID",
-    "custom_fields": {"Floor": "2"},
-    "send_email": True,
-    "wanted": "absent",
-}
-OPTIONAL = tuple(FULL.keys() - {"connection", "external_id", "invitee_name", "expected_arrival_at", "wanted"})
-
-
-def jsonl(*visits: dict[str, object]) -> str:
-    """Return visits as JSON Lines."""
-    return "".join(json.dumps(visit) + "\n" for visit in visits)
-
-
-def least(**columns: object) -> dict[str, object]:
-    """Return what every line has to say, and these columns."""
-    return {name: FULL[name] for name in HEADER.split(",")} | columns
-
-
-@pytest.fixture
-def full(import_text: Import, stored: Stored) -> tuple[object, ...]:
-    """Have one visit in the table whose columns are all filled; return them."""
-    import_text(jsonl(FULL), name="visits.jsonl")
-    return stored(", ".join(OPTIONAL))[0]
 
 
 @pytest.mark.parametrize("name", ["visits.csv", "visits.jsonl"])
@@ -221,48 +181,3 @@ def test_a_mirror_leaves_columns_that_its_file_lacks(
     assert checked == [report.cleared] == [{"notes": 1}]
     assert stored(", ".join(OPTIONAL))[0] == full
     assert stored("notes, location")[1] == (None, "Berlin")
-
-
-def call(database: Database, **columns: object) -> int:
-    """Hand the visit in from Python."""
-    said: dict[str, object] = least(expected_arrival_at=AT) | columns
-    with database.write() as connection:
-        return enqueue(connection, **said)  # type: ignore[arg-type]
-
-
-def test_an_argument_that_is_not_given_changes_nothing_and_none_empties(
-    database: Database, stored: Stored, full: tuple[object, ...]
-) -> None:
-    """A call says as much as a line of a file; without *wanted*, the visit is wanted."""
-    call(database)
-    assert stored(", ".join(OPTIONAL)) == [full]
-    assert stored("wanted, revision") == [("present", 2)]
-
-    call(database, notes=None, custom_fields=None, send_email=None, location="Paris")
-
-    (found,) = stored("notes, custom_fields, location, flow, invitee_email, revision")
-    assert found == (None, None, "Paris", "Interview", "jane@example.com", 3)
-    assert not stored("send_email")[0][0]
-
-
-@pytest.mark.usefixtures("berlin", "full")
-def test_a_call_without_a_place_goes_by_the_clock_of_the_visits_own(
-    database: Database, stored: Stored
-) -> None:
-    """The same as in a file; with None, it is the connection's default."""
-    call(database, expected_arrival_at=LOCAL, expected_departure_at=None)
-    assert "08:00" in str(stored("expected_arrival_at")[0][0])
-
-    call(database, expected_arrival_at=LOCAL, location=None)
-    assert "02:00" in str(stored("expected_arrival_at")[0][0])
-
-
-def test_a_call_that_does_not_fit_to_what_stays_writes_nothing(
-    database: Database, stored: Stored, full: tuple[object, ...]
-) -> None:
-    """The departure that the visit has would come before its new arrival."""
-    with pytest.raises(InputErrors, match="lies after the departure"):
-        call(database, expected_arrival_at=AT.replace(day=3), notes="n")
-
-    assert stored(", ".join(OPTIONAL)) == [full]
-    assert stored("revision") == [(1,)]
