@@ -86,6 +86,7 @@ class Context:
             url,
             file_mode=int(self.settings.database.file_mode, 8),
             pool_size=self._most_threads,
+            stop=self.stop,
         )
 
     @property
@@ -117,6 +118,7 @@ class Context:
             credentials,
             authorize_url=self.settings.envoy.authorize_url,
             token_url=self.settings.envoy.token_url,
+            stop=self.stop,
         )
 
     @cached_property

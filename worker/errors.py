@@ -14,6 +14,7 @@
     ├── TryLater                   held, or a named job runs elsewhere: come back
     └── EnvoyError                 Envoy, or the way to it
         ├── NotSent                no byte left this host: repeat at will
+        │   └── Stopping           the process is to end, and asks nothing more
         ├── Throttled              429: not executed, wait
         ├── Unauthorised           401: not executed, refresh the token
         ├── Forbidden              403: not executed, scope or role is missing
@@ -152,6 +153,13 @@ class NotSent(EnvoyError):
     """No byte of the request left this host, so nothing was executed."""
 
     default_code = "not_sent"
+
+
+class Stopping(NotSent):
+    """The process is to end: nothing is read from Envoy any more."""
+
+    default_code = "stopping"
+    exit_code = ExitCode.TRY_LATER
 
 
 class Throttled(EnvoyError):

@@ -50,6 +50,16 @@ class Repair(threading.Event):
         return False
 
 
+class Clock:
+    """A clock that is turned by hand."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        """Return the time that it shows."""
+        return self.now
+
+
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     """Serve a sandbox."""
@@ -80,6 +90,26 @@ def create_failure(api: EnvoyApi, token: str, **changes: object) -> EnvoyError:
 def posts(sandbox: Sandbox) -> int:
     """Return how many creates reached the sandbox."""
     return sum(sandbox.ledger()["by_route"].get("POST /v1/invites", {}).values())
+
+
+@pytest.mark.parametrize("idle", [3.1, 0.0], ids=["idle", "in use"])
+def test_a_create_does_not_meet_the_end_of_an_idle_connection(
+    sandbox: Sandbox, token: str, idle: float
+) -> None:
+    """A server that closes what was idle loses no create; one that is closed in use leaves it in doubt."""
+    clock = Clock()
+    with HttpClient(max_connections=1, user_agent="test/1", clock=clock) as http:
+        api = EnvoyApi(http, sandbox.api_url, deadline_seconds=2, stop=NoPause())
+        api.locations(token)
+        sandbox.set_faults(Faults(idle_close_seconds=1e-9))
+        clock.now += idle
+        error = None
+        try:
+            api.create_invite(token, BODY, request_id="r-1")
+        except OutcomeUnknown as lost:
+            error = lost.error_code
+
+    assert (error, posts(sandbox)) == ((None, 1) if idle else ("connection_lost", 0))
 
 
 def test_all_locations_are_read_over_pages(api: EnvoyApi, sandbox: Sandbox, token: str) -> None:

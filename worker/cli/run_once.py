@@ -46,7 +46,7 @@ def run_once(
             return
         _ = parts.tokens, parts.api  # what is missing is said once, before any job
         _end_in_order(parts)
-        results = [_execute(parts, job, connection, limit) for job in chosen]
+        results = [_execute(parts, job, connection, limit) for job in chosen if not parts.stop.is_set()]
         _summarise(results, as_json=json)
         codes = _codes(parts, results, connection)
         if jobs and any(result.ran_elsewhere for result in results):
@@ -69,8 +69,10 @@ def _codes(parts: "Context", results: "list[RunResult]", connection: str | None)
 
 
 def _end_in_order(parts: "Context") -> None:
-    """On SIGTERM and SIGINT begin nothing new; what is in flight ends, and its verdicts are stored."""
-    for number in (signal.SIGTERM, signal.SIGINT):
+    """When told to end, begin nothing new; what is in flight ends, and its verdicts are stored."""
+    from worker.stopping import end_signals
+
+    for number in end_signals():
         signal.signal(number, lambda *_: parts.stop.set())
 
 

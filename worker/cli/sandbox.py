@@ -23,6 +23,7 @@ ThrottledShare = Annotated[float, typer.Option(min=0, max=1, help="Answered by 4
 ErrorShare = Annotated[float, typer.Option(min=0, max=1, help="Answered by 500, not executed.")]
 LostShare = Annotated[float, typer.Option(min=0, max=1, help="Executed, and never answered.")]
 GarbageShare = Annotated[float, typer.Option(min=0, max=1, help="Executed, and answered by HTML.")]
+IdleClose = Annotated[float, typer.Option(min=0, help="Connections idle for longer are cut; 0 keeps all.")]
 Outage = Annotated[Literal["drop", "503"] | None, typer.Option(help="Nothing works, in this way.")]
 Seed = Annotated[int, typer.Option(help="Of the draws, so that a run can be repeated.")]
 
@@ -44,6 +45,7 @@ def sandbox(
     error_share: ErrorShare = 0,
     lost_share: LostShare = 0,
     garbage_share: GarbageShare = 0,
+    idle_close: IdleClose = 0,
     outage: Outage = None,
     seed: Seed = 0,
 ) -> None:
@@ -64,6 +66,7 @@ def sandbox(
         error_500_share=error_share,
         drop_after_share=lost_share,
         garbage_share=garbage_share,
+        idle_close_seconds=idle_close,
         outage=outage or "",
         seed=seed,
     )

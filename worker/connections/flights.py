@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from weakref import WeakValueDictionary
 
+from worker.stopping import Wait
+
 
 class Flights:
     """Locks by connection, forgotten when nobody holds them."""
 
-    def __init__(self) -> None:
-        """Hold none."""
+    def __init__(self, stop: threading.Event) -> None:
+        """Hold none; *stop* ends the waits for another thread."""
+        self._stop = stop
         self._guard = threading.Lock()
         self._locks: WeakValueDictionary[int, threading.Lock] = WeakValueDictionary()
 
@@ -23,7 +26,7 @@ class Flights:
         """Wait up to *seconds* to be alone with a connection; give whether it came to that."""
         with self._guard:
             lock = self._locks.setdefault(connection_id, threading.Lock())
-        alone = lock.acquire(timeout=seconds)
+        alone = Wait(self._stop, seconds).acquire(lock)
         try:
             yield alone
         finally:

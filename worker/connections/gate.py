@@ -14,6 +14,7 @@ from worker.connections.holds import Holds
 from worker.connections.model import Host
 from worker.connections.outages import Outages, is_resting
 from worker.errors import EnvoyError, Misdirected, NotSent, OutcomeUnknown, TryLater
+from worker.stopping import Wait
 
 Token: TypeAlias = Callable[[], str]
 
@@ -27,6 +28,7 @@ OF_THE_REQUEST = frozenset(
         "lease_over",
         "pool_exhausted",
         "client_closed",
+        "stopping",
         "pages_repeat",
         "too_many_items",
         UNEXPECTED,
@@ -95,7 +97,7 @@ class Gate:
         self, connection_id: int, token: Token, *, resumed: int | None = None, suspect: bool = False
     ) -> None:
         """Ask the host if it is time; *resumed* is the outage that need not be waited for."""
-        if not self._asking.acquire(timeout=PATIENCE_SECONDS):
+        if not Wait(self._stop, PATIENCE_SECONDS).acquire(self._asking):
             raise TryLater("another thread asks whether Envoy answers")
         try:
             doubts = self._doubts  # those that come in while we ask are not disproved by the answer

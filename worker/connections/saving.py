@@ -1,6 +1,8 @@
 """Store a new pair of tokens: in a transaction of its own, before anything uses it, whatever it takes."""
 
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -21,6 +23,14 @@ SAVE_SECONDS, SAVE_SECONDS_STOPPING = 20.0, 5.0
 PAUSE_SECONDS = 0.5
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """What a save that failed waits by before the next one; a pair in hand is saved even while we stop."""
+
+    clock: Callable[[], float] = boot_clock
+    wait: Callable[[float], object] = time.sleep
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +55,14 @@ class Saver:
     out that the connection has moved on.
     """
 
-    def __init__(self, database: Database, vault: Vault, *, stop: threading.Event) -> None:
+    def __init__(
+        self, database: Database, vault: Vault, *, stop: threading.Event, pauses: Pauses | None = None
+    ) -> None:
         """Keep nothing yet."""
         self._database = database
         self._vault = vault
         self._stop = stop
-        self._pauses = threading.Event()  # never set: a pair in hand is saved even while we stop
+        self._pauses = pauses or Pauses()
         self._unsaved: dict[int, Pair] = {}
         self._lock = threading.Lock()
 
@@ -60,9 +72,9 @@ class Saver:
         Raises:
             DatabaseUnreachable, DiskFull: it is kept in memory for `flush`.
         """
-        begun = boot_clock()
+        begun = self._pauses.clock()
         while (failure := self._try(pair)) is not None:
-            if boot_clock() - begun > self._patience():
+            if self._pauses.clock() - begun > self._patience():
                 self._keep(pair)
                 raise failure
             self._pauses.wait(PAUSE_SECONDS)

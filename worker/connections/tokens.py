@@ -18,7 +18,7 @@ from worker.connections.idle import idle_grants
 from worker.connections.leases import Lease, Leases, is_cooling
 from worker.connections.model import Connection
 from worker.connections.refresher import Refresher, Wait
-from worker.connections.saving import Saver
+from worker.connections.saving import Pauses, Saver
 from worker.connections.stored import StoredTokens
 from worker.connections.troubles import CLIENT_HINT, Troubles, tell_unreadable
 from worker.connections.vault import Vault
@@ -58,20 +58,21 @@ class Tokens:
         stop: threading.Event | None = None,
         lease_seconds: float = 90,
         wait: Wait | None = None,
+        pauses: Pauses | None = None,
     ) -> None:
         """Read nothing yet; *owner* is this process's name in leases.
 
-        *clock* tells how old tokens are; leases and cool-downs go by the database's.  *wait* stands
-        between repeated posts, for tests.
+        *clock* tells how old tokens are; leases and cool-downs go by the database's.  For tests, *wait*
+        stands between repeated posts, and *pauses* between repeated saves.
         """
         if lease_seconds < LEAST_LEASE_SECONDS:
             raise ValueError(f"a refresh may take {LEAST_LEASE_SECONDS} s, so the lease must be longer")
         self._database = database
         self._stored = StoredTokens(database, vault, clock)
         self._stop = stop or threading.Event()
-        self._flights = Flights()
+        self._flights = Flights(self._stop)
         self._leases = Leases(database, vault, owner=owner, seconds=lease_seconds)
-        self._saver = Saver(database, vault, stop=self._stop)
+        self._saver = Saver(database, vault, stop=self._stop, pauses=pauses)
         self._client = ClientStanding(clock)
         self._refresher = Refresher(
             oauth,
@@ -104,6 +105,11 @@ class Tokens:
             if alone:
                 return self._renewed(connection_id, rejected_version)
         return token or self._later(row.name, "another thread is refreshing its token")
+
+    @property
+    def in_progress(self) -> int:
+        """How many connections are being refreshed at this moment."""
+        return len(self._flights)
 
     def save_pending(self) -> None:
         """Store what the database would not take before; to be called once more before the process ends.

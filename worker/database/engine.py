@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -13,18 +12,15 @@ from sqlmodel import Session
 from worker.database.failures import translated
 from worker.database.files import database_path, prepare_file
 from worker.database.liveness import watch
+from worker.database.postgresql import NO_ENDLESS_WAITS, PostgresqlServer
+from worker.database.sqlite import OUTSIDE, READ_ONLY, SqliteFile
 from worker.database.troubles import Troubles
 from worker.database.types import Timestamp, lenient_json
 from worker.errors import SettingsError
 
-BUSY_TIMEOUT_SECONDS = 10
-LOCK_TIMEOUT_MS = 3000  # of PostgreSQL's row locks: a caller's open transaction must not hang a sender
-NO_ENDLESS_WAITS = {"connect_timeout": 10, "keepalives_idle": 30, "tcp_user_timeout": 30_000}
 # What lies further ahead than it was ever put is a clock's fault; but a reader's transaction may have
 # begun before the writer's, so that only what is much further ahead is taken for that.
 SLACK_SECONDS = 60.0
-READ_ONLY = "worker_read_only"
-OUTSIDE = "worker_outside"
 
 
 def normalise_url(url: str) -> sa.URL:
@@ -49,7 +45,8 @@ def normalise_url(url: str) -> sa.URL:
 class Database:
     """One database, shared by all threads of a process.
 
-    ``clock`` replaces the database's own clock, for tests of what time does.
+    ``clock`` replaces the database's own clock, for tests of what time does.  Once ``stop`` is set, nothing
+    waits for another program for long.
     """
 
     def __init__(
@@ -59,14 +56,15 @@ class Database:
         file_mode: int = 0o600,
         pool_size: int = 8,
         clock: Callable[[], datetime] | None = None,
+        stop: threading.Event | None = None,
     ) -> None:
         """Prepare the engine; nothing is connected yet."""
         self.url = normalise_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.troubles = Troubles()
         self._clock = clock
-        # SQLite has one writer: threads of one process queue here, not in its busy handler's sleeps.
-        self._writer: AbstractContextManager[Any] = threading.RLock() if self.is_sqlite else nullcontext()
+        self._stop = stop or threading.Event()
+        self._file = SqliteFile(self.url, self._stop) if self.is_sqlite else None
         if self.is_sqlite:
             prepare_file(database_path(self.url), file_mode)
         self.engine = sa.create_engine(
@@ -75,13 +73,16 @@ class Database:
             max_overflow=4,
             hide_parameters=True,
             json_deserializer=lenient_json,
-            connect_args=_waits(self.url) if self.is_sqlite else NO_ENDLESS_WAITS,
+            connect_args={"timeout": self._file.moment} if self._file else NO_ENDLESS_WAITS,
         )
-        if self.is_sqlite:
-            event.listen(self.engine, "connect", _prepare_sqlite)
-            event.listen(self.engine, "begin", _begin_sqlite)
+        if self._file is not None:
+            event.listen(self.engine, "connect", self._file.prepare)
+            event.listen(self.engine, "begin", self._file.begin)
         else:
-            event.listen(self.engine, "connect", _prepare_postgresql)
+            server = PostgresqlServer(self._stop)
+            event.listen(self.engine, "do_connect", server.connecting)
+            event.listen(self.engine, "connect", server.prepare)
+            event.listen(self.engine, "begin", server.begin)
             watch(self.engine)
 
     def now(self) -> sa.ColumnElement[datetime]:
@@ -122,7 +123,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """Give a connection in a transaction of its own, committed on leaving."""
-        with translated(self.troubles), self._writer, self.engine.connect() as connection, connection.begin():
+        with translated(self.troubles), self._turn(), self.engine.connect() as connection, connection.begin():
             yield connection
         self.troubles.wrote()
 
@@ -132,6 +133,10 @@ class Database:
 
         It saves the two round trips of BEGIN and COMMIT.
         """
+        if self._stop.is_set():  # what shortens its waits belongs to a transaction
+            with self.write() as connection:
+                yield connection
+            return
         with translated(self.troubles), self.engine.connect() as raw:
             yield raw.execution_options(isolation_level="AUTOCOMMIT")
         self.troubles.wrote()
@@ -139,8 +144,11 @@ class Database:
     @contextmanager
     def outside(self) -> Iterator[sa.Connection]:
         """Give a connection outside any transaction, for what SQLite does in none; for SQLite only."""
-        with translated(self.troubles), self._writer, self.engine.connect() as raw:
-            yield raw.execution_options(**{OUTSIDE: True})
+        assert self._file is not None  # noqa: S101 -- the caller has asked
+        with translated(self.troubles), self._turn(), self.engine.connect() as raw:
+            connection = raw.execution_options(**{OUTSIDE: True})
+            with self._file.alone(connection):
+                yield connection
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -149,46 +157,9 @@ class Database:
             yield session
             session.flush()
 
+    def _turn(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._file is None else self._file.turn()
+
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
-
-
-def _waits(url: sa.URL) -> dict[str, float]:
-    """Return how long SQLite waits for another writer, unless the URL says it: ``?timeout=2``."""
-    return {} if "timeout" in url.query else {"timeout": BUSY_TIMEOUT_SECONDS}
-
-
-def _prepare_postgresql(raw: Any, _record: Any) -> None:  # noqa: ANN401 -- the driver's own types
-    # By a statement, and not in the start-up packet, where a connection pooler would refuse it.
-    raw.autocommit = True
-    raw.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
-    raw.autocommit = False
-
-
-def _prepare_sqlite(raw: Any, _record: Any) -> None:  # noqa: ANN401 -- the driver's own types
-    raw.isolation_level = None  # the driver must not begin transactions behind our back
-    # A caller may have written Latin-1 bytes: one such row must not keep all others from being read.
-    raw.text_factory = _decode
-    if raw.execute("PRAGMA page_count").fetchone() == (0,):
-        raw.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the first page is written
-    for pragma in (
-        "journal_mode = WAL",
-        "synchronous = FULL",  # an intent must survive a power cut
-        "foreign_keys = ON",
-        "secure_delete = ON",
-        "cache_size = -512",  # KiB for each of a dozen connections; the system caches the file anyway
-    ):
-        raw.execute(f"PRAGMA {pragma}")
-
-
-def _decode(text: bytes) -> str:
-    return text.decode("utf-8", "replace")
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    options = connection.get_execution_options()
-    if options.get(OUTSIDE, False):
-        return
-    read_only = options.get(READ_ONLY, False)
-    connection.exec_driver_sql("BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")

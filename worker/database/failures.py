@@ -45,12 +45,22 @@ def describe(error: Exception) -> WorkerError:
     if "database or disk is full" in text or state == POSTGRESQL_DISK_FULL:
         return DiskFull("the disk of the database is full", hint="make room; nothing was lost")
     if "locked" in text or state == POSTGRESQL_LOCKED:
-        return DatabaseLocked(
-            "the database is locked by another writer", hint="find the process that keeps a transaction open"
-        )
+        return locked()
     return DatabaseUnreachable(
         f"database: {_without_credentials(text)}", hint="check DATABASE_URL and the server"
     )
+
+
+def locked() -> DatabaseLocked:
+    """Return the error of what had to wait for another writer for too long."""
+    return DatabaseLocked(
+        "the database is locked by another writer", hint="find the process that keeps a transaction open"
+    )
+
+
+def is_locked(error: sa.exc.OperationalError) -> bool:
+    """Tell whether a statement only had to wait for another writer for too long."""
+    return isinstance(describe(error), DatabaseLocked)
 
 
 def _without_credentials(text: str) -> str:

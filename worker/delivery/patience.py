@@ -49,4 +49,7 @@ class Patience:
 
     def pause(self, seconds: float) -> None:
         """Wait; a stop ends the wait, but not each of the last ones."""
-        (self.stop if self._stopped is None else threading.Event()).wait(seconds)
+        if self._stopped is None:
+            self.stop.wait(seconds)
+        else:
+            threading.Event().wait(min(seconds, LAST_SECONDS + self._stopped - self.clock()))

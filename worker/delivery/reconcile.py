@@ -28,6 +28,7 @@ from worker.errors import (
     ExitCode,
     Forbidden,
     Refused,
+    Stopping,
     Throttled,
     Unauthorised,
     WorkerError,
@@ -109,6 +110,8 @@ class Reconcile:
         """Return what a look means, None where it failed."""
         try:
             return self.looking.look(doubt, began)
+        except Stopping as error:
+            self._close(doubt, error)
         except EnvoyError as error:
             self.gate.note(error)
             if isinstance(error, Refused) or error.error_code in OF_ONE_QUERY:

@@ -24,6 +24,7 @@ from worker.delivery.verdicts import Stored, Verdicts
 from worker.envoy.api import EnvoyApi, Written
 from worker.envoy.clock import boot_clock
 from worker.errors import (
+    DatabaseLocked,
     DatabaseUnreachable,
     DiskFull,
     EnvoyError,
@@ -70,6 +71,10 @@ class Sending:
 
     def send(self, lanes: Lanes, work: Work) -> None:
         """Make one attempt, and give the work back whatever happens."""
+        with unstored.attempting():
+            self._send(lanes, work)
+
+    def _send(self, lanes: Lanes, work: Work) -> None:
         answered: Answered | None = None
         progressed = False
         try:
@@ -102,6 +107,8 @@ class Sending:
         attempt_id = uuid.uuid4().hex
         try:
             return self.claims.take(work.row, work.call, attempt_id)
+        except DatabaseLocked:
+            raise  # it was not even begun
         except (DatabaseUnreachable, DiskFull):
             policy = Patience(self.stop, self.patience_seconds).policy()
             with suppress(DatabaseUnreachable, DiskFull):
@@ -176,10 +183,7 @@ class Sending:
         try:
             with unstored.kept(work.row, claimed, outcome):
                 stored: Stored = policy(self.verdicts.store, work.row, claimed, outcome)
-        except Exception as error:
-            events.unstored(work.row, claimed, outcome)
-            if not isinstance(error, DatabaseUnreachable | DiskFull):
-                raise
+        except (DatabaseUnreachable, DiskFull) as error:
             self.report.trouble(error.exit_code)
             return None
         return stored

@@ -1,4 +1,4 @@
-"""The verdicts in hand that are not stored yet: what must be printed if the process is ended now."""
+"""The attempts of this process that are not settled: what must be told if the process ends now."""
 
 import threading
 from collections.abc import Iterator
@@ -11,23 +11,54 @@ from worker.delivery.rows import DueRow
 
 _lock = threading.Lock()
 _in_hand: dict[str, tuple[DueRow, Claim, Outcome]] = {}
+_attempting = 0
+_left = 0
+
+
+@contextmanager
+def attempting() -> Iterator[None]:
+    """Count an attempt while it is being made, from its claim to its verdict."""
+    global _attempting  # noqa: PLW0603 -- of the process, as its end is
+    with _lock:
+        _attempting += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _attempting -= 1
 
 
 @contextmanager
 def kept(row: DueRow, claim: Claim, outcome: Outcome) -> Iterator[None]:
-    """Keep a verdict in hand while it is being stored."""
+    """Keep a verdict in hand while it is being stored; print it where that fails."""
+    global _left  # noqa: PLW0603 -- as above
     with _lock:
         _in_hand[claim.attempt_id] = (row, claim, outcome)
     try:
         yield
+    except Exception:
+        with _lock:
+            _left += 1
+        events.unstored(row, claim, outcome)
+        raise
     finally:
         with _lock:
             del _in_hand[claim.attempt_id]
 
 
+def left() -> int:
+    """Return how many verdicts could not be stored."""
+    return _left
+
+
+def in_progress() -> int:
+    """Return how many attempts are being made at this moment."""
+    return _attempting
+
+
 def print_all() -> None:
     """Emit every verdict in hand, with Envoy's id, for a person to settle."""
     with _lock:
-        left = list(_in_hand.values())
-    for row, claim, outcome in left:
+        verdicts = list(_in_hand.values())
+    for row, claim, outcome in verdicts:
         events.unstored(row, claim, outcome)

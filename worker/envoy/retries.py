@@ -10,6 +10,7 @@ import structlog
 from tenacity import (
     RetryCallState,
     Retrying,
+    before_nothing,
     retry_if_exception,
     sleep_using_event,
     stop_after_attempt,
@@ -19,7 +20,7 @@ from tenacity import (
 )
 
 from worker.envoy.failures import PASSING
-from worker.errors import EnvoyError, NotSent, OutcomeUnknown, Throttled
+from worker.errors import EnvoyError, NotSent, OutcomeUnknown, Stopping, Throttled
 
 MOST_ATTEMPTS = 3
 BUDGET_SECONDS = 20.0
@@ -40,11 +41,12 @@ def is_harmless_to_read_again(error: BaseException) -> bool:
 
 
 def read_policy(stop: threading.Event) -> Retrying:
-    """Return the policy of reads: 3 attempts, the last begun within 20 s; *stop* ends the waits.
+    """Return the policy of reads: 3 attempts, the last begun within 20 s; after *stop* none is begun.
 
-    A Retry-After beyond the budget makes the error go up at once.
+    So whatever is made of many reads, such as the pages of a list, ends with the one in flight, by the
+    error Stopping.  A Retry-After beyond the budget makes the error go up at once.
     """
-    return _policy(is_harmless_to_read_again, _read_wait, stop)
+    return _policy(is_harmless_to_read_again, _read_wait, stop, before=lambda _state: _require_time(stop))
 
 
 def unsent_policy(stop: threading.Event) -> Retrying:
@@ -56,8 +58,10 @@ def _policy(
     repeatable: Callable[[BaseException], bool],
     wait: Callable[[RetryCallState], float],
     stop: threading.Event,
+    before: Callable[[RetryCallState], None] = before_nothing,
 ) -> Retrying:
     return Retrying(
+        before=before,
         # Never a "not" predicate: those would repeat KeyboardInterrupt and SystemExit as well.
         retry=retry_if_exception(repeatable),
         wait=wait,
@@ -68,6 +72,11 @@ def _policy(
         before_sleep=_announce,
         reraise=True,
     )
+
+
+def _require_time(stop: threading.Event) -> None:
+    if stop.is_set():
+        raise Stopping("the worker is stopping")
 
 
 def _read_wait(state: RetryCallState) -> float:

@@ -27,8 +27,11 @@ class Faults:
     "" = all under /v1), of one *company* where its id is given.
     *retry_after* is sent as it is; ``date:5`` becomes the HTTP date five seconds
     ahead, None sends no header, several take turns.  *keep_cleared*: an update
-    that empties a field leaves it as it was.  *approval_status* is what invites
-    get that are created or changed meanwhile, in place of their flow's.
+    that empties a field leaves it as it was.  *idle_close_seconds*: a request that
+    comes over a connection which was idle for longer crosses its end on the way:
+    the connection is closed, and nothing was executed; 0 keeps all connections.
+    *approval_status* is what invites get that are created or changed meanwhile, in
+    place of their flow's.
     """
 
     latency_seconds: float = 0.0
@@ -50,6 +53,7 @@ class Faults:
     outage: str = ""
     slow_body_seconds: float = 0.0
     read_lag_seconds: float = 0.0
+    idle_close_seconds: float = 0.0
     token_latency_seconds: float = 0.0
     token_drop_after: int = 0
     token_error: str = ""

@@ -1,8 +1,11 @@
 """A threaded server on loopback, one thread for each connection."""
 
+import io
+import math
 import socket
 import socketserver
 import threading
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -66,6 +69,9 @@ class Connection(socketserver.StreamRequestHandler):
     # Otherwise a small answer may wait 40 ms for the client's acknowledgement of the last one.
     disable_nagle_algorithm = True
 
+    # When this connection's last answer was written; before the first one it is not idle.
+    _idle_since = math.inf
+
     def handle(self) -> None:
         """Answer until the client leaves or a fault cuts the connection."""
         # A client that is gone is no fault of the sandbox.
@@ -75,6 +81,8 @@ class Connection(socketserver.StreamRequestHandler):
 
     def _handle_one(self) -> bool:
         state = self.server.state
+        if self._was_idle_for_long():
+            return False
         try:
             request = read_request(self.rfile)
         except ValueError as error:
@@ -89,5 +97,13 @@ class Connection(socketserver.StreamRequestHandler):
         self._write(response, close=not stays)
         return stays
 
+    def _was_idle_for_long(self) -> bool:
+        """Wait for the next request, and say whether the connection would have been closed by then."""
+        assert isinstance(self.rfile, io.BufferedReader)  # noqa: S101 - as the library makes it
+        self.rfile.peek(1)
+        most = self.server.state.mischief.faults.idle_close_seconds
+        return 0 < most < time.monotonic() - self._idle_since
+
     def _write(self, response: Response, *, close: bool) -> None:
         write_response(self.connection.sendall, response, close=close, wait=self.server.state.wait)
+        self._idle_since = time.monotonic()

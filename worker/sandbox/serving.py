@@ -8,7 +8,7 @@ from typing import TypedDict, Unpack
 from worker.sandbox.faults import Faults
 from worker.sandbox.sandbox import Sandbox
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Options(TypedDict, total=False):
@@ -25,13 +25,15 @@ class Options(TypedDict, total=False):
 
 
 def serve(port: int, *, announce: Callable[[Sandbox], None], **options: Unpack[Options]) -> None:
-    """Serve until SIGTERM or SIGINT; *announce* is called once, when requests are answered.
+    """Serve until SIGTERM, SIGINT or SIGHUP; *announce* is called once, when requests are answered.
 
     To be called in the main thread.  OSError if the port is taken.
     """
     # Before the port opens, so that an early signal is not lost.
     ended = threading.Event()
-    before = {number: signal.signal(number, lambda *_: ended.set()) for number in SIGNALS}
+    # By nohup a terminal's end is ignored, and stays so.
+    heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda *_: ended.set()) for number in heeded}
     try:
         with Sandbox(port, **options) as sandbox:
             announce(sandbox)

@@ -17,6 +17,7 @@ from worker.connections.authorise import AuthorisationRequest
 from worker.connections.grants import finish
 from worker.connections.model import Connection
 from worker.connections.rows import CONNECTIONS, change
+from worker.connections.saving import Pauses
 from worker.connections.tokens import Tokens
 from worker.connections.vault import Vault, new_key
 from worker.database import Database, utc_now
@@ -63,7 +64,13 @@ class House:
     oauth: OAuth
     waits: list[float] = field(default_factory=list)
 
-    def tokens(self, owner: str = "host/1/2", *, stop: threading.Event | None = None) -> Tokens:
+    def tokens(
+        self,
+        owner: str = "host/1/2",
+        *,
+        stop: threading.Event | None = None,
+        pauses: Pauses | None = None,
+    ) -> Tokens:
         """Return what another process would have: nothing is shared but the database."""
         return Tokens(
             self.database,
@@ -73,6 +80,7 @@ class House:
             clock=self.clock,
             stop=stop,
             wait=self._wait,
+            pauses=pauses,
         )
 
     def connect(self, name: str = "acme", company: str = "10000") -> int:

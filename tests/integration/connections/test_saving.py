@@ -41,6 +41,22 @@ class Away:
             connection.execute(sa.text(f"ALTER TABLE {old} RENAME TO {new}"))
 
 
+class Hourglass:
+    """A time that passes only while it is waited for."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+
+    def __call__(self) -> float:
+        """Return the time that it shows."""
+        return sum(self.waits)
+
+
+def pauses(hourglass: Hourglass) -> saving.Pauses:
+    """Return pauses that take no time of ours."""
+    return saving.Pauses(clock=hourglass, wait=hourglass.waits.append)
+
+
 @contextmanager
 def trouble(house: House) -> Iterator[Away]:
     """Give the trouble, and end it whatever happens."""
@@ -70,8 +86,8 @@ def test_a_database_that_comes_back_in_time_gets_the_pair(house: House) -> None:
 def test_a_pair_that_could_not_be_stored_is_kept_until_it_can(house: House) -> None:
     """While we stop, the save gives up after seconds; the pair waits in memory and is stored first thing."""
     number = house.connect()
-    stop = threading.Event()
-    tokens = house.tokens(stop=stop)
+    stop, hourglass = threading.Event(), Hourglass()
+    tokens = house.tokens(stop=stop, pauses=pauses(hourglass))
     with trouble(house) as away:
         house.once(away.go, stop.set)
 
@@ -80,6 +96,7 @@ def test_a_pair_that_could_not_be_stored_is_kept_until_it_can(house: House) -> N
         with pytest.raises(WorkerError):
             tokens.access(number)
 
+    assert saving.SAVE_SECONDS_STOPPING < hourglass() <= saving.SAVE_SECONDS_STOPPING + 0.5
     assert house.row().token_version == 1
     stop.clear()
     assert tokens.access(number).version == 2
@@ -90,11 +107,23 @@ def test_a_pair_that_could_not_be_stored_is_kept_until_it_can(house: House) -> N
     assert "access-10000" not in repr(events)
 
 
+def test_a_save_is_tried_for_twenty_seconds_while_nobody_stops(small_house: House) -> None:
+    """A database that is being restarted costs no grant."""
+    number = small_house.connect()
+    hourglass = Hourglass()
+    with trouble(small_house) as away:
+        small_house.once(away.go)
+        with pytest.raises(WorkerError):
+            small_house.tokens(pauses=pauses(hourglass)).access(number, rejected_version=1)
+
+    assert saving.SAVE_SECONDS < hourglass() <= saving.SAVE_SECONDS + 0.5
+
+
 def test_a_kept_pair_gives_way_to_a_new_consent(small_house: House) -> None:
     """What was kept is stored only while the row still has the token that it came from."""
     number = small_house.connect()
     stop = threading.Event()
-    tokens = small_house.tokens(stop=stop)
+    tokens = small_house.tokens(stop=stop, pauses=pauses(Hourglass()))
     with trouble(small_house) as away:
         small_house.once(away.go, stop.set)
         with pytest.raises(WorkerError):

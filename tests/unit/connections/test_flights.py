@@ -11,7 +11,7 @@ from worker.connections.flights import Flights
 
 def test_two_threads_are_never_inside_together() -> None:
     """Twenty threads on one connection enter one after the other."""
-    flights, inside, together = Flights(), threading.Semaphore(1), []
+    flights, inside, together = Flights(threading.Event()), threading.Semaphore(1), []
 
     def fly(_: int) -> None:
         with flights.enter(1, seconds=10) as alone:
@@ -26,7 +26,7 @@ def test_two_threads_are_never_inside_together() -> None:
 
 def test_whoever_does_not_wait_is_told_at_once() -> None:
     """With no time to wait, an occupied connection is answered with no; another one with yes."""
-    flights = Flights()
+    flights = Flights(threading.Event())
     with (
         flights.enter(1, seconds=0) as first,
         flights.enter(1, seconds=0) as second,
@@ -37,7 +37,7 @@ def test_whoever_does_not_wait_is_told_at_once() -> None:
 
 def test_ten_thousand_connections_leave_nothing_behind() -> None:
     """A lock lives only as long as somebody holds it."""
-    flights = Flights()
+    flights = Flights(threading.Event())
     for connection_id in range(10_000):
         with flights.enter(connection_id, seconds=0):
             pass
@@ -48,9 +48,25 @@ def test_ten_thousand_connections_leave_nothing_behind() -> None:
 
 def test_an_error_inside_frees_the_connection() -> None:
     """The next one gets in."""
-    flights = Flights()
+    flights = Flights(threading.Event())
     with pytest.raises(RuntimeError), flights.enter(1, seconds=0):
         raise RuntimeError
 
     with flights.enter(1, seconds=0) as alone:
         assert alone
+
+
+def test_a_stop_ends_the_wait_for_another_thread() -> None:
+    """Its refresh may take long; whoever is to end does not wait for it."""
+    stop = threading.Event()
+    flights = Flights(stop)
+    with flights.enter(1, seconds=0), ThreadPoolExecutor(1) as pool:
+
+        def wait() -> bool:
+            with flights.enter(1, seconds=3600) as alone:
+                return alone
+
+        waiting = pool.submit(wait)
+        stop.set()
+
+        assert waiting.result(timeout=60) is False

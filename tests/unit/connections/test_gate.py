@@ -10,6 +10,7 @@ from worker.errors import (
     NotFound,
     NotSent,
     OutcomeUnknown,
+    Stopping,
     Throttled,
     Unauthorised,
 )
@@ -33,6 +34,7 @@ def test_silence_and_nonsense_do(error: EnvoyError) -> None:
         NotSent(error_code="lease_over"),
         NotSent(error_code="pool_exhausted"),
         NotSent(error_code="client_closed"),
+        Stopping(),
         OutcomeUnknown(error_code="pages_repeat"),
         OutcomeUnknown(error_code="too_many_items"),
         OutcomeUnknown(error_code="unexpected"),

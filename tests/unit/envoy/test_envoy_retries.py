@@ -1,19 +1,24 @@
 """What is repeated at once, how often, and after which wait."""
 
 import threading
+from collections.abc import Callable
+from typing import NoReturn
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
+from tenacity import Retrying
 
 from worker.envoy.retries import is_harmless_to_read_again, read_policy, unsent_policy, was_not_sent
 from worker.errors import (
     EnvoyError,
+    ExitCode,
     Forbidden,
     NotSent,
     OutcomeUnknown,
     Refused,
+    Stopping,
     Throttled,
     Unauthorised,
 )
@@ -32,6 +37,15 @@ class Clock(threading.Event):
         """Note the wait, and return at once."""
         self.waits.append(timeout or 0.0)
         return self.is_set()
+
+
+class Stopped(Clock):
+    """The same, set while it is waited for."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Note the wait, and stop."""
+        self.set()
+        return super().wait(timeout)
 
 
 class Calls:
@@ -140,15 +154,48 @@ def test_a_longer_pause_than_the_budget_goes_up_without_waiting() -> None:
     assert clock.waits == []
 
 
-def test_nothing_is_repeated_once_the_worker_stops() -> None:
+@pytest.mark.parametrize("policy", [read_policy, unsent_policy])
+def test_nothing_is_repeated_once_the_worker_stops(policy: Callable[[threading.Event], Retrying]) -> None:
     """A drain does not wait for second tries."""
-    clock, calls = Clock(), Calls(REFUSED_CONNECTION)
-    clock.set()
+    clock = Clock()
 
-    with pytest.raises(NotSent):
+    def refused() -> NoReturn:
+        clock.set()
+        raise REFUSED_CONNECTION
+
+    with pytest.raises(NotSent, match="connect_failed"):
+        policy(clock)(refused)
+
+    assert clock.waits == []
+
+
+def test_a_stop_in_a_wait_ends_it_without_another_try() -> None:
+    """The read that was to be repeated is left to the next run."""
+    clock, calls = Stopped(), Calls(REFUSED_CONNECTION, "data")
+
+    with pytest.raises(Stopping), capture_logs():
         read_policy(clock)(calls)
 
-    assert (calls.made, clock.waits) == (1, [])
+    assert (calls.made, len(clock.waits)) == (1, 1)
+
+
+def test_no_read_is_begun_once_the_worker_stops() -> None:
+    """Whatever is made of many reads ends with the one in flight; the exit code says: come back."""
+    clock, calls = Clock(), Calls("data")
+    clock.set()
+
+    with pytest.raises(Stopping) as caught:
+        read_policy(clock)(calls)
+
+    assert (calls.made, caught.value.exit_code) == (0, ExitCode.TRY_LATER)
+
+
+def test_a_write_that_was_claimed_goes_out_although_the_worker_stops() -> None:
+    """Its intent is stored, and a drain lets what is in flight end."""
+    clock = Clock()
+    clock.set()
+
+    assert unsent_policy(clock)(Calls("data")) == "data"
 
 
 def test_each_repetition_is_announced() -> None:
