@@ -13,7 +13,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run() -> None:
-    """Run the service until SIGTERM; it then drains within 25 seconds."""
+    """Run the service until SIGTERM, SIGINT or SIGHUP; it then drains within 25 seconds."""
     from worker.service import serve
 
     with opened(events_to=sys.stdout) as parts:

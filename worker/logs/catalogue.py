@@ -18,8 +18,8 @@ def _event(meaning: str, *levels: str) -> Event:
 
 EVENTS: dict[str, Event] = {
     "worker.started": _event("the service runs, and its jobs are scheduled", INFO),
-    "worker.stopping": _event("a signal to end came: no new claims, what is in flight ends", INFO),
-    "worker.stopped": _event("the service has ended; ERROR: requests had to be cut off", INFO, ERROR),
+    "worker.stopping": _event("a signal to end came: nothing new is begun, what is in flight ends", INFO),
+    "worker.stopped": _event("the service has ended; ERROR: and left something behind", INFO, ERROR),
     "job.started": _event("a run began", DEBUG),
     "job.finished": _event(
         "a run ended, with every count; DEBUG where it did nothing, WARNING where something is left",
