@@ -171,8 +171,23 @@ def test_a_reader_waits_for_a_program_that_keeps_even_readers_out(
     database.dispose()
 
 
-def test_a_reader_that_is_to_end_does_not(sqlite_url: str, stop: threading.Event) -> None:
-    """Nor does a cleaning of the file, which needs it alone."""
+def test_a_reader_that_is_to_end_waits_no_longer(
+    sqlite_url: str, exclusive: sqlite3.Connection, stop: threading.Event
+) -> None:
+    """Its wait has begun when the stop comes."""
+    database = Database(sqlite_url, stop=stop)
+    with ThreadPoolExecutor(1) as pool:
+        reader: Future[None] = pool.submit(read, database)
+        threading.Event().wait(BEGUN_SECONDS)
+        assert not reader.done()
+        stop.set()
+        assert isinstance(reader.exception(timeout=SOON_SECONDS), DatabaseLocked)
+    exclusive.close()
+    database.dispose()
+
+
+def test_a_file_is_not_cleaned_by_a_process_that_is_to_end(sqlite_url: str, stop: threading.Event) -> None:
+    """For that it must be alone, and another program writes."""
     database = Database(sqlite_url, stop=stop)
     read(database)
     stop.set()

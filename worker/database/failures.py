@@ -58,7 +58,7 @@ def locked() -> DatabaseLocked:
     )
 
 
-def is_locked(error: sa.exc.OperationalError) -> bool:
+def is_locked(error: Exception) -> bool:
     """Tell whether a statement only had to wait for another writer for too long."""
     return isinstance(describe(error), DatabaseLocked)
 

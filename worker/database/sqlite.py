@@ -4,8 +4,9 @@ SQLite's own wait for another writer ends for nobody.  So each connection waits 
 transactions begin again and again, until their time is over or the process is to end.
 """
 
+import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -62,8 +63,7 @@ class SqliteFile:
         raw.isolation_level = None  # the driver must not begin transactions behind our back
         # A caller may have written Latin-1 bytes: one such row must not keep all others from being read.
         raw.text_factory = _decode
-        raw.execute(f"PRAGMA busy_timeout = {_milliseconds(self._wait().left())}")
-        if raw.execute("PRAGMA page_count").fetchone() == (0,):
+        if self._until_free(raw.execute, "PRAGMA page_count").fetchone() == (0,):
             raw.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the first page is written
         for pragma in (
             "journal_mode = WAL",
@@ -71,26 +71,22 @@ class SqliteFile:
             "foreign_keys = ON",
             "secure_delete = ON",
             "cache_size = -512",  # KiB for each of a dozen connections; the system caches the file anyway
-            f"busy_timeout = {_milliseconds(self.moment)}",
         ):
-            raw.execute(f"PRAGMA {pragma}")
+            self._until_free(raw.execute, f"PRAGMA {pragma}")
 
     def begin(self, connection: sa.Connection) -> None:
         """Begin a transaction, as soon as no other program is in the way."""
         options = connection.get_execution_options()
         if options.get(OUTSIDE, False):
             return
-        if not options.get(READ_ONLY, False):
-            self._until_free(connection, "BEGIN IMMEDIATE")
-            return
-        connection.exec_driver_sql("BEGIN DEFERRED")
-        # It is the first reading that meets a program which keeps even readers out.
-        self._until_free(connection, "PRAGMA schema_version")
+        # A program that keeps even readers out is met by new connections only.
+        read_only = options.get(READ_ONLY, False)
+        self._until_free(connection.exec_driver_sql, "BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
 
     @contextmanager
     def alone(self, connection: sa.Connection) -> Iterator[None]:
         """Let a connection do what SQLite does in no transaction, once no other program writes."""
-        self._until_free(connection, "BEGIN IMMEDIATE")
+        self._until_free(connection.exec_driver_sql, "BEGIN IMMEDIATE")
         connection.exec_driver_sql("ROLLBACK")
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {_milliseconds(self._wait().left())}")
         try:
@@ -98,17 +94,15 @@ class SqliteFile:
         finally:
             connection.exec_driver_sql(f"PRAGMA busy_timeout = {_milliseconds(self.moment)}")
 
-    def _until_free(self, connection: sa.Connection, statement: str) -> None:
+    def _until_free(self, execute: Callable[[str], Any], statement: str) -> Any:  # noqa: ANN401 -- a cursor
         """Execute what waits for another program, again and again within the time."""
         wait = self._wait()
         while True:
             try:
-                connection.exec_driver_sql(statement).close()
-            except sa.exc.OperationalError as error:
+                return execute(statement)
+            except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
                 if not (is_locked(error) and wait.left()):
                     raise
-            else:
-                return
 
     def _wait(self) -> Wait:
         return Wait(self._stop, self._seconds, stopping=BUSY_SECONDS_STOPPING)

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from jobs import refresh_directory
 from tests.acceptance.installation import wait_until
@@ -14,7 +15,7 @@ from tests.integration.delivery.doubting import doubt
 from tests.integration.delivery.world import World
 from worker.connections.gate import Gate
 from worker.connections.outages import Outages
-from worker.errors import ExitCode, OutcomeUnknown, TryLater
+from worker.errors import ExitCode, NotSent, OutcomeUnknown, TryLater
 from worker.failpoints import armed
 from worker.sandbox import Faults, Sandbox
 
@@ -82,6 +83,17 @@ def test_a_list_ends_with_the_page_in_flight(world: World) -> None:
     assert stopped_after(world, LOCATIONS, refresh) <= 2
     assert asked(world.sandbox, FLOWS) == flows
     assert world.rows("SELECT directory_refreshed_at FROM connection") == before
+
+
+def test_a_code_that_was_not_sent_is_not_sent_again(world: World) -> None:
+    """The token endpoint's tries end with the process, as those of all other requests do."""
+    world.sandbox.stop()
+    world.parts.stop.set()
+
+    with capture_logs() as lines, pytest.raises(NotSent):
+        world.parts.oauth.exchange("some-code", code_verifier=None)
+
+    assert lines == []
 
 
 def test_another_threads_probe_is_not_waited_for(world: World) -> None:
