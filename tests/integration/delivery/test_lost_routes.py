@@ -206,8 +206,9 @@ def break_get(world: World, envoy_id: str) -> None:
 
 
 def test_an_invite_that_a_list_still_shows_is_not_gone(known_world: World) -> None:
-    """Though both the removal and the read of it were answered 404: it waits, and is removed later."""
+    """Though the removal and the read of it were answered 404, and another removal went through: it waits."""
     known_world.add("there", expected_arrival_at=day(3))
+    known_world.add("other", expected_arrival_at=day(4))
     known_world.push()
     envoy_id = known_world.delivery("there")["envoy_invite_id"]
     break_get(known_world, envoy_id)
@@ -217,6 +218,7 @@ def test_an_invite_that_a_list_still_shows_is_not_gone(known_world: World) -> No
         later(known_world)
         stands = known_world.delivery("there")
         assert (stands["status"], stands["envoy_invite_id"]) == ("pending", envoy_id)
+        known_world.execute("UPDATE invite SET wanted = 'absent' WHERE external_id = 'other'")
 
     known_world.sandbox.set_faults(Faults())
     later(known_world)
@@ -241,9 +243,13 @@ def test_a_removal_without_the_right_to_read_needs_another_that_went_through(wor
 
     world.execute("UPDATE invite SET wanted = 'absent' WHERE external_id = 'other'")
     world.push()
-    later(world)
+    world.sandbox.delete_invite(world.delivery("changed")["envoy_invite_id"])
+    world.execute("UPDATE invite SET wanted = 'absent' WHERE external_id = 'changed'")
+    for _ in range(3):
+        later(world)
 
     assert world.delivery("gone")["status"] == "withdrawn"
+    assert world.delivery("changed")["status"] == "pending", "a 404 is no write that went through"
 
 
 def test_a_removal_that_nothing_proves_is_left_for_a_person_when_the_visit_is_over(world: World) -> None:
