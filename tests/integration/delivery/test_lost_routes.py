@@ -168,6 +168,23 @@ def test_a_true_404_rejects_its_row_once_another_write_went_through(world: World
     assert world.delivery("bad")["error_code"] == "not_found"
 
 
+def test_moments_that_lie_ahead_came_from_a_wrong_clock(known_world: World) -> None:
+    """They neither keep a row waiting until then, nor prove anything."""
+    world, ahead = known_world, "2999-01-01T00:00:00.000Z"
+    refuse(world)
+    world.sandbox.set_faults(Faults(lost="json", lost_only="GET /v1/, POST /v1/invites$"))
+    world.push()
+    world.execute("UPDATE connection SET probed_at = :ahead, known_read_at = :ahead", ahead=ahead)
+    later(world)
+    assert world.delivery("bad")["status"] == "pending"
+    world.execute("UPDATE delivery SET refused_at = :ahead WHERE external_id = 'bad'", ahead=ahead)
+    world.sandbox.set_faults(Faults())
+
+    later(world)
+
+    assert world.delivery("bad")["status"] == "rejected"
+
+
 def test_a_location_that_envoy_has_not_any_more_rejects_the_first_row_of_a_customer(world: World) -> None:
     """Nobody else's write is waited for: the locations are read again, and the row's is not among them."""
     (connection,) = world.rows("SELECT id FROM connection")
