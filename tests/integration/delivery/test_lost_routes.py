@@ -168,6 +168,23 @@ def test_a_true_404_rejects_its_row_once_another_write_went_through(world: World
     assert world.delivery("bad")["error_code"] == "not_found"
 
 
+def test_moments_that_lie_ahead_came_from_a_wrong_clock(known_world: World) -> None:
+    """They neither keep a row waiting until then, nor prove anything."""
+    world, ahead = known_world, "2999-01-01T00:00:00.000Z"
+    refuse(world)
+    world.sandbox.set_faults(Faults(lost="json", lost_only="GET /v1/, POST /v1/invites$"))
+    world.push()
+    world.execute("UPDATE connection SET probed_at = :ahead, known_read_at = :ahead", ahead=ahead)
+    later(world)
+    assert world.delivery("bad")["status"] == "pending"
+    world.execute("UPDATE delivery SET refused_at = :ahead WHERE external_id = 'bad'", ahead=ahead)
+    world.sandbox.set_faults(Faults())
+
+    later(world)
+
+    assert world.delivery("bad")["status"] == "rejected"
+
+
 def test_a_location_that_envoy_has_not_any_more_rejects_the_first_row_of_a_customer(world: World) -> None:
     """Nobody else's write is waited for: the locations are read again, and the row's is not among them."""
     (connection,) = world.rows("SELECT id FROM connection")
@@ -206,8 +223,9 @@ def break_get(world: World, envoy_id: str) -> None:
 
 
 def test_an_invite_that_a_list_still_shows_is_not_gone(known_world: World) -> None:
-    """Though both the removal and the read of it were answered 404: it waits, and is removed later."""
+    """Though the removal and the read of it were answered 404, and another removal went through: it waits."""
     known_world.add("there", expected_arrival_at=day(3))
+    known_world.add("other", expected_arrival_at=day(4))
     known_world.push()
     envoy_id = known_world.delivery("there")["envoy_invite_id"]
     break_get(known_world, envoy_id)
@@ -217,6 +235,7 @@ def test_an_invite_that_a_list_still_shows_is_not_gone(known_world: World) -> No
         later(known_world)
         stands = known_world.delivery("there")
         assert (stands["status"], stands["envoy_invite_id"]) == ("pending", envoy_id)
+        known_world.execute("UPDATE invite SET wanted = 'absent' WHERE external_id = 'other'")
 
     known_world.sandbox.set_faults(Faults())
     later(known_world)
@@ -241,9 +260,13 @@ def test_a_removal_without_the_right_to_read_needs_another_that_went_through(wor
 
     world.execute("UPDATE invite SET wanted = 'absent' WHERE external_id = 'other'")
     world.push()
-    later(world)
+    world.sandbox.delete_invite(world.delivery("changed")["envoy_invite_id"])
+    world.execute("UPDATE invite SET wanted = 'absent' WHERE external_id = 'changed'")
+    for _ in range(3):
+        later(world)
 
     assert world.delivery("gone")["status"] == "withdrawn"
+    assert world.delivery("changed")["status"] == "pending", "a 404 is no write that went through"
 
 
 def test_a_removal_that_nothing_proves_is_left_for_a_person_when_the_visit_is_over(world: World) -> None:
