@@ -14,6 +14,7 @@ from worker.invites import Kind, Status, Verdict
 
 LEAST_CONNECTIONS = 3
 LEAST_ROWS = 20
+LAST_LOOKED_AT = 50  # lines of the ledger: an older refusal was followed by others, or by a success
 WRITES = (Kind.CREATE.value, Kind.UPDATE.value, Kind.REMOVE.value)
 
 log = structlog.get_logger()
@@ -39,6 +40,16 @@ class Alike:
         if number:
             log.warning("invite.deferred", number=number, error_code="refuses_all")
         return number
+
+    def examine_last(self) -> None:
+        """Do the same for what was refused last: whoever stored it may have died before they looked."""
+        tried = ATTEMPTS.c
+        newest = sa.select(tried.refusal).order_by(tried.started_at.desc()).limit(LAST_LOOKED_AT).subquery()
+        query = sa.select(newest.c.refusal).where(newest.c.refusal.is_not(None)).distinct()
+        with self.database.read() as connection:
+            refusals = connection.execute(query).scalars().all()
+        for refusal in refusals:
+            self.examine(refusal)
 
     def _known(self) -> tuple[datetime | None, str | None]:
         """Return since when refusals count, which is the last success; and what the host is held for."""

@@ -97,18 +97,18 @@ def former_ids(database: Database, delivery_id: int) -> set[str]:
 
 
 def controls(
-    database: Database, connection_name: str, *, location_id: str
+    database: Database, connection_name: str, *, location_id: str | None
 ) -> list[tuple[str, dict[str, Any]]]:
-    """Return ids and contents of some invites that Envoy surely has at that place."""
+    """Return ids and contents of some invites that Envoy surely has: at that place, None for anywhere."""
     own = DELIVERIES.c
     query = (
         sa.select(own.envoy_invite_id, own.sent_content)
         .where(own.connection == connection_name, own.status == SENT, own.envoy_invite_id.is_not(None))
-        # Nothing is stored where retention has cleared it.
-        .where(own.sent_content["locationId"].as_string() == location_id)
         .order_by(own.envoy_invite_id.desc())
         .limit(MOST_CONTROLS)
     )
+    if location_id is not None:  # which is not stored where retention has cleared it
+        query = query.where(own.sent_content["locationId"].as_string() == location_id)
     with database.read() as connection:
         return [(row.envoy_invite_id, row.sent_content) for row in connection.execute(query)]
 

@@ -83,7 +83,7 @@ class Proving:
 
     def _reads_known(self, row: DueRow, token: str) -> bool:
         """Say whether Envoy shows one of the invites that it surely has."""
-        for envoy_id, _ in controls(self.database, row.connection, location_id=""):
+        for envoy_id, _ in controls(self.database, row.connection, location_id=None):
             if envoy_id != row.envoy_invite_id and self.api.has_invite(token, envoy_id):
                 return True
         return False

@@ -90,6 +90,7 @@ class Push:
                     looked_up=bool(attempt["looked_up"]),
                     attempt=attempt["attempt_id"],
                 )
+        self._alike().examine_last()
         recovery.reopen(database, longest_back_off=settings.backoff_seconds[1])
         if self.connection is None:
             self._mark_unknown_connections()
@@ -136,7 +137,6 @@ class Push:
         self._send_all(lanes, self._sending(report), failed)
 
     def _sending(self, report: Report) -> Sending:
-        refusing = Refusing(self.database, self.gate.host, hold_seconds=self.settings.hold_seconds)
         lease = Lease(self.settings.lease_seconds, self.settings.request_timeout_seconds)
         claims = Claims(self.database, host=self.gate.host, lease=lease, run_id=self.run_id, clock=boot_clock)
         return Sending(
@@ -151,12 +151,16 @@ class Push:
                 self.database, BackOff(*self.settings.backoff_seconds), first_look=self.first_look
             ),
             judge=Judge(self.database, self.settings.recreate_missing),
-            alike=Alike(self.database, refusing),
+            alike=self._alike(),
             proving=Proving(self.database, self.api, self.tokens),
             patience_seconds=self.patience_seconds,
             stop=self.stop,
             requests=threading.Semaphore(self.settings.concurrency),
         )
+
+    def _alike(self) -> Alike:
+        hold_seconds = self.settings.hold_seconds
+        return Alike(self.database, Refusing(self.database, self.gate.host, hold_seconds=hold_seconds))
 
     def _send_all(self, lanes: Lanes, sending: Sending, failed: threading.Event) -> None:
         """Run the senders; the first unexpected error stops the run, after what is in flight."""

@@ -45,15 +45,16 @@ def replace(
         for x in flows
     ]  # fmt: skip
     with database.write() as connection:
-        for table, rows in ((LOCATIONS, location_rows), (FLOWS, flow_rows)):
-            connection.execute(sa.delete(table).where(table.c.connection_id == connection_id))
-            if rows:
-                connection.execute(sa.insert(table), rows)
+        # First, for it locks the row: two that store at once would meet in the keys of the tables.
         connection.execute(
             sa.update(CONNECTIONS)
             .where(CONNECTIONS.c.id == connection_id)
             .values(directory_refreshed_at=database.now())
         )
+        for table, rows in ((LOCATIONS, location_rows), (FLOWS, flow_rows)):
+            connection.execute(sa.delete(table).where(table.c.connection_id == connection_id))
+            if rows:
+                connection.execute(sa.insert(table), rows)
 
 
 def _entries(table: sa.Table, connection_id: int) -> sa.Select[tuple[object, ...]]:

@@ -12,7 +12,7 @@ from worker.envoy.http import BeforeWrite, HttpClient
 from worker.envoy.paging import all_items
 from worker.envoy.resources import Json
 from worker.envoy.retries import read_policy, unsent_policy
-from worker.errors import Refused, TryLater
+from worker.errors import Refused, Stopping
 
 LOCATIONS, FLOWS, EMPLOYEES, INVITES = LISTS = (
     "/v1/locations",
@@ -74,13 +74,13 @@ class Calls:
         """Return the items of every page of a list; *whole*: one without a usable id makes it no list.
 
         Raises:
-            TryLater: the process is to end, and shall not wait for more pages.
+            Stopping: the process is to end, and shall not wait for more pages.
             EnvoyError: a page could not be read, or the pages do not make up a list.
         """
 
         def page(number: int, size: int) -> Json:
             if self._stop.is_set():
-                raise TryLater("the worker is stopping")
+                raise Stopping("the worker is stopping")
             numbered = {**(query or {}), "page": number, "perPage": size}
             return self.read(token, path, numbered, on_headers=on_headers)
 

@@ -212,3 +212,17 @@ def test_a_refusal_that_was_on_its_way_is_taken_back_too(world: World) -> None:
     assert Alike(world.parts.database, refusing).examine(host["refusal"]) == 1
 
     assert statuses(world) == {"pending": 21}
+
+
+def test_rejections_whose_process_died_before_it_compared_them_are_taken_back(world: World) -> None:
+    """The verdicts are in the ledger: the next run finds what the last one came to see no more."""
+    refuse_all(world)
+    world.execute("UPDATE host SET refused_until = NULL, refused_count = 0, refusal = NULL")
+    world.execute("UPDATE connection SET hold_reason = NULL, held_until = NULL")
+    world.execute("UPDATE delivery SET status = 'rejected'")
+    before = trials(world)
+
+    world.push()
+
+    assert (statuses(world), reasons(world)) == ({"pending": 21}, {"refuses_all"})
+    assert trials(world) == before
