@@ -173,7 +173,7 @@ class Scene:
             {
                 "locationId": place["envoy_id"],
                 "expectedArrivalAt": FIRST_DAY.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "invitee": {"name": f"Visitor {key}"},
+                "invitee": {"name": visitor(key)},
             },
             request_id="by-hand",
         )
