@@ -33,7 +33,13 @@ INSERT = (
     " VALUES ('acme', :key, :name, :email, 'Berlin', :arrival)"
 )
 CONNECTIONS = "SELECT name, status, status_reason, hold_reason, held_until, refresh_error FROM connection"
-LEFT = "SELECT count(*) AS number FROM delivery WHERE status IN ('pending', 'sending', 'unknown')"
+# What is not at its end yet, and what has no delivery yet.
+LEFT = (
+    "SELECT (SELECT count(*) FROM delivery WHERE status IN ('pending', 'sending', 'unknown'))"
+    " + (SELECT count(*) FROM invite) - (SELECT count(*) FROM delivery) AS number"
+)
+UNSEEN = "DELETE FROM delivery WHERE connection = 'acme' AND external_id = :key"
+CHANGE = "UPDATE invite SET notes = :notes WHERE connection = 'acme' AND external_id = :key"
 
 
 class Ground(Installation):
@@ -44,6 +50,7 @@ class Ground(Installation):
         super().__init__(database_url, sandbox, **(COMPRESSED | settings))
         self.zygote = zygote
         self.invites = 0
+        self.changed: dict[str, str] = {}  # the notes that were changed, by the visitor's e-mail
 
     def launch(self, *command: str, **env: str) -> Worker:
         """Start a command as a process of its own."""
@@ -67,12 +74,21 @@ class Ground(Installation):
         assert process.wait() == 0, process.output.read_text()
         return json.loads(process.output.read_text())
 
-    def add(self, number: int) -> None:
-        """Insert so many invites, no two of which are alike."""
+    def add(self, number: int, *, unseen: int = 0) -> None:
+        """Insert so many invites, no two of which are alike; *unseen* of them as if no trigger had fired."""
         rows = [_visit(n) for n in range(self.invites, self.invites + number)]
         with self.database.write() as connection:
             connection.execute(sa.text(INSERT), rows)
+            for row in rows[:unseen]:
+                connection.execute(sa.text(UNSEEN), {"key": row["key"]})
         self.invites += number
+
+    def change(self, number: int) -> None:
+        """Change so many of the newest invites, one after the other."""
+        for n in range(self.invites - number, self.invites):
+            row = {"key": f"v-{n}", "notes": f"changed {n}"}
+            self.execute(CHANGE, **row)
+            self.changed[str(_visit(n)["email"])] = row["notes"]
 
     def left(self) -> int:
         """Return how many invites are not at their end yet."""

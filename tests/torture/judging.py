@@ -14,7 +14,7 @@ ATTEMPTS = "SELECT id, kind, verdict, delivery_id, error_code FROM attempt"
 
 
 def require_exactly_once(ground: Ground, *, not_carried_out: Verdicts = NOT_SENT) -> Counter[str]:
-    """Return the counts of a proof; every invite is in Envoy, and in there once."""
+    """Return the counts of a proof; every invite is in Envoy, in there once, and as it was last changed."""
     ledger = ground.sandbox.ledger()
     creates = ledger["creates"]
     assert ledger["duplicates"] == []
@@ -22,6 +22,8 @@ def require_exactly_once(ground: Ground, *, not_carried_out: Verdicts = NOT_SENT
     assert ground.statuses() == {"sent": ground.invites}
     rows = ground.rows("SELECT envoy_invite_id FROM delivery")
     assert {row["envoy_invite_id"] for row in rows} == {entry["invite_id"] for entry in creates}
+    notes = {one["invitee"]["email"]: one["notes"] for one in ground.sandbox.invites()}
+    assert notes == dict.fromkeys(notes) | ground.changed
     return require_one_story(ground, creates, not_carried_out)
 
 

@@ -13,13 +13,16 @@ from worker.sandbox import Faults
 INVITES = 300
 OUTAGE_SECONDS = scaled(4, 20)
 LATENCY = Faults(latency_seconds=0.02)
+LOST = ("html", "json")  # the forms of its 404
 DOUBTFUL = "SELECT DISTINCT delivery_id AS id FROM attempt WHERE verdict = 'unknown'"
 
 
 def begin(ground: Ground, kind: str) -> None:
-    """Let Envoy go away: drop each request, answer 503, or close its port."""
+    """Let Envoy go away: drop each request, answer 503, close its port, or be lost to its gateway."""
     if kind == "stopped":
         ground.sandbox.stop()
+    elif kind in LOST:
+        ground.sandbox.set_faults(replace(LATENCY, lost=kind))
     else:
         ground.sandbox.set_faults(replace(LATENCY, outage=kind))
 
@@ -31,7 +34,7 @@ def end(ground: Ground, kind: str) -> None:
     ground.sandbox.set_faults(LATENCY)
 
 
-@pytest.mark.parametrize("kind", ["drop", "503", "stopped"])
+@pytest.mark.parametrize("kind", ["drop", "503", "stopped", *LOST])
 def test_an_outage_brings_few_into_doubt_and_burns_no_attempts(
     database_url: str, zygote: Zygote, counts: Counter[str], kind: str
 ) -> None:

@@ -50,6 +50,7 @@ def play(ground: Ground) -> None:
     ground.add(INVITES)
     with ended(ground.services(1)) as [sleeper]:
         stop(ground, sleeper)
+        ground.change(INVITES)  # what is in flight, too: its answers come late, and for an older content
         with ended(ground.services(1)):
             ground.settle()
             sleeper.send(signal.SIGCONT)
