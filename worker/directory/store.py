@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel
 
 from worker.connections.model import Connection
+from worker.connections.rows import locked
 from worker.database import Database
 from worker.directory.model import Flow, Location
 from worker.directory.resolve import Directory
@@ -45,6 +46,7 @@ def replace(
         for x in flows
     ]  # fmt: skip
     with database.write() as connection:
+        locked(connection, connection_id)  # two who have read it at once: one after the other
         for table, rows in ((LOCATIONS, location_rows), (FLOWS, flow_rows)):
             connection.execute(sa.delete(table).where(table.c.connection_id == connection_id))
             if rows:

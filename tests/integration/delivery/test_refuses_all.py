@@ -13,7 +13,12 @@ from tests.integration.delivery.world import PAST, World
 from worker.connections import resuming, store
 from worker.connections.refusing import Refusing
 from worker.delivery.alike import Alike
+from worker.delivery.claim import Claims, Lease
+from worker.delivery.plan import Call
+from worker.delivery.rows import due_page
+from worker.envoy.clock import boot_clock
 from worker.errors import ExitCode
+from worker.invites import Kind
 from worker.sandbox import Faults, Sandbox
 
 NAMES = ("acme", "beta", "gamma")
@@ -242,3 +247,15 @@ def test_rejections_whose_process_died_before_it_compared_them_are_taken_back(wo
 
     assert (statuses(world), reasons(world)) == ({"pending": 21}, {"refuses_all"})
     assert trials(world) == before
+
+
+def test_nothing_but_a_trial_is_claimed_meanwhile(world: World) -> None:
+    """A worker that had read its rows before learns of it at the claim."""
+    refuse_all(world)
+    world.execute("UPDATE connection SET hold_reason = NULL, held_until = NULL")
+    parts = world.parts
+    claims = Claims(parts.database, host=parts.gate.host, lease=Lease(60, 15), run_id="run", clock=boot_clock)
+    row = due_page(parts.database, "acme", after=None, until=parts.database.read_now(), size=1)[0]
+
+    assert claims.take(row, Call(Kind.CREATE), "a-1") is None
+    assert claims.take(row, Call(Kind.CREATE), "a-2", trial=True) is not None
