@@ -41,7 +41,7 @@ def test_a_directory_that_cannot_be_read_is_told_and_the_others_are_read(world: 
 def test_two_who_read_a_directory_at_once_both_store_it(world: World) -> None:
     """One after the other, and the directory is whole."""
     database = world.parts.database
-    places = [Location(str(number), name, True, None) for number, name in enumerate(("Berlin", "Oslo"))]  # noqa: FBT003
+    places = [Location(str(number), name, True, None) for number, name in enumerate(("Berlin", "Oslo"))]
     (connection,) = world.rows("SELECT id FROM connection WHERE name = 'acme'")
 
     with ThreadPoolExecutor(4) as pool:
