@@ -47,11 +47,10 @@ class Proving:
                 self._ask(work, row, token, asked_for=speaks_of_the_invite(work.call, error))
             except Forbidden:
                 return False
-        row = self._as_stored(row) or row
-        evidence = evidence_of(self.database, row, work.call, error, reads=work.lane.may_read)
-        if not is_settled(work.call, error, evidence) and not self._place_is_gone(work, row):
-            return False
-        return self._make_due(row)
+            row = self._as_stored(row) or row
+            evidence = evidence_of(self.database, row, work.call, error, reads=work.lane.may_read)
+            settled = is_settled(work.call, error, evidence) or self._place_is_gone(work, row)
+            return settled and self._make_due(row)
 
     def _as_stored(self, row: DueRow) -> DueRow | None:
         own = DELIVERIES.c

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel
 
 from worker.connections.model import Connection
+from worker.connections.rows import locked
 from worker.database import Database
 from worker.directory.model import Flow, Location
 from worker.directory.resolve import Directory
@@ -45,16 +46,16 @@ def replace(
         for x in flows
     ]  # fmt: skip
     with database.write() as connection:
-        # First, for it locks the row: two that store at once would meet in the keys of the tables.
+        locked(connection, connection_id)  # two who have read it at once: one after the other
+        for table, rows in ((LOCATIONS, location_rows), (FLOWS, flow_rows)):
+            connection.execute(sa.delete(table).where(table.c.connection_id == connection_id))
+            if rows:
+                connection.execute(sa.insert(table), rows)
         connection.execute(
             sa.update(CONNECTIONS)
             .where(CONNECTIONS.c.id == connection_id)
             .values(directory_refreshed_at=database.now())
         )
-        for table, rows in ((LOCATIONS, location_rows), (FLOWS, flow_rows)):
-            connection.execute(sa.delete(table).where(table.c.connection_id == connection_id))
-            if rows:
-                connection.execute(sa.insert(table), rows)
 
 
 def _entries(table: sa.Table, connection_id: int) -> sa.Select[tuple[object, ...]]:

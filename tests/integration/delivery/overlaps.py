@@ -1,4 +1,4 @@
-"""What happens while a request is on its way, as rules of the model: a change, and the next attempt."""
+"""What happens while a request is on its way, as rules of the model: a change, its answer, the next claim."""
 
 import threading
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.integration.delivery.scene import LEASE_SECONDS, Scene
+from tests.integration.delivery.suspending import suspended
 from worker.failpoints import armed
 from worker.sandbox import Faults
 from worker.sandbox.faults import AFTER_COMMIT, faults_from_json
@@ -26,6 +27,30 @@ def change_amid_a_doubt(scene: Scene, columns: dict[str, Any], doubt: str) -> No
     scene.interrupt(scene.workers["A"].push, "after_answer", change_all)
     scene.sandbox.set_faults(Faults())
     scene.workers["B"].push()
+
+
+def late_answer(scene: Scene, columns: dict[str, Any]) -> str:
+    """Let A's create be answered when all looks of B are over, the visit is changed, and B plans it anew.
+
+    A stands still before its request.  Nothing else may be on its way then: an update that comes so late
+    brings back older content, as docs/delivery.md says.  The key of the visit is returned.
+    """
+    scene.sandbox.set_faults(Faults())
+    busy = scene.world.rows("SELECT 1 FROM delivery WHERE status IN ('pending', 'sending')")
+    key = scene.add()
+    if busy:
+        return key
+    scene.pass_time(6)
+    with suspended(scene.workers["A"].push, "before_connect", surely=False) as wake:
+        scene.pass_time(2 * LEASE_SECONDS)
+        scene.workers["B"].push()  # gives A's attempt up
+        for _ in range(2):
+            scene.pass_time(31)
+            scene.workers["B"].reconcile()
+        scene.change(key, **columns)
+        with armed("before_claim", action=wake):
+            scene.workers["B"].push()
+    return key
 
 
 def late_refusal(scene: Scene) -> str:

@@ -132,6 +132,12 @@ class Delivery(RuleBasedStateMachine):
         overlaps.change_amid_a_doubt(self.scene, columns, doubt)
 
     @precondition(lambda self: len(self.scene.keys) < MOST_VISITS)
+    @rule(target=visits, columns=CHANGES)
+    def late_answer(self, columns: dict[str, Any]) -> str:
+        """Let A hear so late of a new visit that it was looked up, changed, and planned anew by B."""
+        return overlaps.late_answer(self.scene, columns)
+
+    @precondition(lambda self: len(self.scene.keys) < MOST_VISITS)
     @rule(target=visits)
     def late_refusal(self) -> str:
         """Let A hear of a refusal so late that B's next attempt at a new visit is on its way."""

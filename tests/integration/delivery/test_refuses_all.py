@@ -9,11 +9,16 @@ from structlog.testing import capture_logs
 
 from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorld
 from tests.integration.delivery.doubting import ARRIVAL
-from tests.integration.delivery.world import World
+from tests.integration.delivery.world import PAST, World
 from worker.connections import resuming, store
 from worker.connections.refusing import Refusing
 from worker.delivery.alike import Alike
+from worker.delivery.claim import Claims, Lease
+from worker.delivery.plan import Call
+from worker.delivery.rows import due_page
+from worker.envoy.clock import boot_clock
 from worker.errors import ExitCode
+from worker.invites import Kind
 from worker.sandbox import Faults, Sandbox
 
 NAMES = ("acme", "beta", "gamma")
@@ -99,7 +104,9 @@ def test_one_request_at_a_time_is_the_trial(world: World) -> None:
     assert trials(world) == before, "the time has not come"
     for number in (1, 2):
         world.let_holds_end()
-        report = world.push()
+        with capture_logs() as logs:
+            report = world.push()
+        assert "invite.rejected" not in {log["event"] for log in logs}
         assert trials(world) == before + number
         assert ExitCode.TRY_LATER in report.troubles
         assert statuses(world) == {"pending": 21}
@@ -135,6 +142,19 @@ def test_an_operator_ends_it(world: World) -> None:
     assert reasons(world) == {None, "paused"}
 
 
+def test_who_was_held_for_something_else_waits_with_the_others(world: World) -> None:
+    """Its own hold is over, and nobody has resumed it: what holds the host holds it, too."""
+    refuse_all(world)
+    before = trials(world)
+    held = "UPDATE connection SET hold_reason = 'outage', held_until = :past WHERE name = 'beta'"
+    world.execute(held, past=PAST)
+
+    report = world.push()
+
+    assert trials(world) == before
+    assert ExitCode.TRY_LATER in report.troubles
+
+
 def test_a_connection_that_is_resumed_alone_is_the_next_trial(world: World) -> None:
     """It does not wait for the stored time; the others do."""
     refuse_all(world)
@@ -149,6 +169,7 @@ def test_a_connection_that_is_resumed_alone_is_the_next_trial(world: World) -> N
 
 def test_few_customers_few_rows_or_a_success_between_show_that_it_is_the_rows(world: World) -> None:
     """Forty rows of two customers may all be wrong, and so may eighteen of three since the last success."""
+    world.execute("INSERT INTO host (name) VALUES (:name)", name=world.parts.gate.host)
     add_rows(world, number=20)
     world.sandbox.set_faults(replace(REFUSED, refuse_companies="10000, 10001"))
     world.push()
@@ -226,3 +247,15 @@ def test_rejections_whose_process_died_before_it_compared_them_are_taken_back(wo
 
     assert (statuses(world), reasons(world)) == ({"pending": 21}, {"refuses_all"})
     assert trials(world) == before
+
+
+def test_nothing_but_a_trial_is_claimed_meanwhile(world: World) -> None:
+    """A worker that had read its rows before learns of it at the claim."""
+    refuse_all(world)
+    world.execute("UPDATE connection SET hold_reason = NULL, held_until = NULL")
+    parts = world.parts
+    claims = Claims(parts.database, host=parts.gate.host, lease=Lease(60, 15), run_id="run", clock=boot_clock)
+    row = due_page(parts.database, "acme", after=None, until=parts.database.read_now(), size=1)[0]
+
+    assert claims.take(row, Call(Kind.CREATE), "a-1") is None
+    assert claims.take(row, Call(Kind.CREATE), "a-2", trial=True) is not None

@@ -10,13 +10,14 @@ from worker.errors import (
     NotFound,
     NotSent,
     OutcomeUnknown,
+    RouteLost,
     Stopping,
     Throttled,
     Unauthorised,
 )
 
 
-@pytest.mark.parametrize("error", [OutcomeUnknown(), NotSent(), Misdirected()])
+@pytest.mark.parametrize("error", [OutcomeUnknown(), NotSent(), Misdirected(), RouteLost()])
 def test_silence_and_nonsense_do(error: EnvoyError) -> None:
     """They are what an outage looks like."""
     assert speaks_against_the_host(error)
