@@ -13,7 +13,7 @@ import structlog
 from worker.connections import store
 from worker.connections.model import Connection, ConnectionStatus
 from worker.directory import refresh
-from worker.errors import EnvoyError, NeedsAuthorisation, SettingsError, Stopping, TryLater
+from worker.errors import EnvoyError, NeedsAuthorisation, SettingsError, TryLater
 from worker.report import Report
 from worker.runs import RunContext, Seconds
 
@@ -39,8 +39,6 @@ def _refresh(context: RunContext, connection: Connection, report: Report) -> Non
         return
     try:
         refresh(context.database, context.api, context.tokens, connection)
-    except Stopping:
-        return  # the next run reads it
     except (EnvoyError, NeedsAuthorisation, SettingsError, TryLater) as error:
         report.trouble(error.exit_code)
         if context.stop.is_set():

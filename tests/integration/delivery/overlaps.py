@@ -30,10 +30,11 @@ def change_amid_a_doubt(scene: Scene, columns: dict[str, Any], doubt: str) -> No
 
 
 def late_answer(scene: Scene, columns: dict[str, Any]) -> str:
-    """Let A's create be answered when all looks of B are over, the visit is changed, and B plans it anew.
+    """Let B's create be answered when all looks of A are over, the visit is changed, and A plans it anew.
 
-    A stands still before its request.  Nothing else may be on its way then: an update that comes so late
-    brings back older content, as docs/delivery.md says.  The key of the visit is returned.
+    B stands still before its request.  Nothing else may be on its way then: an update that comes so late
+    brings back older content, as docs/delivery.md says.  A has one sender, so that none of its claims comes
+    before the answer.  The key of the visit is returned.
     """
     scene.sandbox.set_faults(Faults())
     busy = scene.world.rows("SELECT 1 FROM delivery WHERE status IN ('pending', 'sending')")
@@ -41,15 +42,15 @@ def late_answer(scene: Scene, columns: dict[str, Any]) -> str:
     if busy:
         return key
     scene.pass_time(6)
-    with suspended(scene.workers["A"].push, "before_connect", surely=False) as wake:
+    with suspended(scene.workers["B"].push, "before_connect", surely=False) as wake:
         scene.pass_time(2 * LEASE_SECONDS)
-        scene.workers["B"].push()  # gives A's attempt up
+        scene.workers["A"].push()  # gives B's attempt up
         for _ in range(2):
             scene.pass_time(31)
-            scene.workers["B"].reconcile()
+            scene.workers["A"].reconcile()
         scene.change(key, **columns)
         with armed("before_claim", action=wake):
-            scene.workers["B"].push()
+            scene.workers["A"].push()
     return key
 
 

@@ -149,6 +149,7 @@ def test_a_look_up_is_proven_by_invites_that_are_not_cleared(over: Office) -> No
         over.visit(f"old-{number}")
         over.stand(f"old-{number}", status="sent", envoy_invite_id=f"99{number}")
 
-    found = controls(over.world.parts.database, "acme", location_id="none")
+    (place,) = over.world.rows("SELECT envoy_id FROM location WHERE name = 'Berlin'")
+    found = controls(over.world.parts.database, "acme", location_id=place["envoy_id"])
 
     assert [envoy_id for envoy_id, _ in found] == [over.world.delivery()["envoy_invite_id"]]
