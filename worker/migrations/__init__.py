@@ -4,7 +4,10 @@ HEAD = "0005"
 # The triggers of that revision, by database and table.  On PostgreSQL each must fire whoever writes.
 TRIGGERS: dict[str, dict[str, tuple[str, ...]]] = {
     "sqlite": {
-        "invite": ("invite_inserted", "invite_moved", "invite_changed", "invite_retimed", "invite_deleted"),
+        "invite": (
+            "invite_numbered", "invite_inserted", "invite_moved", "invite_changed", "invite_retimed",
+            "invite_deleted",
+        ),
         "delivery": ("delivery_inserted", "delivery_changed"),
     },
     "postgresql": {

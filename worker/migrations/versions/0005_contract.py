@@ -15,9 +15,9 @@ branch_labels = None
 depends_on = None
 
 INVITE_TRIGGERS = (
-    "invite_inserted", "invite_renaming", "invite_replacing", "invite_renamed", "invite_changing",
-    "invite_changed", "invite_moved", "invite_retimed", "invite_deleting", "invite_deleted",
-    "invite_truncating",
+    "invite_numbered", "invite_inserted", "invite_renaming", "invite_replacing", "invite_renamed",
+    "invite_changing", "invite_changed", "invite_moved", "invite_retimed", "invite_deleting",
+    "invite_deleted", "invite_truncating",
 )  # fmt: skip
 ALWAYS = {
     "invite": (

@@ -1,12 +1,16 @@
 -- The functions run with their owner's rights: a caller needs none on the worker's tables.  All but one
 -- come AFTER: what another trigger of the caller's suppresses has not happened, and leaves no trace.
+-- Triggers of the caller's may come before ours and change the row again, or remove it, so that each asks
+-- what is there now.
 CREATE OR REPLACE FUNCTION invite_inserted() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     -- The key may have a delivery: its invite was removed while no trigger fired.
     INSERT INTO delivery AS d (connection, external_id, invite_id, next_attempt_at)
-    VALUES (NEW.connection, NEW.external_id, NEW.id, now())
-    ON CONFLICT (connection, external_id) DO UPDATE SET invite_id = NEW.id, @reopened@;
+    SELECT i.connection, i.external_id, i.id, now()
+    FROM invite AS i
+    WHERE i.id = NEW.id OR i.connection = NEW.connection AND i.external_id = NEW.external_id
+    ON CONFLICT (connection, external_id) DO UPDATE SET invite_id = EXCLUDED.invite_id, @reopened@;
     RETURN NULL;
 END
 $$
@@ -59,8 +63,14 @@ BEGIN
             RAISE EXCEPTION @kept@ USING ERRCODE = 'restrict_violation';
         END IF;
     END IF;
-    UPDATE delivery SET connection = NEW.connection, external_id = NEW.external_id, invite_id = NEW.id
-    WHERE connection = OLD.connection AND external_id = OLD.external_id;
+    UPDATE delivery AS d SET connection = i.connection, external_id = i.external_id, invite_id = i.id
+    FROM invite AS i
+    WHERE d.connection = OLD.connection AND d.external_id = OLD.external_id
+      AND (i.id = NEW.id OR i.connection = NEW.connection AND i.external_id = NEW.external_id);
+    DELETE FROM delivery AS d
+    WHERE d.connection = OLD.connection AND d.external_id = OLD.external_id AND d.fencing_token = 0
+      AND NOT EXISTS (SELECT 1 FROM invite AS i
+                      WHERE i.connection = OLD.connection AND i.external_id = OLD.external_id);
     RETURN NULL;
 END
 $$
@@ -72,6 +82,10 @@ EXECUTE FUNCTION invite_moved()
 CREATE OR REPLACE FUNCTION invite_deleted() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
+    PERFORM 1 FROM invite WHERE connection = OLD.connection AND external_id = OLD.external_id;
+    IF FOUND THEN
+        RETURN NULL; -- written again
+    END IF;
     DELETE FROM delivery
     WHERE connection = OLD.connection AND external_id = OLD.external_id AND fencing_token = 0;
     PERFORM 1 FROM delivery WHERE connection = OLD.connection AND external_id = OLD.external_id;
