@@ -110,6 +110,22 @@ def test_deliveries_that_lack_what_their_status_needs_are_healed_or_left_for_a_p
     assert None not in (now["lease-lost"]["lease_owner"], now["lease-lost"]["lease_until"])
 
 
+def test_what_envoy_may_have_is_neither_deleted_nor_renamed(empty: Database) -> None:
+    """Even where the release before let a row stand that somebody had written by hand, as if never tried."""
+    migrate(empty, to="0004")
+    by_hand = {"fencing_token": 0, "envoy_invite_id": "4001", "sent_revision": 1}
+    put(empty, "sent", {**by_hand, "status": "sent"})
+    put(empty, "due", {**by_hand, "status": "withdrawn", "envoy_invite_id": "4002"})
+    put(empty, "in-doubt", {"fencing_token": 0, "status": "unknown", "attempt_id": "a-1"})
+
+    schema.upgrade(empty)
+
+    for external_id in ("sent", "due", "in-doubt"):
+        for statement in ("DELETE FROM invite", "UPDATE invite SET external_id = 'other'"):
+            with pytest.raises(sa.exc.DBAPIError, match="sent or tried"), empty.write() as connection:
+                connection.execute(sa.text(f"{statement} WHERE external_id = :key"), {"key": external_id})
+
+
 def test_each_row_that_is_left_for_a_person_has_its_line_in_the_ledger(before: Database) -> None:
     """So that a verdict on it finds what was tried, and lines that were there stay."""
     schema.upgrade(before)

@@ -18,6 +18,11 @@ FREE = "lease_owner = NULL, lease_until = NULL, content_key = NULL"
 REPAIRS = (
     ("next_attempt_at = {now}", "status = 'pending' AND next_attempt_at IS NULL"),
     (DUE, "status IN ('withdrawn', 'expired') AND envoy_invite_id IS NOT NULL"),
+    # Envoy may have it, so that its invite must not be deleted or renamed.
+    (
+        "fencing_token = 1",
+        "fencing_token = 0 AND (envoy_invite_id IS NOT NULL OR status IN ('sending', 'unknown'))",
+    ),
     # By its meaning: what is sent is so in its newest revision.
     ("sent_revision = revision", "status = 'sent' AND sent_revision IS NULL"),
     (f"{DUE}, {FREE}", "status = 'sending' AND attempt_id IS NULL AND envoy_invite_id IS NOT NULL"),
