@@ -171,7 +171,10 @@ def test_an_import_and_a_visit_by_hand_leave_what_they_do_not_name(small_connect
     mirror = small_connected.run(*arguments, "--mirror", stdin=empty)
     small_connected.run(*visit, "--email", "")
     shown = json.loads(small_connected.run("invites", "show", "acme/v1", "--json").stdout)["invite"]
+    small_connected.run(*visit, "--custom-field", "")
+    emptied = json.loads(small_connected.run("invites", "show", "acme/v1", "--json").stdout)["invite"]
 
     assert lacking.stdout == "0 created, 0 changed, 1 unchanged, 0 repeated, 0 rejected\n"
     assert [line.split("; ")[-1] for line in mirror.stdout.splitlines()] == ["clears notes in 1 row"] * 2
     assert (shown["notes"], shown["invitee_email"], shown["custom_fields"]) == (None, None, {"Shoe": "42"})
+    assert emptied["custom_fields"] is None

@@ -29,7 +29,7 @@ CustomFields = Annotated[
     typer.Option(
         "--custom-field",
         metavar="LABEL=VALUE",
-        help="A field of the flow; repeatable, and all of them together take the place of those before.",
+        help="A field of the flow; repeatable, and all together take the place of those before; '' is none.",
     ),
 ]
 SendEmail = Annotated[
@@ -71,7 +71,7 @@ def add(
     from worker.intake import enqueue, parse
 
     if custom_fields is not None:
-        values["custom_fields"] = dict(_pair(text) for text in custom_fields)
+        values["custom_fields"] = dict(_pair(text) for text in custom_fields if text.strip())
     with opened() as parts:
         invite = parse(values)
         with parts.database.write() as bind:
