@@ -9,6 +9,7 @@ import structlog
 from worker.connections.outages import HOSTS
 from worker.connections.refusing import Refusing, tell
 from worker.database import Database
+from worker.delivery.clears import when_refused_without
 from worker.delivery.rows import ATTEMPTS, DELIVERIES
 from worker.invites import Kind, Status, Verdict
 
@@ -35,6 +36,7 @@ class Alike:
         with self.database.write() as writer:
             held = self.refusing.hold(writer, refusal)
             number = self._reopen(writer, refusal, since)
+            self._try_clears_again(writer, refusal, since)
         if held is not None:
             tell(self.refusing.host, refusal, *held)
         if number:
@@ -104,6 +106,19 @@ class Alike:
                 updated_at=self.database.now(),
             )
         ).rowcount
+
+    def _try_clears_again(self, writer: sa.Connection, refusal: str, since: datetime | None) -> None:
+        """Forget that Envoy refused what an update empties: it refuses all like this."""
+        own, tried = DELIVERIES.c, ATTEMPTS.c
+        refused = sa.select(tried.id).where(
+            tried.refusal == refusal, tried.verdict == Verdict.DEFERRED.value, _after(since)
+        )
+        waiting = (own.status == Status.PENDING.value) & own.attempt_id.in_(refused)
+        # A row that its caller holds is passed over: it keeps what it says, and tells it in the end.
+        query = sa.select(own.id, own.sent_content).where(waiting).with_for_update(skip_locked=True)
+        for row in writer.execute(query).all():
+            kept = when_refused_without(row.sent_content)
+            writer.execute(sa.update(DELIVERIES).where(own.id == row.id, waiting).values(sent_content=kept))
 
 
 def _after(since: datetime | None) -> sa.ColumnElement[bool]:

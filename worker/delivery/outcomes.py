@@ -110,7 +110,8 @@ def failed(
     if call.kind is Kind.UPDATE and clears.may_be_why(call.body, error):
         without = clears.when_refused(row.sent_content, call.body)
         deferred = _outcome(Verdict.DEFERRED, Status.PENDING, "deferred", error)
-        return replace(deferred, restored=True, content=without, at_once=True)
+        # The digest tells whether Envoy refuses not the clears, but everyone alike.
+        return replace(deferred, restored=True, content=without, at_once=True, refusal=error.digest)
     return _restored(call, row, _failed(call, error), error)
 
 
@@ -132,7 +133,8 @@ def _unproven(call: Call, row: DueRow, error: EnvoyError, evidence: Evidence) ->
 
 def refused_like_all(call: Call, row: DueRow, error: EnvoyError) -> Outcome:
     """Return the outcome of a row that Envoy refuses as it refuses all rows of all customers."""
-    return _restored(call, row, _deferred(error), error)
+    outcome = _restored(call, row, _deferred(error), error)
+    return replace(outcome, content=clears.when_refused_without(row.sent_content))
 
 
 def _deferred(error: EnvoyError) -> Outcome:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TypeAlias
 from urllib.parse import quote, urlencode
 
@@ -58,7 +59,8 @@ class Calls:
             return self._reads(self._send, "GET", address, authorization(token), on_headers=on_headers).data
         except Refused as error:
             # A list is always there, at least its first page; only what stands before it can have lost it.
-            if path in LISTS and query.get("page", 1) == 1 and may_be_a_gateways(error):
+            no_such_page = query.get("page", 1) != 1 and error.http_status == HTTPStatus.NOT_FOUND
+            if path in LISTS and may_be_a_gateways(error) and not no_such_page:
                 raise route_lost(error) from None
             raise
 

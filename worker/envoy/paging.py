@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from worker.envoy.resources import Json, identifier
-from worker.errors import OutcomeUnknown, Refused
+from worker.errors import OutcomeUnknown, Refused, RouteLost
 
 # Returns the answer to a page's number, and to how many items a page shall have.
 Fetch: TypeAlias = Callable[[int, int], Json]
@@ -42,14 +42,18 @@ def all_items(fetch: Fetch, *, whole: bool = False) -> list[Json]:
         OutcomeUnknown: a code of NO_LIST where the list cannot be known to be complete.  Taken for a
             whole one it would say that an invite is not there.
     """
+    first = _Reading(fetch, whole=whole)
     try:
-        return _Reading(fetch, whole=whole).items()
+        return first.items()
     except OutcomeUnknown as error:
         if error.error_code not in {REPEATS, INCOMPLETE}:
             raise
     # Where items are left out of a page after they were counted off, pages as short as what came
     # overlap: now they are asked for in the length that Envoy says.
-    return _Reading(fetch, whole=whole, by_number_received=False).items()
+    items = _Reading(fetch, whole=whole, by_number_received=False).items()
+    if len(items) < len(first.found):  # longer pages may hide that there is more than the total says
+        raise _incomplete("is shorter than it was a moment ago")
+    return items
 
 
 @dataclass(slots=True)
@@ -96,8 +100,9 @@ class _Reading:
     def _answer(self, page: int) -> Json:
         try:
             return self.fetch(page, self.size)
-        except Refused as error:
-            if page == 1 or error.http_status not in _NO_SUCH_PAGE:
+        except (Refused, RouteLost) as error:
+            is_none = isinstance(error, Refused) and error.http_status in _NO_SUCH_PAGE
+            if page == 1 or not (is_none or self._is_reached()):
                 raise
             return {"data": []}
 

@@ -147,3 +147,19 @@ def test_a_remove_in_doubt_does_not_make_the_mail_be_asked_for_again(mailing_wor
 
     assert mails(world) == 1
     assert world.delivery()["status"] == "sent"
+
+
+@pytest.mark.parametrize("change", ["notes = 'c'", "wanted = 'absent'"])
+def test_a_lost_route_makes_no_doubtful_mail_be_asked_for_again(mailing_world: World, change: str) -> None:
+    """That a gateway refused what came next says nothing of the first try, which had mailed."""
+    world = mailing_world
+    world.execute("UPDATE invite SET notes = 'b'")
+    push(world, drop_after_share=1.0)
+    world.execute(f"UPDATE invite SET {change}")  # noqa: S608
+    push(world, lost="json")
+    world.execute("UPDATE invite SET wanted = 'present'")
+
+    logs = push(world)
+
+    assert (mails(world), len(warned(logs))) == (1, 1)
+    assert world.delivery()["status"] == "sent"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from worker.errors import ExitCode
 from worker.report import Report
 from worker.sandbox import Faults
 from worker.sandbox.api import Answer, Call, Route
+from worker.sandbox.refusals import Refused
 from worker.sandbox.resources import ROUTES
 from worker.sandbox.state import State
 
@@ -285,3 +287,35 @@ def test_no_host_is_refused_by_a_contradicted_list(world: World) -> None:
     assert world.delivery("goes")["status"] == "sent"
     a_look, most_pages_read = 4, 3  # two readings of two pages
     assert looks(world) <= a_look * most_pages_read + 1
+
+
+@pytest.mark.parametrize("status", [HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE])
+def test_a_gateway_that_refuses_a_later_page_refuses_no_host_and_no_look(
+    world: World, monkeypatch: pytest.MonkeyPatch, status: HTTPStatus
+) -> None:
+    """It refuses no query: the row waits, and the doubtful create is looked up again."""
+    for number in range(25):
+        world.sandbox.add_employee("Other", f"x{number}.ann@example.com", location_ids=[BERLIN])
+    world.sandbox.add_employee("Ann", "ann@example.com", location_ids=[BERLIN])
+    crowd(world, 21)
+    doubt(world, "drop_after_share", external_id="w", invitee_email="w@example.com")
+    world.add("waits", host_email="ann@example.com", expected_arrival_at=ARRIVAL.isoformat())
+    switch(world, page_cap=20)
+
+    def refuse(_state: State) -> None:
+        raise Refused(status, "not here")
+
+    for kind in ("employees", "invites"):
+        before_page(monkeypatch, kind, "2", refuse)
+
+    world.push()
+    world.make_looks_due()
+    world.reconcile()
+
+    assert world.delivery("waits")["status"] == "pending"
+    assert world.delivery("w")["next_attempt_at"] is not None
+    world.make_due()
+    world.make_looks_due()
+    world.push()
+    assert world.reconcile().counts["sent"] == 1
+    assert host(world, "waits") == "ann@example.com"

@@ -211,6 +211,32 @@ def test_a_row_with_a_fault_of_its_own_is_rejected_by_its_trial(world: World) ->
     assert reasons(world) == {"refuses_all"}
 
 
+def test_what_an_update_empties_is_emptied_once_everyone_is_heard_again(world: World) -> None:
+    """That it was refused as all the rest says nothing about its clears; no row is told as not cleared."""
+    for name in NAMES:
+        for one in range(10):
+            day = (ARRIVAL + timedelta(days=one)).isoformat()
+            world.add(f"{name}-{one}", connection=name, expected_arrival_at=day, notes="a")
+    world.push()
+    world.sandbox.set_faults(REFUSED)
+    world.execute("UPDATE invite SET notes = NULL")
+    world.push()
+    assert statuses(world) == {"pending": 30}
+    world.let_holds_end()
+    world.push()
+    world.sandbox.set_faults(Faults())
+
+    for _ in range(2):
+        world.let_holds_end()
+        world.make_due()
+        world.push()
+
+    assert {one["notes"] for one in world.sandbox.invites()} == {None}
+    assert world.rows("SELECT DISTINCT status, error_code FROM delivery") == [
+        {"status": "sent", "error_code": None}
+    ]
+
+
 def test_one_process_at_a_time_tries(world: World) -> None:
     """Of two that saw the same, the second is refused; and what is in flight elsewhere stays unclaimed."""
     refuse_all(world)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from worker.envoy.paging import MOST_ITEMS, MOST_PAGES, NO_LIST, PER_PAGE, all_items
 from worker.envoy.resources import Json
-from worker.errors import NotFound, OutcomeUnknown, Refused
+from worker.errors import EnvoyError, NotFound, OutcomeUnknown, Refused, RouteLost
 
 
 class Pages:
@@ -144,6 +144,20 @@ def test_another_refusal_of_a_page_is_no_end() -> None:
     """403 or 422 says nothing about what is there."""
     with pytest.raises(Refused):
         all_items(scripted([page(1), Refused(http_status=422)]))
+
+
+@pytest.mark.parametrize("error", [Refused(http_status=422), RouteLost(http_status=404)])
+def test_no_answer_to_a_page_beyond_a_total_that_was_reached_makes_it_less_whole(error: EnvoyError) -> None:
+    """The page was full, so that one more was asked for; that there is none may be said in any way."""
+    assert len(all_items(scripted([page(1, 2, total=2, perPage=2), error]))) == 2
+    with pytest.raises(type(error)):
+        all_items(scripted([page(1, 2, total=3, perPage=2), error]))
+
+
+@pytest.mark.parametrize(("cap", "low"), [(1, 20), (1, 59), (20, 40)])
+def test_a_total_that_is_too_low_is_not_believed_the_second_time_either(cap: int, low: int) -> None:
+    """Pages shorter than asked, and a meta that does not say so: more was seen a moment ago."""
+    assert failure(Pages(60, cap=cap, meta=lambda _total, _size: {"total": low})) == "list_incomplete"
 
 
 @pytest.mark.parametrize(
