@@ -105,7 +105,7 @@ def when_refused(before: Mapping[str, Any] | None, *, removing: bool) -> Content
     if before is None:
         return None
     removal = {REMOVAL: IN_DOUBT} if removing else {}
-    return {**before, "sendEmailToInvitee": IN_DOUBT, **removal}
+    return {**before, MAIL: MAYBE_MAILED if may_be_mailed(before) else IN_DOUBT, **removal}
 
 
 def may_be_gone(before: Mapping[str, Any] | None) -> bool:

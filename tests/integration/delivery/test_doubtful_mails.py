@@ -147,3 +147,22 @@ def test_a_remove_in_doubt_does_not_make_the_mail_be_asked_for_again(mailing_wor
 
     assert mails(world) == 1
     assert world.delivery()["status"] == "sent"
+
+
+@pytest.mark.parametrize("wanted_again", [False, True])
+def test_a_404_that_nothing_proves_does_not_hide_that_a_mail_may_have_gone_out(
+    mailing_world: World, *, wanted_again: bool
+) -> None:
+    """The doubt about the mail outlives a gateway's refusals of what repeats the update, or removes it."""
+    world = mailing_world
+    world.execute("UPDATE invite SET notes = 'b'")
+    logs = push(world, drop_after_share=1.0)
+    if wanted_again:
+        world.execute("UPDATE invite SET wanted = 'absent'")
+    logs += push(world, lost="json") + push(world, lost="json")
+    world.execute("UPDATE invite SET wanted = 'present'")
+    logs += push(world)
+
+    (invite,) = world.sandbox.invites()
+    assert (invite["notes"], mails(world)) == ("b", 1)
+    assert len(warned(logs)) == 1
