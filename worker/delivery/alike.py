@@ -1,6 +1,9 @@
 """Refusals that are alike for everyone: no row's fault, so that the rows are due again, the host held."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -11,25 +14,58 @@ from worker.connections.refusing import Refusing, tell
 from worker.database import Database
 from worker.delivery.clears import when_refused_without
 from worker.delivery.rows import ATTEMPTS, DELIVERIES
+from worker.envoy.clock import boot_clock
 from worker.invites import Kind, Status, Verdict
 
 LEAST_CONNECTIONS = 3
 LEAST_ROWS = 20
+SHORT_SECONDS = 0.05  # an examination; with thousands of refusals it takes longer
 LAST_LOOKED_AT = 50  # lines of the ledger: an older refusal was followed by others, or by a success
 WRITES = (Kind.CREATE.value, Kind.UPDATE.value, Kind.REMOVE.value)
 
 log = structlog.get_logger()
 
 
+@dataclass(slots=True)
+class Rests:
+    """Keeps examinations of a long ledger from taking more than a tenth of the time."""
+
+    clock: Callable[[], float] = boot_clock
+    _until: float = -math.inf
+
+    def are_over(self) -> bool:
+        """Say whether it may be examined again."""
+        return self.clock() >= self._until
+
+    @contextmanager
+    def after(self) -> Iterator[None]:
+        """Rest after the block, nine times as long as it took, if it took long."""
+        began = self.clock()
+        yield
+        took = self.clock() - began
+        if took > SHORT_SECONDS:
+            self._until = self.clock() + 9 * took
+
+
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Looks, after a rejection, whether everyone is refused in the same way; the evidence is the ledger."""
+    """Looks, after a rejection, whether everyone is refused in the same way; the evidence is the ledger.
+
+    One that comes while the examination rests is looked at with the next, or at the end of the run.
+    """
 
     database: Database
     refusing: Refusing
+    rests: Rests = field(default_factory=Rests)
 
     def examine(self, refusal: str) -> int:
         """Hold the host where it refuses all like this; return how many rejected rows are due again."""
+        if not self.rests.are_over():
+            return 0
+        with self.rests.after():
+            return self._examine(refusal)
+
+    def _examine(self, refusal: str) -> int:
         since, held_for = self._known()
         if held_for != refusal and not self._is_everyones(refusal, since):
             return 0
@@ -43,15 +79,14 @@ class Alike:
             log.warning("invite.deferred", number=number, error_code="refuses_all")
         return number
 
-    def examine_last(self) -> None:
-        """Do the same for what was refused last: whoever stored it may have died before they looked."""
+    def examine_last(self) -> int:
+        """Do the same for what was refused last: whoever stored it may not have come to look."""
         tried = ATTEMPTS.c
         newest = sa.select(tried.refusal).order_by(tried.started_at.desc()).limit(LAST_LOOKED_AT).subquery()
         query = sa.select(newest.c.refusal).where(newest.c.refusal.is_not(None)).distinct()
         with self.database.read() as connection:
             refusals = connection.execute(query).scalars().all()
-        for refusal in refusals:
-            self.examine(refusal)
+        return sum(self._examine(refusal) for refusal in refusals)
 
     def _known(self) -> tuple[datetime | None, str | None]:
         """Return since when refusals count, which is the last success; and what the host is held for."""

@@ -71,7 +71,15 @@ class Push:
         self._heal(report)
         if is_anything_due(self.database, only=self.connection):
             self._drain(report)
+        if report.counts["rejected"]:
+            self._compare_last(report)
         return report
+
+    def _compare_last(self, report: Report) -> None:
+        """Look once more whether everyone is refused alike: the last ones may have come in a rest."""
+        if reopened := self._alike().examine_last():
+            report.reopened(reopened)
+            report.trouble(ExitCode.TRY_LATER)
 
     def _recover(self, report: Report) -> None:
         database, settings = self.database, self.settings
