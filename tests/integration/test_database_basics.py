@@ -1,8 +1,12 @@
 """The database: transactions and the clock."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
-from worker.database import Database, utc_now
+import pytest
+import sqlalchemy as sa
+
+from worker.database import Database, Timestamp, utc_now
 
 
 def test_the_clock_of_the_database_is_aware_and_now(database: Database) -> None:
@@ -21,3 +25,20 @@ def test_a_clock_that_is_handed_in_replaces_the_databases_own(database_url: str)
     assert database.read_now() == noon
 
     database.dispose()
+
+
+def test_a_time_without_its_zone_is_utc_wherever_the_host_is(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite may give one that no trigger has seen; read as the host's, it would be hours off."""
+    database = Database(sqlite_url)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "America/Los_Angeles")
+        time.tzset()
+        with database.read() as connection:
+            query = sa.select(sa.literal_column("'2030-01-01 09:00:00'", Timestamp))
+            found = connection.execute(query).scalar_one()
+    time.tzset()
+    database.dispose()
+
+    assert found == datetime(2030, 1, 1, 9, tzinfo=UTC)

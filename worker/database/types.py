@@ -44,7 +44,9 @@ class Timestamp(sa.types.TypeDecorator[datetime]):
         """Return the moment in UTC."""
         if value is None:
             return None
-        return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        # What no trigger has seen may lack its zone, and is never the time of this host.
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def lenient_json(text: str | bytes) -> Any:  # noqa: ANN401 -- JSON is anything

@@ -163,10 +163,12 @@ def test_one_statement_of_several_rows_loses_no_delivery(
 def test_an_update_that_meets_other_rows_loses_no_delivery(
     pragmas: Pragmas, prepared: sqlite3.Connection
 ) -> None:
-    """Another key, another id, or both, by every verb: the same."""
+    """Another key, another id by whatever name, or both, by every verb: the same."""
     for verb, number, key in product(RESOLUTIONS, IDS[1:], KEYS):
         statement = f"UPDATE {verb} invite SET id = ?, external_id = ? WHERE external_id = 'a'"  # noqa: S608
         judge(prepared, pragmas, statement, (number, key))
+    for verb, number, name in product(RESOLUTIONS, IDS[1:], ("rowid", "oid", "_rowid_")):
+        judge(prepared, pragmas, f"UPDATE {verb} invite SET {name} = ? WHERE external_id = 'a'", (number,))  # noqa: S608
 
 
 @pytest.mark.parametrize("pragmas", PRAGMAS)

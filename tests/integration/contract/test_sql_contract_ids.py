@@ -49,11 +49,12 @@ def test_sqlite_counts_no_number_of_a_row_that_does_not_come(form: str, sqlite_c
 
 
 def test_sqlite_refuses_it_in_an_update_too(sqlite_caller: Caller) -> None:
-    """Moving a row there is the same."""
+    """Moving a row there is the same, by whatever name SQLite has for its id."""
     sqlite_caller.insert()
 
-    with pytest.raises(Refused, match="invite_id_too_large"):
-        sqlite_caller.change(id=LARGEST)
+    for name in ("id", "rowid", "oid", "_rowid_"):
+        with pytest.raises(Refused, match="invite_id_too_large"):
+            sqlite_caller.change(**{name: LARGEST})
 
     assert sqlite_caller.invite()["id"] == 1
 

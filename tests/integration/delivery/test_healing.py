@@ -103,6 +103,29 @@ def test_what_surely_was_not_executed_and_an_id_given_anew_are_no_traces(world: 
     assert names(world) == ["Visitor v-1", "Visitor v-1", "Visitor v-2"]
 
 
+def test_times_that_no_trigger_has_seen_are_written_as_all_others_are(world: World) -> None:
+    """On SQLite they are text, and compared as such: by a mirror import, and by retention."""
+    if not world.parts.database.is_sqlite:
+        return
+    world.add()
+    forget(world)
+    triggers = world.rows("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+    spelt = "created_at = '2030-01-01 09:00:00', updated_at = '2030-01-01T10:00+01:00'"
+    arrival = "replace(substr(expected_arrival_at, 1, 16), 'T', ' ') || '+00:00'"
+    unseen = [f"DROP TRIGGER {one['name']}" for one in triggers]
+    unseen.append(f"UPDATE invite SET expected_arrival_at = {arrival}, {spelt}")  # noqa: S608 -- ours
+    for statement in (*unseen, *(one["sql"] for one in triggers)):
+        write_unguarded(world, statement)
+
+    world.push()
+
+    (row,) = world.rows("SELECT created_at, updated_at, expected_arrival_at AS arrival FROM invite")
+    assert (row["created_at"], row["updated_at"]) == ("2030-01-01T09:00:00.000Z",) * 2
+    assert row["arrival"].endswith(":00.000Z")
+    assert "T" in row["arrival"]
+    assert (world.delivery()["status"], world.delivery()["revision"]) == ("sent", 1)
+
+
 def test_what_was_renamed_meanwhile_is_sent_only_if_it_never_was(world: World) -> None:
     """Its delivery still has the old key: where that was tried, Envoy has it under that one."""
     world.add()

@@ -51,7 +51,8 @@ END
 -- ;;
 -- Another key or id.  The key of an invite that was ever attempted must stay: Envoy's invite hangs on it.
 -- OR REPLACE removes what is in the way, by key or by id, and fires no trigger for it.
-CREATE TRIGGER invite_moved AFTER UPDATE OF id, connection, external_id ON invite
+-- Of all columns: SQLite takes an id that is written as rowid, oid or _rowid_ for none of a list.
+CREATE TRIGGER invite_moved AFTER UPDATE ON invite
 WHEN NEW.id <> OLD.id OR NEW.connection <> OLD.connection OR NEW.external_id <> OLD.external_id
 BEGIN
     SELECT RAISE(ABORT, 'invite_id_too_large: leave the id to the database')
