@@ -68,6 +68,12 @@ class Context:
             elif isinstance(opened, Database):
                 opened.dispose()
 
+    def end(self) -> None:
+        """Let nothing new be begun, and nothing wait for long; what is in flight ends."""
+        self.stop.set()
+        if isinstance(opened := self.__dict__.get("any_database"), Database):
+            opened.hang_up_when_late()
+
     @cached_property
     def database(self) -> Database:
         """The database, on a schema that this release can run on."""

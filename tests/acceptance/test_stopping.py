@@ -1,10 +1,13 @@
 """The service is told to end while another program keeps its database, or while the database is away."""
 
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +29,22 @@ def kept(installation: Installation, *, tables: str = ALL_TABLES) -> Iterator[No
         if not installation.database.is_sqlite:  # there, a transaction that writes is the lock
             another.execute(sa.text(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE"))
         yield
+
+
+@contextmanager
+def unreadable(installation: Installation) -> Iterator[None]:
+    """Keep an SQLite file from its readers, too."""
+    with closing(sqlite3.connect(str(installation.database.url.database), isolation_level=None)) as another:
+        another.execute("PRAGMA locking_mode = EXCLUSIVE")
+        another.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+def catches(process: int, number: signal.Signals) -> bool:
+    """Say whether a process has a handler of its own for a signal."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+    (caught,) = re.findall(r"^SigCgt:\s*(\w+)$", status, re.MULTILINE)
+    return bool(int(caught, 16) & 1 << (number - 1))
 
 
 def told(out: str, event: str) -> list[Any]:
@@ -54,6 +73,16 @@ def started(installation: Installation, **env: str) -> subprocess.Popen[str]:
     while "worker.started" not in service.stdout.readline():
         assert service.poll() is None
     return service
+
+
+def test_a_service_that_is_told_to_end_while_it_starts_ends_with_0(connected: Installation) -> None:
+    """It has nothing in hand, whatever it waits for: here for a database that another program keeps."""
+    with kept(connected, tables="connection") if not connected.database.is_sqlite else unreadable(connected):
+        service = connected.start("run")
+        wait_until(lambda: catches(service.pid, signal.SIGTERM))
+        out, err = connected.stop(service)
+
+    assert (service.returncode, out, err) == (0, "", "")
 
 
 def test_an_idle_service_ends_at_once_and_with_0_though_another_program_keeps_its_database(
@@ -157,6 +186,33 @@ def test_a_service_whose_server_is_away_ends_with_0_when_it_has_nothing_in_hand(
 
     assert service.returncode == 0
     assert told(out, "worker.stopped")[0]["level"] == "info"
+
+
+NEVER_ANSWERED = """
+CREATE FUNCTION never() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_sleep(600); RETURN NEW; END $$;
+CREATE TRIGGER never BEFORE INSERT OR UPDATE ON job FOR EACH ROW EXECUTE FUNCTION never();
+"""
+HANGING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+
+
+def test_a_server_that_answers_nobody_is_hung_up_on(postgresql_url: str, sandbox: Sandbox) -> None:
+    """It is not away: it has taken a statement, and never says what became of it."""
+    installation = Installation(postgresql_url, sandbox)
+    installation.connect()
+    installation.execute(NEVER_ANSWERED)
+    by_hand = installation.start("run-once", "push_invites")
+    wait_until(lambda: len(installation.rows(HANGING)) == 1)
+    service = started(installation, **QUICK)
+    wait_until(lambda: len(installation.rows(HANGING)) > 1)
+    by_hand.send_signal(signal.SIGTERM)
+    out, _ = installation.stop(service)
+    by_hand.communicate(timeout=SOON_MS / 1000)
+
+    (stopped,) = told(out, "worker.stopped")
+    assert (service.returncode, by_hand.returncode) == (0, 69)
+    assert stopped["duration_ms"] < SOON_MS
+    installation.database.dispose()
 
 
 @pytest.mark.parametrize("command", ["run", "run-once"])

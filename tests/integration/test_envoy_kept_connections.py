@@ -9,14 +9,16 @@ from typing import Self
 import pytest
 
 from worker.envoy.http import HttpClient
+from worker.errors import OutcomeUnknown
 
 
 class Keeper:
     """Answers every request over a connection that it keeps open, until it is told to close it."""
 
-    def __init__(self, headers: str = "") -> None:
+    def __init__(self, headers: str = "", *, repeats: int = 1) -> None:
         self.requests: list[int] = []  # by the number of their connection
         self._headers = headers
+        self._repeats = repeats
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._open: list[socket.socket] = []
@@ -56,7 +58,7 @@ class Keeper:
         with connection, contextlib.suppress(OSError):
             while connection.recv(65_536):
                 self.requests.append(number)
-                connection.sendall(answer)
+                connection.sendall(answer * self._repeats)
 
 
 class Clock:
@@ -129,3 +131,15 @@ def test_a_connection_that_the_server_has_closed_is_not_written_to(http: HttpCli
         send(http, server)
 
     assert server.requests == [1, 2]
+
+
+def test_what_came_with_the_answer_before_is_no_answer(http: HttpClient) -> None:
+    """A server that says everything twice: else an invite got the id of another one."""
+    with Keeper(repeats=2) as server:
+        send(http, server)
+        with pytest.raises(OutcomeUnknown) as caught:
+            send(http, server)
+        send(http, server)
+
+    assert caught.value.error_code == "bad_answer"
+    assert server.requests == [1, 1, 2]

@@ -1,10 +1,13 @@
 """``envoy-worker run``: the service."""
 
+import signal
 import sys
 
 import typer
 
 from worker.cli.parts import opened
+from worker.errors import ExitCode
+from worker.stopping import end_signals
 
 
 def register(app: typer.Typer) -> None:
@@ -14,7 +17,18 @@ def register(app: typer.Typer) -> None:
 
 def run() -> None:
     """Run the service until SIGTERM, SIGINT or SIGHUP, which drain it within 25 s."""
+    _end_at_once()
     from worker.service import serve
 
     with opened(events_to=sys.stdout) as parts:
         raise typer.Exit(serve(parts))
+
+
+def _end_at_once() -> None:
+    """Let a signal end the process while it starts, whatever it waits for: it has nothing in hand."""
+
+    def end(*_: object) -> None:
+        raise SystemExit(ExitCode.DONE)
+
+    for number in end_signals():
+        signal.signal(number, end)

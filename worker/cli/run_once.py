@@ -73,7 +73,7 @@ def _end_in_order(parts: "Context") -> None:
     from worker.stopping import end_signals
 
     for number in end_signals():
-        signal.signal(number, lambda *_: parts.stop.set())
+        signal.signal(number, lambda *_: parts.end())
 
 
 def _named(registered: "dict[str, ResolvedJob]", name: str) -> "ResolvedJob":

@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from worker.database.failures import translated
 from worker.database.files import database_path, prepare_file
+from worker.database.hanging_up import Lines
 from worker.database.liveness import watch
 from worker.database.postgresql import NO_ENDLESS_WAITS, PostgresqlServer
 from worker.database.sqlite import OUTSIDE, READ_ONLY, SqliteFile
@@ -65,6 +66,7 @@ class Database:
         self._clock = clock
         self._stop = stop or threading.Event()
         self._file = SqliteFile(self.url, self._stop) if self.is_sqlite else None
+        self._lines: Lines | None = None
         if self.is_sqlite:
             prepare_file(database_path(self.url), file_mode)
         self.engine = sa.create_engine(
@@ -83,6 +85,7 @@ class Database:
             event.listen(self.engine, "do_connect", server.connecting)
             event.listen(self.engine, "connect", server.prepare)
             event.listen(self.engine, "begin", server.begin)
+            self._lines = Lines(self.engine)  # before the watch, whose question may wait as well
             watch(self.engine)
 
     def now(self) -> sa.ColumnElement[datetime]:
@@ -159,6 +162,11 @@ class Database:
 
     def _turn(self) -> AbstractContextManager[None]:
         return nullcontext() if self._file is None else self._file.turn()
+
+    def hang_up_when_late(self) -> None:
+        """Give up connections whose server answers nobody; for a process that is to end."""
+        if self._lines is not None:
+            self._lines.hang_up_when_late()
 
     def dispose(self) -> None:
         """Close every connection."""

@@ -33,13 +33,14 @@ class DeadlinePassed(TimeoutError):
 
 
 class Deadline:
-    """The end of one request's time, on the boot clock; and whether its peer hung up."""
+    """The end of one request's time, on the boot clock; and what its peer did: said something, hung up."""
 
     def __init__(self, seconds: float, *, clock: Callable[[], float] = boot_clock) -> None:
         """Start the clock."""
         self._clock = clock
         self._end = clock() + seconds
         self.peer_closed = False
+        self.heard = False
 
     def remaining(self) -> float:
         """Return the seconds left, always above 0; DeadlinePassed when there are none."""
@@ -85,8 +86,9 @@ class DeadlineStream(httpcore.NetworkStream):
         """Return what has arrived, and note an end of the stream on the deadline."""
         data = self._inner.read(max_bytes, clamp(timeout))
         end = current()
-        if end is not None and not data:
-            end.peer_closed = True
+        if end is not None:
+            end.heard = True
+            end.peer_closed = end.peer_closed or not data
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:

@@ -31,10 +31,8 @@ from worker.failpoints import failpoint
 
 BeforeWrite: TypeAlias = Callable[[], None]
 
-PLACES = {
-    "http11.send_request_body.complete": "after_bytes_written",
-    "http11.receive_response_headers.complete": "after_envoy_committed",
-}
+ANSWERED = "http11.receive_response_headers.complete"
+PLACES = {"http11.send_request_body.complete": "after_bytes_written", ANSWERED: "after_envoy_committed"}
 POOL_SECONDS = 10.0
 
 
@@ -147,6 +145,9 @@ class _Exchange:
             self._ask()
             self._end.remaining()
             self._sent = True
+        elif event == ANSWERED and not self._end.heard:
+            # It came with the answer before it, so it is none to this request.
+            raise _UnusableError("bad_answer")
         elif self._before_write is not None and event in PLACES:
             failpoint(PLACES[event])
 

@@ -5,6 +5,7 @@ first byte.  Should a release of it cease to do either, requests would go out wi
 without the last look at their lease, and nobody would notice.
 """
 
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
@@ -19,9 +20,9 @@ MakeTransport: TypeAlias = Callable[[httpcore.NetworkBackend], httpx.BaseTranspo
 
 FIRST_BYTE = "http11.send_request_headers.started"
 SECONDS = 60.0
-NOWHERE = "http://127.0.0.1:9/"  # reached by a library only that connects by itself
+NOWHERE = "https://127.0.0.1:9/"  # reached by a library only that connects by itself
 ANSWER = (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"{}")
-IN_ORDER = ["connect", "first byte", "write", "read"]
+IN_ORDER = ["connect", "shake hands", "first byte", "write", "read"]
 
 
 def require_deadlines(make: MakeTransport) -> None:
@@ -32,11 +33,11 @@ def require_deadlines(make: MakeTransport) -> None:
     """
     wire = _Wire()
     request = httpx.Request("POST", NOWHERE, content=b"{}", extensions={"trace": wire.trace})
-    with deadline(SECONDS), make(DeadlineBackend(_Network(wire))) as transport:
-        try:
+    try:
+        with deadline(SECONDS), make(DeadlineBackend(_Network(wire))) as transport:
             transport.handle_request(request).read()
-        except (*FAILURES, OSError):
-            wire.seen.clear()
+    except (*FAILURES, OSError, TypeError, AttributeError):  # the last two: what we build on is not there
+        wire.seen.clear()
     if list(dict.fromkeys(wire.seen)) != IN_ORDER or not wire.in_time:
         raise SettingsError(
             "the HTTP library that is installed keeps no deadline",
@@ -71,6 +72,18 @@ class _Wire(httpcore.NetworkStream):
 
     def close(self) -> None:
         """Nothing is open."""
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,  # noqa: ARG002 -- as inherited
+        server_hostname: str | None = None,  # noqa: ARG002
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        self.note("shake hands", timeout)
+        return self
+
+    def get_extra_info(self, info: str) -> None:
+        """Nothing is known of it."""
 
 
 class _Network(httpcore.NetworkBackend):

@@ -27,10 +27,10 @@ def serve(parts: Context, *, hard_limit_seconds: float = HARD_LIMIT_SECONDS) -> 
         WorkerError: something that it needs from the start is missing.
     """
     faulthandler.enable()
+    require_readable(parts.database, parts.vault)
     # Blocked before any thread begins, so that the main thread alone takes them, and no handler runs.
     ends = end_signals()
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
-    require_readable(parts.database, parts.vault)
     schedule = scheduler.build(parts)
     _ = parts.tokens, parts.holds, parts.api, parts.gate  # made once, before threads could make them twice
     log.info("worker.started", version=__version__, owner=this_process(), jobs=list(parts.settings.jobs))
@@ -40,7 +40,7 @@ def serve(parts: Context, *, hard_limit_seconds: float = HARD_LIMIT_SECONDS) -> 
     notify("STOPPING=1")
     log.info("worker.stopping", signal=signal.Signals(received).name)
     ending = Ending(parts, hard_limit_seconds)
-    parts.stop.set()
+    parts.end()
     ending.limit()
     schedule.shutdown(wait=True)
     return ending.in_order()

@@ -2,12 +2,13 @@
 
 import ssl
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import httpcore
 import httpx
 import pytest
 
-from worker.envoy.deadlines import DeadlineBackend
+from worker.envoy.deadlines import DeadlineBackend, DeadlineStream
 from worker.envoy.rehearsal import require_deadlines
 from worker.envoy.transport import KeptTransport
 from worker.errors import SettingsError
@@ -31,6 +32,25 @@ class Backward(KeptTransport):
         """Tell of the first byte too early."""
         request.extensions["trace"]("http11.send_request_headers.started", {})
         return super().handle_request(request)
+
+
+class Unsealed(httpcore.NetworkBackend):
+    """A library that encrypts by itself, beside our stream."""
+
+    def __init__(self, backend: httpcore.NetworkBackend) -> None:
+        self._backend = backend
+
+    def connect_tcp(self, *arguments: Any, **options: Any) -> httpcore.NetworkStream:
+        """Connect by our backend."""
+        stream = self._backend.connect_tcp(*arguments, **options)
+        assert isinstance(stream, DeadlineStream)
+        stream.start_tls = stream._inner.start_tls  # type: ignore[method-assign,assignment]
+        return stream
+
+
+def no_such_option(_backend: httpcore.NetworkBackend) -> httpx.BaseTransport:
+    """Fail as a library without the option that we build on."""
+    raise TypeError("unexpected keyword argument 'network_backend'")
 
 
 def renamed(trace: Callable[[str, Mapping[str, object]], None]) -> Callable[..., None]:
@@ -57,8 +77,18 @@ def test_the_transport_that_is_used_keeps_deadlines() -> None:
         lambda backend: Silent(CONTEXT, backend),
         lambda backend: Backward(CONTEXT, backend),
         unwrapped,
+        lambda backend: KeptTransport(CONTEXT, Unsealed(backend)),
+        no_such_option,
     ],
-    ids=["own network", "no network", "other trace", "trace too early", "no timeouts"],
+    ids=[
+        "own network",
+        "no network",
+        "other trace",
+        "trace too early",
+        "no timeouts",
+        "no timeouts under TLS",
+        "no option",
+    ],
 )
 def test_a_library_that_would_lose_deadlines_lets_nothing_start(
     make: Callable[[httpcore.NetworkBackend], httpx.BaseTransport],
