@@ -19,8 +19,10 @@ from worker.database.schema import upgrade
 # How long an example takes says more about what runs beside it than about our code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
-# Whatever started us may ignore it, as nohup does, and what we start would inherit that.
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
+# Whatever started us may ignore them, as nohup and a shell's & do, and what we start would inherit that.
+for ignored, handler in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(ignored, handler)
 
 
 @pytest.fixture(scope="session")
