@@ -65,7 +65,10 @@ def _answer(state: State, request: Request, template: str, item: str) -> Respons
         raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "Service unavailable")
     key = request.method, template
     if key in ROUTES:
-        return call_route(state, request, ROUTES[key], item)
+        route = ROUTES[key]
+        return call_route(
+            state, request, replace(route, handler=state.handlers.get(key, route.handler)), item
+        )
     if key in OAUTH:
         return OAUTH[key](state, request)
     raise _no_route(template)

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from worker.sandbox import seed
+from worker.sandbox.api import Handler
 from worker.sandbox.app import SCOPES, App
 from worker.sandbox.codes import Consent
 from worker.sandbox.faults import Faults
@@ -164,6 +165,11 @@ class Sandbox:
         with self._state.lock:
             held = next(held for held in self._state.invites.all() if held.data["id"] == invite_id)
             self._state.invites.remove(held.company_id, invite_id)
+
+    def answer(self, route: tuple[str, str], handler: Handler) -> None:
+        """Let *handler* answer a route, as ``("GET", "/v1/invites/{id}")``; token and faults come first."""
+        with self._state.lock:
+            self._state.handlers[route] = handler
 
     def _add(self, company_id: str, kind: str, content: Record) -> Record:
         with self._state.lock:

@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from worker.sandbox.app import App
 from worker.sandbox.directory import Directory
@@ -13,6 +14,9 @@ from worker.sandbox.mischief import Mischief
 from worker.sandbox.refusals import Dropped
 from worker.sandbox.seed import seed
 from worker.sandbox.values import Clock
+
+if TYPE_CHECKING:
+    from worker.sandbox.api import Handler
 
 
 @dataclass(slots=True)
@@ -29,6 +33,8 @@ class State:
     invites: Invites = field(init=False, repr=False)
     grants: Grants = field(init=False, repr=False)
     ledger: Ledger = field(init=False, repr=False)
+    # What answers a route (method, path) instead of what usually does.
+    handlers: "dict[tuple[str, str], Handler]" = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.directory = Directory(self.clock)

@@ -17,7 +17,7 @@ from worker.delivery.reconcile import MOST_BROKEN_LISTS
 from worker.errors import ExitCode
 from worker.report import Report
 from worker.sandbox import Faults
-from worker.sandbox.api import Answer, Call, Route
+from worker.sandbox.api import Answer, Call
 from worker.sandbox.refusals import Refused
 from worker.sandbox.resources import ROUTES
 from worker.sandbox.state import State
@@ -116,9 +116,7 @@ def test_a_contradicted_list_changes_no_directory(world: World) -> None:
     assert world.push().counts["rejected"] == 1
 
 
-def before_page(
-    monkeypatch: pytest.MonkeyPatch, kind: str, page: str, happens: Callable[[State], object]
-) -> None:
+def before_page(world: World, kind: str, page: str, happens: Callable[[State], object]) -> None:
     """Let something happen in Envoy once, when that page of a list is asked for."""
     key = ("GET", f"/v1/{kind}")
     honest = ROUTES[key]
@@ -129,30 +127,26 @@ def before_page(
             waiting.pop()(state)
         return honest.handler(state, call)
 
-    monkeypatch.setitem(ROUTES, key, Route(honest.scope, handler))
+    world.sandbox.answer(key, handler)
 
 
-def test_a_list_that_was_contradicted_once_is_read_again_at_once(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_list_that_was_contradicted_once_is_read_again_at_once(world: World) -> None:
     """A location comes in before the others, so that one comes twice: the second reading is whole."""
     world.execute("DELETE FROM location")
     switch(world, lists="locations", page_cap=20, list_order="reversed")
-    before_page(monkeypatch, "locations", "2", lambda _state: world.sandbox.add_location("New Site"))
+    before_page(world, "locations", "2", lambda _state: world.sandbox.add_location("New Site"))
 
     assert dict(refreshed(world).counts) == {"refreshed": 1}
 
     assert locations(world) == 61
 
 
-def test_what_is_made_while_a_list_is_read_does_not_spoil_it(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_made_while_a_list_is_read_does_not_spoil_it(world: World) -> None:
     """Look-ups ask in ascending order of creation: it comes last, and one reading is enough."""
     crowd(world, 21)
     doubt(world, "drop_after_share", invitee_email="v-1@example.com")
     switch(world, lists="invites", page_cap=20)
-    before_page(monkeypatch, "invites", "2", another)
+    before_page(world, "invites", "2", another)
     world.make_looks_due()
 
     assert world.reconcile().counts["sent"] == 1
@@ -160,13 +154,11 @@ def test_what_is_made_while_a_list_is_read_does_not_spoil_it(
     assert world.sandbox.ledger()["by_route"]["GET /v1/invites"] == {"200": 2}
 
 
-def test_a_list_is_given_up_between_its_pages_when_the_process_is_to_end(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_list_is_given_up_between_its_pages_when_the_process_is_to_end(world: World) -> None:
     """No look is counted, nothing is held, nothing speaks against Envoy; the row is looked up next time."""
     doubt(world, "drop_after_share")
     switch(world, page_cap=1)
-    before_page(monkeypatch, "invites", "2", lambda _state: world.parts.stop.set())
+    before_page(world, "invites", "2", lambda _state: world.parts.stop.set())
     world.make_looks_due()
 
     report = world.reconcile()
@@ -182,12 +174,10 @@ def test_a_list_is_given_up_between_its_pages_when_the_process_is_to_end(
     assert world.reconcile().counts["sent"] == 1
 
 
-def test_a_directory_is_given_up_between_its_pages_when_the_process_is_to_end(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_directory_is_given_up_between_its_pages_when_the_process_is_to_end(world: World) -> None:
     """That is no failure of the customer's; what is stored stays."""
     switch(world, page_cap=1)
-    before_page(monkeypatch, "locations", "3", lambda _state: world.parts.stop.set())
+    before_page(world, "locations", "3", lambda _state: world.parts.stop.set())
     asked = world.reads()
 
     report = refreshed(world)
@@ -291,7 +281,7 @@ def test_no_host_is_refused_by_a_contradicted_list(world: World) -> None:
 
 @pytest.mark.parametrize("status", [HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE])
 def test_a_gateway_that_refuses_a_later_page_refuses_no_host_and_no_look(
-    world: World, monkeypatch: pytest.MonkeyPatch, status: HTTPStatus
+    world: World, status: HTTPStatus
 ) -> None:
     """It refuses no query: the row waits, and the doubtful create is looked up again."""
     for number in range(25):
@@ -306,7 +296,7 @@ def test_a_gateway_that_refuses_a_later_page_refuses_no_host_and_no_look(
         raise Refused(status, "not here")
 
     for kind in ("employees", "invites"):
-        before_page(monkeypatch, kind, "2", refuse)
+        before_page(world, kind, "2", refuse)
 
     world.push()
     world.make_looks_due()

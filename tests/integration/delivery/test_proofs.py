@@ -10,7 +10,8 @@ import structlog
 from tests.integration.delivery.doubting import ARRIVAL, doubt, names
 from tests.integration.delivery.hosting import BERLIN, SINGAPORE
 from tests.integration.delivery.world import World
-from worker.sandbox.api import Answer, Call, Route
+from worker.sandbox import Sandbox
+from worker.sandbox.api import Answer, Call
 from worker.sandbox.resources import ROUTES
 from worker.sandbox.state import State
 from worker.sandbox.values import Record
@@ -29,7 +30,7 @@ def world(reading_world: World) -> Iterator[World]:
 
 
 @pytest.fixture
-def alter(monkeypatch: pytest.MonkeyPatch) -> Callable[[Altered], None]:
+def alter(sandbox: Sandbox) -> Callable[[Altered], None]:
     """Give what makes Envoy list invites in another way."""
     honest = ROUTES[LIST]
 
@@ -39,7 +40,7 @@ def alter(monkeypatch: pytest.MonkeyPatch) -> Callable[[Altered], None]:
             shown = altered(call, content["data"])
             return Answer({"data": shown, "meta": {"total": len(shown)}})
 
-        monkeypatch.setitem(ROUTES, LIST, Route(honest.scope, handler))
+        sandbox.answer(LIST, handler)
 
     return switch
 

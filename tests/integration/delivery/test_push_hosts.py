@@ -20,9 +20,8 @@ from tests.integration.delivery.hosting import (
 from tests.integration.delivery.world import World
 from worker.errors import ExitCode
 from worker.sandbox import Faults
-from worker.sandbox.api import Answer, Call, Route
+from worker.sandbox.api import Answer, Call
 from worker.sandbox.refusals import bad_request
-from worker.sandbox.resources import ROUTES
 from worker.sandbox.state import State
 
 
@@ -163,16 +162,14 @@ def test_a_look_that_fails_delays_no_other_row(world: World) -> None:
     assert {row["attempts"] for row in world.rows("SELECT attempts FROM delivery")} == {1}
 
 
-def test_a_look_that_envoy_refuses_keeps_no_other_row_waiting(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_look_that_envoy_refuses_keeps_no_other_row_waiting(world: World) -> None:
     """An e-mail that Envoy will never look for is its own row's fault; an id goes out unchecked."""
 
     def refuse(_state: State, _call: Call) -> Answer:
         raise bad_request("no")
 
-    monkeypatch.setitem(ROUTES, ("GET", "/v1/employees"), Route("employees.read", refuse))
-    monkeypatch.setitem(ROUTES, ("GET", "/v1/employees/{id}"), Route("employees.read", refuse))
+    world.sandbox.answer(("GET", "/v1/employees"), refuse)
+    world.sandbox.answer(("GET", "/v1/employees/{id}"), refuse)
     world.add("by-email", host_email="odd@example.com")
     world.add("by-id", host_employee_id=LENA)
 
