@@ -215,6 +215,26 @@ def test_a_removal_is_done_only_where_the_invite_is_known_to_be_gone(known_world
     assert routes["GET /v1/invites"]["200"] >= 2
 
 
+def test_another_answer_makes_what_was_found_out_worthless(known_world: World) -> None:
+    """A removal that was refused, and then met a fault, is proven anew when it is refused again."""
+    world = known_world
+    world.add("gone", expected_arrival_at=day(3))
+    world.push()
+    world.sandbox.delete_invite(world.delivery("gone")["envoy_invite_id"])
+    world.execute("UPDATE invite SET wanted = 'absent' WHERE external_id = 'gone'")
+    world.push(limit=1)
+    assert world.delivery("gone")["gone_at"] is not None
+    world.sandbox.set_faults(Faults(error_500_share=1.0, only="DELETE /v1/invites/"))
+    world.push(limit=1)
+    world.sandbox.set_faults(Faults())
+    world.make_due()
+
+    assert world.push(limit=1).counts["deferred"] == 1
+
+    assert world.push().counts["withdrawn"] == 1
+    assert world.sandbox.ledger()["by_route"]["GET /v1/invites/{id}"]["404"] == 2
+
+
 def break_get(world: World, envoy_id: str) -> None:
     """Let a gateway lose the route of one invite."""
     world.sandbox.set_faults(
