@@ -11,7 +11,7 @@ from tests.torture.workers import Zygote
 from worker.sandbox import Faults
 
 INVITES = 300
-OUTAGE_SECONDS = scaled(4, 20)
+OUTAGE_SECONDS = scaled(3, 20)
 LATENCY = Faults(latency_seconds=0.02)
 LOST = ("html", "json")  # the forms of its 404
 DOUBTFUL = "SELECT DISTINCT delivery_id AS id FROM attempt WHERE verdict = 'unknown'"

@@ -110,8 +110,10 @@ def test_a_kill_between_the_rotation_and_our_commit_is_told_and_nothing_is_lost(
             ground.wait_for(victim.ended)
         with ended(ground.services(1)) as [worker]:
             ground.wait_for(lambda: connection(ground)["status"] == "needs_authorisation")
-            standing, waiting = connection(ground), ground.statuses()
-            ledger = ground.sandbox.ledger()
+            standing = connection(ground)
+            # What was in flight is refused as well.
+            ground.wait_for(lambda: "sending" not in ground.statuses())
+            waiting, ledger = ground.statuses(), ground.sandbox.ledger()
             assert not worker.ended()
             ground.connect()
             ground.settle()
