@@ -43,10 +43,14 @@ class Lines:
         began = time.monotonic()
         while True:
             time.sleep(LOOK_EVERY_SECONDS)
-            with self._lock:
-                for line, since in self._busy.items():
-                    if time.monotonic() - max(since, began) > seconds:
-                        _shut(line)
+            self._shut_late(began, seconds)
+
+    def _shut_late(self, began: float, seconds: float) -> None:
+        """Shut what has been in use for longer, counted from *began* at the earliest."""
+        latest = time.monotonic() - seconds
+        with self._lock:
+            for line in [line for line, since in self._busy.items() if max(since, began) < latest]:
+                _shut(line)
 
     def _opened(self, raw: Any, record: Any) -> None:  # noqa: ANN401 -- the driver's and the pool's own types
         # A descriptor of our own: the driver's may be closed at any time, and its number be another's.
