@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import pgbouncer
 from tests.postgresql import Databases, with_name
 from worker.database import Database
 from worker.database.schema import upgrade
@@ -88,6 +89,21 @@ def postgresql_url(postgresql_databases: Databases) -> Iterator[str]:
     """Give a fresh, migrated PostgreSQL database."""
     with postgresql_databases.fresh() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def pooler(postgresql_server: str) -> Iterator[str]:
+    """Give the address of a pgbouncer in transaction mode before that server; see `pgbouncer.through`."""
+    if not pgbouncer.is_installed():
+        pytest.skip("pgbouncer is missing: apt-get install pgbouncer")
+    with pgbouncer.pgbouncer(postgresql_server) as address:
+        yield address
+
+
+@pytest.fixture
+def pooled_url(pooler: str, postgresql_url: str) -> str:
+    """Give a fresh, migrated PostgreSQL database behind that pooler."""
+    return pgbouncer.through(pooler, postgresql_url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -8,7 +8,13 @@
     ├── UsageError                 the command was called wrongly
     ├── InputError                 mend one field of one row or line
     ├── DatabaseUnreachable        mend the database; nothing was lost
-    │   └── DatabaseLocked         find the writer that keeps it locked
+    │   ├── DatabaseLocked         find the writer that keeps it locked
+    │   └── DatabaseConflict       another transaction came first: repeat, it was rolled back
+    ├── DatabaseUnfit              mend the database itself, or its file; a restart mends nothing
+    │   ├── DatabaseRefused        the server says no: its own words, and what to type
+    │   ├── DatabaseDamaged        the file is damaged: restore a backup
+    │   ├── DatabaseReplaced       the file is not the one that was opened
+    │   └── DatabaseRestored       it is a backup's: say so by `envoy-worker db restored`
     ├── DiskFull                   make room; nothing was lost
     ├── NeedsAuthorisation         the customer must authorise the connection again
     ├── TryLater                   held, or a named job runs elsewhere: come back
@@ -104,6 +110,32 @@ class DatabaseUnreachable(WorkerError):
 
 class DatabaseLocked(DatabaseUnreachable):
     """Another writer keeps what we need locked."""
+
+
+class DatabaseConflict(DatabaseUnreachable):
+    """Another transaction came first, and ours was rolled back: the same may be tried again at once."""
+
+
+class DatabaseUnfit(WorkerError):
+    """The database is there, and not as the worker needs it; a restart mends nothing."""
+
+    exit_code = ExitCode.SETTINGS
+
+
+class DatabaseRefused(DatabaseUnfit):
+    """The server will not do what is needed: a right, an object of another application, an encoding."""
+
+
+class DatabaseDamaged(DatabaseUnfit):
+    """What the file holds is damaged."""
+
+
+class DatabaseReplaced(DatabaseUnfit):
+    """The path leads to another file than the one that was opened, or to none."""
+
+
+class DatabaseRestored(DatabaseUnfit):
+    """It comes from a backup: what was sent since is not known until an operator says so."""
 
 
 class DiskFull(WorkerError):

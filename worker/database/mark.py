@@ -1,0 +1,35 @@
+"""The mark beside an SQLite file that took the place of another: nothing is sent from it until it is known.
+
+It is a file of its own.  To write into the database would mean to open it, and a write-ahead log that
+still lies there may be the other file's.
+"""
+
+import os
+from pathlib import Path
+
+END = "-restored"
+TEXT = "This database took the place of another while a worker ran on it: see `envoy-worker db restored`.\n"
+
+
+def mark(path: Path) -> None:
+    """Mark the database file at *path*."""
+    with _of(path).open("w", encoding="utf-8", opener=_private) as file:
+        file.write(TEXT)
+
+
+def is_marked(path: Path) -> bool:
+    """Say whether the database file at *path* is marked."""
+    return _of(path).exists()
+
+
+def unmark(path: Path) -> None:
+    """Take the mark away, where there is one."""
+    _of(path).unlink(missing_ok=True)
+
+
+def _of(path: Path) -> Path:
+    return path.with_name(path.name + END)
+
+
+def _private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
