@@ -121,7 +121,7 @@ class Claims:
     ) -> sa.Row[Any] | None:
         """Commit claim and intent together; PostgreSQL does both in one statement."""
         if not self._database.is_sqlite:
-            with self._database.single() as connection:
+            with self._database.write() as connection:
                 entry = {f"intent_{name}": value for name, value in intent.items()}
                 return connection.execute(statement, wanted | entry).one_or_none()
         with self._database.write() as connection:

@@ -93,7 +93,7 @@ class Verdicts:
         """
         if not self._database.is_sqlite:
             failpoint("before_verdict_commit")
-            with self._database.single() as connection:
+            with self._database.write() as connection:
                 return bool(connection.execute(self._with_ledger(settle), values).scalar_one())
         with self._database.write() as connection:
             settled = connection.execute(settle, values).rowcount
