@@ -11,6 +11,7 @@ from worker.connections.model import ConnectionStatus, HoldReason
 from worker.connections.outages import is_out
 from worker.database import Database
 from worker.database.owner import this_process
+from worker.database.repeating import repeated
 from worker.delivery.plan import Call
 from worker.delivery.rows import (
     ATTEMPTS,
@@ -116,6 +117,7 @@ class Claims:
             clock=self._clock,
         )
 
+    @repeated
     def _commit(
         self, statement: sa.Executable, wanted: dict[str, Any], intent: dict[str, Any]
     ) -> sa.Row[Any] | None:
