@@ -99,8 +99,9 @@ def test_nothing_of_ours_outlives_a_transaction(opened: Database) -> None:
 
 def test_many_transactions_begin_on_one_connection(opened: Database) -> None:
     """More than the driver waits for before it prepares a statement by itself."""
+    servers = set()
     for _ in range(12):
         with opened.write() as connection:
-            assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+            servers.add(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar())
 
-    assert opened.engine.pool.checkedin() == 1  # type: ignore[attr-defined] -- of the queue that it is
+    assert len(servers) == 1

@@ -1,6 +1,7 @@
 """A database that is there, and refuses a verdict: it is offered again, and printed at last."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -71,7 +72,7 @@ def test_a_verdict_is_offered_again_whatever_refused_it(own_world: World, lines:
     for state, reason in STATES.items():
         again = REFUSE.format(times=1, state=state) + "ALTER SEQUENCE refusals RESTART"
         world.add(external_id=reason)
-        with armed("after_answer", action=lambda again=again: world.execute(again)):
+        with armed("after_answer", action=partial(world.execute, again)):
             world.push()
         assert (reason, world.delivery(reason)["status"]) == (reason, "sent")
         assert world.rows("SELECT last_value FROM refusals") == [{"last_value": 2}], reason
