@@ -21,7 +21,9 @@ os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)
 try:
-    Database(sys.argv[1], file_mode=int([*sys.argv, "600"][2], 8))
+    options = dict(pair.split("=") for pair in sys.argv[2:])
+    mode = int(options.pop("file_mode", "600"), 8)
+    Database(sys.argv[1], file_mode=mode, **options).read_now()
     print("opened")
 except WorkerError as error:
     print(int(error.exit_code), error)
@@ -147,15 +149,32 @@ def test_a_group_may_share_a_file_where_the_settings_say_so(
     if os.geteuid() != 0:
         pytest.skip("only root can give a file to another group")
     path = tmp_path / "worker.db"
-    tmp_path.chmod(0o755)
-    os.chown(path, 0, NOBODY)
+    tmp_path.chmod(0o775)
+    for shared in (tmp_path, path):
+        os.chown(shared, 0, NOBODY)
     path.chmod(present)
 
-    assert _as_nobody(sqlite_url, wished).split()[0] == shown
+    assert _as_nobody(sqlite_url, f"file_mode={wished}").split()[0] == shown
     assert mode(path) == present
 
 
-def _as_nobody(url: str, *wished: str) -> str:
+def test_who_only_looks_needs_no_right_to_write(sqlite_url: str, tmp_path: Path) -> None:
+    """Neither to the file nor to its folder, where no file is made."""
+    path = tmp_path / "worker.db"
+    path.chmod(0o400)
+    tmp_path.chmod(0o555)
+    if os.geteuid() == 0:
+        os.chown(path, NOBODY, NOBODY)
+        assert _as_nobody(sqlite_url, "access=read") == "opened\n"
+    else:
+        Database(sqlite_url, access="read").read_now()
+    present = [file.name for file in tmp_path.iterdir()]
+    tmp_path.chmod(0o700)
+
+    assert present == ["worker.db"]
+
+
+def _as_nobody(url: str, *options: str) -> str:
     # Root may write everything, so the worker is started as somebody else, below a folder that is open.
     parent = Path(url.removeprefix("sqlite:///")).parents
     opened = [(folder, mode(folder)) for folder in list(parent)[1:-1] if not mode(folder) & 0o001]
@@ -163,7 +182,7 @@ def _as_nobody(url: str, *wished: str) -> str:
         folder.chmod(before | 0o711)
     try:
         done = subprocess.run(
-            [sys.executable, "-c", AS_NOBODY, url, *wished],
+            [sys.executable, "-c", AS_NOBODY, url, *options],
             capture_output=True,
             text=True,
             check=True,

@@ -202,17 +202,6 @@ def test_an_index_that_a_killed_writer_left_half_written_is_read(session: Comman
         assert Database(url(in_use), access="write").read_now()
 
 
-def test_who_looks_from_a_folder_that_may_not_be_written_can(session: Commands, at_rest: Path) -> None:
-    """To look needs no right to write, neither to the file nor to its folder."""
-    at_rest.chmod(0o400)
-    at_rest.parent.chmod(0o500)
-    try:
-        assert session.run(url(at_rest), "status").code == 0
-    finally:
-        at_rest.parent.chmod(0o700)
-    assert [file.name for file in at_rest.parent.iterdir()] == ["worker.db"]
-
-
 def test_what_is_no_database_stays_as_it_is(session: Commands, folder: Path, lines: Path) -> None:
     """A text, a link to one, a pipe, a socket, a device, a folder: one line at once, for whoever asks."""
     (folder / "text").write_text("API_KEY=1\n" * 9)
