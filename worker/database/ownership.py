@@ -9,19 +9,19 @@ from worker.errors import DatabaseUnfit
 
 
 def require_owner(path: Path, found: os.stat_result, mode: int) -> None:
-    """Return where the database file is ours to use.
+    """Return where the database file is ours to use; root uses its own only.
 
     Raises:
         DatabaseUnfit: it belongs to another user.
     """
-    if _is_ours(found, mode):
+    us = os.geteuid()
+    if found.st_uid == us or (us != 0 and _is_shared(found, mode)):
         return
-    owner, us = _user(found.st_uid), _user(os.geteuid())
     if found.st_uid == 0:
-        hint = f"give it to the worker's user: `chown {_name(os.geteuid())} {path}`, as root"
+        hint = f"give it to the worker's user: `chown {_name(us)} {path}`, as root"
     else:
         hint = f"run this as {_name(found.st_uid)}; where systemd runs the worker, by deploy/envoy-worker"
-    raise DatabaseUnfit(f"the database file {path} belongs to {owner}, and this is {us}", hint=hint)
+    raise DatabaseUnfit(f"the database file {path} belongs to {_user(found.st_uid)}, and this is {_user(us)}", hint=hint)
 
 
 def require_owner_of_side(side: Path, found: os.stat_result, mode: int) -> None:
@@ -30,7 +30,7 @@ def require_owner_of_side(side: Path, found: os.stat_result, mode: int) -> None:
     Raises:
         DatabaseUnfit: it belongs to another user.
     """
-    if _is_ours(found, mode):
+    if found.st_uid == os.geteuid() or _is_shared(found, mode):
         return
     raise DatabaseUnfit(
         f"{side} belongs to {_user(found.st_uid)}, and this is {_user(os.geteuid())}",
@@ -39,15 +39,10 @@ def require_owner_of_side(side: Path, found: os.stat_result, mode: int) -> None:
     )
 
 
-def _is_ours(found: os.stat_result, mode: int) -> bool:
-    """Say whether we own a file, or share it with our group, as *mode* wants it.
-
-    Root shares nothing: what it made beside the file, no other user could write.
-    """
-    if found.st_uid == os.geteuid():
-        return True
-    shared = stat.S_IWGRP & found.st_mode & mode
-    return bool(shared) and os.geteuid() != 0 and found.st_gid in {os.getegid(), *os.getgroups()}
+def _is_shared(found: os.stat_result, mode: int) -> bool:
+    """Say whether a file is shared with a group of ours, as *mode* wants it."""
+    shared = bool(stat.S_IWGRP & found.st_mode & mode)
+    return shared and found.st_gid in {os.getegid(), *os.getgroups()}
 
 
 def _user(uid: int) -> str:
