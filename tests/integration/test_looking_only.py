@@ -158,6 +158,15 @@ def test_no_command_makes_a_database_at_a_wrong_path(session: Commands, folder: 
     assert [file.name for file in folder.iterdir()] == ["typo.db"]
 
 
+@pytest.mark.parametrize("name", ["with blank.db", "100%#1.db", "zürich&mode=rw.db", "caf\udce9.db"])
+def test_any_name_of_a_file_is_taken_as_it_is(session: Commands, folder: Path, name: str) -> None:
+    """What means something in a URI means nothing in a file's name."""
+    said = [session.run(url(folder / name), command).code for command in ("db upgrade", "status", "run-once")]
+
+    assert said == [0, 0, 0]
+    assert [file.name for file in folder.iterdir()] == [name]
+
+
 def look(session: Commands, database_url: str, lines: Path) -> dict[str, Said]:
     """Run every command that only looks."""
     return {

@@ -4,6 +4,7 @@ Whoever only reads makes no file, changes none, and needs no right to write.  SQ
 which one fits depends on what lies beside the file at that moment.
 """
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -137,7 +138,7 @@ class Opening:
         return f"{_PLAIN}&{_INDEX_AS_IT_IS}" if has_index else _PLAIN
 
     def _uri(self, how: str) -> str:
-        return f"file:{quote(str(self._path))}?{how}"
+        return f"file:{quote(os.fsencode(self._path))}?{how}"
 
     def _signature(self) -> Signature:
         found = self._path.stat()

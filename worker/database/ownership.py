@@ -14,14 +14,16 @@ def require_owner(path: Path, found: os.stat_result, mode: int) -> None:
     Raises:
         DatabaseUnfit: it belongs to another user.
     """
-    us = os.geteuid()
-    if found.st_uid == us or (us != 0 and _is_shared(found, mode)):
+    us, owner = os.geteuid(), found.st_uid
+    if owner == us or (us != 0 and _is_shared(found, mode)):
         return
-    if found.st_uid == 0:
+    if owner == 0:
         hint = f"give it to the worker's user: `chown {_name(us)} {path}`, as root"
     else:
-        hint = f"run this as {_name(found.st_uid)}; where systemd runs the worker, by deploy/envoy-worker"
-    raise DatabaseUnfit(f"the database file {path} belongs to {_user(found.st_uid)}, and this is {_user(us)}", hint=hint)
+        hint = f"run this as {_name(owner)}; where systemd runs the worker, by deploy/envoy-worker"
+    raise DatabaseUnfit(
+        f"the database file {path} belongs to {_user(owner)}, and this is {_user(us)}", hint=hint
+    )
 
 
 def require_owner_of_side(side: Path, found: os.stat_result, mode: int) -> None:
