@@ -23,6 +23,7 @@ def check(
     """Say what is wrong, and what to do.
 
     Looks at settings, secrets, jobs, database, schema, clock, encryption keys, grants, and the way to Envoy.
+    It writes nothing, and refreshes no token.
     """
     found: list[Finding] = []
     for finding in _all(connection):
@@ -46,7 +47,6 @@ def _all(connection: str | None) -> Iterator[Finding]:
     if settings.parts is None:
         return
     with settings.parts as parts:
-        # A grant found dead here is told as an event this once, so events must not be dropped.
         logs.configure(
             format=parts.settings.log.format,
             level="warning",
