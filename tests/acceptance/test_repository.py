@@ -1,5 +1,6 @@
 """What stands around the code is true: links, Procfile, systemd units, lock files, Makefile."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -108,6 +109,99 @@ def test_both_services_are_confined_alike() -> None:
         return [line for line in lines if line and not line.startswith("#")]
 
     assert confinement(UNITS[0]) == confinement(UNITS[1])
+
+
+@pytest.fixture
+def systemd_run(tmp_path: Path) -> dict[str, str]:
+    """Give an environment in which systemd-run prints what it was told, and does nothing."""
+    stand_in = tmp_path / "bin" / "systemd-run"
+    stand_in.parent.mkdir()
+    stand_in.write_text('#!/bin/sh\nprintf "%s\\0" "$@"\n', encoding="utf-8")
+    stand_in.chmod(0o755)
+    return {"PATH": f"{stand_in.parent}:{os.environ['PATH']}"}
+
+
+def told(script: Path, env: dict[str, str], *arguments: str) -> list[str]:
+    """Return what the operators' script tells systemd-run."""
+    typed = [str(script), *arguments]
+    return subprocess.run(typed, env=env, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]
+
+
+def service(unit: str) -> list[str]:
+    """Return the lines of a unit's section [Service]."""
+    body = text(f"deploy/{unit}").partition("[Service]")[2].partition("[Install]")[0]
+    return [line for line in body.splitlines() if re.match(r"\w+=", line)]
+
+
+def test_an_operators_command_is_confined_as_the_service_is(systemd_run: dict[str, str]) -> None:
+    """The script takes user, environment and confinement from the unit, all but how a service starts and ends."""
+    left_out = re.compile(
+        r"(?:Type|NotifyAccess|Exec\w+|Restart\w*|Timeout\w+|WatchdogSec|KillMode|SyslogIdentifier"
+        r"|LoadCredential|Environment=WORKER_LOG__FORMAT)="
+    )
+
+    arguments = told(ROOT / "deploy" / "envoy-worker", systemd_run, "invites", "add", "a b", "--", "")
+
+    unit = [line for line in service(UNITS[0]) if not left_out.match(line)]
+    properties = [one.partition("=")[2] for one in arguments if one.startswith("--property=")]
+    assert properties == unit
+    assert {"User=envoy-worker", "NoNewPrivileges=yes", "ProtectSystem=strict"} <= set(properties)
+    program = "/opt/envoy-worker/.venv/bin/python -m worker invites add".split()
+    assert arguments[-8:] == [*program, "a b", "--", ""]
+    assert all(one.startswith("--") for one in arguments[:-8])
+
+
+def test_an_operators_command_is_confined_as_the_unit_was_edited(
+    systemd_run: dict[str, str], tmp_path: Path
+) -> None:
+    """What `systemctl edit` adds counts after the unit; without a unit nothing runs unconfined."""
+    script = Path(shutil.copy(ROOT / "deploy" / "envoy-worker", tmp_path))
+    alone = subprocess.run([script, "status"], env=systemd_run, capture_output=True, check=False)
+    shutil.copy(ROOT / "deploy" / UNITS[0], tmp_path)
+    (tmp_path / f"{UNITS[0]}.d").mkdir()
+    edited = "[Unit]\nAfter=x\n[Service]\nMemoryMax=1G\n"
+    (tmp_path / f"{UNITS[0]}.d" / "override.conf").write_text(edited, encoding="utf-8")
+
+    limits = [one for one in told(script, systemd_run, "status") if "MemoryMax" in one or "After" in one]
+
+    assert limits == ["--property=MemoryMax=512M", "--property=MemoryMax=1G"]
+    assert alone.returncode != 0
+    assert alone.stdout == b""
+
+
+def test_the_units_run_the_checkouts_code_from_any_folder(tmp_path: Path) -> None:
+    """Nothing is imported from the working directory, and jobs are found all the same."""
+    for unit in UNITS[:2]:
+        lines = [line.removeprefix("Environment=") for line in service(unit)]
+        env = {name: value for name, _, value in (line.partition("=") for line in lines) if "PYTHON" in name}
+        env["PYTHONPATH"] = env["PYTHONPATH"].replace("/opt/envoy-worker", str(ROOT))
+        for name in ("worker", "jobs", "typer"):
+            (tmp_path / f"{name}.py").write_text("raise SystemExit('from the working directory')\n", "utf-8")
+
+        found = "import worker.cli.app, jobs.push_invites, typer"
+        done = subprocess.run([sys.executable, "-c", found], cwd=tmp_path, env=env, check=False)
+
+        assert done.returncode == 0
+
+
+def test_git_keeps_secrets_and_data_out() -> None:
+    """Secrets, databases, copies of them and rejected lines are never committed by chance."""
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("this is no git checkout")
+    private = [
+        *(".env", ".env.production", ".envrc", "worker.db", "worker.db-wal", "worker.db-restored"),
+        *("worker.db.bak", "worker-2030-05-17.db", "worker.dump", "backup.sql.gz", "worker.sqlite3"),
+        *("rejected.csv", "rejected-2030-05-17.csv", "rejects.jsonl", "visits.csv"),
+    ]
+    public = [".env.example", "worker/migrations/versions/0001_contract_sqlite.sql", "worker/demo/visits.csv"]
+
+    def ignored(name: str) -> bool:
+        asked = [git, "check-ignore", "--no-index", "--quiet", name]
+        return subprocess.run(asked, cwd=ROOT, check=False).returncode == 0
+
+    assert [name for name in private if not ignored(name)] == []
+    assert [name for name in public if ignored(name)] == []
 
 
 @pytest.mark.parametrize("lock", LOCKS)
