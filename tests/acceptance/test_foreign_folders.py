@@ -1,4 +1,4 @@
-"""A command may be typed in any folder: what others left there is not used, and what they can read is told."""
+"""A command may be typed in any folder: what others left there is not used, what they can read is told."""
 
 import contextlib
 import os

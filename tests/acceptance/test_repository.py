@@ -1,5 +1,6 @@
 """What stands around the code is true: links, Procfile, systemd units, lock files, Makefile."""
 
+import json
 import os
 import re
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +17,7 @@ from worker.errors import ExitCode
 from worker.service.serving import HARD_LIMIT_SECONDS
 
 UNITS = ["envoy-worker.service", "envoy-worker-run-once.service", "envoy-worker-run-once.timer"]
-LOCKS = ["requirements.txt", "requirements-build.txt", "requirements-dev.txt"]
+LOCKS = ["requirements.txt", "requirements-build.txt", "requirements-dev.txt", "requirements-audit.txt"]
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+) \\$", re.MULTILINE)
 
 
@@ -134,7 +136,7 @@ def service(unit: str) -> list[str]:
 
 
 def test_an_operators_command_is_confined_as_the_service_is(systemd_run: dict[str, str]) -> None:
-    """The script takes user, environment and confinement from the unit, all but how a service starts and ends."""
+    """The script takes user, environment and confinement from the unit, all but start and end."""
     left_out = re.compile(
         r"(?:Type|NotifyAccess|Exec\w+|Restart\w*|Timeout\w+|WatchdogSec|KillMode|SyslogIdentifier"
         r"|LoadCredential|Environment=WORKER_LOG__FORMAT)="
@@ -146,7 +148,7 @@ def test_an_operators_command_is_confined_as_the_service_is(systemd_run: dict[st
     properties = [one.partition("=")[2] for one in arguments if one.startswith("--property=")]
     assert properties == unit
     assert {"User=envoy-worker", "NoNewPrivileges=yes", "ProtectSystem=strict"} <= set(properties)
-    program = "/opt/envoy-worker/.venv/bin/python -m worker invites add".split()
+    program = ["/opt/envoy-worker/.venv/bin/python", "-m", "worker", "invites", "add"]
     assert arguments[-8:] == [*program, "a b", "--", ""]
     assert all(one.startswith("--") for one in arguments[:-8])
 
@@ -217,7 +219,7 @@ def test_every_locked_package_has_its_hashes(lock: str) -> None:
 def test_the_locks_fit_what_was_asked_for_and_each_other() -> None:
     """Each requirement is pinned, and a package has one version in all lock files."""
     project = tomllib.loads(text("pyproject.toml"))
-    runtime, build, development = (pins(lock) for lock in LOCKS)
+    runtime, build, development = (pins(lock) for lock in LOCKS[:3])
     asked = [line.partition("#")[0].strip() for line in text("requirements-dev.in").splitlines()]
 
     assert {named(one) for one in project["project"]["dependencies"]} <= runtime.keys()
@@ -238,6 +240,53 @@ def test_the_python_of_the_platform_is_the_oldest_that_is_supported() -> None:
     assert project["requires-python"] == f">={text('.python-version').strip()}"
 
 
+KNOWN = {"name": "httpx", "version": "0.28.1", "vulns": []}
+HURT = {"name": "h11", "version": "0.1", "vulns": [{"id": "PYSEC-1", "fix_versions": ["0.2"]}]}
+SKIPPED = {"name": "idna", "skip_reason": "Dependency not found"}
+
+
+@pytest.mark.parametrize(
+    ("says", "code", "printed"),
+    [
+        ([[KNOWN, SKIPPED], []], 0, "no known vulnerability in 1 packages; 1 are not in the data: idna"),
+        ([[HURT, SKIPPED], []], 1, "lock.txt: h11 0.1: PYSEC-1, mended in 0.2"),
+        ([[SKIPPED], [HURT]], 1, "lock.txt: h11 0.1: PYSEC-1, mended in 0.2"),
+        (
+            ["requests.exceptions.ConnectionError: no name", [KNOWN]],
+            0,
+            "no known vulnerability in 1 packages",
+        ),
+        ([[SKIPPED], [SKIPPED]], 0, "NOTHING WAS CHECKED (1 are not in the data: idna)"),
+        (["ConnectTimeout: late", "Could not connect"], 0, "NOTHING WAS CHECKED (ConnectTimeout: late)"),
+        (["ERROR: no such option", []], 1, "the tool failed: ERROR: no such option"),
+    ],
+)
+def test_the_audit_fails_on_a_finding_and_says_if_nobody_answered(
+    says: list[Any], code: int, printed: str, tmp_path: Path
+) -> None:
+    """A tool that found no data has not found that all is well, though it ends with 0."""
+    for service, answer in zip(("pypi", "osv"), says, strict=True):
+        is_text = isinstance(answer, str)
+        content = answer if is_text else json.dumps({"dependencies": answer})
+        (tmp_path / f"{service}.{'err' if is_text else 'out'}").write_text(content, encoding="utf-8")
+    stand_in = tmp_path / "pip-audit"
+    service = '$(echo "$*" | sed "s/.*vulnerability-service=\\([a-z]*\\).*/\\1/")'
+    lines = [
+        "#!/bin/sh",
+        f"cd {tmp_path}; s={service}",
+        "[ ! -e $s.err ] || { cat $s.err >&2; exit 1; }",
+        "cat $s.out",
+    ]
+    stand_in.write_text("\n".join(lines), encoding="utf-8")
+    stand_in.chmod(0o755)
+
+    audit = [sys.executable, str(ROOT / ".ci" / "audit.py"), str(stand_in), "lock.txt"]
+    done = subprocess.run(audit, capture_output=True, text=True, check=False)
+
+    assert done.returncode == code
+    assert printed in done.stdout + done.stderr
+
+
 def test_make_lists_its_targets_and_the_pages_name_no_other() -> None:
     """Plain make is a help, and every target that a page mentions is there."""
     make = shutil.which("make")
@@ -254,5 +303,5 @@ def test_make_lists_its_targets_and_the_pages_name_no_other() -> None:
         for target in re.findall(r"^make (\w+)", code, re.MULTILINE)
     }
 
-    assert {"demo", "test", "torture", "lint", "bench", "lock", "clean"} <= set(targets)
+    assert {"demo", "test", "torture", "lint", "audit", "bench", "lock", "clean"} <= set(targets)
     assert mentioned <= set(targets)

@@ -253,7 +253,7 @@ def test_what_is_no_file_is_one_line_at_once(
     assert what in str(refusal(use, make(file)))
 
 
-@pytest.mark.parametrize(("make", "what"), UNPLAIN[:-1] + [(a_huge_file, "is larger than 256 MiB")])
+@pytest.mark.parametrize(("make", "what"), [*UNPLAIN[:-1], (a_huge_file, "is larger than 256 MiB")])
 def test_an_import_of_what_is_no_file_is_one_line_at_once(
     make: Callable[[Path], Path], what: str, tmp_path: Path
 ) -> None:
@@ -313,9 +313,7 @@ def test_trusted_job_modules_are_run(jobs: Jobs) -> None:
 
 @needs_root
 @pytest.mark.parametrize("name", ["__init__", "job", "helper"])
-def test_a_foreign_job_module_is_not_run(
-    jobs: Jobs, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_foreign_job_module_is_not_run(jobs: Jobs, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor its package's or a module beside it that it imports; the line names the file."""
     os.chown(jobs.path(name), MALLORY, -1)
 
