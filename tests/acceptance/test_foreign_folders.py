@@ -16,7 +16,6 @@ from tests.acceptance.installation import PATIENCE_SECONDS, Installation
 from tests.acceptance.markdown import ROOT
 
 MALLORY = 54_321  # nobody's number
-AT_ONCE = 20  # seconds, on a busy machine
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 
 
@@ -28,9 +27,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def typed(
-    folder: Path, *arguments: str, seconds: int = PATIENCE_SECONDS, **env: str
-) -> subprocess.CompletedProcess[str]:
+def typed(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Type a command there."""
     return subprocess.run(
         [sys.executable, "-m", "worker", *arguments],
@@ -39,7 +36,7 @@ def typed(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=seconds,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 
@@ -116,7 +113,7 @@ def test_no_command_waits_for_a_pipe(folder: Path) -> None:
     """A pipe in the place of a file has no writer; the command says so at once."""
     os.mkfifo(folder / ".env")
 
-    done = typed(folder, "status", seconds=AT_ONCE)
+    done = typed(folder, "status")
 
     assert done.returncode == 78
     assert ".env: cannot be read: it is a pipe, not a file" in done.stderr
@@ -133,7 +130,7 @@ def test_an_import_of_a_pipe_says_how_to_pipe(folder: Path, file: str) -> None:
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=AT_ONCE,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 

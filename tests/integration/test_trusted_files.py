@@ -336,7 +336,7 @@ def test_a_job_module_that_can_be_replaced_is_not_run(jobs: Jobs, place: str) ->
     elif place == "the package":
         os.chown(jobs.path("job").parent, MALLORY, -1)
     else:
-        Path(py_compile.compile(str(jobs.path("job")), doraise=True)).parent.chmod(0o777)
+        Path(str(py_compile.compile(str(jobs.path("job")), doraise=True))).parent.chmod(0o777)
 
     with pytest.raises(SettingsError, match="nothing of it is used"):
         jobs.resolve()
