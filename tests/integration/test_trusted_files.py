@@ -4,7 +4,8 @@ import contextlib
 import os
 import py_compile
 import socket
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -172,21 +173,28 @@ def test_a_folder_as_tmp_is_holds_our_files(use: Use, file: Path) -> None:
     use(file)
 
 
+@contextlib.contextmanager
+def service_user(file: Path) -> Iterator[None]:
+    """Be a user that owns nothing, for a while; the folders of pytest's let him pass meanwhile."""
+    modes = {folder: folder.stat().st_mode for folder in [*file.parents][:-2]}
+    for folder, mode in modes.items():
+        folder.chmod(stat.S_IMODE(mode) | 0o055)
+    os.seteuid(MALLORY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        for folder, mode in modes.items():
+            folder.chmod(stat.S_IMODE(mode))
+
+
 @needs_root
 def test_a_service_user_uses_roots_files(file: Path, use: Use) -> None:
     """A checkout of root's, and a service with a user of its own."""
     file.chmod(0o644)
-    folders = [*file.parents][:-2]
-    modes = [folder.stat().st_mode for folder in folders]
-    for folder in folders:
-        folder.chmod(folder.stat().st_mode | 0o055)
-    os.seteuid(MALLORY)
-    try:
+
+    with service_user(file):
         use(file)
-    finally:
-        os.seteuid(0)
-        for folder, mode in zip(folders, modes, strict=True):
-            folder.chmod(mode & 0o7777)
 
 
 def test_dot_env_cannot_vouch_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,6 +279,8 @@ class Jobs:
         self.folder = folder
         self.package = package
         (folder / package).mkdir()
+        (folder / "traces").mkdir()
+        (folder / "traces").chmod(0o777)
         self.write("__init__")
         self.write("helper")
         self.write("job", f"from {package} import helper\n\n\ndef run(context):\n    return helper\n")
@@ -285,7 +295,7 @@ class Jobs:
 
     def trace(self, name: str) -> Path:
         """Return what tells that a module was run."""
-        return self.folder / f"{name} was run"
+        return self.folder / "traces" / name
 
     def resolve(self) -> None:
         """Resolve the job."""
@@ -307,6 +317,15 @@ def test_trusted_job_modules_are_run(jobs: Jobs) -> None:
     jobs.path("job").chmod(0o664)
 
     jobs.resolve()
+
+    assert jobs.trace("helper").exists()
+
+
+@needs_root
+def test_a_service_user_runs_roots_job_modules(jobs: Jobs) -> None:
+    """A checkout of root's, and a service with a user of its own."""
+    with service_user(jobs.path("job")):
+        jobs.resolve()
 
     assert jobs.trace("helper").exists()
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from worker.errors import UsageError
-from worker.settings.plain import NotPlain, open_plain
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -48,6 +47,8 @@ def reading(file: str, *, twice: bool) -> Iterator[BinaryIO]:
 
 
 def _plain(file: str) -> BinaryIO:
+    from worker.settings.plain import NotPlain, open_plain
+
     try:
         return os.fdopen(open_plain(Path(file), most=MOST_BYTES), "rb")
     except NotPlain as flaw:

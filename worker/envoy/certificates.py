@@ -1,30 +1,27 @@
-"""Whom TLS trusts: the certificates that the package certifi brings, or those that the environment names."""
+"""Whom TLS trusts: the certificates that the HTTP library brings, or those that the environment names."""
 
 import os
 import ssl
-import sys
 from functools import cache
 
-import certifi
+import httpx
 
 NAMED_BY = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+# Python's contexts write the keys of every session into the file that it names: whoever has recorded the
+# traffic reads each token in it.
+KEY_LOG = "SSLKEYLOGFILE"
 
 
 def tls_context(*, trust_env: bool) -> ssl.SSLContext:
     """Return the process's TLS context; *trust_env* obeys SSL_CERT_FILE and SSL_CERT_DIR.
 
+    Session keys are never written down, by nothing in this process: the variable that asks for it is removed.
     Made once, for reading all the certificates takes longer than many a command.
     """
-    return _made(tuple(map(os.environ.get, NAMED_BY)) if trust_env else (None, None))
+    return _made(tuple(map(os.environ.get, NAMED_BY)) if trust_env else None)
 
 
 @cache
-def _made(named: tuple[str | None, ...]) -> ssl.SSLContext:
-    # Not ssl.create_default_context(): that obeys SSLKEYLOGFILE, and with what is written there whoever
-    # has recorded the traffic reads every token in it.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # asks for a certificate, and compares the host's name
-    if sys.version_info >= (3, 13):
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
-    file, folder = (name or None for name in named)
-    context.load_verify_locations(file or (None if folder else certifi.where()), None if file else folder)
-    return context
+def _made(named: tuple[str | None, ...] | None) -> ssl.SSLContext:
+    os.environ.pop(KEY_LOG, None)
+    return httpx.create_ssl_context(trust_env=named is not None)
