@@ -150,8 +150,10 @@ def test_check_tells_what_others_can_read_and_a_group_can_write(folder: Path) ->
     written = settings.read_text(encoding="utf-8").replace('url = "sqlite:///worker.db"', f'url = "{url}"')
     settings.write_text(written, encoding="utf-8")
     (folder / "worker.dump").write_bytes(b"PGDMP...")
-    (folder / "worker.db.old").write_bytes(b"SQLite format 3\0...")
-    readable = [".env", "secret", "settings.toml", "worker.dump", "worker.db.old"]
+    (folder / "worker-2030.db").write_bytes(b"SQLite format 3\0...")
+    (folder / "worker.db.gz").write_bytes(b"...")
+    (folder / "visits.csv").write_text("external_id", encoding="utf-8")
+    readable = [".env", "secret", "settings.toml", "worker.dump", "worker-2030.db", "worker.db.gz"]
     for name in readable:
         (folder / name).chmod(0o644)
     settings.chmod(0o664)

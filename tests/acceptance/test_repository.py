@@ -161,12 +161,14 @@ def test_an_operators_command_is_confined_as_the_unit_was_edited(
     alone = subprocess.run([script, "status"], env=systemd_run, capture_output=True, check=False)
     shutil.copy(ROOT / "deploy" / UNITS[0], tmp_path)
     (tmp_path / f"{UNITS[0]}.d").mkdir()
-    edited = "[Unit]\nAfter=x\n[Service]\nMemoryMax=1G\n"
+    edited = "[Unit]\nAfter=x\n[Service]\n MemoryMax = 1G\n#TasksMax=9\nPrivateDevices=\\\nno\nType=exec"
     (tmp_path / f"{UNITS[0]}.d" / "override.conf").write_text(edited, encoding="utf-8")
 
-    limits = [one for one in told(script, systemd_run, "status") if "MemoryMax" in one or "After" in one]
+    as_shipped = told(ROOT / "deploy" / "envoy-worker", systemd_run, "status")
+    as_edited = told(script, systemd_run, "status")
 
-    assert limits == ["--property=MemoryMax=512M", "--property=MemoryMax=1G"]
+    added = ["--property=MemoryMax=1G", "--property=PrivateDevices=no"]
+    assert as_edited == [*as_shipped[:-4], *added, *as_shipped[-4:]]
     assert alone.returncode != 0
     assert alone.stdout == b""
 

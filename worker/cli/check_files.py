@@ -1,6 +1,7 @@
 """Check who else may write what the worker believes, and who else may read what is secret."""
 
 import itertools
+import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +21,7 @@ from worker.settings.trust import OVERRIDE, is_overridden, steps
 
 SECRETS = (names.CLIENT_ID, names.CLIENT_SECRET, names.ENCRYPTION_KEYS, names.DATABASE_URL)
 DUMP = b"PGDMP"  # how a dump of pg_dump begins, but for a plain one
+COPY = re.compile(r"\.(dump|bak|backup)\b|\.sql\.\w+$|\.db\.\w+$", re.IGNORECASE)
 MOST_FILES = 1000  # of a folder that are looked at for copies
 
 
@@ -84,13 +86,13 @@ def _data(parts: Context) -> Iterator[Finding]:
             folders.add(path.parent)
     yield from _readable(sorted(own), "holds visitors' data")
     copies = {file for folder in folders for file in _copies(folder)} - own
-    yield from _readable(sorted(copies), "is a copy of a database")
+    yield from _readable(sorted(copies), "looks like a copy of a database")
 
 
 def _copies(folder: Path) -> Iterator[Path]:
     with suppress(OSError):
         for file in itertools.islice(folder.iterdir(), MOST_FILES):
-            if _head(file).startswith((MAGIC, DUMP)):
+            if file.is_file() and (COPY.search(file.name) or _head(file).startswith((MAGIC, DUMP))):
                 yield file
 
 
