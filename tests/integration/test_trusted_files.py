@@ -5,6 +5,8 @@ import os
 import py_compile
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from worker.errors import ExitCode, SettingsError, UsageError
 from worker.runs import resolve_all
 from worker.settings import JobSettings, Secrets, environment, load_settings
 
+ROOT = Path(__file__).parents[2]
 MALLORY = 54_321  # nobody's number
 CANARY = "Zq9-canary-Zq9"
 NAME = "ENVOY_CLIENT_SECRET"
@@ -259,6 +262,58 @@ def test_what_is_no_file_is_one_line_at_once(
     file.unlink()
 
     assert what in str(refusal(use, make(file)))
+
+
+def test_what_a_program_pipes_in_is_no_file_either() -> None:
+    """As the shell's <(...) names it: a link that leads to no path at all."""
+    reader, writer = os.pipe()
+    try:
+        assert "is a pipe, not a file" in str(refusal(use_key_file, Path(f"/dev/fd/{reader}")))
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+# Python tells such a hook of each file right before it is opened, after all that was looked at.
+EXCHANGE = """
+import os, sys
+from worker.errors import SettingsError
+from worker.settings import load_settings
+path, other = sys.argv[1:]
+def exchange(event, args):
+    if event == "open" and args[0] in {path, os.fspath(path)} and os.path.exists(other):
+        os.rename(other, path)
+sys.addaudithook(exchange)
+try:
+    load_settings({"WORKER_SETTINGS": path})
+except SettingsError as error:
+    print(error)
+"""
+
+
+@needs_root
+@pytest.mark.parametrize("what", ["belongs to another user", "is a pipe, not a file"])
+def test_a_file_that_is_exchanged_before_it_is_opened_is_not_used(what: str, tmp_path: Path) -> None:
+    """What was opened is judged, not only what was there before."""
+    (path := tmp_path / "settings.toml").touch()
+    other = tmp_path / "other"
+    if "pipe" in what:
+        a_pipe(other)
+    else:
+        other.touch()
+        os.chown(other, MALLORY, -1)
+
+    done = subprocess.run(
+        [sys.executable, "-c", EXCHANGE, str(path), str(other)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+
+    assert not other.exists()
+    assert what in done.stdout
 
 
 @pytest.mark.parametrize(("make", "what"), [*UNPLAIN[:-1], (a_huge_file, "is larger than 256 MiB")])
