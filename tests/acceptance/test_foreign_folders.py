@@ -1,6 +1,7 @@
 """A command may be typed in any folder: what others left there is not used, what they can read is told."""
 
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -165,6 +166,21 @@ def test_check_tells_what_others_can_read_and_a_group_can_write(folder: Path) ->
     assert any("a group may write" in line and str(settings) in line for line in warnings)
     assert len(warnings) == len(readable) + 1
     assert "hunter2" not in "".join(warnings)
+
+
+def test_check_goes_on_after_a_key_file_that_may_not_be_used(folder: Path) -> None:
+    """What else it found is told, too, as JSON as well; nothing is asked without all secrets being known."""
+    (folder / "secret").write_text("hunter2", encoding="utf-8")
+    (folder / "secret").chmod(0o666)
+
+    done = typed(folder, "check", "--json", ENVOY_CLIENT_ID="x", ENVOY_CLIENT_SECRET_FILE="secret")
+
+    found = json.loads(done.stdout)
+    assert done.returncode == 78
+    failures = [one["text"].split()[0] for one in found if one["level"] == "fail"]
+    assert failures == ["ENVOY_CLIENT_SECRET_FILE:", "WORKER_ENCRYPTION_KEYS"]
+    assert any(one["text"].startswith("jobs: ") for one in found)
+    assert "hunter2" not in done.stdout + done.stderr
 
 
 def test_check_has_nothing_to_say_of_private_files(folder: Path) -> None:

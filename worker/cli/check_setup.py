@@ -36,6 +36,11 @@ class Setup:
             self.parts = Context(settings, secrets, env)
             yield from _jobs(self.parts)
             yield from check_files.findings(self.parts, env)
+        with attempt() as known:
+            secrets.values()
+        if known.error is not None:  # what is not known cannot be kept out of events
+            self.parts = None
+            yield from known.found
 
 
 def _secrets(secrets: Secrets) -> Iterator[Finding]:

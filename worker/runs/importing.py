@@ -52,7 +52,7 @@ class _Judge:
     ) -> ModuleSpec | None:
         """Return what another one finds."""
         for finder in sys.meta_path:
-            spec = finder.find_spec(name, path, target) if finder is not self else None
+            spec = finder.find_spec(name, path, target) if not isinstance(finder, _Judge) else None
             if spec is not None:
                 if name.partition(".")[0] != OURS:
                     _require_trusted(spec)
