@@ -13,6 +13,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 RUNTIME := .venv/.runtime-installed
 DEVELOPMENT := .venv/.development-installed
+AUDIT := .venv/audit/.installed
+LOCKS := requirements.txt requirements-build.txt requirements-dev.txt requirements-audit.txt
 
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
 	--allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
@@ -41,15 +43,20 @@ lint: $(DEVELOPMENT) ## style, types, and the direction of imports
 	@$(BIN)/mypy worker jobs tests bench
 	@$(BIN)/lint-imports
 
+.PHONY: audit
+audit: $(AUDIT) ## look the lock files up in the lists of known vulnerabilities (AUDIT_ARGS="--ignore-vuln ID")
+	@$(BIN)/python .ci/audit.py .venv/audit/bin/pip-audit $(LOCKS) $(AUDIT_ARGS)
+
 .PHONY: bench
 bench: $(DEVELOPMENT) ## how fast, how small: a drain, an import, and the start of a command
 	@$(BIN)/python -m bench
 
 .PHONY: lock
-lock: $(DEVELOPMENT) ## write the lock files anew from pyproject.toml and requirements-dev.in
+lock: $(DEVELOPMENT) ## write the lock files anew from pyproject.toml and requirements-*.in
 	@$(COMPILE) --only-build-deps --all-build-deps --output-file=requirements-build.txt pyproject.toml
 	@$(COMPILE) --output-file=requirements.txt pyproject.toml
 	@$(COMPILE) --output-file=requirements-dev.txt requirements-dev.in
+	@$(COMPILE) --output-file=requirements-audit.txt requirements-audit.in
 
 .PHONY: clean
 clean: ## remove what the targets made, but no database other than the demo's
@@ -69,4 +76,10 @@ $(RUNTIME): requirements.txt requirements-build.txt pyproject.toml
 
 $(DEVELOPMENT): $(RUNTIME) requirements-dev.txt
 	@$(PIP) install --require-hashes --only-binary :all: -r requirements-dev.txt
+	@touch $@
+
+$(AUDIT): $(RUNTIME) requirements-audit.txt
+	@$(PYTHON) -m venv --clear .venv/audit
+	@.venv/audit/bin/python -m pip --disable-pip-version-check --quiet install \
+		--require-hashes --only-binary :all: -r requirements-audit.txt
 	@touch $@

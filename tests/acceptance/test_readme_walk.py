@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -79,6 +80,7 @@ def test_the_walk_ends_with_both_visits_in_the_sandbox(folder: Path) -> None:
         with urlopen(url, timeout=PATIENCE_SECONDS) as page:  # noqa: S310 -- loopback
             shown = page.read().decode()
 
+    assert stat.S_IMODE((folder / ".env").stat().st_mode) == 0o600
     assert "Berlin" in connected
     assert "2 created" in pushed
     assert "2 sent" in pushed

@@ -1,11 +1,14 @@
 """What stands around the code is true: links, Procfile, systemd units, lock files, Makefile."""
 
+import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +17,7 @@ from worker.errors import ExitCode
 from worker.service.serving import HARD_LIMIT_SECONDS
 
 UNITS = ["envoy-worker.service", "envoy-worker-run-once.service", "envoy-worker-run-once.timer"]
-LOCKS = ["requirements.txt", "requirements-build.txt", "requirements-dev.txt"]
+LOCKS = ["requirements.txt", "requirements-build.txt", "requirements-dev.txt", "requirements-audit.txt"]
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+) \\$", re.MULTILINE)
 
 
@@ -110,6 +113,101 @@ def test_both_services_are_confined_alike() -> None:
     assert confinement(UNITS[0]) == confinement(UNITS[1])
 
 
+@pytest.fixture
+def systemd_run(tmp_path: Path) -> dict[str, str]:
+    """Give an environment in which systemd-run prints what it was told, and does nothing."""
+    stand_in = tmp_path / "bin" / "systemd-run"
+    stand_in.parent.mkdir()
+    stand_in.write_text('#!/bin/sh\nprintf "%s\\0" "$@"\n', encoding="utf-8")
+    stand_in.chmod(0o755)
+    return {"PATH": f"{stand_in.parent}:{os.environ['PATH']}"}
+
+
+def told(script: Path, env: dict[str, str], *arguments: str) -> list[str]:
+    """Return what the operators' script tells systemd-run."""
+    typed = [str(script), *arguments]
+    return subprocess.run(typed, env=env, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]
+
+
+def service(unit: str) -> list[str]:
+    """Return the lines of a unit's section [Service]."""
+    body = text(f"deploy/{unit}").partition("[Service]")[2].partition("[Install]")[0]
+    return [line for line in body.splitlines() if re.match(r"\w+=", line)]
+
+
+def test_an_operators_command_is_confined_as_the_service_is(systemd_run: dict[str, str]) -> None:
+    """The script takes user, environment and confinement from the unit, all but start and end."""
+    left_out = re.compile(
+        r"(?:Type|NotifyAccess|Exec\w+|Restart\w*|Timeout\w+|WatchdogSec|KillMode|SyslogIdentifier"
+        r"|LoadCredential|Environment=WORKER_LOG__FORMAT)="
+    )
+
+    arguments = told(ROOT / "deploy" / "envoy-worker", systemd_run, "invites", "add", "a b", "--", "")
+
+    unit = [line for line in service(UNITS[0]) if not left_out.match(line)]
+    properties = [one.partition("=")[2] for one in arguments if one.startswith("--property=")]
+    assert properties == unit
+    assert {"User=envoy-worker", "NoNewPrivileges=yes", "ProtectSystem=strict"} <= set(properties)
+    program = ["/opt/envoy-worker/.venv/bin/python", "-m", "worker", "invites", "add"]
+    assert arguments[-8:] == [*program, "a b", "--", ""]
+    assert all(one.startswith("--") for one in arguments[:-8])
+
+
+def test_an_operators_command_is_confined_as_the_unit_was_edited(
+    systemd_run: dict[str, str], tmp_path: Path
+) -> None:
+    """What `systemctl edit` adds counts after the unit; without a unit nothing runs unconfined."""
+    script = Path(shutil.copy(ROOT / "deploy" / "envoy-worker", tmp_path))
+    alone = subprocess.run([script, "status"], env=systemd_run, capture_output=True, check=False)
+    shutil.copy(ROOT / "deploy" / UNITS[0], tmp_path)
+    (tmp_path / f"{UNITS[0]}.d").mkdir()
+    edited = "[Unit]\nAfter=x\n[Service]\n MemoryMax = 1G\n#TasksMax=9\nPrivateDevices=\\\nno\nType=exec"
+    (tmp_path / f"{UNITS[0]}.d" / "override.conf").write_text(edited, encoding="utf-8")
+
+    as_shipped = told(ROOT / "deploy" / "envoy-worker", systemd_run, "status")
+    as_edited = told(script, systemd_run, "status")
+
+    added = ["--property=MemoryMax=1G", "--property=PrivateDevices=no"]
+    assert as_edited == [*as_shipped[:-4], *added, *as_shipped[-4:]]
+    assert alone.returncode != 0
+    assert alone.stdout == b""
+
+
+def test_the_units_run_the_checkouts_code_from_any_folder(tmp_path: Path) -> None:
+    """Nothing is imported from the working directory, and jobs are found all the same."""
+    for unit in UNITS[:2]:
+        lines = [line.removeprefix("Environment=") for line in service(unit)]
+        env = {name: value for name, _, value in (line.partition("=") for line in lines) if "PYTHON" in name}
+        env["PYTHONPATH"] = env["PYTHONPATH"].replace("/opt/envoy-worker", str(ROOT))
+        for name in ("worker", "jobs", "typer"):
+            (tmp_path / f"{name}.py").write_text("raise SystemExit('from the working directory')\n", "utf-8")
+
+        found = "import worker.cli.app, jobs.push_invites, typer"
+        done = subprocess.run([sys.executable, "-c", found], cwd=tmp_path, env=env, check=False)
+
+        assert done.returncode == 0
+
+
+def test_git_keeps_secrets_and_data_out() -> None:
+    """Secrets, databases, copies of them and rejected lines are never committed by chance."""
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("this is no git checkout")
+    private = [
+        *(".env", ".env.production", ".envrc", "worker.db", "worker.db-wal", "worker.db-restored"),
+        *("worker.db.bak", "worker-2030-05-17.db", "worker.dump", "backup.sql.gz", "worker.sqlite3"),
+        *("rejected.csv", "rejected-2030-05-17.csv", "rejects.jsonl", "visits.csv"),
+    ]
+    public = [".env.example", "worker/migrations/versions/0001_contract_sqlite.sql", "worker/demo/visits.csv"]
+
+    def ignored(name: str) -> bool:
+        asked = [git, "check-ignore", "--no-index", "--quiet", name]
+        return subprocess.run(asked, cwd=ROOT, check=False).returncode == 0
+
+    assert [name for name in private if not ignored(name)] == []
+    assert [name for name in public if ignored(name)] == []
+
+
 @pytest.mark.parametrize("lock", LOCKS)
 def test_every_locked_package_has_its_hashes(lock: str) -> None:
     """Nothing is installed that the lock file does not name to the byte."""
@@ -123,7 +221,7 @@ def test_every_locked_package_has_its_hashes(lock: str) -> None:
 def test_the_locks_fit_what_was_asked_for_and_each_other() -> None:
     """Each requirement is pinned, and a package has one version in all lock files."""
     project = tomllib.loads(text("pyproject.toml"))
-    runtime, build, development = (pins(lock) for lock in LOCKS)
+    runtime, build, development = (pins(lock) for lock in LOCKS[:3])
     asked = [line.partition("#")[0].strip() for line in text("requirements-dev.in").splitlines()]
 
     assert {named(one) for one in project["project"]["dependencies"]} <= runtime.keys()
@@ -144,6 +242,53 @@ def test_the_python_of_the_platform_is_the_oldest_that_is_supported() -> None:
     assert project["requires-python"] == f">={text('.python-version').strip()}"
 
 
+KNOWN = {"name": "httpx", "version": "0.28.1", "vulns": []}
+HURT = {"name": "h11", "version": "0.1", "vulns": [{"id": "PYSEC-1", "fix_versions": ["0.2"]}]}
+SKIPPED = {"name": "idna", "skip_reason": "Dependency not found"}
+
+
+@pytest.mark.parametrize(
+    ("says", "code", "printed"),
+    [
+        ([[KNOWN, SKIPPED], []], 0, "no known vulnerability in 1 packages; 1 are not in the data: idna"),
+        ([[HURT, SKIPPED], []], 1, "lock.txt: h11 0.1: PYSEC-1, mended in 0.2"),
+        ([[SKIPPED], [HURT]], 1, "lock.txt: h11 0.1: PYSEC-1, mended in 0.2"),
+        (
+            ["requests.exceptions.ConnectionError: no name", [KNOWN]],
+            0,
+            "no known vulnerability in 1 packages",
+        ),
+        ([[SKIPPED], [SKIPPED]], 0, "NOTHING WAS CHECKED (1 are not in the data: idna)"),
+        (["ConnectTimeout: late", "Could not connect"], 0, "NOTHING WAS CHECKED (ConnectTimeout: late)"),
+        (["ERROR: no such option", []], 1, "the tool failed: ERROR: no such option"),
+    ],
+)
+def test_the_audit_fails_on_a_finding_and_says_if_nobody_answered(
+    says: list[Any], code: int, printed: str, tmp_path: Path
+) -> None:
+    """A tool that found no data has not found that all is well, though it ends with 0."""
+    for service, answer in zip(("pypi", "osv"), says, strict=True):
+        is_text = isinstance(answer, str)
+        content = answer if is_text else json.dumps({"dependencies": answer})
+        (tmp_path / f"{service}.{'err' if is_text else 'out'}").write_text(content, encoding="utf-8")
+    stand_in = tmp_path / "pip-audit"
+    service = '$(echo "$*" | sed "s/.*vulnerability-service=\\([a-z]*\\).*/\\1/")'
+    lines = [
+        "#!/bin/sh",
+        f"cd {tmp_path}; s={service}",
+        "[ ! -e $s.err ] || { cat $s.err >&2; exit 1; }",
+        "cat $s.out",
+    ]
+    stand_in.write_text("\n".join(lines), encoding="utf-8")
+    stand_in.chmod(0o755)
+
+    audit = [sys.executable, str(ROOT / ".ci" / "audit.py"), str(stand_in), "lock.txt"]
+    done = subprocess.run(audit, capture_output=True, text=True, check=False)
+
+    assert done.returncode == code
+    assert printed in done.stdout + done.stderr
+
+
 def test_make_lists_its_targets_and_the_pages_name_no_other() -> None:
     """Plain make is a help, and every target that a page mentions is there."""
     make = shutil.which("make")
@@ -160,5 +305,5 @@ def test_make_lists_its_targets_and_the_pages_name_no_other() -> None:
         for target in re.findall(r"^make (\w+)", code, re.MULTILINE)
     }
 
-    assert {"demo", "test", "torture", "lint", "bench", "lock", "clean"} <= set(targets)
+    assert {"demo", "test", "torture", "lint", "audit", "bench", "lock", "clean"} <= set(targets)
     assert mentioned <= set(targets)

@@ -4,6 +4,8 @@ import contextlib
 import ipaddress
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +21,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from worker.envoy.http import HttpClient
 from worker.errors import NotSent, OutcomeUnknown
 
+# For a process of its own, as a command is.
+ONE_REQUEST = """
+import sys
+from worker.envoy.http import HttpClient
+with HttpClient(max_connections=1, user_agent="t/1", trust_env=True) as http:
+    print(http.send("GET", sys.argv[1], deadline_seconds=5).status)
+"""
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
@@ -134,6 +143,23 @@ def test_the_environment_adds_no_trust_unasked(tmp_path: Path, monkeypatch: pyte
         http.send("GET", server.url, deadline_seconds=5)
 
     assert caught.value.error_code == "tls_failed"
+
+
+def test_session_keys_are_not_written_down(tmp_path: Path) -> None:
+    """Whoever sets SSLKEYLOGFILE could read every token in a recording of the traffic."""
+    keys = tmp_path / "keys"
+    with TlsServer(self_signed(tmp_path)) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", ONE_REQUEST, server.url],
+            env={"SSLKEYLOGFILE": str(keys), "SSL_CERT_FILE": str(tmp_path / "loopback.pem")},
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert (done.stdout, server.requests) == ("200\n", 1), done.stderr
+    assert not keys.exists()
 
 
 def test_a_handshake_that_never_ends_sent_nothing() -> None:

@@ -1,7 +1,8 @@
-"""Check what the operator wrote: settings, secrets, jobs."""
+"""Check what the operator wrote: settings, secrets, jobs, and whose files they are."""
 
 from collections.abc import Iterator
 
+from worker.cli import check_files
 from worker.cli.findings import Finding, attempt, failures, ok
 from worker.context import Context
 from worker.errors import SettingsError
@@ -34,6 +35,12 @@ class Setup:
         if read.error is None:
             self.parts = Context(settings, secrets, env, access="read")
             yield from _jobs(self.parts)
+            yield from check_files.findings(self.parts, env)
+        with attempt() as known:
+            secrets.values()
+        if known.error is not None:  # what is not known cannot be kept out of events
+            self.parts = None
+            yield from known.found
 
 
 def _secrets(secrets: Secrets) -> Iterator[Finding]:

@@ -7,11 +7,15 @@ from functools import cache
 import httpx
 
 NAMED_BY = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+# Python's contexts write the keys of every session into the file that it names: whoever has recorded the
+# traffic reads each token in it.
+KEY_LOG = "SSLKEYLOGFILE"
 
 
 def tls_context(*, trust_env: bool) -> ssl.SSLContext:
     """Return the process's TLS context; *trust_env* obeys SSL_CERT_FILE and SSL_CERT_DIR.
 
+    Session keys are never written down, by nothing in this process: the variable that asks for it is removed.
     Made once, for reading all the certificates takes longer than many a command.
     """
     return _made(tuple(map(os.environ.get, NAMED_BY)) if trust_env else None)
@@ -19,4 +23,5 @@ def tls_context(*, trust_env: bool) -> ssl.SSLContext:
 
 @cache
 def _made(named: tuple[str | None, ...] | None) -> ssl.SSLContext:
+    os.environ.pop(KEY_LOG, None)
     return httpx.create_ssl_context(trust_env=named is not None)

@@ -1,6 +1,5 @@
 """Turn the jobs of settings.toml into functions, and check their parameters before anything runs."""
 
-import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from worker.errors import SettingsError
 from worker.report import Report
 from worker.runs.context import RunContext
+from worker.runs.importing import import_job
 from worker.settings import JobSettings
 
 JobFunction = Callable[..., Report]
@@ -43,21 +43,23 @@ def resolve_all(jobs: Mapping[str, JobSettings]) -> dict[str, ResolvedJob]:
     if not jobs:
         raise SettingsError("jobs: none is registered", hint="settings.toml registers them as [jobs.NAME]")
     problems: list[str] = []
+    hint = ""
     resolved: dict[str, ResolvedJob] = {}
     for name, settings in jobs.items():
         try:
             resolved[name] = _resolve(name, settings)
         except SettingsError as error:
             problems += error.problems
+            hint = hint or error.hint
     if problems:
-        raise SettingsError(problems[0], problems=problems)
+        raise SettingsError(problems[0], hint=hint, problems=problems)
     return resolved
 
 
 def _resolve(name: str, settings: JobSettings) -> ResolvedJob:
     module_name, _, attribute = settings.run.partition(":")
     try:
-        module = importlib.import_module(module_name)
+        module = import_job(module_name)
     except ImportError as error:
         reason = str(error)
     else:

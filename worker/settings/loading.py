@@ -1,6 +1,7 @@
 """Read settings.toml and the environment; name every mistake by its key."""
 
 import difflib
+import io
 import json
 import os
 import tomllib
@@ -13,25 +14,25 @@ from pydantic import BaseModel, ValidationError
 
 from worker.errors import SettingsError
 from worker.settings.model import Settings
+from worker.settings.plain import NotPlain
+from worker.settings.trust import read_trusted
 
 PREFIX = "WORKER_"
 FILE_VARIABLE = "WORKER_SETTINGS"
 DEFAULT_FILE = "settings.toml"
+DOT_ENV = ".env"
 
 
 def environment() -> dict[str, str]:
     """Return the process's environment, with the lines of a ``.env`` file beneath it.
 
     Raises:
-        SettingsError: there is a ``.env`` file, and it cannot be read.
+        SettingsError: there is a ``.env`` file, and it cannot be read or may not be trusted.
     """
-    try:
-        lines = dotenv_values(".env")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = type(error).__name__
-    else:
-        return {**{name: value for name, value in lines.items() if value is not None}, **os.environ}
-    raise SettingsError(f".env: cannot be read ({reason})")
+    if not Path(DOT_ENV).exists():
+        return dict(os.environ)
+    lines = dotenv_values(stream=io.StringIO(_text(Path(DOT_ENV))))
+    return {**{name: value for name, value in lines.items() if value is not None}, **os.environ}
 
 
 def load_settings(env: Mapping[str, str]) -> Settings:
@@ -47,19 +48,27 @@ def load_toml(path: Path) -> dict[str, Any]:
     """Return the tables of a TOML file.
 
     Raises:
-        SettingsError: it is missing, unreadable or no TOML.
+        SettingsError: it is missing, unreadable, no TOML, or may not be trusted.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingsError(
-            f"{path}: no such settings file",
-            hint=f"run in the directory of {DEFAULT_FILE}, or name the file in {FILE_VARIABLE}",
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: cannot be read ({type(error).__name__})") from None
+        return tomllib.loads(_text(path))
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: no valid TOML: {error}") from None
+
+
+def _text(path: Path) -> str:
+    """Return what a file says that may be trusted; its bytes are in no error, for they may be secrets."""
+    hint = ""
+    try:
+        return read_trusted(path, str(path))
+    except NotPlain as flaw:
+        message = f"cannot be read: it {flaw}"
+    except FileNotFoundError:
+        message = "no such settings file"
+        hint = f"run in the directory of {DEFAULT_FILE}, or name the file in {FILE_VARIABLE}"
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"cannot be read ({type(error).__name__})"
+    raise SettingsError(f"{path}: {message}", hint=hint)
 
 
 def build(tables: Mapping[str, Any], env: Mapping[str, str]) -> Settings:

@@ -5,6 +5,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from worker.errors import SettingsError
+from worker.settings.plain import NotPlain
+from worker.settings.trust import read_trusted
 
 CLIENT_ID = "ENVOY_CLIENT_ID"
 CLIENT_SECRET = "ENVOY_CLIENT_SECRET"  # noqa: S105 -- a name, no secret
@@ -53,12 +55,18 @@ class Secrets:
         """Return a secret, or None where it is not set; without a trailing newline."""
         if value := self._env.get(name, "").strip():
             return value
+        if found := self.file(name):
+            return _read(*found)
+        return None
+
+    def file(self, name: str) -> tuple[Path, str] | None:
+        """Return the file that a secret is kept in, and what names it; None where there is none."""
         if path := self._env.get(f"{name}_FILE"):
-            return _read(Path(path), f"{name}_FILE")
+            return Path(path), f"{name}_FILE"
         directory = self._env.get("CREDENTIALS_DIRECTORY")
         credential = Path(directory) / name if directory else None
-        if credential is not None and credential.is_file():
-            return _read(credential, f"systemd credential {name}")
+        if credential is not None and credential.exists():
+            return credential, f"systemd credential {name}"
         return None
 
 
@@ -73,7 +81,9 @@ def _passwords(url: str) -> list[str]:
 
 def _read(path: Path, source: str) -> str:
     try:
-        return path.read_text(encoding="utf-8").strip()
+        return read_trusted(path, f"{source}: {path}").strip()
+    except NotPlain as flaw:
+        message = f"the file cannot be read: it {flaw}"
     except (OSError, UnicodeDecodeError) as error:
-        reason = type(error).__name__
-    raise SettingsError(f"{source}: the file cannot be read ({reason})")
+        message = f"the file cannot be read ({type(error).__name__})"
+    raise SettingsError(f"{source}: {message}")
