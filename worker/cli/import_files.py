@@ -1,5 +1,6 @@
 """The files of an import: the one that is read, or a copy of it, and the one of rejected lines; and a bar."""
 
+import errno
 import os
 import shutil
 import sys
@@ -49,6 +50,8 @@ def reading(file: str, *, twice: bool) -> Iterator[BinaryIO]:
 def _plain(file: str) -> BinaryIO:
     from worker.settings.plain import NotPlain, open_plain
 
+    if Path(file).is_dir():  # nothing of it can be piped in
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     try:
         return os.fdopen(open_plain(Path(file), most=MOST_BYTES), "rb")
     except NotPlain as flaw:
