@@ -20,6 +20,8 @@ from worker.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60
+# The last: a checkout may belong to another user than the tests'.
+FROM_OUTSIDE = ("PATH", "HOME", "WORKER_TRUST_FOLDER")
 
 
 def free_port() -> int:
@@ -38,7 +40,7 @@ class Installation:
         self.sandbox = sandbox
         self.database = Database(database_url)
         self.env = {
-            **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+            **{name: os.environ[name] for name in FROM_OUTSIDE if name in os.environ},
             "DATABASE_URL": database_url,
             "ENVOY_CLIENT_ID": "sandbox-client",
             "ENVOY_CLIENT_SECRET": "sandbox-secret",
