@@ -1,0 +1,76 @@
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from tests.torture.ground import SENDERS, Ground, ended, prepared
+from tests.torture.judging import require_exactly_once
+from tests.torture.scale import SEED, scaled
+from tests.torture.server import FORGETFUL, Server, own_server
+from tests.torture.workers import Zygote
+from worker.sandbox import Faults
+
+ROUNDS = scaled(3, 20)
+INVITES = 60
+CHANGED = 3  # of those of the round before
+LATENCY = 0.1  # so that the last requests are not answered yet when the server dies
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """Run a server whose default is to confirm commits that it has not written down."""
+    with own_server(FORGETFUL) as running:
+        yield running
+
+
+def strike(ground: Ground, server: Server, draws: random.Random) -> bool:
+    """Kill the server in the middle of a drain; say whether it was in the middle."""
+    reached = ground.invites - draws.randint(SENDERS, INVITES)
+    ground.wait_for(lambda: len(ground.sandbox.ledger()["creates"]) >= reached)
+    time.sleep(draws.uniform(0, LATENCY / 2))  # the instant is random; nothing waits for it
+    server.crash()
+    ground.database.dispose()  # its connections are broken as well
+    return len(ground.sandbox.ledger()["creates"]) < ground.invites
+
+
+def play(ground: Ground, server: Server, draws: random.Random, *, host_dies: bool) -> bool:
+    """Play one round to its end; with its host, the server takes the worker along."""
+    ground.change(min(CHANGED, ground.invites))
+    ground.add(INVITES)
+    with ended(ground.services(1)) as [worker]:
+        in_the_middle = strike(ground, server, draws)
+        if host_dies:
+            worker.kill()
+        server.start()
+        with ended(ground.services(1 if host_dies else 0)):
+            ground.settle()
+        assert host_dies or not worker.ended()
+    assert len(ground.sandbox.invites()) == ground.invites
+    return in_the_middle
+
+
+def test_a_server_killed_in_a_drain_loses_no_claim_and_no_verdict_although_its_default_would(
+    server: Server, zygote: Zygote, counts: Counter[str]
+) -> None:
+    """With ``synchronous_commit = off`` as its default, a server is killed again and again: none twice.
+
+    Its callers make sure that what they hand in is written down.  In every second round the worker dies
+    with the server; in the others the same process goes on.
+    """
+    draws = random.Random(SEED)  # noqa: S311 -- repeatable
+    settings = {"DATABASE_URL": server.url}
+    with prepared(zygote, server.durable_url, settings, faults=Faults(latency_seconds=LATENCY)) as ground:
+        counts.update(rounds=0, servers_killed_in_the_middle=0, workers_killed_with_them=0)
+        for number in range(ROUNDS):
+            host_dies = bool(number % 2)
+            try:
+                in_the_middle = play(ground, server, draws, host_dies=host_dies)
+            except AssertionError as error:
+                error.add_note(f"seed {SEED}, round {number}")
+                raise
+            counts.update(
+                rounds=1, servers_killed_in_the_middle=in_the_middle, workers_killed_with_them=host_dies
+            )
+        counts.update(require_exactly_once(ground))
