@@ -25,29 +25,35 @@ def server() -> Iterator[Server]:
         yield running
 
 
-def strike(ground: Ground, server: Server, draws: random.Random) -> bool:
+def creates(ground: Ground) -> int:
+    """Return how many creates Envoy has carried out."""
+    return len(ground.sandbox.ledger()["creates"])
+
+
+def strike(ground: Ground, server: Server, before: int, draws: random.Random) -> bool:
     """Kill the server in the middle of a drain; say whether it was in the middle."""
-    reached = ground.invites - draws.randint(SENDERS, INVITES)
-    ground.wait_for(lambda: len(ground.sandbox.ledger()["creates"]) >= reached)
+    share = draws.randint(1, INVITES - SENDERS)
+    ground.wait_for(lambda: creates(ground) >= before + share)
     time.sleep(draws.uniform(0, LATENCY / 2))  # the instant is random; nothing waits for it
     server.crash()
     ground.database.dispose()  # its connections are broken as well
-    return len(ground.sandbox.ledger()["creates"]) < ground.invites
+    return creates(ground) < before + INVITES
 
 
 def play(ground: Ground, server: Server, draws: random.Random, *, host_dies: bool) -> bool:
     """Play one round to its end; with its host, the server takes the worker along."""
+    before = creates(ground)
     ground.change(min(CHANGED, ground.invites))
     ground.add(INVITES)
     with ended(ground.services(1)) as [worker]:
-        in_the_middle = strike(ground, server, draws)
+        in_the_middle = strike(ground, server, before, draws)
         if host_dies:
             worker.kill()
         server.start()
         with ended(ground.services(1 if host_dies else 0)):
             ground.settle()
         assert host_dies or not worker.ended()
-    assert len(ground.sandbox.invites()) == ground.invites
+    assert creates(ground) == ground.invites
     return in_the_middle
 
 
