@@ -23,6 +23,7 @@ HIDDEN = frozenset(
         "external_id",
         "invite_id",
         "content_key",
+        "absent_key",
         "sent_content",
         "lease_owner",
         "lease_until",
