@@ -33,7 +33,8 @@ def leave_in_doubt(database: Database, rows: Sequence[Doubtful], *, first_look: 
     except sa.exc.IntegrityError:  # another worker left a row of equal content in doubt: each by itself
         left = [found for row in in_order for found in _left_alone(database, statement, row)]
     failpoint("after_restored")
-    return left
+    done = {row.delivery_id for row, _ in left}
+    return [row for row in rows if row[0].delivery_id in done]
 
 
 def _left(database: Database, statement: sa.Update, rows: Sequence[Doubtful]) -> list[Doubtful]:
