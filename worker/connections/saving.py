@@ -15,6 +15,7 @@ from worker.connections.model import ConnectionStatus
 from worker.connections.rows import CONNECTIONS, change
 from worker.connections.vault import Vault
 from worker.database import Database
+from worker.database.repeating import repeated
 from worker.envoy.clock import boot_clock
 from worker.envoy.tokens import TokenAnswer
 from worker.errors import WorkerError
@@ -115,6 +116,7 @@ class Saver:
             hint="mend the database before this process ends: it holds the only copy of a new refresh token",
         )
 
+    @repeated
     def _store(self, pair: Pair) -> None:
         lease, values = pair.lease, self._values(pair)
         same_grant = (

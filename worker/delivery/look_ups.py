@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from worker.database import Database
 from worker.database.owner import this_process
+from worker.database.repeating import repeated
 from worker.delivery.deciding import Decision, Schedule
 from worker.delivery.doubts import Doubt
 from worker.delivery.rows import ATTEMPTS, DELIVERIES, PENDING, UNKNOWN, skipping_locked
@@ -30,6 +31,7 @@ class LookUps:
         self._back_off = back_off
         self._fixed = {"kind": Kind.LOOK_UP, "run_id": run_id, "owner": this_process()}
 
+    @repeated
     def take(self, doubt: Doubt) -> datetime | None:
         """Move the next look ahead, so that nobody else makes this one; return the database's time.
 
@@ -48,6 +50,7 @@ class LookUps:
             now: datetime | None = connection.execute(statement).scalar()
         return now
 
+    @repeated
     def record(self, doubt: Doubt, decision: Decision, *, began: datetime) -> bool:
         """Write what a look came to, to the row and to the ledger; return False where the row moved on."""
         invite_id = decision.invite.id if decision.invite else None
@@ -62,6 +65,7 @@ class LookUps:
             return False
         return bool(settled)
 
+    @repeated
     def record_failure(self, doubt: Doubt, error: EnvoyError, *, began: datetime) -> None:
         """Write a look that failed to the ledger; it is no look, and is made again after a growing wait."""
         entry = self._entry(
