@@ -20,7 +20,7 @@ def check(
     connection: Annotated[str | None, typer.Option(help="Of the connections only this one.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what is wrong, and what to do.
+    """Say what is wrong, and what to do; nothing is written, and no token is refreshed.
 
     Looks at settings, secrets, jobs, database, schema, clock, encryption keys, grants, and the way to Envoy.
     """
@@ -46,7 +46,6 @@ def _all(connection: str | None) -> Iterator[Finding]:
     if settings.parts is None:
         return
     with settings.parts as parts:
-        # A grant found dead here is told as an event this once, so events must not be dropped.
         logs.configure(
             format=parts.settings.log.format,
             level="warning",

@@ -23,6 +23,7 @@ HIDDEN = frozenset(
         "external_id",
         "invite_id",
         "content_key",
+        "absent_key",
         "sent_content",
         "lease_owner",
         "lease_until",
@@ -51,7 +52,7 @@ def list_all(
     from worker.invites import store
 
     wanted = _status(status)
-    with opened() as parts:
+    with opened(access="read") as parts:
         found = store.page(
             parts.database,
             status=wanted,
@@ -76,7 +77,7 @@ def show_one(
     """Show one invite whole, the visitor's name too, and what was tried."""
     from worker.invites import store
 
-    with opened() as parts:
+    with opened(access="read") as parts:
         standing = store.require(parts.database, invite)
         tried = store.attempts(parts.database, standing.delivery)
     wanted = {key: plain(value) for key, value in standing.invite.model_dump().items()}
