@@ -7,12 +7,12 @@ import typer
 
 from worker.cli.output import show
 from worker.cli.parts import opened
+from worker.cli.restored import ENDS, number
 from worker.cli.words import counted, moment
 
 if TYPE_CHECKING:
     from worker.connections.spent import Spent
     from worker.context import Context
-    from worker.invites.restored import Open
 
 
 def restored(
@@ -28,18 +28,22 @@ def restored(
 
 
 def _begun(parts: "Context") -> Iterator[str]:
+    from worker.database.mark import unmark
+    from worker.database.schema import require_fit
     from worker.invites import restored
 
-    first_look = parts.settings.reconcile.look_up_after[0]
-    begun = restored.begin(parts.restored_database, first_look=first_look)
-    parts.unmark()
+    database, marked = parts.any_database, parts.marked_file
+    require_fit(database)
+    begun = restored.begin(database, first_look=parts.settings.reconcile.look_up_after[0])
+    if marked is not None:
+        unmark(marked)  # only now: whatever ends this before, it is said once more
     if begun.before is not None:
         yield f"it counted as restored since {moment(begun.before)} already: all of it begins anew"
     yield f"restored: since {moment(begun.since)} each create is first looked up in Envoy, which may have it"
-    yield _left(restored.left(parts.database))
+    yield number(restored.left(database))
     yield from (_told_spent(one) for one in begun.spent)
-    yield "next: feed again what the backup lacks, then start the worker; `envoy-worker status` says what is left"
-    yield "when nothing is left: `envoy-worker db restored --end`"
+    yield "next: feed again what the backup lacks, and start the worker; see `envoy-worker status`"
+    yield ENDS
 
 
 def _ended(parts: "Context") -> Iterator[str]:
@@ -54,10 +58,6 @@ def _ended(parts: "Context") -> Iterator[str]:
     if left.doubtful:
         yield f"{counted(left.doubtful, 'create')} unknown: looked up all the same, or left for you"
     yield "the database counts as restored no longer"
-
-
-def _left(left: "Open") -> str:
-    return f"{counted(left.waiting, 'create')} to be looked up, and {left.doubtful:,} unknown"
 
 
 def _told_spent(one: "Spent") -> str:

@@ -14,7 +14,8 @@ import structlog
 from worker.connections.model import Connection, ConnectionStatus
 from worker.connections.rows import CONNECTIONS, change
 from worker.connections.saving import CLEARED
-from worker.database import Database, utc_now
+from worker.database import Database
+from worker.database.repeating import repeated
 from worker.errors import NeedsAuthorisation
 
 REASON = "restored"
@@ -36,7 +37,7 @@ class Spent:
 
 
 def take_for_spent(
-    connection: sa.Connection, database: Database, *, clock: Callable[[], datetime] = utc_now
+    connection: sa.Connection, database: Database, clock: Callable[[], datetime]
 ) -> list[Spent]:
     """Wipe every refresh token, within a transaction; return the connections that need a new grant."""
     own = CONNECTIONS.c
@@ -54,6 +55,7 @@ def take_for_spent(
     return spent
 
 
+@repeated
 def end(database: Database, row: Connection) -> NeedsAuthorisation:
     """End a grant whose last access token is over, tell that once, and return the error to raise."""
     own = CONNECTIONS.c

@@ -90,8 +90,7 @@ class Claims:
 
         It is not when it changed, was taken, its connection is held or has no grant (any more), Envoy's
         host does not answer, another row of equal content is in doubt, or Envoy may have it from before a
-        restore.  *trial*: that Envoy refuses
-        everyone is no hindrance.
+        restore.  *trial*: that Envoy refuses everyone is no hindrance.
         """
         began = self._clock()  # before the lease begins, so that it errs early
         statement = self._take if call.content_key is None else self._take_unless_twin

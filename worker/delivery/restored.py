@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.database import Database
+from worker.database.repeating import repeated
 from worker.delivery.claim import twin_in_doubt
 from worker.delivery.plan import LookFirst
 from worker.delivery.rows import DELIVERIES, DueRow, skipping_locked
@@ -37,6 +38,7 @@ def leave_in_doubt(database: Database, rows: Sequence[Doubtful], *, first_look: 
     return [row for row in rows if row[0].delivery_id in done]
 
 
+@repeated
 def _left(database: Database, statement: sa.Update, rows: Sequence[Doubtful]) -> list[Doubtful]:
     with database.write() as connection:
         return [row for row in rows if connection.execute(statement, _values(*row)).rowcount]

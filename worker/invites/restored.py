@@ -5,6 +5,7 @@ there, nothing is created in Envoy that Envoy was not seen not to have: the clai
 ``absent_key`` with what it would create, so that it holds for every worker.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +13,8 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel
 
 from worker.connections.spent import Spent, take_for_spent
-from worker.database import Database
+from worker.database import Database, utc_now
+from worker.database.repeating import repeated
 from worker.invites.model import Restored
 from worker.invites.states import Status
 from worker.invites.store import DELIVERIES
@@ -52,7 +54,8 @@ def may_create(key: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
     return sa.or_(~sa.exists(sa.select(RESTORED.c.id)), DELIVERIES.c.absent_key == key)
 
 
-def begin(database: Database, *, first_look: float) -> Begun:
+@repeated
+def begin(database: Database, *, first_look: float, clock: Callable[[], datetime] = utc_now) -> Begun:
     """Take everything for unknown that may have been done since the backup; it may be done again.
 
     Beginning anew voids every look that was made before: the backup may be one of such a time.  What is in
@@ -66,9 +69,10 @@ def begin(database: Database, *, first_look: float) -> Begun:
         connection.execute(sa.text(_BAR), {"first": FIRST_TO_KNOW})
         for statement in _all_in_doubt(database, first_look):
             connection.execute(statement)
-        return Begun(began, before, take_for_spent(connection, database))
+        return Begun(began, before, take_for_spent(connection, database, clock))
 
 
+@repeated
 def end(database: Database) -> Open | None:
     """End the mode, and return what was left to look up; None where it was not on."""
     with database.write() as connection:
