@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import pgbouncer
 from tests.torture.ground import SENDERS, Ground, ended, prepared
 from tests.torture.judging import require_exactly_once
 from tests.torture.scale import SEED, scaled
@@ -12,17 +13,28 @@ from tests.torture.server import FORGETFUL, Server, own_server
 from tests.torture.workers import Zygote
 from worker.sandbox import Faults
 
-ROUNDS = scaled(3, 20)
+ROUNDS = scaled(2, 20)
 INVITES = 60
 CHANGED = 3  # of those of the round before
 LATENCY = 0.1  # so that the last requests are not answered yet when the server dies
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def server() -> Iterator[Server]:
     """Run a server whose default is to confirm commits that it has not written down."""
     with own_server(FORGETFUL) as running:
         yield running
+
+
+@pytest.fixture(params=["direct", "pooled"])
+def workers_url(request: pytest.FixtureRequest, server: Server) -> Iterator[str]:
+    """Give the server's database as the workers reach it: also behind a pgbouncer, which lives on."""
+    if request.param == "direct":
+        yield server.url
+        return
+    pgbouncer.require_installed()
+    with pgbouncer.pgbouncer(server.url) as address:
+        yield pgbouncer.through(address, server.url)
 
 
 def creates(ground: Ground) -> int:
@@ -58,7 +70,7 @@ def play(ground: Ground, server: Server, draws: random.Random, *, host_dies: boo
 
 
 def test_a_server_killed_in_a_drain_loses_no_claim_and_no_verdict_although_its_default_would(
-    server: Server, zygote: Zygote, counts: Counter[str]
+    server: Server, workers_url: str, zygote: Zygote, counts: Counter[str]
 ) -> None:
     """With ``synchronous_commit = off`` as its default, a server is killed again and again: none twice.
 
@@ -66,7 +78,7 @@ def test_a_server_killed_in_a_drain_loses_no_claim_and_no_verdict_although_its_d
     with the server; in the others the same process goes on.
     """
     draws = random.Random(SEED)  # noqa: S311 -- repeatable
-    settings = {"DATABASE_URL": server.url}
+    settings = {"DATABASE_URL": workers_url}
     with prepared(zygote, server.durable_url, settings, faults=Faults(latency_seconds=LATENCY)) as ground:
         counts.update(rounds=0, servers_killed_in_the_middle=0, workers_killed_with_them=0)
         for number in range(ROUNDS):
