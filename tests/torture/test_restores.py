@@ -3,11 +3,14 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.torture.backups import Backup
 from tests.torture.ground import Ground, ended, prepared
 from tests.torture.judging import require_each_once
 from tests.torture.scale import SEED, scaled
 from tests.torture.workers import Zygote
+from worker.errors import ExitCode
 from worker.failpoints import NAMES
 from worker.sandbox import Faults
 
@@ -17,13 +20,19 @@ LATER = 10  # after the backup
 CHANGED = 5  # after the backup; so the newest of them are those that it lacks
 PROCESSES = 2
 LATENCY = 0.02
+# How many places further the first round is, by the way in which a backup is restored.
+OFFSETS = {"sqlite": 0, "postgresql": 7, "sqlite replaced": 4}
 KNOWN = "SELECT count(*) AS number FROM delivery WHERE envoy_invite_id IS NOT NULL"
 
 
-def lose(ground: Ground, backup: Backup, draws: random.Random) -> None:
-    """Take a backup in the middle of a drain, go on for a while, kill the workers, and restore it."""
+def lose(ground: Ground, backup: Backup, draws: random.Random, *, replaced: bool) -> None:
+    """Take a backup in the middle of a drain, go on for a while, and restore it.
+
+    The workers are killed before; or they find the file *replaced*, and end by themselves.
+    """
     ground.add(INVITES)
-    with ended(ground.services(PROCESSES)):
+    workers = ground.services(PROCESSES)
+    try:
         left = draws.randint(0, INVITES)
         ground.wait_for(lambda: ground.left() <= left)
         backup.take()
@@ -32,7 +41,16 @@ def lose(ground: Ground, backup: Backup, draws: random.Random) -> None:
         left = draws.randint(0, left + LATER)
         ground.wait_for(lambda: ground.left() <= left)
         time.sleep(draws.uniform(0, LATENCY))  # the instant is random; nothing waits for it
-    backup.restore()
+        if replaced:
+            backup.restore()
+            ground.wait_for(lambda: all(worker.ended() for worker in workers))
+    finally:
+        for worker in workers:
+            worker.kill()
+    for worker in workers:
+        worker.require_no_bug(*[ExitCode.SETTINGS] * replaced)
+    if not replaced:
+        backup.restore()
 
 
 def look_up(ground: Ground, place: str, nth: int) -> int:
@@ -50,18 +68,23 @@ def look_up(ground: Ground, place: str, nth: int) -> int:
     return died
 
 
+@pytest.mark.parametrize("way", OFFSETS)
 def test_a_backup_of_any_instant_is_restored_and_each_invite_is_sent_exactly_once(
-    database_url: str, zygote: Zygote, counts: Counter[str], tmp_path: Path
+    way: str, request: pytest.FixtureRequest, zygote: Zygote, counts: Counter[str], tmp_path: Path
 ) -> None:
-    """Restored after kills, fed again, and looked up by workers that die as well: nothing twice or lost."""
-    offset = 7 if database_url.startswith("postgresql") else 0
+    """Restored after kills, fed again, and looked up by workers that die as well: nothing twice or lost.
+
+    An SQLite file is also replaced under the workers, which end by themselves and with its own exit code.
+    """
+    database_url: str = request.getfixturevalue(f"{way.partition(' ')[0]}_url")
+    offset = OFFSETS[way]
     draws = random.Random(f"{SEED} {offset}")  # noqa: S311 -- repeatable
     with prepared(zygote, database_url, faults=Faults(latency_seconds=LATENCY)) as ground:
         backup = Backup(ground, database_url, tmp_path)
         for number in range(ROUNDS):
             place = NAMES[(number + offset) % len(NAMES)]
             try:
-                lose(ground, backup, draws)
+                lose(ground, backup, draws, replaced=way.endswith("replaced"))
                 sent = len(ground.sandbox.ledger()["creates"])
                 counts.update(restored=1, sent_and_forgotten=sent - ground.rows(KNOWN)[0]["number"])
                 counts.update(killed_while_looking=look_up(ground, place, draws.randint(1, 5)))
