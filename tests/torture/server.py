@@ -24,6 +24,8 @@ FORGETFUL = {
     "bgwriter_lru_maxpages": "0",
     "autovacuum": "off",
 }
+# Defaults that somebody may have set for other applications.
+OTHERS = {"default_transaction_isolation": "serializable", "TimeZone": "Asia/Kolkata"}
 DURABLE = "options=-csynchronous_commit%3Don"
 
 

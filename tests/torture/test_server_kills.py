@@ -9,7 +9,7 @@ from tests import pgbouncer
 from tests.torture.ground import SENDERS, Ground, ended, prepared
 from tests.torture.judging import require_exactly_once
 from tests.torture.scale import SEED, scaled
-from tests.torture.server import FORGETFUL, Server, own_server
+from tests.torture.server import FORGETFUL, OTHERS, Server, own_server
 from tests.torture.workers import Zygote
 from worker.sandbox import Faults
 
@@ -21,8 +21,8 @@ LATENCY = 0.1  # so that the last requests are not answered yet when the server 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    """Run a server whose default is to confirm commits that it has not written down."""
-    with own_server(FORGETFUL) as running:
+    """Run a server whose defaults are other applications': commits are confirmed that nobody wrote down."""
+    with own_server(FORGETFUL | OTHERS) as running:
         yield running
 
 
