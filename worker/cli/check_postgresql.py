@@ -21,7 +21,7 @@ def findings(database: Database) -> Iterator[Finding]:
         return
     with database.read() as connection:
         pooled = is_pooled(connection)
-        values = {name: connection.execute(_value_of(name)).scalar() for name in UNSAFE}
+        values = {name: connection.execute(_value_of(name)).scalar_one() for name in UNSAFE}
     if pooled:
         yield ok("database: by way of a connection pooler; each transaction brings what it needs")
     for name, meaning in UNSAFE.items():
@@ -29,5 +29,6 @@ def findings(database: Database) -> Iterator[Finding]:
             yield warn(f"database: {name} = off on the server: {meaning}", f"set {name} = on there")
 
 
-def _value_of(name: str) -> sa.Select[tuple[str]]:
-    return sa.select(sa.func.current_setting(name, True))
+def _value_of(name: str) -> sa.Select[str | None]:
+    value: sa.ColumnElement[str | None] = sa.func.current_setting(name, sa.true(), type_=sa.Text())
+    return sa.select(value)  # null where the server does not know it
