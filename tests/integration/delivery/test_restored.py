@@ -25,7 +25,7 @@ def creates(world: World) -> list[str]:
 
 
 def seen(world: World) -> list[str]:
-    """Return the ids of the requests to create that Envoy saw, those of visits that were forgotten left out."""
+    """Return the ids of the requests to create that Envoy saw."""
     return sorted(one["request_id"] for one in world.sandbox.ledger()["creates"])
 
 
