@@ -15,6 +15,7 @@ import pytest
 
 from tests.acceptance.installation import PATIENCE_SECONDS, ROOT, Installation
 from tests.acceptance.markdown import blocks, section, text
+from worker.database.mark import is_marked, mark
 from worker.sandbox import Sandbox
 
 PAGE = text("docs/operating.md")
@@ -173,8 +174,21 @@ def _in_envoy(sandbox: Sandbox) -> dict[str, Any]:
     return {one["invitee"]["name"]: one["notes"] for one in sandbox.invites()}
 
 
-def test_the_mode_is_shown_and_ends(connected: Installation) -> None:
-    """Who looks is told since when, and what is left; typed again it begins anew, or says that it is over."""
+def test_the_service_refuses_a_marked_file(small_installation: Installation) -> None:
+    """It ends at once with one line and exit code 78, so that systemd does not start it again."""
+    path = Path(str(small_installation.database.url.database))
+    mark(path)
+
+    ended = small_installation.run("run", expect=78)
+
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"error: {path} took the place of another file")
+    assert (ended.stdout, is_marked(path)) == ("", True)
+
+
+def test_the_mode_is_shown_and_ends(small_connected: Installation) -> None:
+    """Who looks is told since when, and what is left; typed again it begins anew."""
+    connected = small_connected
     connected.add(2)
 
     first = connected.run("db", "restored").stdout.splitlines()
@@ -186,7 +200,6 @@ def test_the_mode_is_shown_and_ends(connected: Installation) -> None:
     shown = connected.run("invites", "show", "acme/v-1").stderr
     run = connected.run("run-once", "push_invites", expect=3).stderr
     ended = connected.run("db", "restored", "--end").stdout
-    over = connected.run("db", "restored", "--end").stdout
 
     assert first[1] == "2 creates to be looked up, 0 unknown"
     assert "acme: its refresh token is taken for spent" in first[2]
@@ -194,10 +207,10 @@ def test_the_mode_is_shown_and_ends(connected: Installation) -> None:
     assert f"restored at {since}: each create is first looked up in Envoy" in status
     assert "2 creates to be looked up, 0 unknown" in status
     assert f"warn restored at {since}" in checked
+    assert "warn acme: its refresh token came from a backup" in checked
     assert "acme/v-1: look_up (restored)" in rehearsed
     assert f"restored at {since}" in shown
     (finished,) = [json.loads(line) for line in run.splitlines() if '"job.finished"' in line]
     assert "db restored --end" in finished["hint"]
     assert "2 creates unknown: looked up all the same, or left for you" in ended
-    assert over == "the database does not count as restored: nothing was changed\n"
     assert connected.sandbox.ledger()["creates"] == []
