@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.database import Database
+from worker.database.failures import is_taken
 from worker.database.owner import this_process
 from worker.database.repeating import repeated
 from worker.delivery.deciding import Decision, Schedule
@@ -61,8 +62,10 @@ class LookUps:
                 settled = connection.execute(statement).rowcount
                 if settled:
                     connection.execute(self._entry(doubt, began, verdict=decision.verdict, **entry))
-        except sa.exc.IntegrityError:  # another row has this id by now; its text may hold the row
-            return False
+        except sa.exc.IntegrityError as error:  # its text may hold the row
+            if not is_taken(error):
+                raise
+            return False  # another row has this id by now
         return bool(settled)
 
     @repeated

@@ -7,6 +7,7 @@ from enum import Enum, auto
 import sqlalchemy as sa
 
 from worker.database import Database
+from worker.database.failures import is_taken
 from worker.database.repeating import repeated
 from worker.delivery.claim import Claim
 from worker.delivery.outcomes import Outcome
@@ -60,7 +61,9 @@ class Verdicts:
         """Write one verdict to the ledger and, where the row still waits for it, to the row."""
         try:
             return self._store(row, claim, outcome)
-        except sa.exc.IntegrityError:  # its text may hold the row
+        except sa.exc.IntegrityError as error:  # its text may hold the row
+            if not is_taken(error):
+                raise
             taken = replace(
                 outcome,
                 verdict=Verdict.UNKNOWN,

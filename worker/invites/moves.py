@@ -9,6 +9,7 @@ import sqlalchemy as sa
 import structlog
 
 from worker.database import Database
+from worker.database.failures import is_taken
 from worker.database.owner import this_process
 from worker.database.repeating import repeated
 from worker.envoy.resources import identifier
@@ -113,7 +114,9 @@ def _store(
     try:
         with database.write() as connection:
             return _write(connection, database, standing, values, envoy_invite_id)
-    except sa.exc.IntegrityError:  # its text may hold the row
+    except sa.exc.IntegrityError as error:  # its text may hold the row
+        if not is_taken(error):
+            raise
         problem = UsageError(
             f"another invite of {standing.invite.connection} has this Envoy id already; nothing was changed",
             hint="compare both visits in Envoy: this one has an id of its own there, or is not there",
