@@ -20,9 +20,10 @@ def check(
     connection: Annotated[str | None, typer.Option(help="Of the connections only this one.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what is wrong, and what to do; nothing is written, and no token is refreshed.
+    """Say what is wrong, and what to do.
 
     Looks at settings, secrets, jobs, database, schema, clock, encryption keys, grants, and the way to Envoy.
+    It writes nothing, and refreshes no token.
     """
     found: list[Finding] = []
     for finding in _all(connection):

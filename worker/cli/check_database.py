@@ -30,8 +30,8 @@ def findings(parts: Context, only: str | None = None) -> Iterator[Finding]:
         yield from failures(error)
         return
     yield ok(f"schema: {revision}")
-    yield from _restored(parts)
     yield from check_postgresql.findings(parts.database)
+    yield from _restored(parts)
     yield from check_rows.triggers_fire(parts.database)
     if only is not None:
         connections.require(parts.database, only)

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import pwd
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-from worker.errors import DatabaseUnfit, DatabaseUnreachable, SettingsError
+from worker.database.ownership import require_owner, require_owner_of_side
+from worker.errors import DatabaseUnreachable, SettingsError
 
 # What a process opens the database for.  Only what migrates makes a file that is not there.
 Access = Literal["read", "write", "create"]
@@ -75,7 +75,7 @@ def require_usable(path: Path, access: Access, mode: int) -> Header:
         if found is None:
             raise _missing(path)
         _require_plain(path, found)
-        _require_owner(path, found, mode)
+        require_owner(path, found, mode)
         _require_owners_of_sides(path, mode)
         return _header(path, access, mode)
     except OSError as error:
@@ -132,50 +132,10 @@ def _require_plain(path: Path, found: os.stat_result) -> None:
         raise SettingsError(f"database.url: {path} is {kind}, not a database file")
 
 
-def _require_owner(path: Path, found: os.stat_result, mode: int) -> None:
-    if _is_ours(found, mode):
-        return
-    owner, us = _user(found.st_uid), _user(os.geteuid())
-    if found.st_uid == 0:
-        hint = f"give it to the worker's user: `chown {_name(os.geteuid())} {path}`, as root"
-    else:
-        hint = f"run this as {_name(found.st_uid)}; where systemd runs the worker, by deploy/envoy-worker"
-    raise DatabaseUnfit(f"the database file {path} belongs to {owner}, and this is {us}", hint=hint)
-
-
 def _require_owners_of_sides(path: Path, mode: int) -> None:
-    """Return where nothing beside the file keeps us from using it."""
     for side in side_files(path):
-        found = _look(side)
-        if found is not None and not _is_ours(found, mode):
-            raise DatabaseUnfit(
-                f"{side} belongs to {_user(found.st_uid)}, and this is {_user(os.geteuid())}",
-                hint=f"end what runs as {_name(found.st_uid)} on this database, then, as root,"
-                f" `chown {_name(os.geteuid())} {side}`",
-            )
-
-
-def _is_ours(found: os.stat_result, mode: int) -> bool:
-    """Say whether we own a file, or share it with our group, as *mode* wants it.
-
-    Root shares nothing: what it made beside the file, no other user could write.
-    """
-    if found.st_uid == os.geteuid():
-        return True
-    shared = stat.S_IWGRP & found.st_mode & mode
-    return bool(shared) and os.geteuid() != 0 and found.st_gid in {os.getegid(), *os.getgroups()}
-
-
-def _user(uid: int) -> str:
-    name = _name(uid)
-    return f"uid {uid}" if name == str(uid) else f"{name} (uid {uid})"
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:  # containers run as users that nobody named
-        return str(uid)
+        if (found := _look(side)) is not None:
+            require_owner_of_side(side, found, mode)
 
 
 def _create(path: Path, mode: int) -> Header:

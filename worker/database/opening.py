@@ -4,12 +4,13 @@ Whoever only reads makes no file, changes none, and needs no right to write.  SQ
 which one fits depends on what lies beside the file at that moment.
 """
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -27,8 +28,9 @@ WRITING = (
     "secure_delete = ON",
     "cache_size = -512",  # KiB for each of a dozen connections; the system caches the file anyway
 )
-_UNLOCKED = "worker_unlocked"
+_PLAIN, _UNLOCKED, _INDEX_AS_IT_IS = "mode=ro", "immutable=1", "readonly_shm=1"
 
+Raw = TypeVar("Raw", bound=Any)  # the driver's connection
 UntilFree = Callable[[Callable[[str], Any], str], Any]
 Signature = tuple[int, int, int]
 
@@ -66,9 +68,8 @@ class Opening:
         if self.access != "read":
             arguments[:] = [self._uri("mode=rw")]  # never made anew where it is gone by now
             return None
-        how = self._how_to_read()
-        record.info[_UNLOCKED] = self._signature() if "immutable" in how else None
-        return dialect.connect(self._uri(how), **options)
+        made, record.info[_UNLOCKED] = self._opened_to_read(lambda uri: dialect.connect(uri, **options))
+        return made
 
     def pragmas(self) -> tuple[str, ...]:
         """Return what a new connection is told."""
@@ -107,8 +108,19 @@ class Opening:
 
     def _tables(self, until_free: UntilFree) -> set[str]:
         query = "SELECT name FROM sqlite_master WHERE type = 'table'"
-        with closing(sqlite3.connect(self._uri(self._how_to_read()), uri=True, timeout=0)) as raw:
+        made, _ = self._opened_to_read(lambda uri: sqlite3.connect(uri, uri=True, timeout=0))
+        with closing(made) as raw:
             return {str(name) for (name,) in until_free(raw.execute, query)}
+
+    def _opened_to_read(self, connect: Callable[[str], Raw]) -> tuple[Raw, Signature | None]:
+        """Return a connection that leaves no trace, and what the file is like where no lock will guard it."""
+        how = self._how_to_read()
+        unlocked = self._signature() if _UNLOCKED in how else None
+        raw = connect(self._uri(how))
+        if _INDEX_AS_IT_IS in how and _must_mend(raw):
+            raw.close()
+            raw = connect(self._uri(_PLAIN))
+        return raw, unlocked
 
     def _how_to_read(self) -> str:
         """Return SQLite's options for a connection that leaves no trace.
@@ -117,17 +129,26 @@ class Opening:
         Otherwise the log's index is read as it is, too, and SQLite makes one in memory where it is stale.
         """
         if not self._header.in_wal_mode:
-            return "mode=ro"
+            return _PLAIN
         log, index, _ = side_files(self._path)
         has_index = index.exists()
         if not log.exists() or (not has_index and log.stat().st_size == 0):
-            return "mode=ro&immutable=1"
+            return f"{_PLAIN}&{_UNLOCKED}"
         # Without an index SQLite makes the file, with the database's owner and mode; the next writer ends it.
-        return "mode=ro&readonly_shm=1" if has_index else "mode=ro"
+        return f"{_PLAIN}&{_INDEX_AS_IT_IS}" if has_index else _PLAIN
 
     def _uri(self, how: str) -> str:
-        return f"file:{quote(str(self._path))}?{how}"
+        return f"file:{quote(os.fsencode(self._path))}?{how}"
 
     def _signature(self) -> Signature:
         found = self._path.stat()
         return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _must_mend(raw: Any) -> bool:  # noqa: ANN401 -- the driver's connection
+    """Say whether a process was killed while it wrote the index that others still use."""
+    try:
+        raw.execute("PRAGMA schema_version")
+    except sqlite3.OperationalError as error:
+        return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY
+    return False

@@ -174,7 +174,7 @@ def _require_visitor(row: DueRow) -> None:
         )
 
 
-def update_or_create(row: DueRow, content: Content) -> Plan:
+def update_or_create(row: DueRow, content: Content) -> Call | Settled:
     """Return what Envoy must be told so that it has this content."""
     if row.envoy_invite_id is None:
         # It may have to be looked up, so all of it is stored.

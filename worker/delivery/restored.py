@@ -8,12 +8,15 @@ import sqlalchemy as sa
 
 from worker.database import Database
 from worker.database.repeating import repeated
+from worker.database.types import utc_text
 from worker.delivery.claim import twin_in_doubt
 from worker.delivery.plan import LookFirst
 from worker.delivery.rows import DELIVERIES, DueRow, skipping_locked
 from worker.delivery.seen import is_as_planned, seen_of
 from worker.failpoints import failpoint
 from worker.invites import Status
+from worker.invites.restored import since
+from worker.report import Report
 
 RESTORED = "restored"
 Doubtful = tuple[DueRow, LookFirst]
@@ -36,6 +39,15 @@ def leave_in_doubt(database: Database, rows: Sequence[Doubtful], *, first_look: 
     failpoint("after_restored")
     done = {row.delivery_id for row, _ in left}
     return [row for row in rows if row[0].delivery_id in done]
+
+
+def remind(database: Database, report: Report) -> None:
+    """Say in what a run tells that the database counts as restored, where the run did something."""
+    if report.did_something and (moment := since(database)) is not None:
+        report.hint = (
+            f"restored at {utc_text(moment)}: creates are looked up first; `envoy-worker status` says how"
+            " many are left, `envoy-worker db restored --end` ends it"
+        )
 
 
 @repeated

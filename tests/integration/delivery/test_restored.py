@@ -8,8 +8,8 @@ from structlog.testing import capture_logs
 from tests.integration.delivery.doubting import ARRIVAL, WITHOUT_READING, doubt, in_envoy
 from tests.integration.delivery.restoring import forget, made, sent_since, settle, standing, there, waiting
 from tests.integration.delivery.world import World
-from tests.interleaving import overtaken
 from worker.delivery.preview import preview
+from worker.failpoints import armed
 from worker.invites import moves, restored, store
 
 
@@ -25,7 +25,7 @@ def creates(world: World) -> list[str]:
 
 
 def seen(world: World) -> list[str]:
-    """Return the ids of the requests to create that Envoy saw, those of visits that were forgotten left out."""
+    """Return the ids of the requests to create that Envoy saw."""
     return sorted(one["request_id"] for one in world.sandbox.ledger()["creates"])
 
 
@@ -190,8 +190,9 @@ def test_nothing_that_was_planned_before_is_created(world: World) -> None:
     """The operator types it while a worker has a create in hand: its claim is refused."""
     sent_since(world)
 
-    with overtaken(world.parts.database, world.begin_restored):
+    with armed("before_claim", action=world.begin_restored):
         world.push()
+    assert made(world) == 1
     settle(world)
 
     assert (standing(world), made(world)) == (("sent", None), 1)
