@@ -3,6 +3,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from tests import pgbouncer
@@ -42,6 +43,15 @@ def creates(ground: Ground) -> int:
     return len(ground.sandbox.ledger()["creates"])
 
 
+def is_reached(url: str) -> bool:
+    """Say whether a connection can be made; a pooler may not know yet that its server is back."""
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
 def strike(ground: Ground, server: Server, before: int, draws: random.Random) -> bool:
     """Kill the server in the middle of a drain; say whether it was in the middle."""
     share = draws.randint(1, INVITES - SENDERS)
@@ -62,6 +72,8 @@ def play(ground: Ground, server: Server, draws: random.Random, *, host_dies: boo
         if host_dies:
             worker.kill()
         server.start()
+        # A service that starts sooner ends, and it is a supervisor that starts it again.
+        ground.wait_for(lambda: is_reached(ground.env["DATABASE_URL"]))
         with ended(ground.services(1 if host_dies else 0)):
             ground.settle()
         assert host_dies or not worker.ended()
