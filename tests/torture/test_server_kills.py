@@ -44,9 +44,10 @@ def creates(ground: Ground) -> int:
 
 
 def is_reached(url: str) -> bool:
-    """Say whether a connection can be made; a pooler may not know yet that its server is back."""
+    """Say whether it answers; a pooler may not know yet that its server is back."""
     try:
-        psycopg.connect(url).close()
+        with psycopg.connect(url) as connection:
+            connection.execute("SELECT 1")
     except psycopg.OperationalError:
         return False
     return True
