@@ -14,7 +14,7 @@ from worker.errors import ExitCode
 from worker.failpoints import NAMES
 from worker.sandbox import Faults
 
-ROUNDS = scaled(2, 20)
+ROUNDS = scaled(1, 20)
 INVITES = 40
 LATER = 10  # after the backup
 CHANGED = 5  # after the backup; so the newest of them are those that it lacks
