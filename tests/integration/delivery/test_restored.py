@@ -239,6 +239,43 @@ def test_what_was_on_its_way_is_created_after_its_looks(world: World) -> None:
     assert made(world) == 1
 
 
+def test_what_was_being_sent_is_recovered_and_then_looked_up(world: World) -> None:
+    """Its worker's intent is all that the backup has: it may have been sent, and changed since."""
+    doubt(world, "drop_after_share", notes="a")
+    world.execute(
+        "UPDATE delivery SET status = 'sending', lease_owner = 'nobody', lease_until = created_at"
+        " WHERE external_id = 'v-1'"
+    )
+    (envoys,) = there(world)
+    token = world.parts.tokens.access(1).value
+    world.parts.api.update_invite(token, envoys["id"], {"notes": "since"}, request_id="since")
+    world.begin_restored()
+
+    settle(world)
+
+    assert (standing(world), made(world)) == (("sent", None), 1)
+    assert [one["notes"] for one in there(world)] == ["a"]
+
+
+def test_no_old_refresh_token_is_posted_whatever_envoy_answers(world: World) -> None:
+    """Envoy takes the old access token no more: the customer must authorise again, and then all goes on."""
+    sent_since(world)
+    world.begin_restored()
+    world.sandbox.expire_access_tokens()
+
+    world.push()
+    world.make_looks_due()
+    world.reconcile()
+    assert world.rows("SELECT status, status_reason FROM connection") == [
+        {"status": "needs_authorisation", "status_reason": "restored"}
+    ]
+    assert world.sandbox.ledger()["refreshes"] == 0
+
+    world.connect()
+    settle(world)
+    assert (standing(world), made(world)) == (("sent", None), 1)
+
+
 def test_the_mode_can_end(world: World) -> None:
     """What is in doubt by then is looked up all the same; everything else is sent as ever."""
     sent_since(world)
