@@ -276,6 +276,37 @@ def test_no_old_refresh_token_is_posted_whatever_envoy_answers(world: World) -> 
     assert (standing(world), made(world)) == (("sent", None), 1)
 
 
+def test_what_is_near_may_be_another_rows(world: World) -> None:
+    """At the same place and minute is a visit that is fed again only later: it is waited for."""
+    sent_since(world, "v-2")
+    world.execute("DELETE FROM invite WHERE external_id = 'v-2'")
+    waiting(world)
+    world.begin_restored()
+    world.push()
+    world.look_to_the_end()
+    assert standing(world) == ("unknown", "look_up_near")
+    assert world.delivery()["next_attempt_at"] is not None
+
+    waiting(world, "v-2")
+    settle(world)
+
+    assert [(standing(world, key), made(world, key)) for key in ("v-1", "v-2")] == [(("sent", None), 1)] * 2
+
+
+def test_what_stays_near_is_for_a_person(world: World) -> None:
+    """Somebody made it by hand, or nobody feeds it again: after ten looks more a person is asked."""
+    in_envoy(world, invitee={"name": "Somebody"})
+    waiting(world)
+    world.begin_restored()
+    world.push()
+
+    for _ in range(4):
+        world.look_to_the_end()
+
+    assert standing(world) == ("unknown", "look_up_near")
+    assert world.delivery()["next_attempt_at"] is None
+
+
 def test_the_mode_can_end(world: World) -> None:
     """What is in doubt by then is looked up all the same; everything else is sent as ever."""
     sent_since(world)
