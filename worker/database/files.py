@@ -58,6 +58,14 @@ def side_files(path: Path) -> list[Path]:
     return [real.with_name(real.name + end) for end in SIDE_FILES]
 
 
+def look(path: Path) -> os.stat_result | None:
+    """Return what the system knows of the file that a path leads to, None where there is none."""
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
 def require_usable(path: Path, access: Access, mode: int) -> Header:
     """Return the header of a file that may be opened; it is made with *mode* where *access* allows it.
 
@@ -69,9 +77,10 @@ def require_usable(path: Path, access: Access, mode: int) -> Header:
         DatabaseUnreachable: the system does not let us in.
     """
     try:
-        found = _look(path)
-        if found is None and access == "create":
-            return _create(path, mode)
+        if access == "create":
+            with contextlib.suppress(FileExistsError):
+                return _create(path, mode)
+        found = look(path)
         if found is None:
             raise _missing(path)
         _require_plain(path, found)
@@ -109,13 +118,6 @@ def _is_too_open(found: os.stat_result, mode: int) -> bool:
     return ours and bool(stat.S_IMODE(found.st_mode) & ~mode)
 
 
-def _look(path: Path) -> os.stat_result | None:
-    try:
-        return path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-
-
 def _missing(path: Path) -> SettingsError:
     real = path.resolve()
     place = "" if real == path else f" ({real})"
@@ -134,12 +136,12 @@ def _require_plain(path: Path, found: os.stat_result) -> None:
 
 def _require_owners_of_sides(path: Path, mode: int) -> None:
     for side in side_files(path):
-        if (found := _look(side)) is not None:
+        if (found := look(side)) is not None:
             require_owner_of_side(side, found, mode)
 
 
 def _create(path: Path, mode: int) -> Header:
-    os.close(os.open(path.resolve(), os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, mode))
+    os.close(os.open(os.path.realpath(path), os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, mode))
     return Header(is_empty=True)
 
 

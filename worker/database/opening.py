@@ -16,7 +16,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from worker.database.files import Access, require_usable, side_files, tighten
+from worker.database.files import Access, look, require_usable, side_files, tighten
 from worker.errors import DatabaseConflict
 
 # Those of the first schema: another application's database does not have them all.
@@ -29,6 +29,7 @@ WRITING = (
     "cache_size = -512",  # KiB for each of a dozen connections; the system caches the file anyway
 )
 _PLAIN, _UNLOCKED, _INDEX_AS_IT_IS = "mode=ro", "immutable=1", "readonly_shm=1"
+_TRIES = 5
 
 Raw = TypeVar("Raw", bound=Any)  # the driver's connection
 UntilFree = Callable[[Callable[[str], Any], str], Any]
@@ -99,7 +100,8 @@ class Opening:
         """Find out whether the file is ours: then it is made private, and else it is not written to."""
         if self.access == "read" or self._is_ours is not None:
             return
-        before = self._path.stat()
+        if (before := look(self._path)) is None:
+            return  # whoever opens it is told
         self._is_ours = self._tables(until_free) >= OUR_TABLES
         if self._is_ours:
             tighten(self._path, before, self._mode)
@@ -115,12 +117,17 @@ class Opening:
     def _opened_to_read(self, connect: Callable[[str], Raw]) -> tuple[Raw, Signature | None]:
         """Return a connection that leaves no trace, and what the file is like where no lock will guard it."""
         how = self._how_to_read()
-        unlocked = self._signature() if _UNLOCKED in how else None
-        raw = connect(self._uri(how))
-        if _INDEX_AS_IT_IS in how and _must_mend(raw):
+        for _ in range(_TRIES):
+            unlocked = self._signature() if _UNLOCKED in how else None
+            raw = connect(self._uri(how))
+            refusal = _refusal(raw) if _INDEX_AS_IT_IS in how else None
+            if refusal is None:
+                return raw, unlocked
             raw.close()
-            raw = connect(self._uri(_PLAIN))
-        return raw, unlocked
+            # An index that is half written while others use it, SQLite must mend.  Else it was there a
+            # moment ago: the last one who had the file open has closed it.
+            how = _PLAIN if refusal == sqlite3.SQLITE_READONLY else self._how_to_read()
+        return connect(self._uri(_PLAIN)), None
 
     def _how_to_read(self) -> str:
         """Return SQLite's options for a connection that leaves no trace.
@@ -130,25 +137,25 @@ class Opening:
         """
         if not self._header.in_wal_mode:
             return _PLAIN
-        log, index, _ = side_files(self._path)
-        has_index = index.exists()
-        if not log.exists() or (not has_index and log.stat().st_size == 0):
+        log, index, _ = (look(file) for file in side_files(self._path))
+        if log is None or (index is None and log.st_size == 0):
             return f"{_PLAIN}&{_UNLOCKED}"
         # Without an index SQLite makes the file, with the database's owner and mode; the next writer ends it.
-        return f"{_PLAIN}&{_INDEX_AS_IT_IS}" if has_index else _PLAIN
+        return _PLAIN if index is None else f"{_PLAIN}&{_INDEX_AS_IT_IS}"
 
     def _uri(self, how: str) -> str:
         return f"file:{quote(os.fsencode(self._path))}?{how}"
 
     def _signature(self) -> Signature:
-        found = self._path.stat()
-        return found.st_ino, found.st_size, found.st_mtime_ns
+        found = look(self._path)
+        return (found.st_ino, found.st_size, found.st_mtime_ns) if found else (0, 0, 0)
 
 
-def _must_mend(raw: Any) -> bool:  # noqa: ANN401 -- the driver's connection
-    """Say whether a process was killed while it wrote the index that others still use."""
+def _refusal(raw: Any) -> int | None:  # noqa: ANN401 -- the driver's connection
+    """Return SQLite's reason why the index cannot be read as it is, where there is one."""
     try:
         raw.execute("PRAGMA schema_version")
     except sqlite3.OperationalError as error:
-        return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY
-    return False
+        reason = error.sqlite_errorcode & 0xFF
+        return reason if reason in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN} else None
+    return None

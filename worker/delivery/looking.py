@@ -57,6 +57,7 @@ class Looking:
             look_ups=doubt.look_ups,
             interruptions=doubt.interruptions,
             proof=self._proof(doubt, sought.location_id) if decides else None,
+            restored=doubt.restored,
         )
 
     def _proof(self, doubt: Doubt, location_id: str) -> str | None:

@@ -103,7 +103,8 @@ def _all_in_doubt(database: Database, first_look: float) -> list[sa.Update]:
     looked_up = sa.and_(own.status == Status.UNKNOWN, own.next_attempt_at.is_not(None))
     again = {"look_ups": 0, "deferrals": 0, "unknown_since": database.now()}
     return [
-        sa.update(DELIVERIES).where(own.absent_key.is_not(None)).values(absent_key=None),
         sa.update(DELIVERIES).where(trying).values(restored_at=database.now()),
         sa.update(DELIVERIES).where(looked_up).values(**again, next_attempt_at=database.later(first_look)),
+        # Last, so that no look that is in flight can end in between: its row is ours by now.
+        sa.update(DELIVERIES).where(own.absent_key.is_not(None)).values(absent_key=None),
     ]

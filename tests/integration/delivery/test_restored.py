@@ -239,6 +239,74 @@ def test_what_was_on_its_way_is_created_after_its_looks(world: World) -> None:
     assert made(world) == 1
 
 
+def test_what_was_being_sent_is_recovered_and_then_looked_up(world: World) -> None:
+    """Its worker's intent is all that the backup has: it may have been sent, and changed since."""
+    doubt(world, "drop_after_share", notes="a")
+    world.execute(
+        "UPDATE delivery SET status = 'sending', lease_owner = 'nobody', lease_until = created_at"
+        " WHERE external_id = 'v-1'"
+    )
+    (envoys,) = there(world)
+    token = world.parts.tokens.access(1).value
+    world.parts.api.update_invite(token, envoys["id"], {"notes": "since"}, request_id="since")
+    world.begin_restored()
+
+    settle(world)
+
+    assert (standing(world), made(world)) == (("sent", None), 1)
+    assert [one["notes"] for one in there(world)] == ["a"]
+
+
+def test_no_old_refresh_token_is_posted_whatever_envoy_answers(world: World) -> None:
+    """Envoy takes the old access token no more: the customer must authorise again, and then all goes on."""
+    sent_since(world)
+    world.begin_restored()
+    world.sandbox.expire_access_tokens()
+
+    world.push()
+    world.make_looks_due()
+    world.reconcile()
+    assert world.rows("SELECT status, status_reason FROM connection") == [
+        {"status": "needs_authorisation", "status_reason": "restored"}
+    ]
+    assert world.sandbox.ledger()["refreshes"] == 0
+
+    world.connect()
+    settle(world)
+    assert (standing(world), made(world)) == (("sent", None), 1)
+
+
+def test_what_is_near_may_be_another_rows(world: World) -> None:
+    """At the same place and minute is a visit that is fed again only later: it is waited for."""
+    sent_since(world, "v-2")
+    world.execute("DELETE FROM invite WHERE external_id = 'v-2'")
+    waiting(world)
+    world.begin_restored()
+    world.push()
+    world.look_to_the_end()
+    assert standing(world) == ("unknown", "look_up_near")
+    assert world.delivery()["next_attempt_at"] is not None
+
+    waiting(world, "v-2")
+    settle(world)
+
+    assert [(standing(world, key), made(world, key)) for key in ("v-1", "v-2")] == [(("sent", None), 1)] * 2
+
+
+def test_what_stays_near_is_for_a_person(world: World) -> None:
+    """Somebody made it by hand, or nobody feeds it again: after ten looks more a person is asked."""
+    in_envoy(world, invitee={"name": "Somebody"})
+    waiting(world)
+    world.begin_restored()
+    world.push()
+
+    for _ in range(4):
+        world.look_to_the_end()
+
+    assert standing(world) == ("unknown", "look_up_near")
+    assert world.delivery()["next_attempt_at"] is None
+
+
 def test_the_mode_can_end(world: World) -> None:
     """What is in doubt by then is looked up all the same; everything else is sent as ever."""
     sent_since(world)
