@@ -94,9 +94,7 @@ def postgresql_url(postgresql_databases: Databases) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def pooler(postgresql_server: str) -> Iterator[str]:
     """Give the address of a pgbouncer in transaction mode before that server; see `pgbouncer.through`."""
-    if not pgbouncer.is_installed() and os.environ.get("CI") != "true":
-        pytest.skip("pgbouncer is missing: apt-get install pgbouncer")
-    assert pgbouncer.is_installed(), "CI must install pgbouncer"
+    pgbouncer.require_installed()
     with pgbouncer.pgbouncer(postgresql_server) as address:
         yield address
 

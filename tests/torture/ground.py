@@ -41,6 +41,11 @@ LEFT = (
 UNSEEN = "DELETE FROM delivery WHERE connection = 'acme' AND external_id = :key"
 CHANGE = "UPDATE invite SET notes = :notes WHERE connection = 'acme' AND external_id = :key"
 
+CHANGE_AGAIN = (
+    "UPDATE invite SET notes = :notes"
+    " WHERE connection = 'acme' AND invitee_email = :email AND (notes IS NULL OR notes <> :notes)"
+)
+
 
 class Ground(Installation):
     """One database, one sandbox, and the workers on them."""
@@ -68,6 +73,11 @@ class Ground(Installation):
             assert process.wait() == 0, process.output.read_text()
         return process.output.read_text()
 
+    def done(self, *command: str) -> None:
+        """Run a command to its end; it must go well."""
+        process = self.launch(*command)
+        assert process.wait() == 0, process.output.read_text()
+
     def told(self, *command: str) -> Any:
         """Run a command to its end, and return the JSON that it prints."""
         process = self.launch(*command)
@@ -76,7 +86,7 @@ class Ground(Installation):
 
     def add(self, number: int, *, unseen: int = 0) -> None:
         """Insert so many invites, no two of which are alike; *unseen* of them as if no trigger had fired."""
-        rows = [_visit(n) for n in range(self.invites, self.invites + number)]
+        rows = [visit(n) for n in range(self.invites, self.invites + number)]
         with self.database.write() as connection:
             connection.execute(sa.text(INSERT), rows)
             for row in rows[:unseen]:
@@ -88,7 +98,18 @@ class Ground(Installation):
         for n in range(self.invites - number, self.invites):
             row = {"key": f"v-{n}", "notes": f"changed {n}"}
             self.execute(CHANGE, **row)
-            self.changed[str(_visit(n)["email"])] = row["notes"]
+            self.changed[str(visit(n)["email"])] = row["notes"]
+
+    def feed_again(self) -> int:
+        """Hand in again what the database lacks, changes too; return how many invites were gone."""
+        known = {row["external_id"] for row in self.rows("SELECT external_id FROM invite")}
+        gone = [row for row in map(visit, range(self.invites)) if row["key"] not in known]
+        with self.database.write() as connection:
+            if gone:
+                connection.execute(sa.text(INSERT), gone)
+            for email, notes in self.changed.items():
+                connection.execute(sa.text(CHANGE_AGAIN), {"email": email, "notes": notes})
+        return len(gone)
 
     def left(self) -> int:
         """Return how many invites are not at their end yet."""
@@ -109,7 +130,7 @@ class Ground(Installation):
             raise
 
 
-def _visit(number: int) -> dict[str, object]:
+def visit(number: int) -> dict[str, object]:
     """Return an invite; a few at a time arrive together, as they do."""
     return {
         "key": f"v-{number}",

@@ -7,7 +7,7 @@ import pytest
 
 from tests.torture.ground import Ground, ended, prepared
 from tests.torture.judging import require_exactly_once
-from tests.torture.scale import ROUNDS, SEED
+from tests.torture.scale import ROUNDS, SEED, scaled
 from tests.torture.workers import Worker, Zygote
 from worker.failpoints import NAMES
 from worker.sandbox import Faults, Sandbox
@@ -16,6 +16,9 @@ INVITES = 60
 UNSEEN = 3  # by triggers
 CHANGED = 3  # while they are on their way
 LATENCY = 0.02
+# How many places further than on SQLite the first round is.
+FURTHER = {"sqlite": 0, "postgresql": 7, "pooled": 1}
+SAMPLE = {"sqlite": 8, "postgresql": 8, "pooled": 4}
 # What must have happened so that a worker comes by a place at all, and how often it then does.
 OF_REFRESH = ("before_refresh", "after_token_answer", "after_token_commit")
 OF_LOOK_UP = ("before_look_up", "after_look_up", "after_look_up_commit")
@@ -70,20 +73,36 @@ def play(ground: Ground, number: int, processes: int, place: str, draws: random.
     return killed
 
 
+@pytest.fixture(params=list(FURTHER))
+def kind(request: pytest.FixtureRequest) -> str:
+    """Name a kind of database; pooled is PostgreSQL behind a pgbouncer in transaction mode."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def urls(request: pytest.FixtureRequest, kind: str) -> tuple[str, str]:
+    """Give a fresh, migrated database as callers reach it, and as the workers do."""
+    workers: str = request.getfixturevalue(f"{kind}_url")
+    callers: str = request.getfixturevalue("postgresql_url") if kind == "pooled" else workers
+    return callers, workers
+
+
 @pytest.mark.parametrize("processes", [1, 3])
 def test_workers_killed_at_any_instant_send_each_invite_exactly_once(
-    database_url: str, zygote: Zygote, counts: Counter[str], processes: int
+    kind: str, urls: tuple[str, str], zygote: Zygote, counts: Counter[str], processes: int
 ) -> None:
     """Killed in the middle of a drain, at a random instant or a named place, and started again, all settles.
 
     Each round brings 60 new invites for 16 senders a worker; a few of them no trigger has seen, and a few
     are changed meanwhile.
     """
-    offset = (4 if processes > 1 else 0) + (7 if database_url.startswith("postgresql") else 0)
+    offset = (4 if processes > 1 else 0) + FURTHER[kind]
     draws = random.Random(f"{SEED} {offset}")  # noqa: S311 -- repeatable
-    with prepared(zygote, database_url, refresh_grace_seconds=10) as ground:
+    callers, workers = urls
+    with prepared(zygote, callers, {"DATABASE_URL": workers}, refresh_grace_seconds=10) as ground:
         counts.update(killed_at_random=0, killed_at_a_place=0)
-        for number in range(ROUNDS):
+        for number in range(scaled(SAMPLE[kind], ROUNDS)):
             place = place_of(number, offset)
             try:
                 killed = play(ground, number, processes, place, draws)
