@@ -78,7 +78,9 @@ class Database:
             connect_args={"timeout": self._file.moment} if self._file else NO_ENDLESS_WAITS,
         )
         if self._file is not None:
+            event.listen(self.engine, "do_connect", self._file.opened.connect)
             event.listen(self.engine, "connect", self._file.prepare)
+            event.listen(self.engine, "close", self._file.opened.closed)
             event.listen(self.engine, "begin", self._file.begin)
         else:
             server = PostgresqlServer(self._stop)
@@ -126,8 +128,11 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """Give a connection in a transaction of its own, committed on leaving."""
-        with translated(self.troubles), self._turn(), self.engine.connect() as connection, connection.begin():
-            yield connection
+        with translated(self.troubles), self._turn(), self.engine.connect() as connection:
+            with connection.begin():
+                yield connection
+            if self._file is not None:  # what was committed to a file that is gone is as good as lost
+                self._file.opened.require(connection)
         self.troubles.wrote()
 
     @contextmanager

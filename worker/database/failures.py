@@ -9,8 +9,11 @@ import sqlalchemy as sa
 from worker.database.troubles import Troubles
 from worker.errors import (
     DatabaseConflict,
+    DatabaseDamaged,
     DatabaseLocked,
     DatabaseRefused,
+    DatabaseReplaced,
+    DatabaseUnfit,
     DatabaseUnreachable,
     DiskFull,
     SchemaError,
@@ -18,6 +21,12 @@ from worker.errors import (
 )
 
 UPGRADE_HINT = "run `envoy-worker db upgrade`"
+DAMAGED_HINT = (
+    "stop all that uses it, keep copies of it and of its -wal, restore a backup, then run `envoy-worker db"
+    " restored`; a -wal left over from another file may be the cause: docs/operating.md, 'The database file"
+    " is damaged'"
+)
+REPLACED_HINT = "docs/operating.md, 'The database file was replaced'; then run `envoy-worker db restored`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +129,27 @@ def _conflict(failure: Failure) -> WorkerError:
     )
 
 
+def _damaged(failure: Failure) -> WorkerError:
+    return DatabaseDamaged(f"the database file is damaged: {failure.text}", hint=DAMAGED_HINT)
+
+
+def _too_new(failure: Failure) -> WorkerError:
+    return DatabaseUnfit(
+        f"database: {failure.text}", hint="a newer SQLite has written it: install that one, or a later one"
+    )
+
+
+def _moved(_failure: Failure) -> WorkerError:
+    return DatabaseReplaced("the database file was moved while it was in use", hint=REPLACED_HINT)
+
+
+def _file(failure: Failure) -> WorkerError:
+    return DatabaseUnreachable(
+        f"database: {failure.text}",
+        hint="the worker's user must be able to read and write the file and its folder; is the disk in order?",
+    )
+
+
 def _cancelled(failure: Failure) -> WorkerError:
     return DatabaseUnreachable(
         f"database: {failure.text}",
@@ -166,9 +196,22 @@ POSTGRESQL: Mapping[str, Meaning] = {
 # By SQLite's name of the error; what is not listed, by the first two words of it.
 SQLITE: Mapping[str, Meaning] = {
     "SQLITE_BUSY": _locked,
-    "SQLITE_LOCKED": _locked,
+    "SQLITE_CANTOPEN": _file,
+    "SQLITE_CORRUPT": _damaged,
+    "SQLITE_FORMAT": _damaged,
     "SQLITE_FULL": _full,
+    "SQLITE_IOERR": _file,
+    "SQLITE_IOERR_CORRUPTFS": _damaged,
+    "SQLITE_IOERR_DATA": _damaged,  # a checksum is wrong
+    "SQLITE_IOERR_SHORT_READ": _damaged,
+    "SQLITE_LOCKED": _locked,
+    "SQLITE_NOTADB": _damaged,  # or encrypted, or something else
+    "SQLITE_PERM": _file,
+    "SQLITE_PROTOCOL": _locked,
+    "SQLITE_READONLY": _file,
+    "SQLITE_READONLY_DBMOVED": _moved,
 }
 SQLITE_TEXTS: Mapping[str, Meaning] = {
+    "unsupported file format": _too_new,
     "no such table": _no_tables,
 }

@@ -13,6 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.database.failures import is_locked, locked
+from worker.database.files import database_path
+from worker.database.opened import OpenedFile
 from worker.errors import SettingsError
 from worker.stopping import SLICE_SECONDS, Wait
 
@@ -38,6 +40,7 @@ class SqliteFile:
         self._stop = stop
         # SQLite has one writer: threads of one process queue here, not in its busy handler's sleeps.
         self._writer = threading.RLock()
+        self.opened = OpenedFile(database_path(url))
 
     @property
     def moment(self) -> float:
@@ -73,6 +76,7 @@ class SqliteFile:
             "cache_size = -512",  # KiB for each of a dozen connections; the system caches the file anyway
         ):
             self._until_free(raw.execute, f"PRAGMA {pragma}")
+        self.opened.prepared()
 
     def begin(self, connection: sa.Connection) -> None:
         """Begin a transaction, as soon as no other program is in the way."""
@@ -81,11 +85,14 @@ class SqliteFile:
             return
         # A program that keeps even readers out is met by new connections only.
         read_only = options.get(READ_ONLY, False)
+        if not read_only:
+            self.opened.require(connection)
         self._until_free(connection.exec_driver_sql, "BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
 
     @contextmanager
     def alone(self, connection: sa.Connection) -> Iterator[None]:
         """Let a connection do what SQLite does in no transaction, once no other program writes."""
+        self.opened.require(connection)
         self._until_free(connection.exec_driver_sql, "BEGIN IMMEDIATE")
         connection.exec_driver_sql("ROLLBACK")
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {_milliseconds(self._wait().left())}")
