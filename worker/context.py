@@ -22,7 +22,7 @@ from worker.envoy.api import EnvoyApi
 from worker.envoy.clock import boot_clock
 from worker.envoy.http import HttpClient
 from worker.envoy.oauth import ClientCredentials, OAuth
-from worker.errors import DatabaseUnreachable, DiskFull, SettingsError
+from worker.errors import DatabaseUnfit, DatabaseUnreachable, DiskFull, SettingsError, WorkerError
 from worker.settings import Secrets, Settings, load_settings
 from worker.settings import secrets as names
 
@@ -40,6 +40,7 @@ class Context:
         self.settings = settings
         self.secrets = secrets
         self.stop = threading.Event()
+        self.ended_by: WorkerError | None = None
         self._env = env
 
     @classmethod
@@ -59,7 +60,7 @@ class Context:
     ) -> None:
         """Close what was opened; a new token that the database would not take gets a last chance."""
         if isinstance(tokens := self.__dict__.get("tokens"), Tokens):
-            with contextlib.suppress(DatabaseUnreachable, DiskFull):  # told when it happened
+            with contextlib.suppress(DatabaseUnreachable, DatabaseUnfit, DiskFull):  # told when it happened
                 tokens.save_pending()
         for part in ("http", "any_database"):
             opened = self.__dict__.get(part)
@@ -73,6 +74,11 @@ class Context:
         self.stop.set()
         if isinstance(opened := self.__dict__.get("any_database"), Database):
             opened.hang_up_when_late()
+
+    def end_for(self, error: WorkerError) -> None:
+        """End as on a signal, for what no later run will find mended; the first such error counts."""
+        self.ended_by = self.ended_by or error
+        self.end()
 
     @cached_property
     def database(self) -> Database:

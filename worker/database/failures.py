@@ -114,6 +114,10 @@ def _no_tables(_failure: Failure) -> WorkerError:
     return SchemaError("the database has no tables of the worker yet", hint=UPGRADE_HINT)
 
 
+def _other_tables(failure: Failure) -> WorkerError:
+    return SchemaError(f"the database's tables are not those of this release: {failure.text}", hint=UPGRADE_HINT)
+
+
 def _full(_failure: Failure) -> WorkerError:
     return DiskFull("the disk of the database is full", hint="make room; nothing was lost")
 
@@ -214,4 +218,6 @@ SQLITE: Mapping[str, Meaning] = {
 SQLITE_TEXTS: Mapping[str, Meaning] = {
     "unsupported file format": _too_new,
     "no such table": _no_tables,
+    "no such column": _other_tables,
+    "has no column named": _other_tables,
 }
