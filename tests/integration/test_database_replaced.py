@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from worker.database import Database
 from worker.database.mark import is_marked
 from worker.errors import DatabaseReplaced, WorkerError
 
-INSERT = "INSERT INTO schema_compatibility VALUES (:x)"
 # Writes rows and dies as by `kill -9`: they are committed, and lie in the write-ahead log only.
 KILLED = """
 import os, sqlite3, sys
@@ -200,8 +200,12 @@ def test_a_file_that_is_replaced_while_a_transaction_is_open_takes_no_commit(
 ) -> None:
     """What was committed to a file that nobody opens again must not count as stored."""
     with pytest.raises(DatabaseReplaced), database.write() as connection:
-        restore(path, backup)
-        connection.exec_driver_sql("INSERT INTO schema_compatibility VALUES ('lost')")
+        _put_and_restore(connection, path, backup)
+
+
+def _put_and_restore(connection: sa.Connection, path: Path, backup: Path) -> None:
+    connection.exec_driver_sql("INSERT INTO schema_compatibility VALUES ('lost')")
+    restore(path, backup)
 
 
 def test_the_new_file_is_marked_once(database: Database, path: Path, backup: Path) -> None:
@@ -218,7 +222,7 @@ def test_the_new_file_is_marked_once(database: Database, path: Path, backup: Pat
 
 
 def test_what_sqlite_itself_does_is_no_replacement(database: Database, path: Path) -> None:
-    """Other programs come and go, the log is emptied, the file is written anew, all connections are closed."""
+    """Others come and go, the log is emptied, the file is written anew, every connection is closed."""
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("INSERT INTO schema_compatibility VALUES ('other')")
     other.close()

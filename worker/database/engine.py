@@ -176,3 +176,5 @@ class Database:
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+        if self._file is not None:
+            self._file.opened.forget()

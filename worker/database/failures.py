@@ -115,7 +115,9 @@ def _no_tables(_failure: Failure) -> WorkerError:
 
 
 def _other_tables(failure: Failure) -> WorkerError:
-    return SchemaError(f"the database's tables are not those of this release: {failure.text}", hint=UPGRADE_HINT)
+    return SchemaError(
+        f"the database's tables are not those of this release: {failure.text}", hint=UPGRADE_HINT
+    )
 
 
 def _full(_failure: Failure) -> WorkerError:
@@ -150,7 +152,7 @@ def _moved(_failure: Failure) -> WorkerError:
 def _file(failure: Failure) -> WorkerError:
     return DatabaseUnreachable(
         f"database: {failure.text}",
-        hint="the worker's user must be able to read and write the file and its folder; is the disk in order?",
+        hint="is the disk in order? The worker's user must be able to write to the file and its folder",
     )
 
 

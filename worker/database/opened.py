@@ -69,6 +69,11 @@ class OpenedFile:
             if not self._connections:
                 self._sides = {}
 
+    def forget(self) -> None:
+        """Begin anew, after the last connection was closed."""
+        with self._lock:
+            self._main, self._marked = None, False
+
     def require(self, connection: sa.Connection) -> None:
         """Return if the path still leads to what was opened.
 
@@ -94,7 +99,7 @@ class OpenedFile:
         if end:
             return DatabaseReplaced(
                 f"{name} was removed while it was in use",
-                hint="all that it held is in the database file now: run `envoy-worker check --deep`, then start again",
+                hint="what it held is in the database file now: run `envoy-worker check --deep`, then start",
             )
         return DatabaseReplaced(
             f"{name} was removed or renamed while it was in use",

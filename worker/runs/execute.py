@@ -11,23 +11,16 @@ import structlog
 
 from worker.context import Context
 from worker.envoy.clock import boot_clock
-from worker.database.schema import require_fit
-from worker.errors import DatabaseUnfit, DatabaseUnreachable, DiskFull, ExitCode, SchemaError, WorkerError
+from worker.errors import ExitCode, WorkerError
 from worker.invites.pending import oldest_due_seconds
 from worker.report import Report
 from worker.runs import record
 from worker.runs.context import SCHEDULE, RunContext
 from worker.runs.lease import job_lease
 from worker.runs.resolve import ResolvedJob
+from worker.runs.unfit import TOLD_ONCE, understood
 
 log = structlog.get_logger()
-
-
-class _UnfitSchema(SchemaError):
-    """The schema really is not this release's, as it was when the process began."""
-
-
-TOLD_ELSEWHERE = (DatabaseUnreachable, DiskFull, DatabaseUnfit, _UnfitSchema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +57,7 @@ def execute(
         try:
             done = _run(context, job, next_run_at)
         except Exception as raised:  # noqa: BLE001 -- a job's bug ends its run, never the process
-            error = _meaning(parts, raised)
+            error = understood(parts, raised) or _bug(raised)
         else:
             if done is None:
                 return RunResult(job.name, report, 0, ran_elsewhere=True)
@@ -108,30 +101,7 @@ def _exclusively(parts: Context, job: ResolvedJob) -> Iterator[bool]:
         yield ours
 
 
-def _meaning(parts: Context, error: Exception) -> WorkerError:
-    """Return what an error of a run means; where no later run would fare better, the process ends."""
-    if not isinstance(error, WorkerError) or isinstance(error, SchemaError):
-        error = _unfit_schema(parts) or error
-    if isinstance(error, DatabaseUnfit | _UnfitSchema):
-        parts.end_for(error)
-    if isinstance(error, WorkerError):
-        return error
-    _tell_bug(error)
-    return WorkerError(f"unexpected {type(error).__name__}; the log has the details")
-
-
-def _unfit_schema(parts: Context) -> WorkerError | None:
-    """Return what is wrong with the schema, which another release may have migrated meanwhile."""
-    try:
-        require_fit(parts.any_database)
-    except SchemaError as error:
-        return _UnfitSchema(str(error), hint=error.hint)
-    except WorkerError:
-        return None
-    return None
-
-
-def _tell_bug(error: Exception) -> None:
+def _bug(error: Exception) -> WorkerError:
     """Say where an unexpected error came from; its own text may hold a row, and is not shown."""
     frames = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
     log.error(
@@ -141,6 +111,7 @@ def _tell_bug(error: Exception) -> None:
         frames=frames,
         hint="this is a bug: please report it",
     )
+    return WorkerError(f"unexpected {type(error).__name__}; the log has the details")
 
 
 def _tell(parts: Context, result: RunResult, trigger: str) -> None:
@@ -168,7 +139,7 @@ def _tell(parts: Context, result: RunResult, trigger: str) -> None:
 def _tell_error(error: WorkerError, trigger: str, fields: dict[str, object]) -> None:
     """Say why a run ended early; what the others meet too is told by the database or the service, once."""
     said = {**fields, "error": str(error), "hint": error.hint}
-    if trigger == SCHEDULE and isinstance(error, TOLD_ELSEWHERE):
+    if trigger == SCHEDULE and isinstance(error, TOLD_ONCE):
         log.debug("job.failed", **said)
     elif error.exit_code is not ExitCode.UNEXPECTED:
         log.error("job.failed", **said)
