@@ -1,0 +1,292 @@
+"""A damaged SQLite file: every command ends with one line that has the cause and the cure, and 78."""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.acceptance.installation import ROOT
+from worker.cli import check_file
+from worker.connections.vault import new_key
+from worker.database import Database
+from worker.database.failures import DAMAGED_HINT
+
+LINE = "connection,external_id,invitee_name,location,expected_arrival_at\nacme,n-1,Ada,Berlin,2035-05-01T10:00Z\n"
+COMMANDS = (
+    "status", "check", "db current", "db upgrade", "invites list", "invites import -", "connections list",
+    "keys rotate", "run-once push_invites", "run-once push_invites --dry-run",
+)  # fmt: skip
+FEW = ("status", "check", "invites import -", "run-once push_invites")
+NOBODY = "http://127.0.0.1:1"  # where Envoy would be
+# Runs commands one after the other, each on a database of its own, in a process that has imported all once.
+RUNNER = """
+import contextlib, io, json, os, sys
+from worker.cli import run_command
+done = []
+for command, path in json.load(sys.stdin):
+    os.environ["DATABASE_URL"] = f"sqlite:///{path}"
+    with contextlib.ExitStack() as told:
+        out = told.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        err = told.enter_context(contextlib.redirect_stderr(io.StringIO()))
+        sys.stdin = io.TextIOWrapper(io.BytesIO(LINE))
+        code = run_command(command.split())
+    done.append((int(code), out.getvalue(), err.getvalue()))
+json.dump(done, sys.stdout)
+"""
+
+
+class Told(NamedTuple):
+    """What became of one command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def failure(self) -> str:
+        """The line that says what failed: a finding of ``check``, an event, or the last line of stderr."""
+        found = [line for line in self.out.splitlines() if line.startswith("FAIL") and NOBODY not in line]
+        failed = [line for line in self.err.splitlines() if '"job.failed"' in line or "error: " in line]
+        assert len(found + failed) == 1, self
+        return (found + failed)[0]
+
+
+def run(commands: list[tuple[str, Path]]) -> list[Told]:
+    """Run commands, each on a file of its own."""
+    env = {
+        "PATH": os.environ["PATH"],
+        "ENVOY_CLIENT_ID": "x",
+        "ENVOY_CLIENT_SECRET": "y",
+        "WORKER_ENCRYPTION_KEYS": new_key(),
+        "WORKER_LOG__FORMAT": "json",
+        **{f"WORKER_ENVOY__{name}_URL": NOBODY for name in ("API", "AUTHORIZE", "TOKEN")},
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", f"LINE = {LINE.encode()!r}\n{RUNNER}"],
+        input=json.dumps([(command, str(path)) for command, path in commands]),
+        capture_output=True,
+        text=True,
+        check=True,
+        env=env,
+        cwd=ROOT,
+    )
+    return [Told(*told) for told in json.loads(done.stdout)]
+
+
+@pytest.fixture(scope="module")
+def filled(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a file with some hundred invites, closed in order."""
+    path = tmp_path_factory.mktemp("filled") / "worker.db"
+    shutil.copy(sqlite_template, path)
+    with closing(sqlite3.connect(path)) as other:
+        other.executemany(
+            "INSERT INTO invite (connection, external_id, invitee_name, location, expected_arrival_at, notes)"
+            " VALUES ('acme', ?, 'Ada', 'Berlin', '2035-05-01T10:00:00Z', ?)",
+            [(f"v-{number}", "n" * 300) for number in range(400)],
+        )
+        other.commit()
+    return path
+
+
+def overwrite(path: Path, place: int, content: bytes) -> None:
+    """Write into the middle of a file, past everybody."""
+    with path.open("r+b") as file:
+        file.seek(place)
+        file.write(content)
+
+
+def page_of(table: str) -> Callable[[Path], None]:
+    """Return what spoils the page that a table begins on."""
+
+    def spoil(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as other:
+            query = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+            (page,) = other.execute(query, [table]).fetchone()
+            (size,) = other.execute("PRAGMA page_size").fetchone()
+        overwrite(path, (page - 1) * size, b"\xff" * 200)
+
+    return spoil
+
+
+def stale_log(path: Path) -> None:
+    """Put a backup beside the log that another file has left."""
+    backup = shutil.copy(path, path.with_name("backup.db"))
+    script = (
+        "import os, sqlite3, sys; file = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "file.execute('DELETE FROM invite WHERE id % 2 = 0'); file.execute('VACUUM');"
+        "file.execute('PRAGMA wal_checkpoint(TRUNCATE)');"
+        "file.execute('DELETE FROM invite WHERE id % 3 = 0'); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(path)], check=True)
+    shutil.copy(backup, path)
+
+
+EVERYWHERE: dict[str, Callable[[Path], None]] = {
+    "the list of tables": lambda path: overwrite(path, 100, b"\xff" * 200),
+    "cut within the first page": lambda path: os.truncate(path, 100),
+    "noise behind the first words": lambda path: overwrite(path, 16, os.urandom(50_000)),
+    "the table of versions": page_of("alembic_version"),
+}
+SOMEWHERE: dict[str, Callable[[Path], None]] = {
+    "deliveries": page_of("delivery"),
+    "invites": page_of("invite"),
+    "cut in the middle": lambda path: os.truncate(path, path.stat().st_size // 8192 * 4096),
+    "a stale log": stale_log,
+}
+
+
+def told_of(
+    damages: dict[str, Callable[[Path], None]], filled: Path, folder: Path, *commands: str
+) -> dict[tuple[str, str], Told]:
+    """Return what commands say on files with these damages."""
+    wanted: dict[tuple[str, str], Path] = {}
+    for number, (name, spoil) in enumerate(damages.items()):
+        for turn, command in enumerate(commands):
+            path = folder / f"{number}-{turn}" / "worker.db"
+            path.parent.mkdir()
+            shutil.copy(filled, path)
+            spoil(path)
+            wanted[name, command] = path
+    told = run([(command, path) for (_, command), path in wanted.items()])
+    return dict(zip(wanted, told, strict=True))
+
+
+def test_a_damage_that_every_command_meets_is_one_line(filled: Path, tmp_path: Path) -> None:
+    """With the cause and the cure, exit 78; no bug, and no traceback."""
+    for case, told in told_of(EVERYWHERE, filled, tmp_path, *COMMANDS).items():
+        assert told.code == 78, (case, told)
+        assert DAMAGED_HINT in told.failure, case
+        assert "bug" not in told.err + told.out, case
+        assert "Traceback" not in told.err, case
+
+
+def test_a_damage_that_some_commands_meet_is_a_line_of_those(filled: Path, tmp_path: Path) -> None:
+    """Who does not read what is damaged, works; ``check`` reads all of it."""
+    told_of_all = told_of(SOMEWHERE, filled, tmp_path, "invites list", *FEW)
+    for (name, command), told in told_of_all.items():
+        assert told.code in {0, 78}, (name, command, told)
+        assert "bug" not in told.err + told.out, (name, command)
+        if told.code or command.startswith("check"):
+            assert DAMAGED_HINT in told.failure, (name, command)
+    for command in ("status", "invites import -", "run-once push_invites"):
+        assert told_of_all["deliveries", command].code == 78
+    assert told_of_all["a stale log", "check"].code == 78
+
+
+@pytest.mark.parametrize(
+    ("place", "version", "said"),
+    [(19, 3, "file is not a database"), (47, 9, "unsupported file format")],
+)
+def test_a_file_of_a_newer_format_is_a_line(
+    place: int, version: int, said: str, filled: Path, tmp_path: Path
+) -> None:
+    """Of the reading version, or of the tables' format."""
+    told = told_of({"": lambda path: overwrite(path, place, bytes([version]))}, filled, tmp_path, *FEW)
+    for (_, command), one in told.items():
+        assert one.code == 78, (command, one)
+        assert said in one.failure
+        assert "bug" not in one.err + one.out
+
+
+@pytest.mark.parametrize("content", [b"\0" * 100_000, os.urandom(100_000)], ids=["zeros", "encrypted"])
+def test_a_file_that_is_no_database_is_a_line(content: bytes, filled: Path, tmp_path: Path) -> None:
+    """As a power cut leaves it, or a tool that encrypts; it is not touched."""
+    told = told_of({"": lambda path: void(path.write_bytes(content))}, filled, tmp_path, *FEW)
+    for (_, command), one in told.items():
+        assert one.code == 78, (command, one)
+        assert "is not an SQLite database" in one.failure
+    assert (tmp_path / "0-0" / "worker.db").read_bytes() == content
+
+
+def void(_: object) -> None:
+    """Return nothing."""
+
+
+def findings(path: Path, *, deep: bool = False) -> list[dict[str, Any]]:
+    """Return what is found in a file."""
+    database = Database(f"sqlite:///{path}")
+    found = [finding.as_data() for finding in check_file.findings(database, deep=deep)]
+    database.dispose()
+    return found
+
+
+def test_check_reads_a_file_that_is_whole(filled: Path) -> None:
+    """It says that it did."""
+    (found,) = findings(filled)
+
+    assert (found["level"], found["text"]) == ("ok", "database file: no damage was found")
+
+
+def test_check_names_the_first_damages_in_one_line(filled: Path, tmp_path: Path) -> None:
+    """Pages by number, no row."""
+    path = Path(shutil.copy(filled, tmp_path / "worker.db"))
+    overwrite(path, path.stat().st_size // 2, b"\xff" * 50_000)
+    (found,) = findings(path)
+
+    assert found["exit_code"] == 78
+    assert "\n" not in str(found["text"])
+    assert "Page" in str(found["text"])
+    assert "Ada" not in str(found["text"])
+
+
+def test_a_deep_check_compares_indexes_with_their_tables(filled: Path, tmp_path: Path) -> None:
+    """An index that lacks rows is no damage of pages, and makes rows be overlooked."""
+    path = Path(shutil.copy(filled, tmp_path / "worker.db"))
+    everything, nothing = "CREATE INDEX spare ON invite (notes)", "CREATE INDEX spare ON invite (notes) WHERE 0"
+    for statement in (
+        everything,
+        f"UPDATE sqlite_master SET sql = '{nothing}' WHERE name = 'spare'",
+        "UPDATE invite SET notes = 'other' WHERE external_id = 'v-1'",
+        f"UPDATE sqlite_master SET sql = '{everything}' WHERE name = 'spare'",
+    ):
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("PRAGMA writable_schema = ON")
+            other.execute(statement)
+
+    (found,) = findings(path, deep=True)
+
+    assert found["exit_code"] == 78
+    assert "missing from index spare" in str(found["text"])
+    assert findings(path)[0]["level"] == "ok"
+
+
+def test_a_large_file_is_left_to_a_deep_check(filled: Path, tmp_path: Path) -> None:
+    """More than 128 MiB take a while: the line says how large it is, and how it is read all the same."""
+    path = Path(shutil.copy(filled, tmp_path / "worker.db"))
+    (tmp_path / "worker.db-wal").touch()
+    os.truncate(tmp_path / "worker.db-wal", 129 * 1024 * 1024)  # of a file without content, so not of use
+
+    (quick,) = findings(path)
+    (deep,) = findings(path, deep=True)
+
+    assert (quick["level"], quick["exit_code"]) == ("ok", 0)
+    assert "129 MiB" in str(quick["text"])
+    assert "--deep" in str(quick["text"])
+    assert deep["text"] == "database file: no damage was found"
+
+
+def test_a_writer_is_not_kept_waiting_by_a_check(filled: Path, tmp_path: Path) -> None:
+    """A check reads as any reader does."""
+    path = Path(shutil.copy(filled, tmp_path / "worker.db"))
+    database = Database(f"sqlite:///{path}?timeout=0")
+    with database.read() as reader, database.write() as writer:
+        reader.exec_driver_sql("PRAGMA quick_check")
+        writer.exec_driver_sql("INSERT INTO schema_compatibility VALUES ('x')")
+    database.dispose()
+
+
+def test_on_postgresql_there_is_no_file(postgresql_url: str) -> None:
+    """The server sees to its own files: nothing is said, with --deep neither."""
+    database = Database(postgresql_url)
+    found = [*check_file.findings(database, deep=False), *check_file.findings(database, deep=True)]
+    database.dispose()
+
+    assert found == []
