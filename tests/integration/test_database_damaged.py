@@ -19,7 +19,10 @@ from worker.connections.vault import new_key
 from worker.database import Database
 from worker.database.failures import DAMAGED_HINT
 
-LINE = "connection,external_id,invitee_name,location,expected_arrival_at\nacme,n-1,Ada,Berlin,2035-05-01T10:00Z\n"
+LINE = (
+    "connection,external_id,invitee_name,location,expected_arrival_at\n"
+    "acme,n-1,Ada,Berlin,2035-05-01T10:00:00Z\n"
+)
 COMMANDS = (
     "status", "check", "db current", "db upgrade", "invites list", "invites import -", "connections list",
     "keys rotate", "run-once push_invites", "run-once push_invites --dry-run",
@@ -240,16 +243,17 @@ def test_check_names_the_first_damages_in_one_line(filled: Path, tmp_path: Path)
 def test_a_deep_check_compares_indexes_with_their_tables(filled: Path, tmp_path: Path) -> None:
     """An index that lacks rows is no damage of pages, and makes rows be overlooked."""
     path = Path(shutil.copy(filled, tmp_path / "worker.db"))
-    everything, nothing = "CREATE INDEX spare ON invite (notes)", "CREATE INDEX spare ON invite (notes) WHERE 0"
-    for statement in (
-        everything,
-        f"UPDATE sqlite_master SET sql = '{nothing}' WHERE name = 'spare'",
-        "UPDATE invite SET notes = 'other' WHERE external_id = 'v-1'",
-        f"UPDATE sqlite_master SET sql = '{everything}' WHERE name = 'spare'",
+    of_all = "CREATE INDEX spare ON invite (notes)"
+    redefine = "UPDATE sqlite_master SET sql = ? WHERE name = 'spare'"
+    for statement, *values in (
+        (of_all,),
+        (redefine, f"{of_all} WHERE 0"),
+        ("UPDATE invite SET notes = 'other' WHERE external_id = 'v-1'",),
+        (redefine, of_all),
     ):
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("PRAGMA writable_schema = ON")
-            other.execute(statement)
+            other.execute(statement, values)
 
     (found,) = findings(path, deep=True)
 

@@ -87,6 +87,7 @@ class Database:
             event.listen(self.engine, "do_connect", server.connecting)
             event.listen(self.engine, "connect", server.prepare)
             event.listen(self.engine, "begin", server.begin)
+            event.listen(self.engine, "do_execute", server.execute)
             self._lines = Lines(self.engine)  # before the watch, whose question may wait as well
             watch(self.engine)
 
@@ -133,20 +134,6 @@ class Database:
                 yield connection
             if self._file is not None:  # what was committed to a file that is gone is as good as lost
                 self._file.opened.require(connection)
-        self.troubles.wrote()
-
-    @contextmanager
-    def single(self) -> Iterator[sa.Connection]:
-        """Give a connection for one statement, which is its own transaction; for PostgreSQL only.
-
-        It saves the two round trips of BEGIN and COMMIT.
-        """
-        if self._stop.is_set():  # what shortens its waits belongs to a transaction
-            with self.write() as connection:
-                yield connection
-            return
-        with translated(self.troubles), self.engine.connect() as raw:
-            yield raw.execution_options(isolation_level="AUTOCOMMIT")
         self.troubles.wrote()
 
     @contextmanager

@@ -8,6 +8,7 @@ from worker import migrations
 from worker.database import triggers
 from worker.database.engine import Database
 from worker.database.failures import UPGRADE_HINT
+from worker.database.repeating import repeated
 from worker.errors import SchemaError
 
 UPGRADE_LOCK = 0x656E766F79  # PostgreSQL's advisory lock: two releases migrate one after the other
@@ -49,6 +50,7 @@ def require_fit(database: Database) -> None:
         )
 
 
+@repeated
 def upgrade(database: Database) -> tuple[str | None, str]:
     """Migrate to this release's schema; return the revisions before and after.
 

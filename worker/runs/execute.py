@@ -18,7 +18,7 @@ from worker.runs import record
 from worker.runs.context import SCHEDULE, RunContext
 from worker.runs.lease import job_lease
 from worker.runs.resolve import ResolvedJob
-from worker.runs.unfit import TOLD_ONCE, understood
+from worker.runs.unfit import is_told_once, understood
 
 log = structlog.get_logger()
 
@@ -139,7 +139,7 @@ def _tell(parts: Context, result: RunResult, trigger: str) -> None:
 def _tell_error(error: WorkerError, trigger: str, fields: dict[str, object]) -> None:
     """Say why a run ended early; what the others meet too is told by the database or the service, once."""
     said = {**fields, "error": str(error), "hint": error.hint}
-    if trigger == SCHEDULE and isinstance(error, TOLD_ONCE):
+    if trigger == SCHEDULE and is_told_once(error):
         log.debug("job.failed", **said)
     elif error.exit_code is not ExitCode.UNEXPECTED:
         log.error("job.failed", **said)

@@ -2,15 +2,24 @@
 
 from worker.context import Context
 from worker.database.schema import require_fit
-from worker.errors import DatabaseUnfit, DatabaseUnreachable, DiskFull, SchemaError, WorkerError
+from worker.errors import (
+    DatabaseConflict,
+    DatabaseUnfit,
+    DatabaseUnreachable,
+    DiskFull,
+    SchemaError,
+    WorkerError,
+)
 
 
 class SchemaUnfit(SchemaError):
     """Another release has migrated the database since this process began."""
 
 
-# Many runs meet these; the database, or the end of the process, tells them once.
-TOLD_ONCE = (DatabaseUnreachable, DiskFull, DatabaseUnfit, SchemaUnfit)
+def is_told_once(error: WorkerError) -> bool:
+    """Say whether many runs meet it, so that the database, or the end of the process, tells it for all."""
+    many = isinstance(error, DatabaseUnreachable | DiskFull | DatabaseUnfit | SchemaUnfit)
+    return many and not isinstance(error, DatabaseConflict)
 
 
 def understood(parts: Context, error: Exception) -> WorkerError | None:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 import structlog
 
 from worker.context import Context
+from worker.database.failures import DATABASE_ERRORS
 from worker.database.troubles import code_of
 from worker.delivery import unstored
-from worker.errors import DatabaseUnfit, DatabaseUnreachable, DiskFull, ExitCode
+from worker.errors import ExitCode
 
 log = structlog.get_logger()
 
@@ -65,7 +66,7 @@ class Ending:
     def _tokens_are_saved(self) -> bool:
         try:
             self.parts.tokens.save_pending()
-        except (DatabaseUnreachable, DatabaseUnfit, DiskFull):
+        except DATABASE_ERRORS:
             return False
         return True
 
