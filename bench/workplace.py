@@ -63,7 +63,7 @@ def environment(url: str, place: StandIn, *, senders: int) -> dict[str, str]:
 def opened(env: Mapping[str, str]) -> Iterator[Context]:
     """Give a worker's parts on a migrated database; only what goes wrong is told."""
     logs.configure(format="json", level="error", stream=sys.stderr)
-    with Context.from_environment(env) as parts:
+    with Context.from_environment(env, access="create") as parts:
         upgrade(parts.any_database)
         yield parts
 

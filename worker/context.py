@@ -14,7 +14,7 @@ from worker.connections.holds import Holds
 from worker.connections.outages import Outages
 from worker.connections.tokens import Tokens
 from worker.connections.vault import Vault
-from worker.database import Database
+from worker.database import Access, Database
 from worker.database.failures import DATABASE_ERRORS
 from worker.database.owner import this_process
 from worker.database.schema import require_fit
@@ -36,18 +36,21 @@ class Context:
     So a command asks only for the settings and secrets that it uses.
     """
 
-    def __init__(self, settings: Settings, secrets: Secrets, env: Mapping[str, str]) -> None:
-        """Make nothing yet."""
+    def __init__(
+        self, settings: Settings, secrets: Secrets, env: Mapping[str, str], *, access: Access = "write"
+    ) -> None:
+        """Make nothing yet; *access* is what the database is opened for."""
         self.settings = settings
         self.secrets = secrets
         self.stop = threading.Event()
         self.ended_by: WorkerError | None = None
         self._env = env
+        self._access = access
 
     @classmethod
-    def from_environment(cls, env: Mapping[str, str]) -> Self:
+    def from_environment(cls, env: Mapping[str, str], *, access: Access = "write") -> Self:
         """Read the settings of *env*."""
-        return cls(load_settings(env), Secrets(env), env)
+        return cls(load_settings(env), Secrets(env), env, access=access)
 
     def __enter__(self) -> Self:
         """Give the parts."""
@@ -99,6 +102,7 @@ class Context:
             )
         return Database(
             url,
+            access=self._access,
             file_mode=int(self.settings.database.file_mode, 8),
             pool_size=self._most_threads,
             stop=self.stop,

@@ -2,11 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 from tests.acceptance.installation import Installation, free_port
 from worker.connections.vault import new_key
@@ -105,6 +107,40 @@ def test_check_finds_a_dead_grant_and_an_envoy_that_is_away(
 
     assert re.search(r"FAIL acme: .* -- run `envoy-worker connect acme`", dead.stdout)
     assert re.search(r"FAIL .*127\.0\.0\.1", away.stdout)
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_check_and_status_write_nothing_and_refresh_no_token(
+    ended: bool, connected: Installation, sandbox: Sandbox
+) -> None:
+    """A token that has ended is told, and one that Envoy refuses; neither costs the refresh token."""
+    connected.add(2)
+    if ended:
+        connected.execute("UPDATE connection SET access_expires_at = access_issued_at")
+    else:
+        sandbox.expire_access_tokens()
+    before = everything(connected)
+
+    checked = connected.run("check", expect=0 if ended else 77)
+    connected.run("status")
+    connected.run("run-once", "--dry-run")
+
+    assert everything(connected) == before
+    assert checked.stderr == ""
+    line = "warn acme: its access token ended at " if ended else "FAIL acme: Envoy does not accept its access"
+    assert line in checked.stdout
+    assert ("ok   Envoy answers at" in checked.stdout) == ended
+    # What it was told to type renews the token.
+    connected.run("directory", "--refresh", "--connection", "acme")
+    assert "ok   acme: Envoy answers and accepts its token" in connected.run("check").stdout
+
+
+def everything(installation: Installation) -> dict[str, list[Mapping[str, Any]]]:
+    """Return all rows of all tables, with what PostgreSQL writes down of each write."""
+    version = "" if installation.database.is_sqlite else "xmin::text AS written_by, "
+    with installation.database.read() as connection:
+        tables = sa.inspect(connection).get_table_names()
+    return {name: installation.rows(f"SELECT {version}* FROM {name}") for name in tables}  # noqa: S608 -- our tables
 
 
 def test_check_names_the_address_that_it_asked(small_installation: Installation, sandbox: Sandbox) -> None:

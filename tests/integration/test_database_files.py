@@ -12,14 +12,19 @@ import pytest
 from worker.database import Database, schema
 from worker.errors import DatabaseUnreachable, SettingsError
 
+NOBODY = 65534
 AS_NOBODY = """
 import os, sys
 from worker.database import Database
 from worker.errors import WorkerError
+os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)
 try:
-    Database(sys.argv[1])
+    options = dict(pair.split("=") for pair in sys.argv[2:])
+    mode = int(options.pop("file_mode", "600"), 8)
+    Database(sys.argv[1], file_mode=mode, **options).read_now()
+    print("opened")
 except WorkerError as error:
     print(int(error.exit_code), error)
     print(error.hint)
@@ -117,6 +122,9 @@ def test_a_file_that_may_not_be_written_is_a_line(place: str, tmp_path: Path) ->
     if place == "file":
         Database(f"sqlite:///{path}").dispose()
     if os.geteuid() == 0:
+        if place == "file":
+            os.chown(path, NOBODY, NOBODY)
+            path.chmod(0o400)
         tmp_path.chmod(0o755)
         shown = _as_nobody(f"sqlite:///{path}")
     else:
@@ -131,7 +139,42 @@ def test_a_file_that_may_not_be_written_is_a_line(place: str, tmp_path: Path) ->
     assert "must be able to read and write" in shown
 
 
-def _as_nobody(url: str) -> str:
+@pytest.mark.parametrize(
+    ("wished", "present", "shown"), [("660", 0o660, "opened"), ("600", 0o660, "78"), ("660", 0o640, "78")]
+)
+def test_a_group_may_share_a_file_where_the_settings_say_so(
+    wished: str, present: int, shown: str, sqlite_url: str, tmp_path: Path
+) -> None:
+    """As in a container whose user is another at each start: `file_mode` and the file let its group write."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file to another group")
+    path = tmp_path / "worker.db"
+    tmp_path.chmod(0o775)
+    for shared in (tmp_path, path):
+        os.chown(shared, 0, NOBODY)
+    path.chmod(present)
+
+    assert _as_nobody(sqlite_url, f"file_mode={wished}").split()[0] == shown
+    assert mode(path) == present
+
+
+def test_who_only_looks_needs_no_right_to_write(sqlite_url: str, tmp_path: Path) -> None:
+    """Neither to the file nor to its folder, where no file is made."""
+    path = tmp_path / "worker.db"
+    path.chmod(0o400)
+    tmp_path.chmod(0o555)
+    if os.geteuid() == 0:
+        os.chown(path, NOBODY, NOBODY)
+        assert _as_nobody(sqlite_url, "access=read") == "opened\n"
+    else:
+        Database(sqlite_url, access="read").read_now()
+    present = [file.name for file in tmp_path.iterdir()]
+    tmp_path.chmod(0o700)
+
+    assert present == ["worker.db"]
+
+
+def _as_nobody(url: str, *options: str) -> str:
     # Root may write everything, so the worker is started as somebody else, below a folder that is open.
     parent = Path(url.removeprefix("sqlite:///")).parents
     opened = [(folder, mode(folder)) for folder in list(parent)[1:-1] if not mode(folder) & 0o001]
@@ -139,7 +182,7 @@ def _as_nobody(url: str) -> str:
         folder.chmod(before | 0o711)
     try:
         done = subprocess.run(
-            [sys.executable, "-c", AS_NOBODY, url],
+            [sys.executable, "-c", AS_NOBODY, url, *options],
             capture_output=True,
             text=True,
             check=True,

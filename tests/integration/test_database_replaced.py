@@ -183,6 +183,20 @@ def test_side_files_that_are_removed_end_the_work_and_lose_nothing(
     assert rows(path.with_name("after-a-crash.db")) == {"ours"}
 
 
+def test_the_side_files_are_those_beside_what_a_link_leads_to(path: Path, tmp_path: Path) -> None:
+    """There SQLite puts them."""
+    (tmp_path / "folder").mkdir()
+    link = tmp_path / "folder" / "link.db"
+    link.symlink_to(path)
+    database = Database(f"sqlite:///{link}")
+    put(database, "ours")
+    side(path, "-wal").unlink()
+
+    with pytest.raises(DatabaseReplaced, match=r"worker\.db-wal was removed"):
+        put(database, "lost")
+    database.dispose()
+
+
 def test_a_log_that_another_program_made_anew_is_a_replaced_file(database: Database, path: Path) -> None:
     """Two programs wrote without knowing of each other: what each of them wrote is doubtful."""
     side(path, "-wal").unlink()

@@ -26,6 +26,7 @@ def check(
     """Say what is wrong, and what to do.
 
     Looks at settings, secrets, jobs, database, schema, clock, encryption keys, grants, and the way to Envoy.
+    It writes nothing, and refreshes no token.
     """
     found: list[Finding] = []
     for finding in _all(connection, deep=deep):
@@ -49,7 +50,6 @@ def _all(connection: str | None, *, deep: bool) -> Iterator[Finding]:
     if settings.parts is None:
         return
     with settings.parts as parts:
-        # A grant found dead here is told as an event this once, so events must not be dropped.
         logs.configure(
             format=parts.settings.log.format,
             level="warning",

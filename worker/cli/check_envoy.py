@@ -5,14 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from worker.cli.findings import Finding, attempt, failures, ok, warn
+from worker.cli.findings import Finding, attempt, fail, failures, ok, warn
 from worker.cli.words import counted, moment
 from worker.connections import store
-from worker.connections.calls import with_token
+from worker.connections.expiry import AccessToken
 from worker.connections.model import Connection, ConnectionStatus, HoldReason
 from worker.connections.reading import may_read
+from worker.connections.stored import StoredTokens
 from worker.context import Context
-from worker.errors import EnvoyError, ExitCode, NeedsAuthorisation, TokenError
+from worker.database import utc_now
+from worker.errors import EnvoyError, ExitCode, NeedsAuthorisation, Unauthorised
 from worker.settings import secrets as names
 
 REACH_SECONDS = 10.0
@@ -36,8 +38,11 @@ def findings(parts: Context, only: str | None = None) -> Iterator[Finding]:
         yield from _grant(row, statuses[row.name], now)
     yield from _reading([row for row in rows if statuses[row.name] in USABLE and not may_read(row, now)])
     active = [row for row in rows if statuses[row.name] is ConnectionStatus.ACTIVE]
-    if active and _has_secrets(parts):
-        yield from _probes(parts, active)
+    tokens, ended, found = _tokens(parts, active)
+    yield from found
+    yield from _ended(ended)
+    if tokens:
+        yield from _probes(parts, tokens)
     else:
         yield _reach(parts)
 
@@ -83,15 +88,53 @@ def _ending(row: Connection, now: datetime) -> Iterator[Finding]:
         yield warn(f"{row.name}: its last refresh failed ({row.refresh_error})", "it is repeated by itself")
 
 
-def _probes(parts: Context, rows: Sequence[Connection]) -> Iterator[Finding]:
+def _tokens(
+    parts: Context, rows: Sequence[Connection]
+) -> tuple[list[tuple[Connection, AccessToken]], list[Connection], list[Finding]]:
+    """Return the tokens that are valid by now, the connections of which it is not, and what went wrong.
+
+    They are taken as they are stored: to refresh one is to spend the customer's refresh token.
+    """
+    tokens: list[tuple[Connection, AccessToken]] = []
+    ended: list[Connection] = []
+    found: list[Finding] = []
+    if parts.secrets.find(names.ENCRYPTION_KEYS) is None:
+        return tokens, ended, found
+    with attempt() as opened:
+        stored = StoredTokens(parts.database, parts.vault, utc_now)
+        for row in rows:
+            token = stored.valid(row, None)
+            if token is None:
+                ended.append(row)
+            else:
+                tokens.append((row, token))
+    return tokens, ended, opened.found
+
+
+def _ended(rows: Sequence[Connection]) -> Iterator[Finding]:
+    """Yield whose tokens have ended; of many in one line."""
+    mend = "the next push refreshes it; or `envoy-worker directory --refresh --connection {}` now"
+    if len(rows) > MOST_LINES:
+        yield warn(
+            f"{_together(rows)}: the access tokens have ended, so Envoy is not asked", mend.format("NAME")
+        )
+        return
+    for row in rows:
+        text = f"{row.name}: its access token ended at {moment(row.access_expires_at)}, so Envoy is not asked"
+        yield warn(text, mend.format(row.name))
+
+
+def _probes(parts: Context, tokens: Sequence[tuple[Connection, AccessToken]]) -> Iterator[Finding]:
     """Yield whether Envoy accepts each token; of many the answered ones in one line.
 
     After a few that were not answered the others are not asked: Envoy is not there.
     """
     answered: list[Connection] = []
     unanswered = 0
+    _ = parts.api  # made once, before threads could make it twice
     with ThreadPoolExecutor(parts.settings.push.lookers, thread_name_prefix="probe") as pool:
-        for row, found in zip(rows, pool.map(lambda one: _probe(parts, one), rows), strict=True):
+        findings = pool.map(lambda one: _probe(parts, *one), tokens)
+        for (row, _token), found in zip(tokens, findings, strict=True):
             if found is None:
                 answered.append(row)
                 continue
@@ -108,12 +151,19 @@ def _probes(parts: Context, rows: Sequence[Connection]) -> Iterator[Finding]:
         yield from (ok(f"{row.name}: Envoy answers and accepts its token") for row in answered)
 
 
-def _probe(parts: Context, row: Connection) -> Finding | None:
+def _probe(parts: Context, row: Connection, token: AccessToken) -> Finding | None:
     """Return what is wrong with a connection's token, or with the way to Envoy."""
-    assert row.id is not None  # noqa: S101 -- a stored row has its id
     with attempt() as asked:
-        with_token(parts.tokens, row.id, parts.api.probe)
-    if not isinstance(asked.error, EnvoyError) or isinstance(asked.error, TokenError):
+        parts.api.probe(token.value)
+    if isinstance(asked.error, Unauthorised):
+        # Whether the grant is over, too, only a refresh could tell.
+        refresh = f"`envoy-worker directory --refresh --connection {row.name}`"
+        return fail(
+            f"{row.name}: Envoy does not accept its access token",
+            f"run `envoy-worker connect {row.name}`, unless {refresh} renews it",
+            ExitCode.NEEDS_AUTHORISATION,
+        )
+    if not isinstance(asked.error, EnvoyError):
         return asked.found[0] if asked.found else None
     return replace(asked.found[0], text=f"{row.name}: {asked.found[0].text}, asked at {parts.api.probe_url}")
 
@@ -132,8 +182,3 @@ def _reach(parts: Context) -> Finding:
     if asked.found:
         return replace(asked.found[0], text=f"{asked.found[0].text}, asked at {url}")
     return ok(f"Envoy answers at {url}")
-
-
-def _has_secrets(parts: Context) -> bool:
-    needed = (names.CLIENT_ID, names.CLIENT_SECRET, names.ENCRYPTION_KEYS)
-    return all(parts.secrets.find(name) for name in needed)

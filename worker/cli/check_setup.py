@@ -32,7 +32,7 @@ class Setup:
         secrets = Secrets(env)
         yield from _secrets(secrets)
         if read.error is None:
-            self.parts = Context(settings, secrets, env)
+            self.parts = Context(settings, secrets, env, access="read")
             yield from _jobs(self.parts)
 
 

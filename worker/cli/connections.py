@@ -40,7 +40,7 @@ def list_all(
     from worker.connections import store
 
     wanted = _status(status)
-    with opened() as parts:
+    with opened(access="read") as parts:
         views = store.views(parts.database)
     rows = [as_data(view) for view in views if wanted in {None, view.status}]
     if json:
@@ -56,7 +56,7 @@ def show_one(name: Name, json: Json = False) -> None:
     """Show how one connection stands."""
     from worker.connections import store
 
-    with opened() as parts:
+    with opened(access="read") as parts:
         row = store.require(parts.database, name)
         data = as_data(store.view(row, parts.database.read_now()))
     if json:

@@ -21,7 +21,7 @@ def upgrade() -> None:
     """
     from worker.database import schema, triggers
 
-    with opened() as parts:
+    with opened(access="create") as parts:
         silent = triggers.silent(parts.any_database).switched_off
         before, after = schema.upgrade(parts.any_database)
     if before == after:
@@ -37,7 +37,7 @@ def current() -> None:
     from worker.database import schema
     from worker.errors import SchemaError
 
-    with opened() as parts:
+    with opened(access="read") as parts:
         show(schema.current(parts.any_database) or "empty")
         try:
             schema.require_fit(parts.any_database)

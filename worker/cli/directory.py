@@ -36,7 +36,7 @@ def directory(
     """Show the locations and flows that invites may name."""
     from worker.directory import load
 
-    with opened() as parts:
+    with opened(access="write" if refresh else "read") as parts:
         rows = list(_chosen(parts, connection))
         codes = {_refresh(parts, row) for row in rows} if refresh else set()
         known = {row.name: load(parts.database, row.id or 0) for row in rows}

@@ -52,7 +52,8 @@ def import_(
     _refuse_half_a_mirror(connection, mirror=mirror, yes=yes)
     with ExitStack() as stack:
         stream = stack.enter_context(reading(file, twice=mirror))
-        run = _Run("stdin" if file == STDIN else file, stack.enter_context(opened()), stream, dry_run)
+        parts = stack.enter_context(opened(access="read" if dry_run else "write"))
+        run = _Run("stdin" if file == STDIN else file, parts, stream, dry_run)
         run.rejected = stack.enter_context(rejected_to(rejects))
         run.bar = stack.enter_context(bar(stream, "checking" if mirror else "importing"))
         report = run.mirror(connection.strip(), sure=yes) if mirror and connection else run.simple(connection)

@@ -51,7 +51,7 @@ def list_all(
     from worker.invites import store
 
     wanted = _status(status)
-    with opened() as parts:
+    with opened(access="read") as parts:
         found = store.page(
             parts.database,
             status=wanted,
@@ -76,7 +76,7 @@ def show_one(
     """Show one invite whole, the visitor's name too, and what was tried."""
     from worker.invites import store
 
-    with opened() as parts:
+    with opened(access="read") as parts:
         standing = store.require(parts.database, invite)
         tried = store.attempts(parts.database, standing.delivery)
     wanted = {key: plain(value) for key, value in standing.invite.model_dump().items()}

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from worker.context import Context
+    from worker.database import Access
 
 
 @contextmanager
-def opened(*, events_to: TextIO | None = None) -> Iterator["Context"]:
-    """Give the parts; events go to stderr, or where the command says."""
+def opened(*, access: "Access" = "write", events_to: TextIO | None = None) -> Iterator["Context"]:
+    """Give the parts; events go to stderr, or where the command says.
+
+    A command that only reads says so by *access*: it then leaves no trace in the database, and beside it.
+    """
     from worker import logs
     from worker.context import Context
     from worker.settings import environment
 
-    with Context.from_environment(environment()) as parts:
+    with Context.from_environment(environment(), access=access) as parts:
         logs.configure(
             format=parts.settings.log.format,
             level=parts.settings.log.level,

@@ -36,7 +36,7 @@ def run_once(
     from worker.connections import store
     from worker.runs import resolve_all
 
-    with opened() as parts:
+    with opened(access="read" if dry_run else "write") as parts:
         registered = resolve_all(parts.settings.jobs)
         chosen = [_named(registered, name) for name in jobs or registered]
         if connection is not None:

@@ -35,7 +35,7 @@ def status(
     """Say what is going on, and what waits for a person."""
     from worker.connections import store
 
-    with opened() as parts:
+    with opened(access="read") as parts:
         if connection is not None:
             store.require(parts.database, connection)
         if json:

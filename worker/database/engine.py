@@ -10,7 +10,7 @@ from sqlalchemy import event
 from sqlmodel import Session
 
 from worker.database.failures import translated
-from worker.database.files import database_path, prepare_file
+from worker.database.files import Access
 from worker.database.hanging_up import Lines
 from worker.database.liveness import watch
 from worker.database.postgresql import NO_ENDLESS_WAITS, PostgresqlServer
@@ -47,13 +47,15 @@ class Database:
     """One database, shared by all threads of a process.
 
     ``clock`` replaces the database's own clock, for tests of what time does.  Once ``stop`` is set, nothing
-    waits for another program for long.
+    waits for another program for long.  ``access`` says what it is opened for: whoever only reads leaves no
+    trace, and only whoever may create makes an SQLite file that is not there.
     """
 
     def __init__(
         self,
         url: str,
         *,
+        access: Access = "create",
         file_mode: int = 0o600,
         pool_size: int = 8,
         clock: Callable[[], datetime] | None = None,
@@ -65,20 +67,20 @@ class Database:
         self.troubles = Troubles()
         self._clock = clock
         self._stop = stop or threading.Event()
-        self._file = SqliteFile(self.url, self._stop) if self.is_sqlite else None
+        self._access = access
+        self._file = SqliteFile(self.url, self._stop, access, file_mode) if self.is_sqlite else None
         self._lines: Lines | None = None
-        if self.is_sqlite:
-            prepare_file(database_path(self.url), file_mode)
+        # How a file is read depends on what lies beside it by then.
+        afresh = self.is_sqlite and access == "read"
         self.engine = sa.create_engine(
             self.url,
-            pool_size=pool_size,
-            max_overflow=4,
+            **({"poolclass": sa.NullPool} if afresh else {"pool_size": pool_size, "max_overflow": 4}),
             hide_parameters=True,
             json_deserializer=lenient_json,
             connect_args={"timeout": self._file.moment} if self._file else NO_ENDLESS_WAITS,
         )
         if self._file is not None:
-            event.listen(self.engine, "do_connect", self._file.opened.connect)
+            event.listen(self.engine, "do_connect", self._file.connect)
             event.listen(self.engine, "connect", self._file.prepare)
             event.listen(self.engine, "close", self._file.opened.closed)
             event.listen(self.engine, "begin", self._file.begin)
@@ -123,7 +125,7 @@ class Database:
         """Give a connection that sees one state and never waits for a writer."""
         with translated(self.troubles), self.engine.connect() as raw:
             connection = raw.execution_options(**{READ_ONLY: True})
-            with connection.begin():
+            with self._steady(raw), connection.begin():
                 yield connection
 
     @contextmanager
@@ -153,7 +155,12 @@ class Database:
             session.flush()
 
     def _turn(self) -> AbstractContextManager[None]:
+        if self._access == "read":
+            raise RuntimeError("the database was opened for reading only")
         return nullcontext() if self._file is None else self._file.turn()
+
+    def _steady(self, raw: sa.Connection) -> AbstractContextManager[None]:
+        return nullcontext() if self._file is None else self._file.opening.steady(raw.info)
 
     def hang_up_when_late(self) -> None:
         """Give up connections whose server answers nobody; for a process that is to end."""

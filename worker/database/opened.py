@@ -7,11 +7,13 @@ ever opens again, and the next one to start would send once more what was sent m
 import os
 import sqlite3
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection as Connection
 
 from worker.database.failures import REPLACED_HINT
 from worker.database.mark import mark
@@ -28,14 +30,15 @@ class OpenedFile:
 
     def __init__(self, path: Path) -> None:
         """Take the path as it is now, whatever becomes of the folders above it; nothing is opened yet."""
-        self._path = path.absolute()
+        self._path = str(path.absolute())
+        self._real = self._path
         self._lock = threading.Lock()
         self._main: Place | None = None
         self._sides: dict[str, Place] = {}
         self._connections = 0
         self._marked = False
 
-    def connect(self, dialect: sa.Dialect, _record: Any, args: Any, options: Any) -> Any:  # noqa: ANN401 -- the driver's and the pool's own types
+    def connect(self, make: Callable[[], Connection]) -> Connection:
         """Return a new connection to the file that was opened first.
 
         Raises:
@@ -45,13 +48,14 @@ class OpenedFile:
             before = self._place("")
             if self._main not in {None, before}:
                 raise self._replaced("")
-            raw: Any = dialect.connect(*args, **options)
+            raw = make()
             after = self._place("")
             if before in {None, after}:
                 break
             raw.close()  # it may be either file's
         with self._lock:
-            self._main = self._main or after
+            if self._main is None:  # the side files lie beside what a link leads to
+                self._main, self._real = after, os.path.realpath(self._path)
         return raw
 
     def prepared(self) -> None:
@@ -62,7 +66,7 @@ class OpenedFile:
                 places = {end: self._place(end) for end in SIDE_FILES}
                 self._sides = {end: place for end, place in places.items() if place is not None}
 
-    def closed(self, _raw: Any, _record: Any) -> None:  # noqa: ANN401 -- as above
+    def closed(self, _raw: Any, _record: Any) -> None:  # noqa: ANN401 -- the driver's and the pool's own types
         """Take note of a connection that is about to be closed; the last one removes the side files."""
         with self._lock:
             self._connections -= 1
@@ -92,7 +96,7 @@ class OpenedFile:
         raise self._replaced(end)
 
     def _replaced(self, end: str) -> DatabaseReplaced:
-        name = f"{self._path}{end}"
+        name = f"{self._real}{end}" if end else self._path
         if self._place(end) is not None:
             self._mark()
             return DatabaseReplaced(f"{name} was replaced while it was in use", hint=REPLACED_HINT)
@@ -112,11 +116,11 @@ class OpenedFile:
             marked, self._marked = self._marked, True
         if not marked:
             with suppress(OSError):
-                mark(self._path)
+                mark(Path(self._path))
 
     def _place(self, end: str) -> Place | None:
         try:
-            found = os.stat(f"{self._path}{end}")  # noqa: PTH116 -- before every write: a Path costs more
+            found = os.stat(self._real + end if end else self._path)  # noqa: PTH116 -- before every write
         except OSError:
             return None
         return found.st_dev, found.st_ino

@@ -13,8 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.database.failures import is_locked, locked
-from worker.database.files import database_path
+from worker.database.files import Access, database_path
 from worker.database.opened import OpenedFile
+from worker.database.opening import Opening
 from worker.errors import SettingsError
 from worker.stopping import SLICE_SECONDS, Wait
 
@@ -30,14 +31,16 @@ OUTSIDE = "worker_outside"
 class SqliteFile:
     """How this process deals with one file; one is shared by all threads."""
 
-    def __init__(self, url: sa.URL, stop: threading.Event) -> None:
+    def __init__(self, url: sa.URL, stop: threading.Event, access: Access, mode: int) -> None:
         """Take for how long another writer is waited for from the URL, where it says so: ``?timeout=2``.
 
         Raises:
-            SettingsError: what it says is no number of seconds.
+            SettingsError: what it says is no number of seconds, or the file is no database.
+            DatabaseUnfit, DatabaseUnreachable: the file cannot be used.
         """
         self._seconds = _seconds(url)
         self._stop = stop
+        self.opening = Opening(database_path(url), access, mode, self._until_free)
         # SQLite has one writer: threads of one process queue here, not in its busy handler's sleeps.
         self._writer = threading.RLock()
         self.opened = OpenedFile(database_path(url))
@@ -61,20 +64,21 @@ class SqliteFile:
         finally:
             self._writer.release()
 
+    def connect(self, dialect: sa.Dialect, record: Any, arguments: list[Any], options: dict[str, Any]) -> Any:  # noqa: ANN401 -- the pool's and the driver's own types
+        """Return a new connection; one that may write is made to the file that was opened first."""
+        made = self.opening.connecting(dialect, record, arguments, options)
+        return made or self.opened.connect(lambda: dialect.connect(*arguments, **options))
+
     def prepare(self, raw: Any, _record: Any) -> None:  # noqa: ANN401 -- the driver's own types
         """Make a new connection ready for use."""
         raw.isolation_level = None  # the driver must not begin transactions behind our back
         # A caller may have written Latin-1 bytes: one such row must not keep all others from being read.
         raw.text_factory = _decode
-        if self._until_free(raw.execute, "PRAGMA page_count").fetchone() == (0,):
+        if self.opening.access == "create" and self._until_free(
+            raw.execute, "PRAGMA page_count"
+        ).fetchone() == (0,):
             raw.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the first page is written
-        for pragma in (
-            "journal_mode = WAL",
-            "synchronous = FULL",  # an intent must survive a power cut
-            "foreign_keys = ON",
-            "secure_delete = ON",
-            "cache_size = -512",  # KiB for each of a dozen connections; the system caches the file anyway
-        ):
+        for pragma in self.opening.pragmas():
             self._until_free(raw.execute, f"PRAGMA {pragma}")
         self.opened.prepared()
 

@@ -66,7 +66,7 @@ class Workshop:
             names.CLIENT_SECRET: CLIENT_SECRET,
             names.ENCRYPTION_KEYS: new_key(),
         }
-        return Context(build(self._tables(file, sandbox), {}), Secrets(env), env)
+        return Context(build(self._tables(file, sandbox), {}), Secrets(env), env, access="create")
 
     def _tables(self, file: Mapping[str, Any], sandbox: Sandbox) -> dict[str, Any]:
         return {
