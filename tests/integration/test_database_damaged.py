@@ -1,21 +1,19 @@
 """A damaged SQLite file: every command ends with one line that has the cause and the cure, and 78."""
 
-import json
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from tests.acceptance.installation import ROOT
+from tests.integration.commands import Commands, commands
 from worker.cli import check_file
-from worker.connections.vault import new_key
 from worker.database import Database
 from worker.database.failures import DAMAGED_HINT
 
@@ -24,26 +22,11 @@ LINE = (
     "acme,n-1,Ada,Berlin,2035-05-01T10:00:00Z\n"
 )
 COMMANDS = (
-    "status", "check", "db current", "db upgrade", "invites list", "invites import -", "connections list",
+    "status", "check", "db current", "db upgrade", "invites list", "invites import FILE", "connections list",
     "keys rotate", "run-once push_invites", "run-once push_invites --dry-run",
 )  # fmt: skip
-FEW = ("status", "check", "invites import -", "run-once push_invites")
-NOBODY = "http://127.0.0.1:1"  # where Envoy would be
-# Runs commands one after the other, each on a database of its own, in a process that has imported all once.
-RUNNER = """
-import contextlib, io, json, os, sys
-from worker.cli import run_command
-done = []
-for command, path in json.load(sys.stdin):
-    os.environ["DATABASE_URL"] = f"sqlite:///{path}"
-    with contextlib.ExitStack() as told:
-        out = told.enter_context(contextlib.redirect_stdout(io.StringIO()))
-        err = told.enter_context(contextlib.redirect_stderr(io.StringIO()))
-        sys.stdin = io.TextIOWrapper(io.BytesIO(LINE))
-        code = run_command(command.split())
-    done.append((int(code), out.getvalue(), err.getvalue()))
-json.dump(done, sys.stdout)
-"""
+FEW = ("status", "check", "invites import FILE", "run-once push_invites")
+NOBODY = "http://127.0.0.1:9"  # where Envoy would be
 
 
 class Told(NamedTuple):
@@ -62,26 +45,11 @@ class Told(NamedTuple):
         return (found + failed)[0]
 
 
-def run(commands: list[tuple[str, Path]]) -> list[Told]:
-    """Run commands, each on a file of its own."""
-    env = {
-        "PATH": os.environ["PATH"],
-        "ENVOY_CLIENT_ID": "x",
-        "ENVOY_CLIENT_SECRET": "y",
-        "WORKER_ENCRYPTION_KEYS": new_key(),
-        "WORKER_LOG__FORMAT": "json",
-        **{f"WORKER_ENVOY__{name}_URL": NOBODY for name in ("API", "AUTHORIZE", "TOKEN")},
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", f"LINE = {LINE.encode()!r}\n{RUNNER}"],
-        input=json.dumps([(command, str(path)) for command, path in commands]),
-        capture_output=True,
-        text=True,
-        check=True,
-        env=env,
-        cwd=ROOT,
-    )
-    return [Told(*told) for told in json.loads(done.stdout)]
+@pytest.fixture(scope="module")
+def session() -> Iterator[Commands]:
+    """Give a process that runs commands."""
+    with commands() as given:
+        yield given
 
 
 @pytest.fixture(scope="module")
@@ -146,71 +114,74 @@ SOMEWHERE: dict[str, Callable[[Path], None]] = {
 }
 
 
-def told_of(
-    damages: dict[str, Callable[[Path], None]], filled: Path, folder: Path, *commands: str
-) -> dict[tuple[str, str], Told]:
-    """Return what commands say on files with these damages."""
-    wanted: dict[tuple[str, str], Path] = {}
-    for number, (name, spoil) in enumerate(damages.items()):
-        for turn, command in enumerate(commands):
-            path = folder / f"{number}-{turn}" / "worker.db"
-            path.parent.mkdir()
-            shutil.copy(filled, path)
-            spoil(path)
-            wanted[name, command] = path
-    told = run([(command, path) for (_, command), path in wanted.items()])
-    return dict(zip(wanted, told, strict=True))
+class Trial:
+    """Commands on a file of which a copy is spoilt for each of them."""
+
+    def __init__(self, session: Commands, filled: Path, folder: Path) -> None:
+        """Take the file that is whole."""
+        self._session, self._filled, self._folder = session, filled, folder
+        (folder / "lines.csv").write_text(LINE, encoding="utf-8")
+
+    def of(self, spoil: Callable[[Path], object], command: str) -> Told:
+        """Return what a command says on a file with this damage."""
+        path = Path(shutil.copy(self._filled, self._folder / "worker.db"))
+        for end in ("-wal", "-shm"):
+            path.with_name(path.name + end).unlink(missing_ok=True)
+        spoil(path)
+        said = self._session.run(
+            f"sqlite:///{path}", command.replace("FILE", str(self._folder / "lines.csv"))
+        )
+        assert "bug" not in said.out + said.err, (command, said)
+        assert "Traceback" not in said.err, (command, said)
+        return Told(said.code, said.out, said.err)
 
 
-def test_a_damage_that_every_command_meets_is_one_line(filled: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def trial(session: Commands, filled: Path, tmp_path: Path) -> Trial:
+    """Give a trial."""
+    return Trial(session, filled, tmp_path)
+
+
+@pytest.mark.parametrize("damage", EVERYWHERE)
+def test_a_damage_that_every_command_meets_is_one_line(damage: str, trial: Trial) -> None:
     """With the cause and the cure, exit 78; no bug, and no traceback."""
-    for case, told in told_of(EVERYWHERE, filled, tmp_path, *COMMANDS).items():
-        assert told.code == 78, (case, told)
-        assert DAMAGED_HINT in told.failure, case
-        assert "bug" not in told.err + told.out, case
-        assert "Traceback" not in told.err, case
+    for command in COMMANDS:
+        told = trial.of(EVERYWHERE[damage], command)
+        assert told.code == 78, (command, told)
+        assert DAMAGED_HINT in told.failure, command
 
 
-def test_a_damage_that_some_commands_meet_is_a_line_of_those(filled: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", SOMEWHERE)
+def test_a_damage_that_some_commands_meet_is_a_line_of_those(damage: str, trial: Trial) -> None:
     """Who does not read what is damaged, works; ``check`` reads all of it."""
-    told_of_all = told_of(SOMEWHERE, filled, tmp_path, "invites list", *FEW)
-    for (name, command), told in told_of_all.items():
-        assert told.code in {0, 78}, (name, command, told)
-        assert "bug" not in told.err + told.out, (name, command)
-        if told.code or command.startswith("check"):
-            assert DAMAGED_HINT in told.failure, (name, command)
-    for command in ("status", "invites import -", "run-once push_invites"):
-        assert told_of_all["deliveries", command].code == 78
-    assert told_of_all["a stale log", "check"].code == 78
+    for command in ("invites list", *FEW):
+        told = trial.of(SOMEWHERE[damage], command)
+        assert told.code in {0, 78}, (command, told)
+        assert told.code == 78 or command != "check"
+        if told.code:
+            assert DAMAGED_HINT in told.failure, command
 
 
 @pytest.mark.parametrize(
     ("place", "version", "said"),
     [(19, 3, "file is not a database"), (47, 9, "unsupported file format")],
 )
-def test_a_file_of_a_newer_format_is_a_line(
-    place: int, version: int, said: str, filled: Path, tmp_path: Path
-) -> None:
+def test_a_file_of_a_newer_format_is_a_line(place: int, version: int, said: str, trial: Trial) -> None:
     """Of the reading version, or of the tables' format."""
-    told = told_of({"": lambda path: overwrite(path, place, bytes([version]))}, filled, tmp_path, *FEW)
-    for (_, command), one in told.items():
-        assert one.code == 78, (command, one)
-        assert said in one.failure
-        assert "bug" not in one.err + one.out
+    for command in FEW:
+        told = trial.of(lambda path: overwrite(path, place, bytes([version])), command)
+        assert told.code == 78, (command, told)
+        assert said in told.failure
 
 
 @pytest.mark.parametrize("content", [b"\0" * 100_000, os.urandom(100_000)], ids=["zeros", "encrypted"])
-def test_a_file_that_is_no_database_is_a_line(content: bytes, filled: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_a_line(content: bytes, trial: Trial, tmp_path: Path) -> None:
     """As a power cut leaves it, or a tool that encrypts; it is not touched."""
-    told = told_of({"": lambda path: void(path.write_bytes(content))}, filled, tmp_path, *FEW)
-    for (_, command), one in told.items():
-        assert one.code == 78, (command, one)
-        assert "is not an SQLite database" in one.failure
-    assert (tmp_path / "0-0" / "worker.db").read_bytes() == content
-
-
-def void(_: object) -> None:
-    """Return nothing."""
+    for command in FEW:
+        told = trial.of(lambda path: path.write_bytes(content), command)
+        assert told.code == 78, (command, told)
+        assert "is not an SQLite database" in told.failure
+        assert (tmp_path / "worker.db").read_bytes() == content
 
 
 def findings(path: Path, *, deep: bool = False) -> list[dict[str, Any]]:
