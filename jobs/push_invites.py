@@ -12,6 +12,7 @@ import math
 
 from worker.delivery.patience import MANUAL_SECONDS
 from worker.delivery.push import Push
+from worker.delivery.restored import remind
 from worker.report import Report
 from worker.runs import RunContext, Seconds
 
@@ -20,7 +21,7 @@ EXCLUSIVE = False
 
 def run(context: RunContext, *, max_seconds: Seconds = 300) -> Report:
     """Push what is due, by hand until nothing is, and say what became of it."""
-    return Push(
+    report = Push(
         database=context.database,
         api=context.api,
         tokens=context.tokens,
@@ -37,3 +38,5 @@ def run(context: RunContext, *, max_seconds: Seconds = 300) -> Report:
         max_seconds=max_seconds if context.scheduled else None,
         patience_seconds=math.inf if context.scheduled else MANUAL_SECONDS,
     ).run()
+    remind(context.database, report)
+    return report

@@ -12,6 +12,7 @@ from worker.delivery.deciding import Schedule
 from worker.delivery.look_ups import LookUps
 from worker.delivery.looking import Looking
 from worker.delivery.reconcile import Reconcile
+from worker.delivery.restored import remind
 from worker.delivery.verdicts import BackOff
 from worker.report import Report
 from worker.runs import RunContext, Seconds
@@ -24,7 +25,7 @@ def run(context: RunContext, *, max_seconds: Seconds = 60) -> Report:
     push, reconcile = context.settings.push, context.settings.reconcile
     schedule, database = Schedule(reconcile.look_up_after), context.database
     back_off = BackOff(*push.backoff_seconds)
-    return Reconcile(
+    report = Reconcile(
         database=database,
         holds=context.holds,
         tokens=context.tokens,
@@ -38,3 +39,5 @@ def run(context: RunContext, *, max_seconds: Seconds = 60) -> Report:
         connection=context.connection,
         max_seconds=max_seconds if context.scheduled else None,
     ).run()
+    remind(context.database, report)
+    return report

@@ -4,6 +4,7 @@ import contextlib
 import threading
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ from worker.connections.tokens import Tokens
 from worker.connections.vault import Vault
 from worker.database import Access, Database
 from worker.database.failures import DATABASE_ERRORS
+from worker.database.files import database_path
+from worker.database.mark import is_marked, unsaid
 from worker.database.owner import this_process
 from worker.database.schema import require_fit
 from worker.delivery.healing import Healing
@@ -86,9 +89,21 @@ class Context:
 
     @cached_property
     def database(self) -> Database:
-        """The database, on a schema that this release can run on."""
+        """The database, on a schema that this release can run on.
+
+        Raises:
+            DatabaseRestored: it is to be written to, and nobody has said yet that it comes from a backup.
+        """
+        if self._access == "write" and self.marked_file is not None:
+            raise unsaid(self.marked_file)
         require_fit(self.any_database)
         return self.any_database
+
+    @property
+    def marked_file(self) -> Path | None:
+        """The SQLite file, where it took the place of another and nobody has said yet that it may."""
+        path = database_path(self.any_database.url) if self.any_database.is_sqlite else None
+        return path if path is not None and is_marked(path) else None
 
     @cached_property
     def any_database(self) -> Database:

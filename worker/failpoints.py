@@ -28,7 +28,8 @@ NAMES = (
     "after_look_up_commit",
 )
 OF_RETENTION = ("before_clear", "after_clear_commit")  # where no delivery comes by
-WITHOUT_CALL = ("before_finish",)  # where only a row comes by that nothing is sent for
+# Where only a row comes by that nothing is sent for, or not yet.
+WITHOUT_CALL = ("before_finish", "before_restored", "after_restored")
 
 Action = Callable[[], object]
 

@@ -1,10 +1,13 @@
 """The SQLite file is private, and whatever else lies in its place is a line, not a traceback."""
 
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -115,24 +118,38 @@ def test_a_database_in_memory_is_refused(url: str) -> None:
         Database(url)
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Give a folder that every user reaches; pytest's own are for one user only."""
+    with tempfile.TemporaryDirectory(prefix="envoy-worker-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+        folder.chmod(0o700)
+
+
+@pytest.fixture
+def reached(open_folder: Path, sqlite_template: Path) -> Path:
+    """Give a migrated file there."""
+    return Path(shutil.copy(sqlite_template, open_folder / "worker.db"))
+
+
 @pytest.mark.parametrize("place", ["file", "folder"])
-def test_a_file_that_may_not_be_written_is_a_line(place: str, tmp_path: Path) -> None:
+def test_a_file_that_may_not_be_written_is_a_line(place: str, open_folder: Path) -> None:
     """Exit 69, the file, the system's reason, and whose rights are to be mended."""
-    path = tmp_path / "worker.db"
+    path = open_folder / "worker.db"
     if place == "file":
-        Database(f"sqlite:///{path}").dispose()
+        Database(url(path)).dispose()
     if os.geteuid() == 0:
         if place == "file":
             os.chown(path, NOBODY, NOBODY)
             path.chmod(0o400)
-        tmp_path.chmod(0o755)
-        shown = _as_nobody(f"sqlite:///{path}")
+        shown = _as_nobody(path)
     else:
-        (path if place == "file" else tmp_path).chmod(0o400 if place == "file" else 0o500)
+        (path if place == "file" else open_folder).chmod(0o400 if place == "file" else 0o500)
         with pytest.raises(DatabaseUnreachable) as caught:
-            Database(f"sqlite:///{path}")
+            Database(url(path))
         shown = f"{int(caught.value.exit_code)} {caught.value}\n{caught.value.hint}"
-        tmp_path.chmod(0o700)
 
     assert shown.startswith(f"69 {path}: ")
     assert "ermission" in shown
@@ -143,52 +160,45 @@ def test_a_file_that_may_not_be_written_is_a_line(place: str, tmp_path: Path) ->
     ("wished", "present", "shown"), [("660", 0o660, "opened"), ("600", 0o660, "78"), ("660", 0o640, "78")]
 )
 def test_a_group_may_share_a_file_where_the_settings_say_so(
-    wished: str, present: int, shown: str, sqlite_url: str, tmp_path: Path
+    wished: str, present: int, shown: str, reached: Path
 ) -> None:
     """As in a container whose user is another at each start: `file_mode` and the file let its group write."""
     if os.geteuid() != 0:
         pytest.skip("only root can give a file to another group")
-    path = tmp_path / "worker.db"
-    tmp_path.chmod(0o775)
-    for shared in (tmp_path, path):
+    reached.parent.chmod(0o775)
+    for shared in (reached.parent, reached):
         os.chown(shared, 0, NOBODY)
-    path.chmod(present)
+    reached.chmod(present)
 
-    assert _as_nobody(sqlite_url, f"file_mode={wished}").split()[0] == shown
-    assert mode(path) == present
+    assert _as_nobody(reached, f"file_mode={wished}").split()[0] == shown
+    assert mode(reached) == present
 
 
-def test_who_only_looks_needs_no_right_to_write(sqlite_url: str, tmp_path: Path) -> None:
+def test_who_only_looks_needs_no_right_to_write(reached: Path) -> None:
     """Neither to the file nor to its folder, where no file is made."""
-    path = tmp_path / "worker.db"
-    path.chmod(0o400)
-    tmp_path.chmod(0o555)
+    reached.chmod(0o400)
+    reached.parent.chmod(0o555)
     if os.geteuid() == 0:
-        os.chown(path, NOBODY, NOBODY)
-        assert _as_nobody(sqlite_url, "access=read") == "opened\n"
+        os.chown(reached, NOBODY, NOBODY)
+        assert _as_nobody(reached, "access=read") == "opened\n"
     else:
-        Database(sqlite_url, access="read").read_now()
-    present = [file.name for file in tmp_path.iterdir()]
-    tmp_path.chmod(0o700)
+        Database(url(reached), access="read").read_now()
 
-    assert present == ["worker.db"]
+    assert [file.name for file in reached.parent.iterdir()] == [reached.name]
 
 
-def _as_nobody(url: str, *options: str) -> str:
-    # Root may write everything, so the worker is started as somebody else, below a folder that is open.
-    parent = Path(url.removeprefix("sqlite:///")).parents
-    opened = [(folder, mode(folder)) for folder in list(parent)[1:-1] if not mode(folder) & 0o001]
-    for folder, before in opened:
-        folder.chmod(before | 0o711)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", AS_NOBODY, url, *options],
-            capture_output=True,
-            text=True,
-            check=True,
-            cwd=Path(__file__).parents[2],
-        )
-    finally:
-        for folder, before in opened:
-            folder.chmod(before)
+def url(path: Path) -> str:
+    """Return the URL of a file."""
+    return f"sqlite:///{path}"
+
+
+def _as_nobody(path: Path, *options: str) -> str:
+    """Return what opening the file comes to for a user who may not write everything, as root may."""
+    done = subprocess.run(
+        [sys.executable, "-c", AS_NOBODY, url(path), *options],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
     return done.stdout

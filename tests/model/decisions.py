@@ -9,7 +9,7 @@ from worker.delivery import outcomes
 from worker.delivery.deciding import Schedule, decide
 from worker.delivery.matching import judge, sought_in
 from worker.delivery.outcomes import Outcome
-from worker.delivery.plan import Call, Plan, plan
+from worker.delivery.plan import Call, LookFirst, Settled, plan
 from worker.delivery.rows import DueRow
 from worker.envoy import resources
 from worker.envoy.api import Written
@@ -34,9 +34,11 @@ def row_of(seen: Seen) -> DueRow:
 
 
 @cache
-def planned(seen: Seen) -> Plan:
+def planned(seen: Seen) -> Call | Settled:
     """Return what the worker plans."""
-    return plan(row_of(seen), DIRECTORY, ACME, host_of=lambda _row, _place: None, now=NOW)
+    made = plan(row_of(seen), DIRECTORY, ACME, host_of=lambda _row, _place: None, now=NOW)
+    assert not isinstance(made, LookFirst)  # nothing was restored
+    return made
 
 
 @cache

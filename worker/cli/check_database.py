@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from worker.cli import check_file, check_postgresql, check_rows
+from worker.cli import check_file, check_postgresql, check_rows, restored
 from worker.cli.findings import FAIL, Finding, attempt, failures, ok, warn
 from worker.cli.words import counted
 from worker.connections import store as connections
@@ -10,6 +10,7 @@ from worker.connections.reading import readers
 from worker.connections.vault import require_readable
 from worker.context import Context
 from worker.database import Database, schema, utc_now
+from worker.database.mark import unsaid
 from worker.errors import WorkerError
 from worker.invites import pending, store
 from worker.settings.secrets import ENCRYPTION_KEYS
@@ -37,12 +38,20 @@ def findings(parts: Context, only: str | None = None, *, deep: bool = False) -> 
         return
     yield ok(f"schema: {revision}")
     yield from check_postgresql.findings(parts.database)
+    yield from _restored(parts)
     yield from check_rows.triggers_fire(parts.database)
     if only is not None:
         connections.require(parts.database, only)
     yield _clock(parts.database)
     yield from _keys(parts)
     yield from _invites(parts.database, only)
+
+
+def _restored(parts: Context) -> Iterator[Finding]:
+    if parts.marked_file is not None:
+        yield from failures(unsaid(parts.marked_file))
+    if (told := restored.told(parts.database)) is not None:
+        yield warn(told, restored.ENDS)
 
 
 def _clock(database: Database) -> Finding:

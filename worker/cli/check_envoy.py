@@ -84,6 +84,12 @@ def _ending(row: Connection, now: datetime) -> Iterator[Finding]:
             f"{row.name}: its grant ends at {moment(row.refresh_expires_at)} unless it is refreshed",
             f"`envoy-worker run-once keep_tokens_fresh --connection {row.name}`, and see why nothing ran",
         )
+    if row.refresh_token_enc is None:
+        yield warn(
+            f"{row.name}: its refresh token came from a backup and is not used;"
+            f" its access token ends at {moment(row.access_expires_at)}",
+            f"run `envoy-worker connect {row.name}`",
+        )
     if row.refresh_error is not None:
         yield warn(f"{row.name}: its last refresh failed ({row.refresh_error})", "it is repeated by itself")
 

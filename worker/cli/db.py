@@ -2,6 +2,7 @@
 
 import typer
 
+from worker.cli.db_restored import restored
 from worker.cli.output import say, show
 from worker.cli.parts import opened
 
@@ -11,7 +12,8 @@ def register(app: typer.Typer) -> None:
     db = typer.Typer(no_args_is_help=True)
     db.command("upgrade")(upgrade)
     db.command("current")(current)
-    app.add_typer(db, name="db", help="Migrate the database, or say what its schema is at.")
+    db.command("restored")(restored)
+    app.add_typer(db, name="db", help="Migrate the database, see its schema, or say that it was restored.")
 
 
 def upgrade() -> None:

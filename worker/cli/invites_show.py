@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from worker.cli import restored
 from worker.cli.output import say, show, show_json, show_rows
 from worker.cli.parts import opened
 from worker.cli.words import moment, plain
@@ -23,6 +24,7 @@ HIDDEN = frozenset(
         "external_id",
         "invite_id",
         "content_key",
+        "absent_key",
         "sent_content",
         "lease_owner",
         "lease_until",
@@ -79,6 +81,7 @@ def show_one(
     with opened(access="read") as parts:
         standing = store.require(parts.database, invite)
         tried = store.attempts(parts.database, standing.delivery)
+        told = restored.told(parts.database)
     wanted = {key: plain(value) for key, value in standing.invite.model_dump().items()}
     stands = standing.delivery.model_dump(exclude=set(HIDDEN))
     stands = {key: plain(value) for key, value in stands.items()}
@@ -93,6 +96,8 @@ def show_one(
         show(_told(one))
     if not tried:
         show("nothing was tried yet")
+    if told is not None and standing.delivery.envoy_invite_id is None:
+        say(told)
 
 
 def _status(text: str | None) -> "Status | None":

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from worker.cli.output import say
+
 if TYPE_CHECKING:
     from worker.context import Context
     from worker.database import Access
@@ -18,6 +20,7 @@ def opened(*, access: "Access" = "write", events_to: TextIO | None = None) -> It
     """
     from worker import logs
     from worker.context import Context
+    from worker.database.mark import unsaid
     from worker.settings import environment
 
     with Context.from_environment(environment(), access=access) as parts:
@@ -27,4 +30,6 @@ def opened(*, access: "Access" = "write", events_to: TextIO | None = None) -> It
             stream=events_to or sys.stderr,
             secrets=parts.secrets.values(),
         )
+        if access == "read" and parts.marked_file is not None:
+            say(f"{(told := unsaid(parts.marked_file))} -- {told.hint}")
         yield parts

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from worker.cli import restored
 from worker.cli.output import show, show_json
 from worker.cli.parts import opened
 from worker.cli.status_connections import connection_lines, first_of
@@ -48,6 +49,7 @@ def status(
 def _as_json(parts: "Context", only: str | None) -> dict[str, object]:
     from worker.connections.reading import readers
     from worker.invites import store, strays
+    from worker.invites.restored import since
     from worker.runs.standing import standing
 
     views = [as_data(view) for view in _views(parts, only)]
@@ -63,6 +65,7 @@ def _as_json(parts: "Context", only: str | None) -> dict[str, object]:
         "unknown": [one.name for one in unknown],
         "unknown_for_a_person": [one.name for one in unknown if not one.is_looked_up(may_read)],
         "unknown_connections": _lost(parts, only),
+        "restored_since": moment(since(parts.database)),
         "without_delivery": strays.without_delivery(parts.database, connection=only),
     }
 
@@ -72,6 +75,7 @@ def _lines(parts: "Context", only: str | None) -> Iterator[str]:
     from worker.invites import pending, store, strays
     from worker.runs.standing import standing
 
+    yield from _block("restored", _told_restored(parts))
     counts = store.counts(parts.database, connection=only)
     numbers = (f"{number:,} {status}" for status, number in counts.statuses.items())
     yield from _block("invites", ["  ".join(numbers)])
@@ -89,6 +93,11 @@ def _lines(parts: "Context", only: str | None) -> Iterator[str]:
     may_read = readers(parts.database)
     told = [_unknown(one, may_read) for one in unknown]
     yield from _block("unknown", first_of(told, "envoy-worker invites list --status unknown"))
+
+
+def _told_restored(parts: "Context") -> list[str]:
+    told = restored.told(parts.database)
+    return [] if told is None else [told, restored.ENDS]
 
 
 def _views(parts: "Context", only: str | None) -> "list[ConnectionView]":

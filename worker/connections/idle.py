@@ -23,6 +23,8 @@ def idle_grants(database: Database, *, max_idle: float, only: str | None) -> lis
 
 
 def _is_idle(row: sa.RowMapping, now: datetime, max_idle: float) -> bool:
+    if row["refresh_token_enc"] is None:  # there is nothing to refresh by: it ends with its access token
+        return row["access_expires_at"] is None or bool(row["access_expires_at"] <= now)
     refreshed_at, ends_at = row["refreshed_at"], row["refresh_expires_at"]
     if refreshed_at is None:
         return True

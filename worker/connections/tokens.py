@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import NoReturn
 
+from worker.connections import spent
 from worker.connections.client import ClientStanding
 from worker.connections.expiry import AccessToken
 from worker.connections.flights import Flights
@@ -142,6 +143,10 @@ class Tokens:
         for row, now in self._looks(connection_id):
             token = self._stored.valid(row, rejected_version)
             if token is not None and self._stored.is_fresh(connection_id, token):
+                return token
+            if not row.refresh_token_enc:  # it came from a backup, and was taken for spent
+                if token is None:
+                    raise spent.end(self._database, row)
                 return token
             if reason := self._resting(row, now):
                 return token or self._later(row.name, reason)

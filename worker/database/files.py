@@ -141,7 +141,7 @@ def _require_owners_of_sides(path: Path, mode: int) -> None:
 
 
 def _create(path: Path, mode: int) -> Header:
-    os.close(os.open(path.resolve(), os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, mode))
+    os.close(os.open(os.path.realpath(path), os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, mode))
     return Header(is_empty=True)
 
 

@@ -7,6 +7,8 @@ still lies there may be the other file's.
 import os
 from pathlib import Path
 
+from worker.errors import DatabaseRestored
+
 END = "-restored"
 TEXT = "This database took the place of another while a worker ran on it: see `envoy-worker db restored`.\n"
 
@@ -25,6 +27,14 @@ def is_marked(path: Path) -> bool:
 def unmark(path: Path) -> None:
     """Take the mark away, where there is one."""
     _of(path).unlink(missing_ok=True)
+
+
+def unsaid(path: Path) -> DatabaseRestored:
+    """Return the error of whoever would send from a marked file."""
+    return DatabaseRestored(
+        f"{path} took the place of another file while a worker ran on it; what was sent since is not known",
+        hint="run `envoy-worker db restored`: then each create is first looked up in Envoy",
+    )
 
 
 def _of(path: Path) -> Path:

@@ -26,6 +26,7 @@ from worker.delivery.seen import is_as_planned, seen_of
 from worker.errors import NotSent
 from worker.failpoints import failpoint
 from worker.invites import Status
+from worker.invites.restored import may_create
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,9 @@ class Claims:
         self._clock = clock
         free = _free(database, host)
         self._take = _take(database, free, lease.seconds)
-        self._take_unless_twin = _take(database, free.where(~_twin_in_doubt()), lease.seconds)
+        key = sa.bindparam("key", type_=sa.Text())
+        created = free.where(~twin_in_doubt(key), may_create(key))
+        self._take_unless_twin = _take(database, created, lease.seconds)
         self._intent = sa.insert(ATTEMPTS)
         self._fixed = {"run_id": run_id, "owner": this_process()}
         if not database.is_sqlite:
@@ -86,8 +89,8 @@ class Claims:
         """Commit the intent and return the claim, or None where the row is not ours to send.
 
         It is not when it changed, was taken, its connection is held or has no grant (any more), Envoy's
-        host does not answer, or another row of equal content is in doubt.  *trial*: that Envoy refuses
-        everyone is no hindrance.
+        host does not answer, another row of equal content is in doubt, or Envoy may have it from before a
+        restore.  *trial*: that Envoy refuses everyone is no hindrance.
         """
         began = self._clock()  # before the lease begins, so that it errs early
         statement = self._take if call.content_key is None else self._take_unless_twin
@@ -164,6 +167,7 @@ def _take(database: Database, free: sa.Select[tuple[int]], lease_seconds: float)
             lease_owner=this_process(),
             lease_until=database.later(lease_seconds),
             content_key=sa.bindparam("key", type_=sa.Text()),
+            restored_at=None,
             # Stored before the call is tried, for it may end in doubt.
             sent_content=sa.bindparam("content", type_=own.sent_content.type),
             updated_at=database.now(),
@@ -182,7 +186,8 @@ def _with_intent(database: Database, take: Any) -> sa.Executable:  # noqa: ANN40
     return sa.select(taken.c.fencing_token, taken.c.attempts).add_cte(intent.cte("intent"))
 
 
-def _twin_in_doubt() -> sa.ColumnElement[bool]:
+def twin_in_doubt(key: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Say whether another row of equal content is in doubt."""
     twin = DELIVERIES.alias("twin")
     doubtful = sa.or_(twin.c.status == SENDING, twin.c.status == UNKNOWN)
-    return sa.exists().where(twin.c.content_key == sa.bindparam("key"), doubtful)
+    return sa.exists().where(twin.c.content_key == key, doubtful)

@@ -13,7 +13,8 @@ from worker.invites import Status, Verdict
 
 # A row whose attempts ended so often with the death of their process may be what kills it.
 MOST_INTERRUPTIONS = 3
-# How often it is looked on when the query finds nothing that is known, before a person is asked.
+# How often it is looked on when the query finds nothing that is known, before a person is asked; or, after a
+# restore, what may be another row's.
 MOST_UNPROVEN = 10
 
 FOR_A_PERSON = {
@@ -67,9 +68,18 @@ class Schedule:
 
 
 def decide(
-    judgement: Judgement, schedule: Schedule, *, look_ups: int, interruptions: int, proof: str | None
+    judgement: Judgement,
+    schedule: Schedule,
+    *,
+    look_ups: int,
+    interruptions: int,
+    proof: str | None,
+    restored: bool = False,
 ) -> Decision:
-    """Return what a complete look means; *proof* names a known invite that the same query has found."""
+    """Return what a complete look means; *proof* names a known invite that the same query has found.
+
+    *restored*: what is near may be another row's, whose id the database has lost and finds again.
+    """
     if judgement.match is Match.FOUND:
         return Decision(Status.SENT, Verdict.SENT, invite=judgement.invites[0])
     if judgement.match in {Match.SEVERAL, Match.OLDER}:
@@ -78,7 +88,7 @@ def decide(
         done = f"look {look_ups + 1} of {schedule.number} found nothing"
         return _again(schedule, look_ups + 1, detail=done)
     if judgement.match is Match.NEAR:
-        return left_for_a_person(FOR_A_PERSON[Match.NEAR], look_ups + 1, f"in Envoy: {judgement.ids}")
+        return _near(judgement, schedule, look_ups + 1, wait=restored)
     if proof is None:
         return _unproven(schedule, look_ups + 1)
     return _absent(schedule, interruptions, proof)
@@ -87,6 +97,13 @@ def decide(
 def left_for_a_person(error_code: str, look_ups: int, detail: str) -> Decision:
     """Return the decision that only a person can take it further."""
     return Decision(Status.UNKNOWN, Verdict.UNKNOWN, look_ups, error_code=error_code, detail=detail)
+
+
+def _near(judgement: Judgement, schedule: Schedule, look_ups: int, *, wait: bool) -> Decision:
+    detail = f"in Envoy: {judgement.ids}"
+    if wait and look_ups < schedule.number + MOST_UNPROVEN:
+        return _again(schedule, look_ups, error_code=FOR_A_PERSON[Match.NEAR], detail=detail)
+    return left_for_a_person(FOR_A_PERSON[Match.NEAR], look_ups, detail)
 
 
 def _unproven(schedule: Schedule, look_ups: int) -> Decision:

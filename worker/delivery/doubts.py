@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +15,7 @@ from worker.database.engine import SLACK_SECONDS
 from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, INVITES, SENT, UNKNOWN
 
 MOST_CONTROLS = 3
+LONG_AGO = datetime.fromtimestamp(0, UTC)
 NO_REVISION = 0
 
 
@@ -23,7 +24,8 @@ class Doubt:
     """One create whose outcome is not known, as it stood when it was read.
 
     Where the ledger has lost the line of the attempt, it counts as tried in no revision that the row
-    can have, and as begun when the doubt began: both are on the safe side.
+    can have, and as begun when the doubt began: both are on the safe side.  After a restore it may have been
+    tried at any time before.
     """
 
     delivery_id: int
@@ -42,6 +44,7 @@ class Doubt:
     revision: int  # that was tried
     started_at: datetime
     content: dict[str, Any] | None = field(repr=False)
+    restored: bool = False  # Envoy may have it from before a restore, in a form that is not known here
 
 
 def due_doubts(
@@ -125,7 +128,10 @@ def _doubts(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
             own.error_code,
             own.attempt_id,
             sa.func.coalesce(tried.revision, NO_REVISION).label("revision"),
-            sa.func.coalesce(tried.started_at, own.unknown_since, own.updated_at).label("started_at"),
+            sa.func.coalesce(tried.started_at, _if_restored(), own.unknown_since, own.updated_at).label(
+                "started_at"
+            ),
+            own.restored_at.is_not(None).label("restored"),
             own.sent_content.label("content"),
             *more,
         )
@@ -136,3 +142,8 @@ def _doubts(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
             sa.and_(INVITES.c.connection == own.connection, INVITES.c.external_id == own.external_id),
         )
     )
+
+
+def _if_restored() -> sa.ColumnElement[Any]:
+    own = DELIVERIES.c
+    return sa.case((own.restored_at.is_not(None), sa.literal(LONG_AGO, own.restored_at.type)))

@@ -9,6 +9,7 @@ from worker.delivery.healing import LOST, MISSING, Healed
 from worker.delivery.outcomes import GONE, Outcome
 from worker.delivery.plan import Settled
 from worker.delivery.remarks import HINTS as REMARKS
+from worker.delivery.restored import RESTORED
 from worker.delivery.rows import DueRow
 from worker.delivery.verdicts import Stored
 from worker.errors import EnvoyError, Forbidden, NotFound
@@ -163,6 +164,12 @@ def interrupted(connection: str, external_id: str, *, doubtful: bool, looked_up:
         log.error("invite.unknown", **fields, error_code="interrupted", hint=hint)
     else:
         log.warning("invite.deferred", **fields, error_code="interrupted")
+
+
+def restored(row: DueRow, *, looked_up: bool) -> None:
+    """Emit that Envoy may have an invite from before a restore: it is looked up, or waits for a person."""
+    fields = {**_identity(row), "error_code": RESTORED}
+    _result("unknown", Status.UNKNOWN, row, fields, looked_up=looked_up)
 
 
 def _twice(fields: dict[str, object], rival: str | None) -> None:

@@ -18,8 +18,9 @@ from worker.delivery import events
 from worker.delivery.finishing import settle_without_call
 from worker.delivery.lane import Lane, Work
 from worker.delivery.lanes import Lanes
-from worker.delivery.plan import Call, Settled
+from worker.delivery.plan import Call, LookFirst, Settled
 from worker.delivery.planning import PagePlanner
+from worker.delivery.restored import Doubtful, leave_in_doubt
 from worker.delivery.rows import DueRow, due_page
 from worker.directory import load
 from worker.envoy.api import EnvoyApi
@@ -33,6 +34,7 @@ from worker.errors import (
     WorkerError,
 )
 from worker.invites import Status
+from worker.invites.restored import since
 from worker.report import Report
 
 PAGE = 100
@@ -50,6 +52,7 @@ class Filling:
     report: Report
     stop: threading.Event
     marked: bool = False
+    first_look: float = 0.0  # seconds until what may be in Envoy from before a restore is looked up
 
     def fill(self, lanes: Lanes, lane: Lane) -> None:
         """Put the lane's next page of work into it, or close it where its connection is of no use now."""
@@ -71,6 +74,8 @@ class Filling:
         finished = [(row, made) for row, made in decided if isinstance(made, Settled)]
         if finished:
             self._finish(lanes, lane, finished)
+        if doubtful := [(row, made) for row, made in decided if isinstance(made, LookFirst)]:
+            self._leave_in_doubt(lanes, lane, doubtful)
         lane.ready.extend(Work(lane, row, made) for row, made in decided if isinstance(made, Call))
 
     def _planner(self, lane: Lane, connection: Connection, now: datetime) -> PagePlanner:
@@ -85,6 +90,7 @@ class Filling:
             now=now,
             looks=lane.looks,
             marked=self.marked,
+            restored=since(self.database) is not None,
         )
 
     def usable(self, lanes: Lanes, lane: Lane) -> tuple[Connection, datetime] | None:
@@ -143,3 +149,13 @@ class Filling:
             if settled.status is Status.REJECTED:
                 self.report.trouble(ExitCode.REJECTED)
             events.settled(row, settled)
+
+    def _leave_in_doubt(self, lanes: Lanes, lane: Lane, rows: list[Doubtful]) -> None:
+        """Leave what Envoy may have from before a restore to be looked up."""
+        allowed = lanes.allowed(len(rows))
+        done = leave_in_doubt(self.database, rows[:allowed], first_look=self.first_look)
+        lanes.settled(lane, len(done), allowed=allowed)
+        for row, _ in done:
+            self.report.add(Status.UNKNOWN)
+            self.report.trouble(ExitCode.REJECTED)
+            events.restored(row, looked_up=lane.may_read)

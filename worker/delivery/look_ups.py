@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,9 +15,11 @@ from worker.delivery.deciding import Decision, Schedule
 from worker.delivery.doubts import Doubt
 from worker.delivery.rows import ATTEMPTS, DELIVERIES, PENDING, UNKNOWN, skipping_locked
 from worker.delivery.verdicts import BackOff
+from worker.envoy.resources import Invite as EnvoyInvite
 from worker.errors import EnvoyError
 from worker.invites import Kind, Status, Verdict
 from worker.invites.certainty import may_be_older
+from worker.invites.in_doubt import found_after_restore
 
 
 class LookUps:
@@ -106,7 +109,7 @@ class LookUps:
             }
         unchanged = DELIVERIES.c.revision == doubt.revision
         if decision.invite is not None:
-            unchanged = sa.and_(unchanged, ~may_be_older())
+            unchanged = sa.false() if doubt.restored else sa.and_(unchanged, ~may_be_older())
         settled = {
             # What the caller changed meanwhile is looked at next.
             "status": sa.case((unchanged, decision.status.value), else_=PENDING),
@@ -115,6 +118,7 @@ class LookUps:
             "deferrals": 0,
             "unknown_since": None,
             "content_key": None,
+            "absent_key": None if decision.invite else DELIVERIES.c.content_key,
             "error_code": sa.case((unchanged, decision.error_code), else_=None),
             "error_detail": sa.case(
                 (unchanged, decision.detail if decision.error_code else None), else_=None
@@ -129,7 +133,7 @@ class LookUps:
             return {
                 "envoy_invite_id": decision.invite.id,
                 "approval_status": decision.invite.approval_status,
-                "sent_content": sa.case((may_be_older(), sa.null()), else_=DELIVERIES.c.sent_content),
+                "sent_content": _known(doubt, decision.invite),
                 "sent_revision": doubt.revision,
                 "sent_at": self._database.now(),
                 "interruptions": 0,
@@ -147,3 +151,10 @@ class LookUps:
             started_at=began,
             finished_at=self._database.now(),
         )
+
+
+def _known(doubt: Doubt, found: EnvoyInvite) -> Any:  # noqa: ANN401 -- a value, or an expression for one
+    """Return what is known of what was found; all else is sent."""
+    if doubt.restored:
+        return found_after_restore(found.empty)
+    return sa.case((may_be_older(), sa.null()), else_=DELIVERIES.c.sent_content)

@@ -1,7 +1,7 @@
 """Look one doubtful create up in Envoy, and say what the look means."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from worker.connections.calls import with_token
@@ -9,11 +9,9 @@ from worker.connections.tokens import Tokens
 from worker.database import Database
 from worker.delivery.content import marker_of
 from worker.delivery.deciding import CONTENT_GONE, Decision, Schedule, decide, left_for_a_person
-from worker.delivery.doubts import Doubt, controls, former_ids, owned
+from worker.delivery.doubts import LONG_AGO, Doubt, controls, former_ids, owned
 from worker.delivery.matching import NEAR, Match, Sought, judge, sought_in
 from worker.envoy.api import EnvoyApi, Listing
-
-LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
 class Looking:
@@ -59,6 +57,7 @@ class Looking:
             look_ups=doubt.look_ups,
             interruptions=doubt.interruptions,
             proof=self._proof(doubt, sought.location_id) if decides else None,
+            restored=doubt.restored,
         )
 
     def _proof(self, doubt: Doubt, location_id: str) -> str | None:

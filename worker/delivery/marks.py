@@ -3,27 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
+from worker.invites.in_doubt import ALL_BUT_FLOW, IN_DOUBT, MAIL, MAYBE_MAILED
+
+__all__ = ["ALL_BUT_FLOW", "IN_DOUBT", "MAIL", "MAYBE_MAILED"]
+
 Content = dict[str, Any]
 
-# Stands for the value of a field while it is not known which one Envoy has; equal to no value.
-IN_DOUBT = {"in_doubt": True}
-# The same for the switch of the mail, once an update that asked for one may have been executed: what is
-# repeated asks for none, for a mail to a visitor cannot be taken back.
-MAYBE_MAILED = {"in_doubt": True, "mailed": True}
 # No fields: their presence says that Envoy may not have the invite any more, ...
 REMOVAL = "removal"  # since a remove of ours may have been executed
 MISSING = "missing"  # since an update was answered 404; but it named this place, which may be what is missing
 # No fields either, but names of those that shall be empty and that Envoy does not empty: see clears.
 LEFT_OUT, KEPT = "left_out", "kept"
 NO_FIELDS = frozenset({REMOVAL, MISSING, LEFT_OUT, KEPT})
-MAIL = "sendEmailToInvitee"
 # Envoy wants these to agree with each other, so that they travel together; a 404 may speak of each.
 TOGETHER = ("locationId", "flowId", "hostEmployeeId")
-# What may have to be cleared; no flow means the one that Envoy chose, which is not ours to take away.
-ALL_BUT_FLOW = (
-    "expectedArrivalAt", "expectedDepartureAt", "locationId", "hostEmployeeId", "invitee", "notes",
-    "sendEmailToInvitee", "customFields",
-)  # fmt: skip
 
 
 def changes(before: Mapping[str, Any] | None, after: Content) -> Content:

@@ -55,7 +55,15 @@ class Settled:
     visit_end: datetime | None = None
 
 
-Plan = Call | Settled
+@dataclass(frozen=True, slots=True)
+class LookFirst:
+    """Envoy may have it from before a restore: it is looked up by this content before it may be created."""
+
+    content: Content = field(repr=False)
+    content_key: str
+
+
+Plan = Call | Settled | LookFirst
 HostOf = Callable[[DueRow, Location], str | None]
 
 
@@ -67,16 +75,20 @@ def plan(
     host_of: HostOf,
     now: datetime,
     marked: bool = False,
+    restored: bool = False,
 ) -> Plan:
     """Return what is to be done; *marked* puts a marker into the notes.
 
-    *host_of* is asked last, since it may have to ask Envoy: only for a row whose all else is right.
+    *restored*: the database comes from a backup, and Envoy may have what has no id here.  *host_of* is asked
+    last, since it may have to ask Envoy: only for a row whose all else is right.
 
     Raises:
         InputError: the row names what is not in the directory, or what cannot be sent.
     """
+    looks_first = restored and row.envoy_invite_id is None
     if row.wanted == Wanted.ABSENT:
-        return _unwanted(row)
+        found = _look_first_unwanted(row, directory, connection, now, marked=marked) if looks_first else None
+        return found or _unwanted(row)
     departure = row.expected_departure_at
     if row.envoy_invite_id is None and departure is not None and departure < now:
         return Settled(Status.EXPIRED, visit_end=departure)
@@ -85,6 +97,8 @@ def plan(
     if row.envoy_invite_id is None and end < now:
         return Settled(Status.EXPIRED, visit_end=end)
     _require_visitor(row)
+    if looks_first and (first := _look_first(row, location, marked=marked)):
+        return first
     flow = _flow(row, directory, connection, location)
     flow_id, flow_name = (flow.envoy_id, flow.name) if flow else (None, None)
     content = content_of(
@@ -108,6 +122,28 @@ def _unwanted(row: DueRow) -> Plan:
     if row.envoy_invite_id is None:
         return Settled(Status.WITHDRAWN)
     return Call(Kind.REMOVE, meanwhile=while_removing(row.sent_content))
+
+
+def _look_first(row: DueRow, location: Location, *, marked: bool) -> LookFirst | None:
+    """Return the look that must come before a create, None where Envoy was seen not to have it."""
+    content = content_of(
+        row, location_id=location.envoy_id, flow_id=None, host_id=None, custom_fields=None, marked=marked
+    )
+    key = content_key(row.connection, content)
+    return None if key == row.absent_key else LookFirst(content, key)
+
+
+def _look_first_unwanted(
+    row: DueRow, directory: Directory, connection: Connection, now: datetime, *, marked: bool
+) -> LookFirst | None:
+    """Return the look that must come before a row counts as not wanted and not there."""
+    try:
+        location = _location(row, directory, connection)
+        _require_visitor(row)
+    except InputError:  # it says nothing that could be looked for
+        return None
+    over = (row.expected_departure_at or end_of_day(row.expected_arrival_at, location)) < now
+    return None if over else _look_first(row, location, marked=marked)
 
 
 def _location(row: DueRow, directory: Directory, connection: Connection) -> Location:
@@ -138,7 +174,7 @@ def _require_visitor(row: DueRow) -> None:
         )
 
 
-def update_or_create(row: DueRow, content: Content) -> Plan:
+def update_or_create(row: DueRow, content: Content) -> Call | Settled:
     """Return what Envoy must be told so that it has this content."""
     if row.envoy_invite_id is None:
         # It may have to be looked up, so all of it is stored.

@@ -37,6 +37,7 @@ class PagePlanner:
     stop: threading.Event
     looks: dict[Sought, Look] = field(repr=False)  # for hosts, in this run
     marked: bool = False  # creates carry a marker in their notes
+    restored: bool = False  # the database comes from a backup
     out_of_reach: bool = False  # a look at Envoy failed: no other look for this page
     unlisted: set[Sought | None] = field(default_factory=set, repr=False)  # no list came of them
 
@@ -81,6 +82,7 @@ class PagePlanner:
             host_of=self._host,
             now=self.now,
             marked=self.marked,
+            restored=self.restored,
         )
 
     def _host(self, row: DueRow, location: Location) -> str | None:

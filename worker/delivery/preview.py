@@ -1,9 +1,9 @@
 """Name each due row's fate from the database alone, and write nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from itertools import chain, islice
 
 from worker.connections.holds import in_force
@@ -12,13 +12,15 @@ from worker.connections.rows import look
 from worker.database import Database
 from worker.delivery import hosts
 from worker.delivery.doubts import due_doubts
-from worker.delivery.plan import Call, HostOf, plan
+from worker.delivery.plan import HostOf, LookFirst, Plan, Settled, plan
+from worker.delivery.restored import RESTORED
 from worker.delivery.rows import Cursor, DueRow, due_connections, due_page
 from worker.directory import Directory, employees, load
 from worker.directory.employees import Look, Sought
 from worker.directory.model import Location
 from worker.errors import InputError
 from worker.invites import Kind
+from worker.invites.restored import since
 
 PAGE = 500
 MOST_DOUBTS = 10_000
@@ -66,12 +68,20 @@ def _fates(database: Database, connection: Connection, now: datetime, *, marked:
     elif in_force(connection, now):
         waits = f"held: {connection.hold_reason}"
     directory = load(database, connection.id)
-    host_of = _host_of(database, directory, connection, now)
+    planned = partial(
+        plan,
+        directory=directory,
+        connection=connection,
+        host_of=_host_of(database, directory, connection, now),
+        now=now,
+        marked=marked,
+        restored=since(database) is not None,
+    )
     after: Cursor | None = None
     while page := due_page(database, connection.name, after=after, until=now, size=PAGE):
         after = page[-1].cursor
         for row in page:
-            yield _fate(row, directory, connection, now, host_of=host_of, waits=waits, marked=marked)
+            yield _fate(row, planned, waits)
 
 
 def _host_of(database: Database, directory: Directory, connection: Connection, now: datetime) -> HostOf:
@@ -90,22 +100,15 @@ def _host_of(database: Database, directory: Directory, connection: Connection, n
     return host_of
 
 
-def _fate(
-    row: DueRow,
-    directory: Directory,
-    connection: Connection,
-    now: datetime,
-    *,
-    host_of: HostOf,
-    waits: str,
-    marked: bool,
-) -> Fate:
+def _fate(row: DueRow, planned: Callable[[DueRow], Plan], waits: str) -> Fate:
     try:
-        made = plan(row, directory, connection, host_of=host_of, now=now, marked=marked)
+        made = planned(row)
     except InputError as error:
         return Fate(row.connection, row.external_id, "reject", f"{error.code}: {error} {error.hint}".strip())
-    if not isinstance(made, Call):
+    if isinstance(made, Settled):
         return Fate(row.connection, row.external_id, made.status)
     if waits:
         return Fate(row.connection, row.external_id, "wait", waits)
+    if isinstance(made, LookFirst):
+        return Fate(row.connection, row.external_id, Kind.LOOK_UP, RESTORED)
     return Fate(row.connection, row.external_id, made.kind)

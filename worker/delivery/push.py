@@ -130,6 +130,7 @@ class Push:
             report=report,
             stop=self.stop,
             marked=self.marked,
+            first_look=self.first_look,
         )
         failed = threading.Event()
         ends_at = boot_clock() + (math.inf if self.max_seconds is None else self.max_seconds)

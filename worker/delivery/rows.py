@@ -64,6 +64,7 @@ class DueRow:
     changed_at: datetime
     refused_at: datetime | None = None  # since when it is refused in the same way
     gone_at: datetime | None = None  # when Envoy was seen not to have it, since then
+    absent_key: str | None = None  # what Envoy was seen not to have, since a restore
 
     @property
     def cursor(self) -> Cursor:
@@ -73,7 +74,7 @@ class DueRow:
 
 _DELIVERY_FIELDS = (
     "revision", "fencing_token", "attempts", "deferrals", "next_attempt_at", "error_code",
-    "envoy_invite_id", "sent_content", "refused_at", "gone_at",
+    "envoy_invite_id", "sent_content", "refused_at", "gone_at", "absent_key",
 )  # fmt: skip
 _INVITE_FIELDS = (
     "connection", "external_id", "invitee_name", "invitee_email", "location", "flow", "host_employee_id",

@@ -73,6 +73,10 @@ class Delivery(SQLModel, table=True):
     refused_at: datetime | None = Field(default=None, sa_type=Timestamp)
     gone_at: datetime | None = Field(default=None, sa_type=Timestamp)
     content_key: str | None = None  # only while a create is sending or unknown
+    # After a restore: since when Envoy may have the invite for what was done and is not known here; and the
+    # content key that Envoy was seen not to have.
+    restored_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    absent_key: str | None = None
     created_at: datetime | None = Field(default=None, sa_type=Timestamp)
     updated_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
@@ -97,3 +101,12 @@ class Attempt(SQLModel, table=True):
     detail: str | None = None
     envoy_invite_id: str | None = None
     refusal: str | None = None  # a digest of what Envoy said
+
+
+class Restored(SQLModel, table=True):
+    """One row while the database counts as restored from a backup, else none."""
+
+    __tablename__ = "restored"
+
+    id: int = Field(default=1, primary_key=True)
+    since: datetime = Field(sa_type=Timestamp)

@@ -15,6 +15,7 @@ from worker.database.repeating import repeated
 from worker.envoy.resources import identifier
 from worker.errors import UsageError
 from worker.invites.certainty import may_be_older, tried_revision
+from worker.invites.in_doubt import found_after_restore
 from worker.invites.states import Kind, Status, Verdict, Wanted
 from worker.invites.store import ATTEMPTS, DELIVERIES, INVITES, Standing
 
@@ -82,6 +83,9 @@ def resolve(database: Database, standing: Standing, *, envoy_invite_id: str | No
     attempt_id = uuid.uuid4().hex
     # The attempt in doubt may still be answered: the raised token keeps it from settling this again.
     values = _settled(database, attempt_id)
+    if envoy_invite_id is None:
+        # After a restore, too: a person has seen that Envoy does not have it.
+        values |= {"absent_key": DELIVERIES.c.content_key}
     if envoy_invite_id is not None:
         envoy_invite_id = _checked(envoy_invite_id)
         values |= _sent(database, envoy_invite_id)
@@ -194,10 +198,13 @@ def _settled(database: Database, attempt_id: str) -> dict[str, object]:
 def _sent(database: Database, envoy_invite_id: str) -> dict[str, object]:
     """Return the columns of a row that Envoy has, in the revision that was last tried."""
     own, tried = DELIVERIES.c, tried_revision()
-    newest = sa.and_(own.revision == tried, ~may_be_older())
+    newest = sa.and_(own.revision == tried, ~may_be_older(), own.restored_at.is_(None))
+    nothing_known = sa.literal(found_after_restore(), own.sent_content.type)
     return {
         "status": sa.case((newest, Status.SENT.value), else_=Status.PENDING.value),
-        "sent_content": sa.case((may_be_older(), sa.null()), else_=own.sent_content),
+        "sent_content": sa.case(
+            (own.restored_at.is_not(None), nothing_known), (may_be_older(), sa.null()), else_=own.sent_content
+        ),
         "sent_revision": tried,
         "sent_at": database.now(),
         "envoy_invite_id": envoy_invite_id,

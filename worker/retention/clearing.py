@@ -10,7 +10,7 @@ from worker.invites.personal import CLEARED_NAME, PERSONAL
 from worker.retention.finished import ATTEMPTS, DELIVERIES, INVITES, Finished, finished, locked
 
 # Of the worker's own: what was sent, Envoy's words about it, and a digest that a name can be tried on.
-OURS = ("sent_content", "error_detail", "content_key")
+OURS = ("sent_content", "error_detail", "content_key", "absent_key")
 
 
 def clearable(database: Database, days: int, *, connection: str | None) -> Finished:

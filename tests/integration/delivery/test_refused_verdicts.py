@@ -125,3 +125,17 @@ def test_a_database_whose_default_is_serializable_is_drained_by_many(
 
     assert report.counts["sent"] == 200
     assert len(world.sandbox.ledger()["creates"]) == 200
+
+
+def test_a_verdict_that_is_refused_at_its_commit_is_offered_again(own_world: World, lines: list[Any]) -> None:
+    """A rule of another application may be looked at only then."""
+    world = own_world
+    refusing = REFUSING.replace("TRIGGER refuse BEFORE", "CONSTRAINT TRIGGER refuse AFTER").replace(
+        "FOR EACH", "DEFERRABLE INITIALLY DEFERRED FOR EACH"
+    )
+    late = refusing.format(times=2, state="XX000", when="UPDATE", table="attempt")
+    with armed("after_answer", action=partial(world.execute, late)):
+        world.push()
+
+    assert (world.delivery()["status"], len(world.sandbox.invites())) == ("sent", 1)
+    assert [line for line in lines if line["event"] == "invite.unknown"] == []

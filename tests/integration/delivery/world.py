@@ -14,6 +14,7 @@ from worker.connections import authorise, grants
 from worker.connections.vault import new_key
 from worker.context import Context
 from worker.database import Database
+from worker.invites import restored
 from worker.report import Report
 from worker.runs import RunContext
 from worker.sandbox import Sandbox
@@ -92,6 +93,10 @@ class World:
     def reconcile(self, **scope: Any) -> Report:
         """Look up what is due for it."""
         return reconcile_invites.run(self.run_context(**scope))
+
+    def begin_restored(self) -> restored.Begun:
+        """Say that the database comes from a backup."""
+        return restored.begin(self.parts.database, first_look=self.parts.settings.reconcile.look_up_after[0])
 
     def make_looks_due(self) -> None:
         """Let the time of every next look have come."""

@@ -12,12 +12,23 @@ INVITE = Invite("7", "APPROVED", None, None, None, None, None, None)
 
 
 def decided(
-    match: Match, *, look_ups: int = 3, interruptions: int = 0, proof: str | None = "40000001"
+    match: Match,
+    *,
+    look_ups: int = 3,
+    interruptions: int = 0,
+    proof: str | None = "40000001",
+    restored: bool = False,
 ) -> Decision:
     """Decide about one look."""
     invites = () if match is Match.NOTHING else (INVITE,)
-    judgement = Judgement(match, invites)
-    return decide(judgement, SCHEDULE, look_ups=look_ups, interruptions=interruptions, proof=proof)
+    return decide(
+        Judgement(match, invites),
+        SCHEDULE,
+        look_ups=look_ups,
+        interruptions=interruptions,
+        proof=proof,
+        restored=restored,
+    )
 
 
 def test_a_look_comes_when_the_settings_say() -> None:
@@ -39,6 +50,14 @@ def test_before_the_last_look_nothing_is_concluded(match: Match) -> None:
 
     assert (decision.status, decision.look_ups, decision.wait) == (Status.UNKNOWN, 2, 90)
     assert not decision.for_a_person
+
+
+def test_after_a_restore_what_is_near_is_looked_up_ten_times_more() -> None:
+    """It may be another row's, which a look gives its id back; then a person is asked."""
+    waits = [decided(Match.NEAR, look_ups=number, restored=True).wait for number in range(3, 14)]
+
+    assert waits == [480] * 10 + [None]
+    assert decided(Match.NEAR).for_a_person
 
 
 def test_after_the_last_look_it_is_sent_again_with_its_evidence() -> None:
