@@ -235,6 +235,29 @@ def test_the_new_file_is_marked_once(database: Database, path: Path, backup: Pat
     assert not is_marked(path)
 
 
+def test_a_file_that_is_replaced_just_before_the_end_is_marked(
+    database: Database, path: Path, backup: Path
+) -> None:
+    """Nothing was written any more that could have met it, and the next process knows only the new file."""
+    restore(path, backup)
+    database.dispose()
+
+    assert is_marked(path)
+
+
+def test_a_log_that_is_removed_before_the_file_is_replaced_hides_nothing(
+    database: Database, path: Path, backup: Path
+) -> None:
+    """The log is missed first, as long as the file is still there; the mark comes with the new one."""
+    side(path, "-wal").unlink()
+    with pytest.raises(DatabaseReplaced, match="-wal was removed"):
+        put(database, "lost")
+    shutil.move(backup, path)
+    database.dispose()
+
+    assert is_marked(path)
+
+
 def test_what_sqlite_itself_does_is_no_replacement(database: Database, path: Path) -> None:
     """Others come and go, the log is emptied, the file is written anew, every connection is closed."""
     other = sqlite3.connect(path, isolation_level=None)

@@ -74,7 +74,9 @@ class OpenedFile:
                 self._sides = {}
 
     def forget(self) -> None:
-        """Begin anew, after the last connection was closed."""
+        """Begin anew, after the last connection was closed; a last look may still find the file replaced."""
+        if self._main is not None and self._place("") not in {None, self._main}:
+            self._mark()
         with self._lock:
             self._main, self._marked = None, False
 
@@ -89,10 +91,8 @@ class OpenedFile:
                 break
         else:
             return
-        raw: Any = connection.connection.driver_connection
-        with suppress(sqlite3.Error):
-            # Saves what only the log has; and a log that is left beside another file does it no harm.
-            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if not end or self._place(end) is None:  # else another program is at work with it
+            _empty_log(connection.connection.driver_connection)
         raise self._replaced(end)
 
     def _replaced(self, end: str) -> DatabaseReplaced:
@@ -124,3 +124,9 @@ class OpenedFile:
         except OSError:
             return None
         return found.st_dev, found.st_ino
+
+
+def _empty_log(raw: Any) -> None:  # noqa: ANN401 -- the driver's own type
+    """Save what only the log has; a log that is left beside another file then does it no harm, either."""
+    with suppress(sqlite3.Error):
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
