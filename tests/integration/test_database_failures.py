@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.database.engine import normalise_url
+from worker.database.urls import normalise_url
 from worker.errors import DatabaseLocked, DatabaseUnreachable, DiskFull, SchemaError, SettingsError
 
 PASSWORD = "Zq9-canary-Zq9"

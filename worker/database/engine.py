@@ -17,30 +17,11 @@ from worker.database.postgresql import NO_ENDLESS_WAITS, PostgresqlServer
 from worker.database.sqlite import OUTSIDE, READ_ONLY, SqliteFile
 from worker.database.troubles import Troubles
 from worker.database.types import Timestamp, lenient_json
-from worker.errors import SettingsError
+from worker.database.urls import normalise_url
 
 # What lies further ahead than it was ever put is a clock's fault; but a reader's transaction may have
 # begun before the writer's, so that only what is much further ahead is taken for that.
 SLACK_SECONDS = 60.0
-
-
-def normalise_url(url: str) -> sa.URL:
-    """Return the URL as SQLAlchemy wants it; Heroku's ``postgres://`` is understood.
-
-    Raises:
-        SettingsError: it is no URL of SQLite or PostgreSQL.  The URL is not shown: it may hold a password.
-    """
-    for scheme in ("postgres://", "postgresql://"):
-        if url.startswith(scheme):
-            url = "postgresql+psycopg://" + url.removeprefix(scheme)
-    try:
-        parsed = sa.make_url(url)
-        supported = parsed.get_backend_name() in {"sqlite", "postgresql"}
-    except (sa.exc.ArgumentError, ValueError):  # ValueError: a port that is no number
-        supported = False
-    if not supported:
-        raise SettingsError("database.url: must be an sqlite:/// or postgresql:// URL")
-    return parsed
 
 
 class Database:

@@ -13,7 +13,7 @@ from tests.acceptance.installation import wait_until
 from tests.integration.delivery.away import Closed, FullDisk, Locked
 from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.world import World
-from worker.database.engine import normalise_url
+from worker.database.urls import normalise_url
 from worker.errors import ExitCode, SchemaError
 from worker.failpoints import armed
 from worker.runs import ResolvedJob, RunResult, execute
