@@ -1,0 +1,100 @@
+"""Databases as other people set them up, and what an operator's commands say about them."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import LiteralString
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg import sql
+
+from tests.postgresql import with_name
+from worker.cli import run_command
+
+VISIT = ("--external-id", "v-1", "--name", "Ann Example", "--arrival", "2027-03-01T09:00:00+01:00")
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "upgrade": ("db", "upgrade"),
+    "current": ("db", "current"),
+    "status": ("status",),
+    "check": ("check",),
+    "run-once": ("run-once", "prune_history"),
+    "add": ("invites", "add", "--connection", "acme", "--location", "Berlin", *VISIT),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def line(self) -> str:
+        """The one line about an error."""
+        lines = [line for line in self.err.splitlines() if line.startswith("error: ")]
+        assert len(lines) == 1, self.err
+        assert "Traceback" not in self.err and "this is a bug" not in self.err and 'File "' not in self.err
+        return lines[0]
+
+
+Tell = Callable[..., Said]
+
+
+class Server:
+    """A PostgreSQL server; what was made on it is dropped at the end."""
+
+    def __init__(self, url: str) -> None:
+        """Make nothing yet."""
+        self.url = url
+        self._made = ExitStack()
+
+    def role(self, *statements: LiteralString) -> str:
+        """Make a role; ``{}`` in the statements is its name."""
+        name = f"found_{uuid.uuid4().hex[:8]}"
+        self._execute(self.url, name, "CREATE ROLE {} LOGIN", *statements)
+        self._made.callback(self._execute, self.url, name, "DROP ROLE {}")
+        return name
+
+    def database(self, *statements: LiteralString, options: LiteralString = "", role: str = "") -> str:
+        """Make an empty database, and execute statements in it; return its URL, for *role* if there is one."""
+        name = f"found_{uuid.uuid4().hex[:8]}"
+        self._execute(self.url, name, f"CREATE DATABASE {{}} TEMPLATE template0 {options}")
+        self._made.callback(self._execute, self.url, name, "DROP DATABASE {} WITH (FORCE)")
+        url = with_name(self.url, name)
+        self._execute(url, role or name, *statements)
+        return as_role(url, role) if role else url
+
+    def _execute(self, url: str, name: str, *statements: LiteralString) -> None:
+        with psycopg.connect(url, autocommit=True, client_encoding="utf8") as connection:
+            for statement in statements:
+                connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+
+    def close(self) -> None:
+        """Drop what was made, the last first."""
+        self._made.close()
+
+
+def as_role(url: str, role: str) -> str:
+    """Return the URL of the same database for another role."""
+    parts = urlsplit(url)
+    address = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{role}@{address}").geturl().replace(":/?", ":///?")
+
+
+@contextmanager
+def server(url: str) -> Iterator[Server]:
+    """Give a server, and drop what was made on it."""
+    made = Server(url)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def run(arguments: tuple[str, ...]) -> int:
+    """Run a command in this process."""
+    return int(run_command(arguments))
