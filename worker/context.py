@@ -15,6 +15,7 @@ from worker.connections.outages import Outages
 from worker.connections.tokens import Tokens
 from worker.connections.vault import Vault
 from worker.database import Database
+from worker.database.failures import DATABASE_ERRORS
 from worker.database.owner import this_process
 from worker.database.schema import require_fit
 from worker.delivery.healing import Healing
@@ -22,7 +23,7 @@ from worker.envoy.api import EnvoyApi
 from worker.envoy.clock import boot_clock
 from worker.envoy.http import HttpClient
 from worker.envoy.oauth import ClientCredentials, OAuth
-from worker.errors import DatabaseUnreachable, DiskFull, SettingsError
+from worker.errors import SettingsError
 from worker.settings import Secrets, Settings, load_settings
 from worker.settings import secrets as names
 
@@ -59,7 +60,7 @@ class Context:
     ) -> None:
         """Close what was opened; a new token that the database would not take gets a last chance."""
         if isinstance(tokens := self.__dict__.get("tokens"), Tokens):
-            with contextlib.suppress(DatabaseUnreachable, DiskFull):  # told when it happened
+            with contextlib.suppress(*DATABASE_ERRORS):  # told when it happened
                 tokens.save_pending()
         for part in ("http", "any_database"):
             opened = self.__dict__.get(part)

@@ -9,10 +9,20 @@ import pytest
 import sqlalchemy as sa
 
 from worker.database import Database
+from worker.database.failures import is_taken
 from worker.database.urls import normalise_url
-from worker.errors import DatabaseLocked, DatabaseUnreachable, DiskFull, SchemaError, SettingsError
+from worker.errors import (
+    DatabaseConflict,
+    DatabaseLocked,
+    DatabaseRefused,
+    DatabaseUnreachable,
+    DiskFull,
+    SchemaError,
+    SettingsError,
+)
 
 PASSWORD = "Zq9-canary-Zq9"
+RAISING = f"DO $$ BEGIN RAISE EXCEPTION '{PASSWORD}' USING ERRCODE = '{{state}}'; END $$"
 STORED = sa.text("SELECT count(*) FROM schema_compatibility WHERE length(revision) <> 4")
 
 
@@ -144,6 +154,75 @@ def test_a_refused_row_is_not_quoted(database: Database) -> None:
 
     assert "invite_wanted_known" in str(caught.value)
     assert PASSWORD not in str(caught.value).partition("DETAIL")[0]
+
+
+@pytest.mark.parametrize(
+    ("statement", "taken"),
+    [
+        ("INSERT INTO schema_compatibility SELECT revision FROM schema_compatibility", True),
+        ("INSERT INTO schema_compatibility VALUES (NULL)", False),
+    ],
+)
+def test_a_value_that_another_row_has_is_told_from_other_rules(
+    database: Database, statement: str, taken: bool
+) -> None:
+    """Only the first says something about another row."""
+    with pytest.raises(sa.exc.IntegrityError) as caught, database.write() as connection:
+        connection.exec_driver_sql(statement)
+
+    assert is_taken(caught.value) is taken
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [
+        ("08006", DatabaseUnreachable),
+        ("25P03", DatabaseUnreachable),
+        ("26000", DatabaseUnreachable),
+        ("40001", DatabaseConflict),
+        ("40P01", DatabaseConflict),
+        ("53100", DiskFull),
+        ("53300", DatabaseUnreachable),
+        ("55P03", DatabaseLocked),
+        ("57014", DatabaseUnreachable),
+        ("57P03", DatabaseUnreachable),
+        ("58030", DatabaseUnreachable),
+        ("P0001", DatabaseRefused),
+        ("XX000", DatabaseUnreachable),
+    ],
+)
+def test_what_a_server_says_is_one_line_and_no_bug(
+    postgresql_url: str, state: str, kind: type[Exception]
+) -> None:
+    """By its state, or by the class of it."""
+    database = Database(postgresql_url)
+    with pytest.raises(kind) as caught, database.write() as connection:
+        connection.exec_driver_sql(RAISING.format(state=state))
+    database.dispose()
+
+    assert type(caught.value) is kind
+    assert getattr(caught.value, "hint", "")
+
+
+def test_the_words_of_another_application_s_trigger_are_not_shown(postgresql_url: str) -> None:
+    """They may hold the row; which function it is, is said."""
+    database = Database(postgresql_url)
+    with pytest.raises(DatabaseRefused) as caught, database.write() as connection:
+        connection.exec_driver_sql(RAISING.format(state="P0001"))
+    database.dispose()
+
+    assert PASSWORD not in "".join(traceback.format_exception(caught.value))
+    assert "inline_code_block" in str(caught.value)
+
+
+def test_a_statement_that_takes_too_long_names_the_timeout(postgresql_url: str) -> None:
+    """A role's statement_timeout is the administrator's; what it ends is no bug."""
+    database = Database(postgresql_url)
+    with pytest.raises(DatabaseUnreachable) as caught, database.write() as connection:
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 10; SELECT pg_sleep(5)")
+    database.dispose()
+
+    assert "statement_timeout" in caught.value.hint
 
 
 def test_a_failed_transaction_leaves_nothing(database: Database) -> None:

@@ -54,12 +54,6 @@ def read(database: Database) -> None:
         connection.execute(QUERY)
 
 
-def write_at_once(database: Database) -> None:
-    """Write one statement, as a verdict on PostgreSQL is."""
-    with database.single() as connection:
-        connection.execute(ADD)
-
-
 def keep(other: Database, connection: sa.Connection) -> None:
     """Keep everybody else from writing, and on PostgreSQL from reading, too."""
     if not other.is_sqlite:  # there, a transaction that writes is the lock
@@ -85,16 +79,13 @@ def test_a_process_that_is_to_end_waits_for_no_other_writer(
         assert refused(stopping, write) < SOON_SECONDS
 
 
-@pytest.mark.parametrize("work", [read, write_at_once])
-def test_nor_does_a_single_statement_or_a_reader_of_postgresql(
-    postgresql_url: str, stop: threading.Event, work: Callable[[Database], None]
-) -> None:
+def test_nor_does_a_reader_of_postgresql(postgresql_url: str, stop: threading.Event) -> None:
     """A table that is being rebuilt keeps readers out, too."""
     stop.set()
     stopping, other = Database(postgresql_url, stop=stop), Database(postgresql_url)
     with other.write() as connection:
         keep(other, connection)
-        took = refused(stopping, work)
+        took = refused(stopping, read)
     stopping.dispose()
     other.dispose()
 
@@ -136,7 +127,7 @@ def test_the_shorter_wait_is_of_one_transaction(postgresql_url: str, stop: threa
     database = Database(postgresql_url, pool_size=1, stop=stop)
     stop.set()
     waits = []
-    for opened in (database.read, database.write, database.single):
+    for opened in (database.read, database.write):
         with opened() as connection:
             waits.append(connection.execute(sa.text("SHOW lock_timeout")).scalar())
     stop.clear()
@@ -144,7 +135,7 @@ def test_the_shorter_wait_is_of_one_transaction(postgresql_url: str, stop: threa
         waits.append(connection.execute(sa.text("SHOW lock_timeout")).scalar())
     database.dispose()
 
-    assert waits == ["500ms", "500ms", "500ms", "3s"]
+    assert waits == ["500ms", "500ms", "3s"]
 
 
 @pytest.fixture

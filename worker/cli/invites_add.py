@@ -68,14 +68,13 @@ def add(
     """
     values: dict[str, object] = {name: value for name, value in locals().items() if value is not None}
     from worker.connections import store
-    from worker.intake import enqueue, parse
+    from worker.intake import hand_in, parse
 
     if custom_fields is not None:
         values["custom_fields"] = dict(_pair(text) for text in custom_fields if text.strip())
     with opened() as parts:
         invite = parse(values)
-        with parts.database.write() as bind:
-            invite_id = enqueue(bind, **invite.changes())
+        invite_id = hand_in(parts.database, invite)
         known = store.find(parts.database, connection) is not None
     show(f"{connection}/{external_id}: stored as invite {invite_id}")
     if not known:

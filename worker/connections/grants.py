@@ -16,6 +16,7 @@ from worker.connections.saving import CLEARED
 from worker.connections.store import check_name
 from worker.connections.vault import Vault
 from worker.database import Database, utc_now
+from worker.database.repeating import repeated
 from worker.envoy.oauth import OAuth
 from worker.envoy.tokens import TokenAnswer
 from worker.errors import NeedsAuthorisation, OutcomeUnknown, UsageError
@@ -48,11 +49,7 @@ def finish(
     began = clock()
     answer = _exchanged(oauth, request, code)
     grant = _Grant(answer, _refresh_token(answer), _granted(answer, request), began)
-    with database.write() as connection:
-        if not database.is_sqlite:
-            # Two consents at once must see each other's company.
-            connection.execute(sa.text("LOCK TABLE connection IN SHARE ROW EXCLUSIVE MODE"))
-        row = _store(connection, vault, name, grant, database.now())
+    row = _stored(database, vault, name, grant)
     add_secret(answer.access_token)
     add_secret(grant.refresh_token)
     log.info("connection.authorised", connection=name)
@@ -65,6 +62,15 @@ class _Grant:
     refresh_token: str = field(repr=False)
     scopes: tuple[str, ...]
     began: datetime
+
+
+@repeated
+def _stored(database: Database, vault: Vault, name: str, grant: _Grant) -> Connection:
+    with database.write() as connection:
+        if not database.is_sqlite:
+            # Two consents at once must see each other's company.
+            connection.execute(sa.text("LOCK TABLE connection IN SHARE ROW EXCLUSIVE MODE"))
+        return _store(connection, vault, name, grant, database.now())
 
 
 def _store(

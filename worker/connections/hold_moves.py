@@ -10,6 +10,7 @@ from worker.connections.hold_rules import Values, in_force
 from worker.connections.model import Connection, HoldReason
 from worker.connections.rows import CONNECTIONS, change, clock_of, locked
 from worker.database import Database
+from worker.database.repeating import repeated
 from worker.database.types import utc_text
 from worker.errors import EnvoyError, Misdirected, RouteLost
 
@@ -31,6 +32,7 @@ FOR_A_PERSON = frozenset({"tls_failed", "dns_failed"})
 log = structlog.get_logger()
 
 
+@repeated
 def move(
     database: Database,
     connection_id: int,

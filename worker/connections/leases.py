@@ -13,6 +13,7 @@ from worker.connections.rows import CONNECTIONS, change, clock_of, lies_ahead
 from worker.connections.vault import Vault
 from worker.database import Database
 from worker.database.owner import is_dead
+from worker.database.repeating import repeated
 from worker.envoy.clock import boot_clock
 from worker.logs import add_secret
 
@@ -54,6 +55,7 @@ class Leases:
         self._owner = owner
         self._seconds = seconds
 
+    @repeated
     def take(self, row: Connection, now: datetime) -> Lease | None:
         """Return the lease of a connection that was just read, None where another has it.
 
@@ -79,6 +81,7 @@ class Leases:
             )
         return lease if taken else None
 
+    @repeated
     def give_back(self, lease: Lease, *, answered: bool, **values: object) -> bool:
         """Store how the refresh failed and end the lease; return False where it had ended before.
 

@@ -20,6 +20,7 @@ from worker.connections.rows import CONNECTIONS, clock_of, lies_ahead
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS
 from worker.database.owner import is_dead, this_process
+from worker.database.repeating import repeated
 from worker.errors import EnvoyError
 
 HOSTS = SQLModel.metadata.tables[str(Host.__tablename__)]
@@ -61,6 +62,7 @@ class Outages:
         now: datetime = found.pop("database_time")
         return (Host(**found) if found["name"] is not None else Host(name=self.host, hold_count=0)), now
 
+    @repeated
     def take_probe(self, seen: Host) -> bool:
         """Take the right to ask the host, which one process has at a time; False where another has it.
 
@@ -78,6 +80,7 @@ class Outages:
         with self._database.write() as connection:
             return self._change(connection, seen, free, **lease)
 
+    @repeated
     def give_back(self, seen: Host) -> None:
         """End the right to ask, without a verdict."""
         mine = HOSTS.c.probe_owner == this_process()
@@ -92,6 +95,7 @@ class Outages:
         with self._database.read() as connection:
             return not connection.execute(sa.select(another)).scalar()
 
+    @repeated
     def hold(self, seen: Host, cause: EnvoyError, *, failed: Collection[int] = ()) -> None:
         """Hold every connection that is not held for another reason, longer each time.
 
@@ -108,6 +112,7 @@ class Outages:
             number = connection.execute(self._hold_connections(seen, until, failed)).rowcount
         announce_outage(until, cause, host=self.host, number=number)
 
+    @repeated
     def end(self, seen: Host) -> None:
         """Release the connections that were held along with the host, since it answers."""
         own = CONNECTIONS.c

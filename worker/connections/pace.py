@@ -7,12 +7,14 @@ import sqlalchemy as sa
 from worker.connections.model import Connection
 from worker.connections.rows import CONNECTIONS, change, clock_of, lies_ahead, locked
 from worker.database import Database
+from worker.database.repeating import repeated
 
 SLOWEST = 0.1  # requests a second
 AHEAD_SECONDS = 60.0
 STEPS_BACK = 20  # successes from a standstill to the full pace
 
 
+@repeated
 def reserve(
     database: Database, connection_id: int, *, rate_per_second: float, now: datetime | None = None
 ) -> float:

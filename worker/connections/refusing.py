@@ -16,6 +16,7 @@ from worker.connections.model import Connection, ConnectionStatus, HoldReason, H
 from worker.connections.outages import HOSTS, register
 from worker.connections.rows import CONNECTIONS, clock_of, lies_ahead
 from worker.database import Database
+from worker.database.repeating import repeated
 
 log = structlog.get_logger()
 
@@ -46,6 +47,7 @@ class Refusing:
         )
         return (until, self._hold_connections(writer, until)) if held.rowcount else None
 
+    @repeated
     def take_trial(self, seen: Host) -> bool:
         """Take the right to try one request; False where another has tried since the host was *seen*."""
         own = HOSTS.c
@@ -60,6 +62,7 @@ class Refusing:
                 self._hold_connections(writer, until)
         return taken.rowcount > 0
 
+    @repeated
     def end(self) -> None:
         """Release everyone, since a request went through."""
         own = HOSTS.c

@@ -8,8 +8,10 @@ from worker.connections.model import ConnectionStatus, HoldReason
 from worker.connections.refusing import forget_refusals
 from worker.connections.rows import CONNECTIONS, change
 from worker.database import Database
+from worker.database.repeating import repeated
 
 
+@repeated
 def resume_all(database: Database) -> list[str]:
     """End every hold but pauses, and that Envoy refuses everyone; return who was held, by name."""
     own = CONNECTIONS.c

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import sqlalchemy as sa
 import structlog
 
 from worker.connections.expiry import CLOCK_SLACK, DEFAULT_LIFETIME
@@ -15,9 +14,10 @@ from worker.connections.model import ConnectionStatus
 from worker.connections.rows import CONNECTIONS, change
 from worker.connections.vault import Vault
 from worker.database import Database
+from worker.database.failures import DATABASE_ERRORS
+from worker.database.repeating import repeated
 from worker.envoy.clock import boot_clock
 from worker.envoy.tokens import TokenAnswer
-from worker.errors import WorkerError
 
 SAVE_SECONDS, SAVE_SECONDS_STOPPING = 20.0, 5.0
 PAUSE_SECONDS = 0.5
@@ -97,7 +97,7 @@ class Saver:
     def _try(self, pair: Pair) -> Exception | None:
         try:
             self._store(pair)
-        except (WorkerError, sa.exc.SQLAlchemyError) as error:
+        except DATABASE_ERRORS as error:
             return error
         return None
 
@@ -115,6 +115,7 @@ class Saver:
             hint="mend the database before this process ends: it holds the only copy of a new refresh token",
         )
 
+    @repeated
     def _store(self, pair: Pair) -> None:
         lease, values = pair.lease, self._values(pair)
         same_grant = (

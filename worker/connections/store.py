@@ -15,6 +15,7 @@ from worker.connections.model import Connection, ConnectionStatus, HoldReason
 from worker.connections.resuming import resumed
 from worker.connections.rows import CONNECTIONS, change, clock_of, forget_employees, locked, select_one
 from worker.database import Database
+from worker.database.repeating import repeated
 from worker.errors import UsageError
 
 LONGEST_NAME = 100
@@ -121,6 +122,7 @@ def require(database: Database, name: str) -> Connection:
     return row
 
 
+@repeated
 def pause(database: Database, name: str, until: datetime | None = None) -> None:
     """Hold a connection until it is resumed or *until* comes; no other hold replaces this one."""
     row = require(database, name)
@@ -135,6 +137,7 @@ def pause(database: Database, name: str, until: datetime | None = None) -> None:
     announce_hold(name, HoldReason.PAUSED, until)
 
 
+@repeated
 def resume(database: Database, name: str) -> bool:
     """End any hold and forget the troubles before it; return whether there was a hold."""
     row = require(database, name)
@@ -146,6 +149,7 @@ def resume(database: Database, name: str) -> bool:
     return held
 
 
+@repeated
 def remove(database: Database, name: str) -> None:
     """Wipe a connection's tokens and use it no more; its row stays, for its invites refer to it.
 
@@ -170,6 +174,7 @@ def remove(database: Database, name: str) -> None:
         forget_employees(connection, row.id)
 
 
+@repeated
 def set_defaults(
     database: Database,
     name: str,
@@ -196,6 +201,7 @@ def set_defaults(
             change(connection, CONNECTIONS.c.id == row.id, **defaults, updated_at=database.now())
 
 
+@repeated
 def note_reading(database: Database, connection_id: int, can_read: bool | None) -> None:
     """Store whether the grant can read invites, as Envoy has just shown."""
     with database.write() as connection:

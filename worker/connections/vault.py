@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from worker.connections.rows import CONNECTIONS, change, clock_of, lies_ahead
 from worker.database import Database
+from worker.database.repeating import repeated
 from worker.errors import SettingsError
 from worker.settings.secrets import ENCRYPTION_KEYS
 
@@ -144,6 +145,7 @@ def _fingerprint(key: _Key, token: str) -> str:
     return hmac.new(key.mac, token.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()[:8]
 
 
+@repeated
 def _rotate(database: Database, vault: Vault, row_id: int) -> bool:
     with database.write() as connection:
         query = sa.select(CONNECTIONS).where(CONNECTIONS.c.id == row_id).with_for_update()

@@ -66,6 +66,7 @@ class Database:
             event.listen(self.engine, "do_connect", server.connecting)
             event.listen(self.engine, "connect", server.prepare)
             event.listen(self.engine, "begin", server.begin)
+            event.listen(self.engine, "do_execute", server.execute)
             self._lines = Lines(self.engine)  # before the watch, whose question may wait as well
             watch(self.engine)
 
@@ -109,20 +110,6 @@ class Database:
         """Give a connection in a transaction of its own, committed on leaving."""
         with translated(self.troubles), self._turn(), self.engine.connect() as connection, connection.begin():
             yield connection
-        self.troubles.wrote()
-
-    @contextmanager
-    def single(self) -> Iterator[sa.Connection]:
-        """Give a connection for one statement, which is its own transaction; for PostgreSQL only.
-
-        It saves the two round trips of BEGIN and COMMIT.
-        """
-        if self._stop.is_set():  # what shortens its waits belongs to a transaction
-            with self.write() as connection:
-                yield connection
-            return
-        with translated(self.troubles), self.engine.connect() as raw:
-            yield raw.execution_options(isolation_level="AUTOCOMMIT")
         self.troubles.wrote()
 
     @contextmanager

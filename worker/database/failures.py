@@ -18,6 +18,8 @@ from worker.errors import (
     WorkerError,
 )
 
+# Whatever keeps a transaction from being stored: ours, or what is data's or a statement's fault.
+DATABASE_ERRORS: tuple[type[Exception], ...] = (WorkerError, sa.exc.SQLAlchemyError)
 UPGRADE_HINT = "run `envoy-worker db upgrade`"
 
 
@@ -74,6 +76,12 @@ def locked() -> DatabaseLocked:
 def is_locked(error: Exception) -> bool:
     """Tell whether a statement only had to wait for another writer for too long."""
     return isinstance(describe(error), DatabaseLocked)
+
+
+def is_taken(error: sa.exc.IntegrityError) -> bool:
+    """Tell whether another row has a value that may be there once only."""
+    name = getattr(error.orig, "sqlite_errorname", None) or ""
+    return getattr(error.orig, "sqlstate", None) == "23505" or name.endswith(("_UNIQUE", "_PRIMARYKEY"))
 
 
 def _failure(error: Exception) -> Failure:

@@ -1,14 +1,32 @@
-"""PostgreSQL: how its connections are made, and for how long their statements wait for locks."""
+"""PostgreSQL: how its connections are made, and how each transaction begins.
+
+Nothing is ever set for a session: behind a pooler a connection to the server is ours for one transaction
+only, and belongs to another application afterwards.  So each transaction says by itself what it needs,
+along with its beginning and thus without a round trip more.
+"""
 
 import threading
 from typing import Any
 
 import sqlalchemy as sa
 
+from worker.database.sqlite import READ_ONLY
+
 LOCK_TIMEOUT_MS = 3000  # of row locks: a caller's open transaction must not hang a sender
 LOCK_TIMEOUT_MS_STOPPING = 500
 NO_ENDLESS_WAITS = {"connect_timeout": 10, "keepalives_idle": 30, "tcp_user_timeout": 30_000}
 CONNECT_SECONDS_STOPPING = 2  # the least that libpq knows
+
+# What is written is decided by the rows as they are, and conditions of the statements are what guards it.
+_WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED"
+# One state, however many statements look at it; a reader of PostgreSQL's is never rolled back for that.
+_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# An intent must survive the server's crash.  What waits for even more than `on` is not weakened.
+_DURABLE = (
+    "; SELECT set_config('synchronous_commit', 'on', true)"
+    " WHERE current_setting('synchronous_commit') <> 'remote_apply'"
+)
+_POOLED = "worker_pooled"
 
 
 class PostgresqlServer:
@@ -23,14 +41,31 @@ class PostgresqlServer:
         if self._stop.is_set():
             options["connect_timeout"] = CONNECT_SECONDS_STOPPING
 
-    def prepare(self, raw: Any, _record: Any) -> None:  # noqa: ANN401 -- the driver's own types
+    def prepare(self, raw: Any, record: Any) -> None:  # noqa: ANN401 -- the driver's own types
         """Make a new connection ready for use."""
-        # By a statement, and not in the start-up packet, where a connection pooler would refuse it.
-        raw.autocommit = True
-        raw.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
-        raw.autocommit = False
+        raw.autocommit = True  # the driver must not begin transactions behind our back
+        # A pooler has made up the number of the process that it calls our server's.
+        (pid,) = raw.execute("SELECT pg_backend_pid()").fetchone()
+        record.info[_POOLED] = pid != raw.info.backend_pid
+        if record.info[_POOLED]:
+            raw.prepare_threshold = None  # the next transaction's server does not know what was prepared
 
     def begin(self, connection: sa.Connection) -> None:
-        """Shorten the waits of a transaction that has just begun, for this transaction only."""
-        if self._stop.is_set():
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS_STOPPING}")
+        """Begin a transaction with all that it needs."""
+        lock_timeout = LOCK_TIMEOUT_MS_STOPPING if self._stop.is_set() else LOCK_TIMEOUT_MS
+        reading = connection.get_execution_options().get(READ_ONLY, False)
+        text = _READING if reading else _WRITING
+        durable = "" if reading else _DURABLE
+        connection.exec_driver_sql(f"{text}; SET LOCAL lock_timeout = {lock_timeout}{durable}")
+
+    def execute(self, cursor: Any, statement: str, _parameters: Any, _context: Any) -> bool:  # noqa: ANN401 -- the driver's own types
+        """Execute what begins a transaction, which is several statements and cannot be prepared."""
+        if not statement.startswith((_WRITING, _READING)):
+            return False
+        cursor.execute(statement, prepare=False)
+        return True
+
+
+def is_pooled(connection: sa.Connection) -> bool:
+    """Tell whether a pooler stands between us and the server."""
+    return bool(connection.info.get(_POOLED))

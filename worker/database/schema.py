@@ -10,6 +10,7 @@ from worker import migrations
 from worker.database import home, triggers
 from worker.database.engine import Database
 from worker.database.failures import UPGRADE_HINT
+from worker.database.repeating import repeated
 from worker.errors import RightMissing, SchemaError
 
 UPGRADE_LOCK = 0x656E766F79  # PostgreSQL's advisory lock: two releases migrate one after the other
@@ -79,6 +80,7 @@ def _advised(database: Database) -> Iterator[None]:
     raise RightMissing(str(refused), hint=hint or refused.hint)
 
 
+@repeated
 def upgrade(database: Database) -> tuple[str | None, str]:
     """Migrate to this release's schema; return the revisions before and after.
 

@@ -12,6 +12,7 @@ import structlog
 from worker.connections.outages import HOSTS
 from worker.connections.refusing import Refusing, tell
 from worker.database import Database
+from worker.database.repeating import repeated
 from worker.delivery.clears import when_refused_without
 from worker.delivery.rows import ATTEMPTS, DELIVERIES
 from worker.envoy.clock import boot_clock
@@ -65,6 +66,7 @@ class Alike:
         with self.rests.after():
             return self._examine(refusal)
 
+    @repeated
     def _examine(self, refusal: str) -> int:
         since, held_for = self._known()
         if held_for != refusal and not self._is_everyones(refusal, since):

@@ -11,6 +11,7 @@ from worker.connections.model import ConnectionStatus, HoldReason
 from worker.connections.outages import is_out
 from worker.database import Database
 from worker.database.owner import this_process
+from worker.database.repeating import repeated
 from worker.delivery.plan import Call
 from worker.delivery.rows import (
     ATTEMPTS,
@@ -116,12 +117,13 @@ class Claims:
             clock=self._clock,
         )
 
+    @repeated
     def _commit(
         self, statement: sa.Executable, wanted: dict[str, Any], intent: dict[str, Any]
     ) -> sa.Row[Any] | None:
         """Commit claim and intent together; PostgreSQL does both in one statement."""
         if not self._database.is_sqlite:
-            with self._database.single() as connection:
+            with self._database.write() as connection:
                 entry = {f"intent_{name}": value for name, value in intent.items()}
                 return connection.execute(statement, wanted | entry).one_or_none()
         with self._database.write() as connection:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from worker.database import Database
+from worker.database.repeating import repeated
 from worker.delivery.plan import Settled
 from worker.delivery.rows import DELIVERIES, SENT, DueRow, skipping_locked
 from worker.delivery.seen import is_as_planned, seen_of
@@ -12,6 +13,7 @@ from worker.delivery.verdicts import LONGEST_DETAIL
 from worker.failpoints import failpoint
 
 
+@repeated
 def settle_without_call(
     database: Database, decided: Sequence[tuple[DueRow, Settled]]
 ) -> list[tuple[DueRow, Settled]]:

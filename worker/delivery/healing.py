@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.database import Database
+from worker.database.repeating import repeated
 from worker.delivery.rows import ATTEMPTS, DELIVERIES, INVITES
 from worker.invites import Kind, Status, Verdict
 
@@ -101,6 +102,7 @@ def _has_delivery() -> sa.ColumnElement[bool]:
     return sa.exists().where(own.connection == invite.connection, own.external_id == invite.external_id)
 
 
+@repeated
 def _give(database: Database, ids: Sequence[int], last_lost: datetime | None, healed: Healed) -> None:
     """Give a batch of invites their deliveries, in one transaction."""
     with database.write() as connection:

@@ -7,7 +7,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from worker.database import Database
+from worker.database.failures import is_taken
 from worker.database.owner import this_process
+from worker.database.repeating import repeated
 from worker.delivery.deciding import Decision, Schedule
 from worker.delivery.doubts import Doubt
 from worker.delivery.rows import ATTEMPTS, DELIVERIES, PENDING, UNKNOWN, skipping_locked
@@ -27,6 +29,7 @@ class LookUps:
         self._back_off = back_off
         self._fixed = {"kind": Kind.LOOK_UP, "run_id": run_id, "owner": this_process()}
 
+    @repeated
     def take(self, doubt: Doubt) -> datetime | None:
         """Move the next look ahead, so that nobody else makes this one; return the database's time.
 
@@ -45,6 +48,7 @@ class LookUps:
             now: datetime | None = connection.execute(statement).scalar()
         return now
 
+    @repeated
     def record(self, doubt: Doubt, decision: Decision, *, began: datetime) -> bool:
         """Write what a look came to, to the row and to the ledger; return False where the row moved on."""
         invite_id = decision.invite.id if decision.invite else None
@@ -55,10 +59,13 @@ class LookUps:
                 settled = connection.execute(statement).rowcount
                 if settled:
                     connection.execute(self._entry(doubt, began, verdict=decision.verdict, **entry))
-        except sa.exc.IntegrityError:  # another row has this id by now; its text may hold the row
-            return False
+        except sa.exc.IntegrityError as error:  # its text may hold the row
+            if not is_taken(error):
+                raise
+            return False  # another row has this id by now
         return bool(settled)
 
+    @repeated
     def record_failure(self, doubt: Doubt, error: EnvoyError, *, began: datetime) -> None:
         """Write a look that failed to the ledger; it is no look, and is made again after a growing wait."""
         entry = self._entry(

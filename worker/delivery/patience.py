@@ -4,14 +4,17 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential
 
+from worker.database.failures import DATABASE_ERRORS
 from worker.envoy.clock import boot_clock
-from worker.errors import DatabaseUnreachable, DiskFull
+from worker.errors import DatabaseReplaced, DatabaseUnreachable, DiskFull
 
 MANUAL_SECONDS = 60.0  # somebody waits for the command to end
+ODD_SECONDS = 60.0  # of a failure that may be our own: it is not to keep a sender for ever
 LAST_SECONDS = 4.0  # a process that is to end must be able to print the verdict before it is ended
 LONGEST_PAUSE_SECONDS = 2.0
+AWAY = (DatabaseUnreachable, DiskFull)
 
 
 @dataclass(slots=True)
@@ -22,6 +25,7 @@ class Patience:
     seconds: float
     clock: Callable[[], float] = boot_clock
     _began: float = field(init=False)
+    _odd_since: float | None = None
     _stopped: float | None = None
 
     def __post_init__(self) -> None:
@@ -29,23 +33,31 @@ class Patience:
         self._began = self.clock()
 
     def policy(self) -> Retrying:
-        """Return what calls again and again while the database is away; other errors go up at once."""
+        """Return what calls again and again while the database takes nothing, for whatever reason."""
         return Retrying(
-            retry=retry_if_exception_type((DatabaseUnreachable, DiskFull)),
+            retry=retry_if_exception(_may_pass),
             wait=wait_exponential(multiplier=0.1, max=LONGEST_PAUSE_SECONDS),
             stop=self.is_over,
             sleep=self.pause,
             reraise=True,
         )
 
-    def is_over(self, _state: RetryCallState) -> bool:
+    def is_over(self, state: RetryCallState) -> bool:
         """Say whether it has been offered for long enough."""
         now = self.clock()
         if self.stop.is_set() and self._stopped is None:
             self._stopped = now
         if self._stopped is not None:
             return now - self._stopped > LAST_SECONDS
-        return now - self._began > self.seconds
+        return now - self._began > self.seconds or self._is_odd_for_long(state, now)
+
+    def _is_odd_for_long(self, state: RetryCallState, now: float) -> bool:
+        """Say whether the database is there, and refuses this one for long."""
+        if state.outcome is None or isinstance(state.outcome.exception(), AWAY):
+            self._odd_since = None
+            return False
+        self._odd_since = now if self._odd_since is None else self._odd_since
+        return now - self._odd_since > ODD_SECONDS
 
     def pause(self, seconds: float) -> None:
         """Wait; a stop ends the wait, but not each of the last ones."""
@@ -53,3 +65,8 @@ class Patience:
             self.stop.wait(seconds)
         else:
             threading.Event().wait(min(seconds, LAST_SECONDS + self._stopped - self.clock()))
+
+
+def _may_pass(error: BaseException) -> bool:
+    # Into another file than the one that it was claimed in nothing may be written.
+    return isinstance(error, DATABASE_ERRORS) and not isinstance(error, DatabaseReplaced)

@@ -10,6 +10,7 @@ from worker.connections.rows import look
 from worker.connections.store import note_reading
 from worker.connections.tokens import Tokens
 from worker.database import Database
+from worker.database.repeating import repeated
 from worker.delivery.content import blank_to_none
 from worker.delivery.doubts import controls
 from worker.delivery.lane import Work
@@ -142,6 +143,7 @@ class Proving:
             return False
         return not _has(directory, work.call.body)
 
+    @repeated
     def _make_due(self, row: DueRow) -> bool:
         own = DELIVERIES.c
         same = sa.and_(own.id == row.delivery_id, own.status == PENDING, own.refused_at == row.refused_at)
@@ -151,6 +153,7 @@ class Proving:
             )
         return changed.rowcount > 0
 
+    @repeated
     def _note(self, table: sa.Table, number: int, **moments: datetime) -> None:
         with self.database.write() as connection:
             connection.execute(sa.update(table).where(table.c.id == number).values(**moments))

@@ -8,6 +8,7 @@ from worker.connections.reading import reads_invites
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS
 from worker.database.owner import is_dead
+from worker.database.repeating import repeated
 from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, EXPIRED, PENDING, SENDING, skipping_locked
 from worker.invites import Kind, Status, Verdict
 from worker.invites.pending import lost_names, without_connection
@@ -40,6 +41,7 @@ def abandoned(database: Database, *, longest_lease: float) -> Sequence[sa.RowMap
     return [row for row in rows if row["over"] or is_dead(row["lease_owner"])]
 
 
+@repeated
 def give_up(database: Database, attempt: sa.RowMapping, *, first_look: float) -> bool:
     """Settle one abandoned attempt: a create is in doubt, anything else is simply due again.
 
@@ -82,6 +84,7 @@ def _interrupted(database: Database, attempt_id: str) -> sa.Update:
     )
 
 
+@repeated
 def reopen(database: Database, *, longest_back_off: float) -> None:
     """Make due again what only a wrong clock keeps away: far back-offs, and visits not over after all."""
     own = DELIVERIES.c
@@ -99,6 +102,7 @@ def reopen(database: Database, *, longest_back_off: float) -> None:
             )
 
 
+@repeated
 def mark_unknown_connections(database: Database) -> dict[str, int]:
     """Note on pending rows that their connection does not exist; return how many there are of each name."""
     found = without_connection(database)

@@ -10,6 +10,7 @@ import structlog
 from worker.connections.gate import UNEXPECTED, Gate
 from worker.connections.tokens import AccessToken, Tokens
 from worker.database import Database
+from worker.database.failures import DATABASE_ERRORS
 from worker.delivery import events, outcomes, unstored
 from worker.delivery.aftermath import OF_ONE_CONNECTION, Aftermath
 from worker.delivery.alike import Alike
@@ -18,7 +19,7 @@ from worker.delivery.judge import Judge
 from worker.delivery.lane import Work
 from worker.delivery.lanes import Lanes
 from worker.delivery.outcomes import Outcome
-from worker.delivery.patience import Patience
+from worker.delivery.patience import AWAY, Patience
 from worker.delivery.proving import Proving
 from worker.delivery.unheard import take_back
 from worker.delivery.verdicts import Stored, Verdicts
@@ -26,8 +27,7 @@ from worker.envoy.api import EnvoyApi, Written
 from worker.envoy.clock import boot_clock
 from worker.errors import (
     DatabaseLocked,
-    DatabaseUnreachable,
-    DiskFull,
+    DatabaseUnfit,
     EnvoyError,
     ExitCode,
     OutcomeUnknown,
@@ -112,11 +112,11 @@ class Sending:
         try:
             trial = work.lane.refusing is not None
             return self.claims.take(work.row, work.call, attempt_id, trial=trial)
-        except DatabaseLocked:
-            raise  # it was not even begun
-        except (DatabaseUnreachable, DiskFull):
+        except (DatabaseLocked, DatabaseUnfit):
+            raise  # it was not even begun, or surely not committed
+        except DATABASE_ERRORS:
             policy = Patience(self.stop, self.patience_seconds).policy()
-            with suppress(DatabaseUnreachable, DiskFull):
+            with suppress(*DATABASE_ERRORS):
                 policy(take_back, self.database, work.row, attempt_id)
             raise
 
@@ -214,19 +214,19 @@ class Sending:
         )
 
     def _store(self, work: Work, claimed: Claim, outcome: Outcome) -> Stored | None:
-        """Store the verdict, again and again while the database is away; the request is never repeated."""
+        """Store the verdict, again and again until it is taken; the request is never repeated."""
         policy = Patience(self.stop, self.patience_seconds).policy()
         try:
             with unstored.kept(work.row, claimed, outcome):
                 stored: Stored = policy(self.verdicts.store, work.row, claimed, outcome)
-        except (DatabaseUnreachable, DiskFull) as error:
+        except AWAY as error:
             self.report.trouble(error.exit_code)
             return None
         return stored
 
     def _rival(self, work: Work, answered: Answered, stored: Stored) -> str | None:
         """Return another id of the same visit; what is stored is told, even if the database is away again."""
-        with suppress(DatabaseUnreachable, DiskFull):
+        with suppress(*DATABASE_ERRORS):
             return self.verdicts.rival(work.row, answered.claim, answered.outcome, stored)
         return None
 

@@ -3,12 +3,14 @@
 import sqlalchemy as sa
 
 from worker.database import Database
+from worker.database.repeating import repeated
 from worker.delivery.rows import ATTEMPTS, DELIVERIES, SENDING, UNKNOWN, DueRow
 from worker.invites import Status, Verdict
 
 CLAIM_UNHEARD = "claim_unheard"
 
 
+@repeated
 def take_back(database: Database, row: DueRow, attempt_id: str) -> bool:
     """Make a row due again if the claim of *attempt_id* stands; return whether it did.
 

@@ -7,6 +7,8 @@ from enum import Enum, auto
 import sqlalchemy as sa
 
 from worker.database import Database
+from worker.database.failures import is_taken
+from worker.database.repeating import repeated
 from worker.delivery.claim import Claim
 from worker.delivery.outcomes import Outcome
 from worker.delivery.refusals import Unproven
@@ -59,7 +61,9 @@ class Verdicts:
         """Write one verdict to the ledger and, where the row still waits for it, to the row."""
         try:
             return self._store(row, claim, outcome)
-        except sa.exc.IntegrityError:  # its text may hold the row
+        except sa.exc.IntegrityError as error:  # its text may hold the row
+            if not is_taken(error):
+                raise
             taken = replace(
                 outcome,
                 verdict=Verdict.UNKNOWN,
@@ -86,6 +90,7 @@ class Verdicts:
         present = id_of(self._database, claim.delivery_id)
         return Stored.OTHER_ID if outcome.envoy_invite_id not in {None, present} else Stored.STALE
 
+    @repeated
     def _commit(self, settle: sa.Update, values: dict[str, object]) -> bool:
         """Commit both writes together, and say whether the row took the verdict.
 
@@ -93,7 +98,7 @@ class Verdicts:
         """
         if not self._database.is_sqlite:
             failpoint("before_verdict_commit")
-            with self._database.single() as connection:
+            with self._database.write() as connection:
                 return bool(connection.execute(self._with_ledger(settle), values).scalar_one())
         with self._database.write() as connection:
             settled = connection.execute(settle, values).rowcount

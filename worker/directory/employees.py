@@ -20,6 +20,7 @@ from worker.connections.model import ConnectionStatus
 from worker.connections.rows import locked
 from worker.connections.tokens import Tokens
 from worker.database import Database
+from worker.database.repeating import repeated
 from worker.directory.model import Employee
 from worker.envoy import resources
 from worker.envoy.api import EnvoyApi
@@ -131,6 +132,7 @@ def _person(item: dict[str, Any]) -> Person:
     return Person(item["id"], tuple(item["location_ids"]), near=item["near"])
 
 
+@repeated
 def _keep(database: Database, connection_id: int, sought: Sought, look: Look) -> None:
     """Store an answer, and drop those that are too old to be believed."""
     own = EMPLOYEES.c

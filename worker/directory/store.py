@@ -1,6 +1,6 @@
 """Keep a connection's directory: replaced whole, so that what Envoy no longer has is gone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 from sqlmodel import SQLModel
@@ -8,6 +8,7 @@ from sqlmodel import SQLModel
 from worker.connections.model import Connection
 from worker.connections.rows import locked
 from worker.database import Database
+from worker.database.repeating import repeated
 from worker.directory.model import Flow, Location
 from worker.directory.resolve import Directory
 from worker.envoy import resources
@@ -45,9 +46,16 @@ def replace(
          "type": x.type, "location_id": x.location_id}
         for x in flows
     ]  # fmt: skip
+    _replace(database, connection_id, {LOCATIONS: location_rows, FLOWS: flow_rows})
+
+
+@repeated
+def _replace(
+    database: Database, connection_id: int, content: Mapping[sa.Table, Sequence[Mapping[str, object]]]
+) -> None:
     with database.write() as connection:
         locked(connection, connection_id)  # two who have read it at once: one after the other
-        for table, rows in ((LOCATIONS, location_rows), (FLOWS, flow_rows)):
+        for table, rows in content.items():
             connection.execute(sa.delete(table).where(table.c.connection_id == connection_id))
             if rows:
                 connection.execute(sa.insert(table), rows)

@@ -1,6 +1,6 @@
 """Files and calls become rows of the table ``invite``: CSV, JSON Lines, Python."""
 
-from worker.intake.enqueue import enqueue
+from worker.intake.enqueue import enqueue, hand_in
 from worker.intake.importing import ImportReport, import_file
 from worker.intake.mirroring import Check, mirror_file
 from worker.intake.not_given import NOT_GIVEN
@@ -17,6 +17,7 @@ __all__ = [
     "NewInvite",
     "Problem",
     "enqueue",
+    "hand_in",
     "import_file",
     "mirror_file",
     "parse",

@@ -1,11 +1,12 @@
 """Store a batch of invites in one transaction, or, if a row is refused, the good ones of it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from worker.database import Database
+from worker.database.repeating import repeated
 from worker.errors import InputError
 from worker.intake.readers import Line
 from worker.intake.refusals import refusal_of
@@ -33,15 +34,19 @@ def store(database: Database, entries: Sequence[Entry], refuse: Refuse) -> list[
     if not entries:
         return []
     try:
-        with database.write() as connection:
-            made = _store(connection, entries)
+        made = _all(database, entries)
     except (sa.exc.IntegrityError, sa.exc.DataError):
         pass  # a row broke a rule, or another import was faster: nothing of the batch is stored
     else:
         _refuse(made, entries, refuse)
         return [made]
-    with database.write() as connection:
-        return list(_one_by_one(connection, entries, refuse))
+    done = _good_ones(database, entries)
+    for entry, stored in done:
+        if isinstance(stored, InputError):
+            refuse(entry.line, stored)
+        else:
+            _refuse(stored, [entry], refuse)
+    return [stored for _, stored in done if not isinstance(stored, InputError)]
 
 
 def rehearse(database: Database, entries: Sequence[Entry], refuse: Refuse) -> list[Plan]:
@@ -57,19 +62,27 @@ def _refuse(made: Plan, entries: Sequence[Entry], refuse: Refuse) -> None:
         refuse(entries[place].line, error)
 
 
+@repeated
+def _all(database: Database, entries: Sequence[Entry]) -> Plan:
+    with database.write() as connection:
+        return _store(connection, entries)
+
+
+@repeated
+def _good_ones(database: Database, entries: Sequence[Entry]) -> list[tuple[Entry, Plan | InputError]]:
+    with database.write() as connection:
+        return [(entry, _store_one(connection, entry)) for entry in entries]
+
+
 def _store(connection: sa.Connection, entries: Sequence[Entry]) -> Plan:
     made = plan(connection, [entry.invite for entry in entries])
     carry_out(connection, made)
     return made
 
 
-def _one_by_one(connection: sa.Connection, entries: Sequence[Entry], refuse: Refuse) -> Iterator[Plan]:
-    for entry in entries:
-        try:
-            with connection.begin_nested():
-                made = _store(connection, [entry])
-        except (sa.exc.IntegrityError, sa.exc.DataError) as error:
-            refuse(entry.line, refusal_of(error))
-        else:
-            _refuse(made, [entry], refuse)
-            yield made
+def _store_one(connection: sa.Connection, entry: Entry) -> Plan | InputError:
+    try:
+        with connection.begin_nested():
+            return _store(connection, [entry])
+    except (sa.exc.IntegrityError, sa.exc.DataError) as error:
+        return refusal_of(error)

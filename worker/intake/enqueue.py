@@ -7,6 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from worker.database import Database
+from worker.database.repeating import repeated
 from worker.intake.not_given import NOT_GIVEN, NotGiven
 from worker.intake.places import default_send_email, look_up
 from worker.intake.problems import InputErrors
@@ -51,6 +53,13 @@ def enqueue(
         bind.flush()  # an Invite that was added, and not written yet, is the same row
     database = bind.connection() if isinstance(bind, Session) else bind
     return _store(database, _settled(database, invite))
+
+
+@repeated
+def hand_in(database: Database, invite: NewInvite) -> int:
+    """Do the same with a visit that was checked, in a transaction of its own."""
+    with database.write() as bind:
+        return enqueue(bind, **invite.changes())
 
 
 def _settled(database: sa.Connection, invite: NewInvite) -> NewInvite:

@@ -6,6 +6,7 @@ from itertools import islice
 import sqlalchemy as sa
 
 from worker.database import Database
+from worker.database.repeating import repeated
 from worker.errors import DatabaseUnreachable, DiskFull, InputError, SchemaError
 from worker.intake.importing import BATCH, interrupted
 from worker.intake.readers import Line
@@ -68,6 +69,7 @@ class Missing:
             return withdrawn
         raise failure
 
+    @repeated
     def _withdraw(self, batch: list[tuple[int, datetime]]) -> int:
         own = INVITES.c
         # Any change of the caller's sets updated_at anew; a row of PostgreSQL's that changes while we

@@ -9,7 +9,9 @@ import sqlalchemy as sa
 import structlog
 
 from worker.database import Database
+from worker.database.failures import is_taken
 from worker.database.owner import this_process
+from worker.database.repeating import repeated
 from worker.envoy.resources import identifier
 from worker.errors import UsageError
 from worker.invites.certainty import may_be_older, tried_revision
@@ -22,6 +24,7 @@ MISSING_IN_ENVOY = ("gone_in_envoy", "not_found")  # the error codes of an updat
 log = structlog.get_logger()
 
 
+@repeated
 def retry(database: Database, standing: Standing) -> None:
     """Make a rejected or expired invite due again.
 
@@ -40,6 +43,7 @@ def retry(database: Database, standing: Standing) -> None:
         raise UsageError(f"{standing.name} is {_status(database, standing)}, neither rejected nor expired")
 
 
+@repeated
 def retry_rejected(database: Database, connection: str) -> int:
     """Make all rejected invites of a connection due again; return how many there were."""
     own = DELIVERIES.c
@@ -52,6 +56,7 @@ def retry_rejected(database: Database, connection: str) -> int:
         return writer.execute(statement).rowcount
 
 
+@repeated
 def withdraw(database: Database, standing: Standing) -> bool:
     """Say in the caller's row that the invite is not wanted; return whether it was until now."""
     own = INVITES.c
@@ -97,6 +102,7 @@ def resolve(database: Database, standing: Standing, *, envoy_invite_id: str | No
     return status
 
 
+@repeated
 def _store(
     database: Database, standing: Standing, values: dict[str, object], envoy_invite_id: str | None
 ) -> Status | None:
@@ -104,7 +110,9 @@ def _store(
     try:
         with database.write() as connection:
             return _write(connection, database, standing, values, envoy_invite_id)
-    except sa.exc.IntegrityError:  # its text may hold the row
+    except sa.exc.IntegrityError as error:  # its text may hold the row
+        if not is_taken(error):
+            raise
         problem = UsageError(
             f"another invite of {standing.invite.connection} has this Envoy id already; nothing was changed",
             hint="compare both visits in Envoy: this one has an id of its own there, or is not there",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from worker.database import Database
+from worker.database.repeating import repeated
 from worker.invites.personal import CLEARED_NAME, PERSONAL
 from worker.retention.finished import ATTEMPTS, DELIVERIES, INVITES, Finished, finished, locked
 
@@ -26,6 +27,7 @@ def clearable(database: Database, days: int, *, connection: str | None) -> Finis
     return finished(database, days, connection=connection).where(anything)
 
 
+@repeated
 def clear(database: Database, query: Finished, ids: Sequence[int]) -> int:
     """Clear a page of rows in one transaction; return how many still were to be cleared."""
     with database.write() as connection:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from worker.database import Database
+from worker.database.repeating import repeated
 from worker.retention.finished import ATTEMPTS, DELIVERIES, Finished, days_ago, finished, locked
 
 
@@ -24,6 +25,7 @@ def old_lines(database: Database, days: int, *, connection: str | None) -> sa.Se
     return sa.select(ATTEMPTS.c.id).where(ATTEMPTS.c.delivery_id.in_(ids), _is_old(database, days))
 
 
+@repeated
 def delete_lines(database: Database, query: Finished, ids: Sequence[int], *, days: int) -> int:
     """Delete the old lines of a page of rows in one transaction; return how many."""
     with database.write() as connection:

@@ -10,6 +10,7 @@ from sqlmodel import SQLModel
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS
 from worker.database.owner import is_dead, this_process
+from worker.database.repeating import repeated
 from worker.runs.model import Job
 
 JOBS = SQLModel.metadata.tables[str(Job.__tablename__)]
@@ -28,6 +29,7 @@ def job_lease(database: Database, job: str) -> Iterator[bool]:
             _release(database, job, owner)
 
 
+@repeated
 def _take(database: Database, job: str, owner: str) -> bool:
     with database.write() as connection:
         present = connection.execute(sa.select(JOBS.c.lease_owner).where(JOBS.c.name == job)).one_or_none()
@@ -61,6 +63,7 @@ def register(connection: sa.Connection, job: str) -> None:
             savepoint.rollback()
 
 
+@repeated
 def _release(database: Database, job: str, owner: str) -> None:
     with database.write() as connection:
         connection.execute(

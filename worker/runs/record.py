@@ -1,6 +1,6 @@
 """Remember runs: the last one of each job, and in full those that did something."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel
 
 from worker.database import Database
+from worker.database.repeating import repeated
 from worker.retention.finished import days_ago
 from worker.runs.lease import register
 from worker.runs.model import Job, JobRun
@@ -20,6 +21,7 @@ FAILED = "failed"
 DELETED_AT_ONCE = 500
 
 
+@repeated
 def record(
     database: Database,
     *,
@@ -69,9 +71,14 @@ def delete_old(database: Database, *, days: int, more: Callable[[], bool]) -> in
             ids = connection.execute(page).scalars().all()
         if not ids:
             break
-        with database.write() as connection:
-            deleted += connection.execute(sa.delete(RUNS).where(RUNS.c.id.in_(ids))).rowcount
+        deleted += _delete(database, ids)
     return deleted
+
+
+@repeated
+def _delete(database: Database, ids: Sequence[str]) -> int:
+    with database.write() as connection:
+        return connection.execute(sa.delete(RUNS).where(RUNS.c.id.in_(ids))).rowcount
 
 
 def _is_old(database: Database, days: int) -> sa.ColumnElement[bool]:

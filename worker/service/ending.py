@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import structlog
 
 from worker.context import Context
+from worker.database.failures import DATABASE_ERRORS
 from worker.delivery import unstored
-from worker.errors import DatabaseUnreachable, DiskFull, ExitCode
+from worker.errors import ExitCode
 
 log = structlog.get_logger()
 
@@ -61,7 +62,7 @@ class Ending:
     def _tokens_are_saved(self) -> bool:
         try:
             self.parts.tokens.save_pending()
-        except (DatabaseUnreachable, DiskFull):
+        except DATABASE_ERRORS:
             return False
         return True
 

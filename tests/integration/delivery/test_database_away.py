@@ -11,7 +11,6 @@ from structlog.testing import capture_logs
 from jobs import push_invites
 from tests.acceptance.installation import wait_until
 from tests.integration.delivery.away import Closed, FullDisk, Locked
-from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.world import World
 from worker.database.urls import normalise_url
 from worker.errors import ExitCode, SchemaError
@@ -199,17 +198,21 @@ def test_a_verdict_that_the_full_disk_does_not_take_is_printed(
     assert ExitCode.DISK_FULL in result.codes
 
 
-def test_a_verdict_that_nothing_can_store_is_printed(make_world: MakeWorld, lines: list[Any]) -> None:
-    """Whatever keeps it from being stored, the answer is not lost in silence."""
-    world = make_world()
+def test_a_verdict_that_nothing_can_store_is_printed(
+    sqlite_url: str, sandbox: Sandbox, lines: list[Any]
+) -> None:
+    """Whatever keeps it from being stored, the answer is not lost in silence once the process is to end."""
+    world = World(sqlite_url, sandbox)
     world.connect()
     world.add()
 
-    def break_it() -> None:
+    def break_and_stop() -> None:
         world.execute("ALTER TABLE attempt RENAME TO attempt_away")
+        world.parts.stop.set()
 
-    with armed("after_answer", action=break_it):
+    with armed("after_answer", action=break_and_stop):
         result = scheduled(world)
+    world.parts.__exit__(None, None, None)
 
     assert isinstance(result.error, SchemaError)
     (printed,) = told(lines, "invite.unknown")

@@ -4,9 +4,12 @@ import math
 import threading
 import time
 
+import pytest
+import sqlalchemy as sa
 from tenacity import RetryCallState, Retrying
 
-from worker.delivery.patience import LAST_SECONDS, MANUAL_SECONDS, Patience
+from worker.delivery.patience import LAST_SECONDS, MANUAL_SECONDS, ODD_SECONDS, Patience
+from worker.errors import DatabaseReplaced, DatabaseUnreachable
 
 STATE = RetryCallState(Retrying(), None, (), {})
 
@@ -46,6 +49,43 @@ def test_the_service_offers_it_until_it_is_stopped_and_then_a_little_longer() ->
     assert not patience.is_over(STATE)
     clock.time += 2
     assert patience.is_over(STATE)
+
+
+def after(error: Exception) -> RetryCallState:
+    """Return the state after a store that failed so."""
+    state = RetryCallState(Retrying(), None, (), {})
+    state.set_exception((type(error), error, None))  # type: ignore[arg-type] -- the traceback is not looked at
+    return state
+
+
+def test_what_may_be_our_own_fault_keeps_no_sender_for_ever() -> None:
+    """The service waits for a database that is away as long as it takes, for one that refuses a minute."""
+    clock = Clock()
+    patience = Patience(threading.Event(), math.inf, clock)
+    away, odd = after(DatabaseUnreachable("away")), after(sa.exc.DataError("", None, Exception()))
+    assert not patience.is_over(away)
+    clock.time += 86_400
+    assert not patience.is_over(odd)
+    clock.time += ODD_SECONDS - 1
+    assert not patience.is_over(odd)
+    assert not patience.is_over(away), "this one began anew"
+    assert not patience.is_over(odd)
+    clock.time += ODD_SECONDS + 1
+    assert patience.is_over(odd)
+
+
+def test_into_a_file_that_was_replaced_nothing_is_offered() -> None:
+    """What holds the row is another database by now."""
+    offers: list[int] = []
+
+    def store() -> None:
+        offers.append(1)
+        raise DatabaseReplaced("another file")
+
+    with pytest.raises(DatabaseReplaced):
+        Patience(threading.Event(), math.inf).policy()(store)
+
+    assert len(offers) == 1
 
 
 def test_a_stop_ends_the_wait_and_the_next_waits_are_real() -> None:
