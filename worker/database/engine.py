@@ -1,5 +1,6 @@
 """The engine: how transactions begin, whose clock counts, and what a failure means."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -47,6 +48,7 @@ class Database:
         self._clock = clock
         self._stop = stop or threading.Event()
         self._file = SqliteFile(self.url, self._stop) if self.is_sqlite else None
+        server = PostgresqlServer(self._stop)
         self._lines: Lines | None = None
         if self.is_sqlite:
             prepare_file(database_path(self.url), file_mode)
@@ -55,6 +57,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=4,
             hide_parameters=True,
+            json_serializer=json.dumps if self.is_sqlite else server.json_of,
             json_deserializer=lenient_json,
             connect_args={"timeout": self._file.moment} if self._file else NO_ENDLESS_WAITS,
         )
@@ -62,7 +65,6 @@ class Database:
             event.listen(self.engine, "connect", self._file.prepare)
             event.listen(self.engine, "begin", self._file.begin)
         else:
-            server = PostgresqlServer(self._stop)
             event.listen(self.engine, "do_connect", server.connecting)
             event.listen(self.engine, "connect", server.prepare)
             event.listen(self.engine, "begin", server.begin)
