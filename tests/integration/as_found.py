@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "list": ("invites", "list"),
     "show": ("invites", "show"),
     "import": ("invites", "import"),
+    "set": ("connections", "set", "acme"),
     "add": ("invites", "add", "--connection", "acme", "--location", "Berlin", *VISIT),
 }
 
@@ -65,7 +66,7 @@ class Server:
         return name
 
     def database(self, *statements: LiteralString, options: LiteralString = "", role: str = "") -> str:
-        """Make an empty database, execute statements in it, and return its URL, for *role* if there is one."""
+        """Make an empty database, execute statements in it, and return its URL, for *role* if given."""
         name = f"found_{uuid.uuid4().hex[:8]}"
         self._execute(self.url, name, f"CREATE DATABASE {{}} TEMPLATE template0 {options}")
         self._made.callback(self._execute, self.url, name, "DROP DATABASE {} WITH (FORCE)")

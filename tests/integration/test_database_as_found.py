@@ -1,6 +1,8 @@
 """PostgreSQL and SQLite as others set them up: it works, or exit 78 says what to type."""
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
@@ -60,7 +62,7 @@ def test_another_s_tables_are_told_with_their_owner(found: Server, tell: Tell) -
     assert tell(as_role(url, guest), "run-once").code == 0
 
 
-def test_a_role_that_may_only_read_reads(found: Server, tell: Tell) -> None:
+def test_a_role_that_may_only_read_reads(found: Server, tell: Tell, tmp_path: Path) -> None:
     """What it may not write ends with 78."""
     role = found.role()
     url = migrated(found.database())
@@ -69,6 +71,12 @@ def test_a_role_that_may_only_read_reads(found: Server, tell: Tell) -> None:
     assert [tell(as_role(url, role), command).code for command in ("current", "status")] == [0, 0]
     for command in ("add", "run-once"):
         refused(tell(as_role(url, role), command), "permission denied for table")
+    grant = f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"
+    refused(tell(as_role(url, role), "check"), "may not write attempt, delivery, invite", grant)
+    file = tmp_path / "visits.csv"
+    file.write_text("external_id,invitee_name,expected_arrival_at\nv-1,Ann,2027-03-01T09:00:00Z\n")
+    said = tell(as_role(url, role), "import", str(file), "--connection", "acme")
+    refused(said, "permission denied for table", "nothing was imported", "import the file again")
 
 
 def test_another_application_s_objects_are_kept(found: Server, tell: Tell) -> None:
@@ -205,3 +213,20 @@ def test_a_server_that_takes_no_writes_says_what_it_is(found: Server, tell: Tell
     assert said.code == 69
     assert "read-only" in said.line
     assert "standby" in said.line
+
+
+def test_the_service_ends_instead_of_being_started_again_and_again(found: Server) -> None:
+    """What a restart does not mend is 78, for which the unit does not restart."""
+    role = found.role()
+    url = as_role(migrated(found.database()), role)
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "worker", "run"],
+        env={"PATH": "/usr/bin:/bin", "DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    refused(Said(ended.returncode, ended.stdout, ended.stderr), "permission denied", f"TO {role}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from worker.cli import check_rows
+from worker.cli import check_postgresql, check_rows
 from worker.cli.findings import Finding, attempt, failures, ok, warn
 from worker.cli.words import counted
 from worker.connections import store as connections
@@ -29,6 +29,7 @@ def findings(parts: Context, only: str | None = None) -> Iterator[Finding]:
         yield from failures(error)
         return
     yield ok(f"schema: {revision}")
+    yield from check_postgresql.findings(parts.database)
     yield from check_rows.triggers_fire(parts.database)
     if only is not None:
         connections.require(parts.database, only)

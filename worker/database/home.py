@@ -123,3 +123,17 @@ def what_to_grant(connection: sa.Connection) -> str:
             " own (docs/sql-contract.md)"
         )
     return ""
+
+
+_CLOSED = sa.text(
+    "SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = current_schema() AND c.relkind = 'r' AND c.relname IN :names"
+    " AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')"
+    " AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE'))"
+    " ORDER BY c.relname"
+).bindparams(sa.bindparam("names", expanding=True))
+
+
+def closed_tables(connection: sa.Connection) -> list[str]:
+    """Return those of our tables that PostgreSQL does not let the role write."""
+    return list(connection.execute(_CLOSED, {"names": sorted(OWN_TABLES)}).scalars())

@@ -90,7 +90,7 @@ class PostgresqlServer:
 
 
 def _readable(raw: Any) -> str:  # noqa: ANN401 -- the driver's own type
-    """Return what a transaction must set so that the driver can read times: it knows one form, and no POSIX zone."""
+    """Return what a transaction must set so that the driver, which knows one form, can read times."""
     style = raw.info.parameter_status("DateStyle") or ""
     zone = raw.info.parameter_status("TimeZone") or ""
     iso = "" if style.startswith("ISO") else "; SET LOCAL DateStyle = 'ISO'"

@@ -103,8 +103,8 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         if not database.is_sqlite:
             # Another application's table of revisions may lie in a schema behind ours.
             config.attributes["version_table_schema"] = home.find(connection).place
-            # Another release may be migrating: that is worth waiting for.
-            connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
+            # Another release may be migrating, or a million rows be written: that is worth waiting for.
+            connection.execute(sa.text("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0"))
             connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})"))
             if before not in {None, migrations.HEAD}:
                 connection.execute(sa.text(IN_CALLERS_ORDER))

@@ -7,11 +7,14 @@ and never altered.  A database that is declared to have no encoding (SQL_ASCII) 
 
 import codecs
 import json
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import sqlalchemy as sa
 from psycopg.adapt import Dumper, Loader
+
+from worker.errors import InputError
 
 if TYPE_CHECKING:
     from psycopg.abc import Buffer
@@ -62,6 +65,28 @@ def fits(text: str, into: str | None) -> bool:
 def fitted(text: str, into: str) -> str:
     """Return the text with a question mark for each letter that the codec lacks."""
     return text.encode(into, "replace").decode(into)
+
+
+def lacking(values: Mapping[str, object], into: str | None) -> list[InputError]:
+    """Return an error for each of a caller's values that a database of that codec cannot hold."""
+    return [
+        InputError(
+            name,
+            f"has a letter that the database's encoding ({into}) lacks",
+            code="encoding",
+            hint="write it in other letters, or use a database with the encoding UTF8",
+        )
+        for name, value in values.items()
+        if not all(fits(text, into) for text in _texts(value))
+    ]
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for label, answer in value.items():
+            yield from (*_texts(label), *_texts(answer))
 
 
 def adapt(raw: "psycopg.Connection[Any]") -> None:

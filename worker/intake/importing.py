@@ -13,7 +13,7 @@ from itertools import islice
 from typing import BinaryIO
 
 from worker.database import Database, texts
-from worker.errors import DatabaseUnreachable, DiskFull, InputError, SchemaError, WorkerError
+from worker.errors import DatabaseUnfit, DatabaseUnreachable, DiskFull, InputError, SchemaError, WorkerError
 from worker.intake.batches import Entry, rehearse, store
 from worker.intake.cells import given
 from worker.intake.places import Places, look_up
@@ -81,7 +81,7 @@ def import_file(
     while True:
         try:
             last = work.take(islice(rows.lines, BATCH))
-        except (DatabaseUnreachable, DiskFull, SchemaError) as error:
+        except (DatabaseUnfit, DatabaseUnreachable, DiskFull, SchemaError) as error:
             state = f"the lines up to {done:,} are in" if done else "nothing was imported"
             failure = interrupted(error, state)
             break

@@ -11,7 +11,7 @@ import structlog
 
 from worker.context import Context
 from worker.envoy.clock import boot_clock
-from worker.errors import DatabaseUnreachable, DiskFull, ExitCode, WorkerError
+from worker.errors import DatabaseConflict, DatabaseUnreachable, DiskFull, ExitCode, WorkerError
 from worker.invites.pending import oldest_due_seconds
 from worker.report import Report
 from worker.runs import record
@@ -140,7 +140,8 @@ def _tell(parts: Context, result: RunResult, trigger: str) -> None:
 def _tell_error(error: WorkerError, trigger: str, fields: dict[str, object]) -> None:
     """Say why a run ended early; what the next ones will meet too is told by the database, once."""
     said = {**fields, "error": str(error), "hint": error.hint}
-    if trigger == SCHEDULE and isinstance(error, DatabaseUnreachable | DiskFull):
+    told = isinstance(error, DatabaseUnreachable | DiskFull) and not isinstance(error, DatabaseConflict)
+    if trigger == SCHEDULE and told:
         log.debug("job.failed", **said)
     elif error.exit_code is not ExitCode.UNEXPECTED:
         log.error("job.failed", **said)

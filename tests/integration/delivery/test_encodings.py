@@ -69,14 +69,20 @@ def test_a_line_that_the_database_cannot_hold_is_rejected(
 
 
 def test_a_visit_that_the_database_cannot_hold_is_refused(
-    database_url: str, tell: Tell, is_poor: bool
+    database_url: str, make_world: MakeWorld, tell: Tell, is_poor: bool
 ) -> None:
-    """By hand as well: it is stored as it was typed, or not at all."""
+    """By hand as well, and a default too: it is stored as it was typed, or not at all."""
+    world = make_world()
+    world.connect()
     said = tell(database_url, "add", "--notes", NAME)
 
     assert said.code == (3 if is_poor else 0)
     if is_poor:
         assert "notes: has a letter that the database's encoding" in said.line
+    said = tell(database_url, "set", "--default-custom-field", f"{NAME}=x")
+    assert said.code == (2 if is_poor else 0)
+    assert not is_poor or "default_custom_fields: has a letter" in said.line
+    assert "its encoding is" in tell(database_url, "check").out
 
 
 def test_bytes_of_another_encoding_keep_no_row_from_being_read(

@@ -1,6 +1,7 @@
 """A database that is there, and refuses a verdict: it is offered again, and printed at last."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -71,7 +72,7 @@ def test_a_verdict_is_offered_again_whatever_refused_it(own_world: World, lines:
     for state, reason in STATES.items():
         again = REFUSE.format(times=1, state=state) + "ALTER SEQUENCE refusals RESTART"
         world.add(external_id=reason)
-        with armed("after_answer", action=lambda again=again: world.execute(again)):
+        with armed("after_answer", action=partial(world.execute, again)):
             world.push()
         assert (reason, world.delivery(reason)["status"]) == (reason, "sent")
         assert world.rows("SELECT last_value FROM refusals") == [{"last_value": 2}], reason
@@ -124,3 +125,17 @@ def test_a_database_whose_default_is_serializable_is_drained_by_many(
 
     assert report.counts["sent"] == 200
     assert len(world.sandbox.ledger()["creates"]) == 200
+
+
+def test_a_verdict_that_is_refused_at_its_commit_is_offered_again(own_world: World, lines: list[Any]) -> None:
+    """A rule of another application may be looked at only then."""
+    world = own_world
+    refusing = REFUSING.replace("TRIGGER refuse BEFORE", "CONSTRAINT TRIGGER refuse AFTER").replace(
+        "FOR EACH", "DEFERRABLE INITIALLY DEFERRED FOR EACH"
+    )
+    late = refusing.format(times=2, state="XX000", when="UPDATE", table="attempt")
+    with armed("after_answer", action=partial(world.execute, late)):
+        world.push()
+
+    assert (world.delivery()["status"], len(world.sandbox.invites())) == ("sent", 1)
+    assert [line for line in lines if line["event"] == "invite.unknown"] == []

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from worker.context import Context
 from worker.database import Database
 from worker.database.owner import this_process
-from worker.errors import DatabaseUnreachable, DiskFull, ExitCode, TryLater, WorkerError
+from worker.errors import DatabaseConflict, DatabaseUnreachable, DiskFull, ExitCode, TryLater, WorkerError
 from worker.report import Report, first_that_applies
 from worker.runs import ResolvedJob, RunContext, execute
 from worker.runs.lease import job_lease
@@ -101,6 +101,19 @@ def test_what_every_scheduled_run_meets_is_told_elsewhere(
 
     (failed,) = [line for line in lines if line["event"] == "job.failed"]
     assert (failed["log_level"], failed["hint"]) == (level, "mend it")
+
+
+def test_a_conflict_without_end_is_of_one_run_and_told(parts: Context) -> None:
+    """The next run need not meet it, and nobody else tells of it."""
+
+    def run(_context: RunContext) -> Report:
+        raise DatabaseConflict("again and again", hint="find it")
+
+    with capture_logs() as lines:
+        execute(parts, job(run), trigger="schedule")
+
+    (line,) = [line for line in lines if line["event"] == "job.failed"]
+    assert (line["log_level"], line["hint"]) == ("error", "find it")
 
 
 def test_a_bug_in_a_job_is_exit_code_1(parts: Context) -> None:

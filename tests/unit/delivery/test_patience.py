@@ -54,7 +54,9 @@ def test_the_service_offers_it_until_it_is_stopped_and_then_a_little_longer() ->
 def after(error: Exception) -> RetryCallState:
     """Return the state after a store that failed so."""
     state = RetryCallState(Retrying(), None, (), {})
-    state.set_exception((type(error), error, None))  # type: ignore[arg-type] -- the traceback is not looked at
+    with pytest.raises(type(error)) as caught:
+        raise error
+    state.set_exception((caught.type, caught.value, caught.tb))
     return state
 
 
