@@ -22,7 +22,9 @@ _THERE = {
     ),
 }
 _FIRST = {"sqlite": "SELECT 'main'", "postgresql": "SELECT current_schema()"}
-_ROLE = sa.text("SELECT quote_ident(current_user)")
+_QUOTED = sa.text(
+    "SELECT quote_ident(current_user) AS role, quote_ident(:first) AS first, quote_ident(:place) AS place"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def revision(connection: sa.Connection, home: Home) -> str | None:
 
 
 def _no_place(connection: sa.Connection) -> DatabaseRefused:
-    role = connection.execute(_ROLE).scalar()
+    role = connection.execute(_QUOTED, {"first": "", "place": ""}).one().role
     return DatabaseRefused(
         f"the role {role} may use no schema that its search_path names",
         hint=f"GRANT USAGE, CREATE ON SCHEMA public TO {role}; or ALTER ROLE {role} SET search_path = SCHEMA",
@@ -91,10 +93,10 @@ def _no_place(connection: sa.Connection) -> DatabaseRefused:
 
 
 def _elsewhere(connection: sa.Connection, first: str, place: str) -> DatabaseRefused:
-    role = connection.execute(_ROLE).scalar()
+    row = connection.execute(_QUOTED, {"first": first, "place": place}).one()
     return DatabaseRefused(
-        f"the worker's tables are in the schema {place}, but {role} would make new ones in {first}",
-        hint=f"ALTER ROLE {role} SET search_path = {place}",
+        f"the worker's tables are in the schema {row.place}, but {row.role} would make new ones in {row.first}",
+        hint=f"ALTER ROLE {row.role} SET search_path = {row.place}",
     )
 
 
