@@ -1,8 +1,11 @@
 """Databases as other people set them up, and what an operator's commands say about them."""
 
+import socketserver
+import struct
+import threading
 import uuid
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import LiteralString
 from urllib.parse import urlsplit
@@ -89,6 +92,25 @@ def as_role(url: str, role: str) -> str:
     parts = urlsplit(url)
     address = parts.netloc.rpartition("@")[2]
     return parts._replace(netloc=f"{role}@{address}").geturl().replace(":/?", ":///?")
+
+
+@contextmanager
+def turning_away(state: str, words: str) -> Iterator[int]:
+    """Run a server that says no to everybody as PostgreSQL does; give its port."""
+    fields = f"SFATAL\0VFATAL\0C{state}\0M{words}\0\0".encode()
+    refusal = b"E" + struct.pack("!I", len(fields) + 4) + fields
+
+    class Refusing(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(4096)
+            self.request.sendall(refusal)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refusing) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
 
 
 def execute(url: str, *statements: str) -> None:

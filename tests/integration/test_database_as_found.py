@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.integration.as_found import Said, Server, Tell, as_role, execute, migrated
+from tests.integration.as_found import Said, Server, Tell, as_role, execute, migrated, turning_away
 
 # To each its own word where nothing is there yet: `status` says what to run, and that says what is wrong.
 BEFORE = ("upgrade", "current", "status", "check", "run-once", "add")
@@ -200,6 +200,25 @@ def test_what_passes_by_is_no_mistake_of_the_operator(found: Server, tell: Tell)
             said = tell(one, command)
             assert said.code == 69, said
             assert words in said.line
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("57P03", "the database system is starting up"),
+        ("53300", "sorry, too many clients already"),
+        ("28P01", 'password authentication failed for user "u"'),
+        ("28000", "no pg_hba.conf entry for host"),
+    ],
+)
+def test_a_server_that_turns_us_away_is_waited_for(state: str, words: str, tell: Tell) -> None:
+    """Exit 69 and its words: it may let us in later, and a password may be exchanged meanwhile."""
+    with turning_away(state, words) as port:
+        for command in ("upgrade", "status", "run-once"):
+            said = tell(f"postgresql://u:Zq9-canary@127.0.0.1:{port}/d?sslmode=disable", command)
+            assert said.code == 69
+            assert words in said.line
+            assert "Zq9" not in said.err
 
 
 def test_a_server_that_takes_no_writes_says_what_it_is(found: Server, tell: Tell) -> None:

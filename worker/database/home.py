@@ -95,7 +95,8 @@ def _no_place(connection: sa.Connection) -> DatabaseRefused:
 def _elsewhere(connection: sa.Connection, first: str, place: str) -> DatabaseRefused:
     row = connection.execute(_QUOTED, {"first": first, "place": place}).one()
     return DatabaseRefused(
-        f"the worker's tables are in the schema {row.place}, but {row.role} would make new ones in {row.first}",
+        f"the worker's tables are in the schema {row.place}, but {row.role} would make new ones in"
+        f" {row.first}",
         hint=f"ALTER ROLE {row.role} SET search_path = {row.place}",
     )
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests import pgbouncer
 from tests.integration.as_found import Server, Tell, migrated
 from tests.integration.delivery.conftest import MakeWorld
 from worker.sandbox import Sandbox
@@ -66,6 +67,16 @@ def test_a_line_that_the_database_cannot_hold_is_rejected(
         [":3: invitee_name:", ":4: notes:", ":4: custom_fields:"] if is_poor else []
     )
     assert tell(database_url, "show", "acme/v-1").code == 0
+
+
+def test_a_pooler_hides_nothing_of_it(database_url: str, pooler: str, tell: Tell, is_poor: bool) -> None:
+    """The encoding is asked for and told at the start of a connection, and poolers keep track of it."""
+    pooled = pgbouncer.through(pooler, database_url)
+
+    assert [tell(pooled, command).code for command in ("status", "add")] == [0, 0]
+    assert tell(pooled, "add", "--notes", NAME).code == (3 if is_poor else 0)
+    assert tell(pooled, "add", "--notes", "Zo\u00eb").code == 0
+    assert "Zo\u00eb" in tell(pooled, "show", "acme/v-1").out
 
 
 def test_a_visit_that_the_database_cannot_hold_is_refused(
