@@ -163,6 +163,20 @@ def test_another_application_s_file_is_kept(statement: str, tell: Tell, tmp_path
     other.close()
 
 
+def test_rows_that_may_be_hidden_are_a_warning(found: Server, tell: Tell) -> None:
+    """Row level security is another's rule, and what it hides is never sent: only `check` can say so."""
+    role = found.role()
+    url = migrated(found.database("GRANT ALL ON SCHEMA public TO {}", role=role))
+    assert "row level security" not in tell(url, "check").out
+
+    execute(
+        url, "ALTER TABLE invite ENABLE ROW LEVEL SECURITY", "ALTER TABLE invite FORCE ROW LEVEL SECURITY"
+    )
+
+    assert "warn rights: row level security applies to the role, on invite" in tell(url, "check").out
+    refused(tell(url, "add"), "row-level security policy")
+
+
 def test_tables_that_are_lost_are_named(found: Server, tell: Tell, sqlite_url: str) -> None:
     """A restore of a part, which `db upgrade` cannot mend."""
     url = migrated(found.database())

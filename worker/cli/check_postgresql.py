@@ -27,14 +27,19 @@ def findings(database: Database) -> Iterator[Finding]:
         pooled = is_pooled(connection)
         values = {name: connection.execute(_value_of(name)).scalar_one() for name in UNSAFE}
         encoding = texts.encoding(connection.connection.driver_connection)
-        closed = home.closed_tables(connection)
+        limits = home.limits(connection)
         grant = home.what_to_grant(connection)
     if pooled:
         yield ok("database: by way of a connection pooler; each transaction brings what it needs")
     if encoding != texts.UTF8:
         yield warn(f"database: its encoding is {encoding}", ENCODINGS.get(encoding, LACKS))
-    if closed:
-        yield fail(f"rights: the role may not write {', '.join(closed)}", grant, ExitCode.SETTINGS)
+    if limits.closed:
+        yield fail(f"rights: the role may not write {', '.join(limits.closed)}", grant, ExitCode.SETTINGS)
+    if limits.hiding:
+        yield warn(
+            f"rights: row level security applies to the role, on {', '.join(limits.hiding)}",
+            "a row that it hides is never sent: let a policy show the role all of them",
+        )
     for name, meaning in UNSAFE.items():
         if values[name] == "off":
             yield warn(f"database: {name} = off on the server: {meaning}", f"set {name} = on there")

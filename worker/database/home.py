@@ -128,15 +128,25 @@ def what_to_grant(connection: sa.Connection) -> str:
     return ""
 
 
-_CLOSED = sa.text(
-    "SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
-    " WHERE n.nspname = current_schema() AND c.relkind = 'r' AND c.relname IN :names"
-    " AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')"
-    " AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE'))"
-    " ORDER BY c.relname"
+# What PostgreSQL does not let the role write, and what it may hide rows of from the role.
+_LIMITS = sa.text(
+    "SELECT c.relname AS name, row_security_active(c.oid) AS hides,"
+    " NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')"
+    " AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')) AS is_closed"
+    " FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = current_schema() AND c.relkind = 'r' AND c.relname IN :names ORDER BY c.relname"
 ).bindparams(sa.bindparam("names", expanding=True))
 
 
-def closed_tables(connection: sa.Connection) -> list[str]:
-    """Return those of our tables that PostgreSQL does not let the role write."""
-    return list(connection.execute(_CLOSED, {"names": sorted(OWN_TABLES)}).scalars())
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The tables that the role may not write, and those whose rows it may not see all of."""
+
+    closed: list[str]
+    hiding: list[str]
+
+
+def limits(connection: sa.Connection) -> Limits:
+    """Return what PostgreSQL keeps the role from."""
+    rows = connection.execute(_LIMITS, {"names": sorted(OWN_TABLES)}).all()
+    return Limits([row.name for row in rows if row.is_closed], [row.name for row in rows if row.hides])
