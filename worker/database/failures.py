@@ -16,6 +16,7 @@ from worker.errors import (
     DatabaseUnfit,
     DatabaseUnreachable,
     DiskFull,
+    RightMissing,
     SchemaError,
     WorkerError,
 )
@@ -179,6 +180,34 @@ def _own_rule(failure: Failure) -> WorkerError:
     )
 
 
+def _no_writes(failure: Failure) -> WorkerError:
+    return DatabaseUnreachable(
+        f"database: {failure.text}",
+        hint="a standby, or default_transaction_read_only: lead DATABASE_URL to the server that takes writes",
+    )
+
+
+def _right_missing(failure: Failure) -> WorkerError:
+    return RightMissing(
+        f"database: {failure.text}",
+        hint="grant the worker's role what it needs, or give it a schema of its own (docs/sql-contract.md)",
+    )
+
+
+def _no_schema(failure: Failure) -> WorkerError:
+    return DatabaseRefused(
+        f"database: {failure.text}", hint="ALTER ROLE name SET search_path = schema, with one that is there"
+    )
+
+
+def _taken(failure: Failure) -> WorkerError:
+    return DatabaseRefused(
+        f"database: {failure.text}",
+        hint="another application has it: give the worker a database of its own, or on PostgreSQL a schema"
+        " (docs/sql-contract.md)",
+    )
+
+
 # The driver's errors that are a mistake of ours where the server's state is not listed below.
 _OF_OURS = (sa.exc.ProgrammingError, sa.exc.NotSupportedError)
 
@@ -186,13 +215,20 @@ _OF_OURS = (sa.exc.ProgrammingError, sa.exc.NotSupportedError)
 # is away: it may be mended by itself, and what waits for it goes on then.
 POSTGRESQL: Mapping[str, Meaning] = {
     "08": _unreachable,  # the connection
-    "25": _unreachable,  # 25006: read-only, as after a failover; 25P03: idle in a transaction for too long
+    "25": _unreachable,  # 25P03: idle in a transaction for too long
+    "25006": _no_writes,
     "26": _unreachable,  # a prepared statement is gone: a pooler that was not seen
     "28": _unreachable,  # who we are is not accepted
     "3D": _unreachable,  # there is no such database
+    "3F": _no_schema,
     "40": _conflict,  # rolled back for another's sake
     "40002": _unreachable,
     "40003": _unreachable,  # whether it was committed is not known
+    "42501": _right_missing,
+    "42701": _taken,  # a column, a function, a trigger or type, a table or view
+    "42723": _taken,
+    "42710": _taken,
+    "42P07": _taken,
     "42P01": _no_tables,
     "42P05": _unreachable,  # a prepared statement is there already: the same pooler
     "53": _unreachable,  # the server has no connection or memory left
@@ -230,4 +266,5 @@ SQLITE_TEXTS: Mapping[str, Meaning] = {
     "no such table": _no_tables,
     "no such column": _other_tables,
     "has no column named": _other_tables,
+    "already exists": _taken,
 }
