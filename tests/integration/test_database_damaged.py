@@ -15,7 +15,7 @@ import pytest
 from tests.integration.commands import Commands, commands
 from worker.cli import check_file
 from worker.database import Database
-from worker.database.failures import DAMAGED_HINT
+from worker.database.meanings import DAMAGED_HINT
 
 LINE = (
     "connection,external_id,invitee_name,location,expected_arrival_at\n"

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from worker import migrations
 from worker.database import home, triggers
 from worker.database.engine import Database
-from worker.database.failures import UPGRADE_HINT
+from worker.database.meanings import UPGRADE_HINT
 from worker.database.repeating import repeated
 from worker.errors import RightMissing, SchemaError
 

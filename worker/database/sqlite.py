@@ -12,8 +12,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worker.database.failures import is_locked, locked
+from worker.database.failures import is_locked
 from worker.database.files import Access, database_path
+from worker.database.meanings import locked
 from worker.database.opened import OpenedFile
 from worker.database.opening import Opening
 from worker.errors import SettingsError
