@@ -13,7 +13,7 @@ TEXT = "This database took the place of another while a worker ran on it: see `e
 
 def mark(path: Path) -> None:
     """Mark the database file at *path*."""
-    with _of(path).open("w", encoding="utf-8", opener=_private) as file:
+    with open(_of(path), "w", encoding="utf-8", opener=_private) as file:
         file.write(TEXT)
 
 
