@@ -26,7 +26,7 @@ from worker.envoy.api import EnvoyApi
 from worker.envoy.clock import boot_clock
 from worker.envoy.http import HttpClient
 from worker.envoy.oauth import ClientCredentials, OAuth
-from worker.errors import SettingsError
+from worker.errors import SettingsError, WorkerError
 from worker.settings import Secrets, Settings, load_settings
 from worker.settings import secrets as names
 
@@ -46,6 +46,7 @@ class Context:
         self.settings = settings
         self.secrets = secrets
         self.stop = threading.Event()
+        self.ended_by: WorkerError | None = None
         self._env = env
         self._access = access
 
@@ -80,6 +81,11 @@ class Context:
         self.stop.set()
         if isinstance(opened := self.__dict__.get("any_database"), Database):
             opened.hang_up_when_late()
+
+    def end_for(self, error: WorkerError) -> None:
+        """End as on a signal, for what no later run will find mended; the first such error counts."""
+        self.ended_by = self.ended_by or error
+        self.end()
 
     @cached_property
     def database(self) -> Database:

@@ -12,6 +12,7 @@
     │   └── DatabaseConflict       another transaction came first: repeat, it was rolled back
     ├── DatabaseUnfit              mend the database itself, or its file; a restart mends nothing
     │   ├── DatabaseRefused        the server says no: its own words, and what to type
+    │   │   └── RightMissing       grant the worker's role what it lacks
     │   ├── DatabaseDamaged        the file is damaged: restore a backup
     │   ├── DatabaseReplaced       the file is not the one that was opened
     │   └── DatabaseRestored       it is a backup's: say so by `envoy-worker db restored`
@@ -124,6 +125,10 @@ class DatabaseUnfit(WorkerError):
 
 class DatabaseRefused(DatabaseUnfit):
     """The server will not do what is needed: a right, an object of another application, an encoding."""
+
+
+class RightMissing(DatabaseRefused):
+    """The worker's role may not do what is needed."""
 
 
 class DatabaseDamaged(DatabaseUnfit):

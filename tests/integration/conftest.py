@@ -1,10 +1,13 @@
-"""Databases without any table."""
+"""Databases without any table, and as other people set them up."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.integration.as_found import COMMANDS, Said, Server, Tell
+from worker.cli import run_command
+from worker.connections.vault import new_key
 from worker.database import Database
 
 
@@ -20,3 +23,28 @@ def empty(database_url: str, tmp_path: Path) -> Iterator[Database]:
             connection.exec_driver_sql("CREATE SCHEMA public")
     yield database
     database.dispose()
+
+
+@pytest.fixture
+def found(postgresql_server: str) -> Iterator[Server]:
+    """Give a server on which databases and roles can be made."""
+    made = Server(postgresql_server)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def tell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tell:
+    """Give a way to run a command on a database as an operator would."""
+    monkeypatch.setenv("ENVOY_CLIENT_ID", "client")
+    monkeypatch.setenv("ENVOY_CLIENT_SECRET", "secret")
+    monkeypatch.setenv("WORKER_ENCRYPTION_KEYS", new_key())
+    monkeypatch.setenv("WORKER_ENVOY__API_URL", "http://127.0.0.1:1")
+
+    def said(url: str, command: str, *more: str) -> Said:
+        monkeypatch.setenv("DATABASE_URL", url)
+        capsys.readouterr()
+        code = run_command([*COMMANDS[command], *more])
+        return Said(code, *capsys.readouterr())
+
+    return said

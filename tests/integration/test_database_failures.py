@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.database.engine import normalise_url
 from worker.database.failures import is_taken
+from worker.database.urls import normalise_url
 from worker.errors import (
     DatabaseConflict,
     DatabaseLocked,

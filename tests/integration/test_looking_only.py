@@ -31,7 +31,7 @@ WRITING = {
     "connections set": "acme --default-send-email", "invites import": "{file}",
     "invites add": "--connection acme --external-id x --name A --arrival 2035-05-01T10:00Z --location Berlin",
     "invites retry": "acme/v1", "invites withdraw": "acme/v1", "invites resolve": "acme/v1 --resend",
-    "keys rotate": "",
+    "keys rotate": "", "db restored": "",
 }  # fmt: skip
 MAKING = {"db upgrade"}
 NO_DATABASE = {"keys new", "invites template", "sandbox", "demo"}

@@ -5,8 +5,19 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from worker.database.troubles import Troubles
-from worker.errors import DatabaseLocked, DatabaseUnreachable, DiskFull, WorkerError
+from worker.database.troubles import Troubles, code_of
+from worker.errors import (
+    DatabaseDamaged,
+    DatabaseLocked,
+    DatabaseRefused,
+    DatabaseReplaced,
+    DatabaseRestored,
+    DatabaseUnfit,
+    DatabaseUnreachable,
+    DiskFull,
+    SchemaError,
+    WorkerError,
+)
 
 AWAY = DatabaseUnreachable("database: no answer", hint="start it")
 LOCKED = DatabaseLocked("the database is locked", hint="find the writer")
@@ -109,3 +120,22 @@ def test_a_command_that_says_itself_what_is_wrong_has_no_second_line() -> None:
         troubles.wrote()
 
     assert lines == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (AWAY, "unreachable"),
+        (LOCKED, "locked"),
+        (FULL, "disk_full"),
+        (DatabaseReplaced("x"), "database_replaced"),
+        (DatabaseDamaged("x"), "database_damaged"),
+        (DatabaseRefused("x"), "database_refused"),
+        (DatabaseRestored("x"), "database_restored"),
+        (DatabaseUnfit("x"), "database_unfit"),
+        (SchemaError("x"), "schema"),
+    ],
+)
+def test_each_trouble_has_a_word_of_its_own(error: WorkerError, code: str) -> None:
+    """The words are stable: `docs/events.md` has them."""
+    assert code_of(error) == code

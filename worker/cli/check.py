@@ -18,6 +18,9 @@ def register(app: typer.Typer) -> None:
 
 def check(
     connection: Annotated[str | None, typer.Option(help="Of the connections only this one.")] = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Search an SQLite file of any size for damage.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what is wrong, and what to do.
@@ -26,7 +29,7 @@ def check(
     It writes nothing, and refreshes no token.
     """
     found: list[Finding] = []
-    for finding in _all(connection):
+    for finding in _all(connection, deep=deep):
         if finding in found:  # one cause that several checks met
             continue
         found.append(finding)
@@ -37,7 +40,7 @@ def check(
     raise typer.Exit(first_that_applies(finding.code for finding in found))
 
 
-def _all(connection: str | None) -> Iterator[Finding]:
+def _all(connection: str | None, *, deep: bool) -> Iterator[Finding]:
     """Yield what every check finds; those that cannot work after a failure are left out."""
     from worker import logs
     from worker.cli import check_database, check_envoy, check_setup
@@ -53,5 +56,5 @@ def _all(connection: str | None) -> Iterator[Finding]:
             stream=sys.stderr,
             secrets=parts.secrets.values(),
         )
-        yield from check_database.findings(parts, connection)
+        yield from check_database.findings(parts, connection, deep=deep)
         yield from check_envoy.findings(parts, connection)

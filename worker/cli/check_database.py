@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from worker.cli import check_postgresql, check_rows, restored
-from worker.cli.findings import Finding, attempt, failures, ok, warn
+from worker.cli import check_file, check_postgresql, check_rows, restored
+from worker.cli.findings import FAIL, Finding, attempt, failures, ok, warn
 from worker.cli.words import counted
 from worker.connections import store as connections
 from worker.connections.reading import readers
@@ -20,11 +20,18 @@ MOST_NAMED = 3
 MOST_UNKNOWN = 10_000
 
 
-def findings(parts: Context, only: str | None = None) -> Iterator[Finding]:
-    """Yield what is found, up to the first failure that hides all else; *only* names one connection."""
+def findings(parts: Context, only: str | None = None, *, deep: bool = False) -> Iterator[Finding]:
+    """Yield what is found, up to the first failure that hides all else; *only* names one connection.
+
+    *deep*: a large SQLite file is searched for damage, too.
+    """
     try:
         revision = schema.current(parts.any_database)
         yield ok(f"database: reachable ({parts.any_database.url.get_backend_name()})")
+        in_file = list(check_file.findings(parts.any_database, deep=deep))
+        yield from in_file
+        if any(finding.level == FAIL for finding in in_file):
+            return
         schema.require_fit(parts.any_database)
     except WorkerError as error:
         yield from failures(error)

@@ -60,6 +60,8 @@ def _codes(parts: "Context", results: "list[RunResult]", connection: str | None)
     from worker.connections.model import ConnectionStatus
 
     codes = {code for result in results for code in result.codes}
+    if parts.ended_by is not None:  # the database is not to be asked any more
+        return codes
     if parts.stop.is_set():
         codes.add(ExitCode.TRY_LATER)
     views = [view for view in store.views(parts.database) if connection in {None, view.name}]

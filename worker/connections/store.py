@@ -14,7 +14,7 @@ from worker.connections.hold_rules import UNDISTURBED, in_force
 from worker.connections.model import Connection, ConnectionStatus, HoldReason
 from worker.connections.resuming import resumed
 from worker.connections.rows import CONNECTIONS, change, clock_of, forget_employees, locked, select_one
-from worker.database import Database
+from worker.database import Database, texts
 from worker.database.repeating import repeated
 from worker.errors import UsageError
 
@@ -197,6 +197,8 @@ def set_defaults(
             # Somebody else's hand may have left something odd there.
             known = present if isinstance(present, dict) else {}
             defaults["default_custom_fields"] = custom_fields(known) or None
+        for error in texts.lacking(defaults, texts.codec(connection)):
+            raise UsageError(f"{error.field}: {error}", hint=error.hint)
         if defaults:
             change(connection, CONNECTIONS.c.id == row.id, **defaults, updated_at=database.now())
 

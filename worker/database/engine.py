@@ -1,5 +1,6 @@
 """The engine: how transactions begin, whose clock counts, and what a failure means."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -17,30 +18,11 @@ from worker.database.postgresql import NO_ENDLESS_WAITS, PostgresqlServer
 from worker.database.sqlite import OUTSIDE, READ_ONLY, SqliteFile
 from worker.database.troubles import Troubles
 from worker.database.types import Timestamp, lenient_json
-from worker.errors import SettingsError
+from worker.database.urls import normalise_url
 
 # What lies further ahead than it was ever put is a clock's fault; but a reader's transaction may have
 # begun before the writer's, so that only what is much further ahead is taken for that.
 SLACK_SECONDS = 60.0
-
-
-def normalise_url(url: str) -> sa.URL:
-    """Return the URL as SQLAlchemy wants it; Heroku's ``postgres://`` is understood.
-
-    Raises:
-        SettingsError: it is no URL of SQLite or PostgreSQL.  The URL is not shown: it may hold a password.
-    """
-    for scheme in ("postgres://", "postgresql://"):
-        if url.startswith(scheme):
-            url = "postgresql+psycopg://" + url.removeprefix(scheme)
-    try:
-        parsed = sa.make_url(url)
-        supported = parsed.get_backend_name() in {"sqlite", "postgresql"}
-    except (sa.exc.ArgumentError, ValueError):  # ValueError: a port that is no number
-        supported = False
-    if not supported:
-        raise SettingsError("database.url: must be an sqlite:/// or postgresql:// URL")
-    return parsed
 
 
 class Database:
@@ -69,6 +51,7 @@ class Database:
         self._stop = stop or threading.Event()
         self._access = access
         self._file = SqliteFile(self.url, self._stop, access, file_mode) if self.is_sqlite else None
+        server = PostgresqlServer(self._stop)
         self._lines: Lines | None = None
         # How a file is read depends on what lies beside it by then.
         afresh = self.is_sqlite and access == "read"
@@ -76,15 +59,16 @@ class Database:
             self.url,
             **({"poolclass": sa.NullPool} if afresh else {"pool_size": pool_size, "max_overflow": 4}),
             hide_parameters=True,
+            json_serializer=json.dumps if self.is_sqlite else server.json_of,
             json_deserializer=lenient_json,
             connect_args={"timeout": self._file.moment} if self._file else NO_ENDLESS_WAITS,
         )
         if self._file is not None:
-            event.listen(self.engine, "do_connect", self._file.opening.connecting)
+            event.listen(self.engine, "do_connect", self._file.connect)
             event.listen(self.engine, "connect", self._file.prepare)
+            event.listen(self.engine, "close", self._file.opened.closed)
             event.listen(self.engine, "begin", self._file.begin)
         else:
-            server = PostgresqlServer(self._stop)
             event.listen(self.engine, "do_connect", server.connecting)
             event.listen(self.engine, "connect", server.prepare)
             event.listen(self.engine, "begin", server.begin)
@@ -130,8 +114,11 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """Give a connection in a transaction of its own, committed on leaving."""
-        with translated(self.troubles), self._turn(), self.engine.connect() as connection, connection.begin():
-            yield connection
+        with translated(self.troubles), self._turn(), self.engine.connect() as connection:
+            with connection.begin():
+                yield connection
+            if self._file is not None:  # what was committed to a file that is gone is as good as lost
+                self._file.opened.require(connection)
         self.troubles.wrote()
 
     @contextmanager
@@ -166,3 +153,5 @@ class Database:
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+        if self._file is not None:
+            self._file.opened.forget()

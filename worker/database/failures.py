@@ -1,36 +1,18 @@
 """What a database failure means to its caller; no bound value is ever shown."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from worker.database.meanings import POSTGRESQL, SQLITE, SQLITE_TEXTS, Failure, Meaning, unreachable
 from worker.database.troubles import Troubles
-from worker.errors import (
-    DatabaseConflict,
-    DatabaseLocked,
-    DatabaseRefused,
-    DatabaseUnreachable,
-    DiskFull,
-    SchemaError,
-    WorkerError,
-)
+from worker.errors import DatabaseConflict, DatabaseLocked, DatabaseUnreachable, DiskFull, WorkerError
 
 # Whatever keeps a transaction from being stored: ours, or what is data's or a statement's fault.
 DATABASE_ERRORS: tuple[type[Exception], ...] = (WorkerError, sa.exc.SQLAlchemyError)
-UPGRADE_HINT = "run `envoy-worker db upgrade`"
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """What the driver says: its first line, and where the server was in which function of its own."""
-
-    text: str
-    where: str = ""
-
-
-Meaning = Callable[[Failure], WorkerError]
+# The driver's errors that are a mistake of ours where the server's state is not listed below.
+_OF_OURS = (sa.exc.ProgrammingError, sa.exc.NotSupportedError)
 
 
 @contextmanager
@@ -52,7 +34,7 @@ def translated(troubles: Troubles) -> Iterator[None]:
 
 def describe(error: Exception) -> WorkerError:
     """Return our error for a driver's; its text is the first line of the driver's, without values."""
-    return meaning_of(error) or _unreachable(_failure(error))
+    return meaning_of(error) or unreachable(_failure(error))
 
 
 def meaning_of(error: Exception) -> WorkerError | None:
@@ -62,14 +44,7 @@ def meaning_of(error: Exception) -> WorkerError | None:
     meaning = _listed(getattr(error, "orig", None) or error)
     if meaning is None and isinstance(error, _OF_OURS):
         return None
-    return (meaning or _unreachable)(_failure(error))
-
-
-def locked() -> DatabaseLocked:
-    """Return the error of what had to wait for another writer for too long."""
-    return DatabaseLocked(
-        "the database is locked by another writer", hint="find the process that keeps a transaction open"
-    )
+    return (meaning or unreachable)(_failure(error))
 
 
 def is_locked(error: Exception) -> bool:
@@ -103,80 +78,3 @@ def _listed(original: object) -> Meaning | None:
 
 def _without_credentials(text: str) -> str:
     return " ".join(word for word in text.split() if "@" not in word and "password=" not in word)
-
-
-def _unreachable(failure: Failure) -> WorkerError:
-    return DatabaseUnreachable(f"database: {failure.text}", hint="check DATABASE_URL and the server")
-
-
-def _no_tables(_failure: Failure) -> WorkerError:
-    return SchemaError("the database has no tables of the worker yet", hint=UPGRADE_HINT)
-
-
-def _full(_failure: Failure) -> WorkerError:
-    return DiskFull("the disk of the database is full", hint="make room; nothing was lost")
-
-
-def _locked(_failure: Failure) -> WorkerError:
-    return locked()
-
-
-def _conflict(failure: Failure) -> WorkerError:
-    return DatabaseConflict(
-        f"database: {failure.text}, again and again",
-        hint="find what writes to the same rows in another order; nothing was lost",
-    )
-
-
-def _cancelled(failure: Failure) -> WorkerError:
-    return DatabaseUnreachable(
-        f"database: {failure.text}",
-        hint="the role's or the server's statement_timeout is too short, or somebody cancelled it",
-    )
-
-
-def _own_rule(failure: Failure) -> WorkerError:
-    # The words of another application's function may hold the row; its name does not.
-    place = failure.where if failure.where.startswith("PL/pgSQL function") else "a trigger or function"
-    return DatabaseRefused(
-        f"database: {place} refused a change", hint="look at the triggers on the worker's tables"
-    )
-
-
-# The driver's errors that are a mistake of ours where the server's state is not listed below.
-_OF_OURS = (sa.exc.ProgrammingError, sa.exc.NotSupportedError)
-
-# By SQLSTATE; what is not listed, by its class of two characters.  A server that is not as it should be
-# is away: it may be mended by itself, and what waits for it goes on then.
-POSTGRESQL: Mapping[str, Meaning] = {
-    "08": _unreachable,  # the connection
-    "25": _unreachable,  # 25006: read-only, as after a failover; 25P03: idle in a transaction for too long
-    "26": _unreachable,  # a prepared statement is gone: a pooler that was not seen
-    "28": _unreachable,  # who we are is not accepted
-    "3D": _unreachable,  # there is no such database
-    "40": _conflict,  # rolled back for another's sake
-    "40002": _unreachable,
-    "40003": _unreachable,  # whether it was committed is not known
-    "42P01": _no_tables,
-    "42P05": _unreachable,  # a prepared statement is there already: the same pooler
-    "53": _unreachable,  # the server has no connection or memory left
-    "53100": _full,
-    "55": _unreachable,  # an object is in use
-    "55P03": _locked,  # a lock timeout
-    "57": _unreachable,  # it starts up, or shuts down
-    "57014": _cancelled,
-    "58": _unreachable,  # the server's system
-    "72": _unreachable,
-    "P0": _own_rule,
-    "XX": _unreachable,
-}
-
-# By SQLite's name of the error; what is not listed, by the first two words of it.
-SQLITE: Mapping[str, Meaning] = {
-    "SQLITE_BUSY": _locked,
-    "SQLITE_LOCKED": _locked,
-    "SQLITE_FULL": _full,
-}
-SQLITE_TEXTS: Mapping[str, Meaning] = {
-    "no such table": _no_tables,
-}

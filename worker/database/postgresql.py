@@ -7,9 +7,11 @@ along with its beginning and thus without a round trip more.
 
 import threading
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from worker.database import texts
 from worker.database.sqlite import READ_ONLY
 
 LOCK_TIMEOUT_MS = 3000  # of row locks: a caller's open transaction must not hang a sender
@@ -27,6 +29,7 @@ _DURABLE = (
     " WHERE current_setting('synchronous_commit') <> 'remote_apply'"
 )
 _POOLED = "worker_pooled"
+_READABLE = "worker_readable"
 
 
 class PostgresqlServer:
@@ -35,11 +38,29 @@ class PostgresqlServer:
     def __init__(self, stop: threading.Event) -> None:
         """Take what tells that the process is to end: then nothing waits for long."""
         self._stop = stop
+        self._encoding = texts.UTF8  # of the database
 
-    def connecting(self, _dialect: Any, _record: Any, _arguments: Any, options: dict[str, Any]) -> None:  # noqa: ANN401 -- SQLAlchemy's own types
-        """Shorten the wait for a server that does not answer."""
+    def connecting(self, dialect: Any, _record: Any, arguments: Any, options: dict[str, Any]) -> Any:  # noqa: ANN401 -- SQLAlchemy's own types
+        """Connect; a server that does not answer is not waited for as long as usual once all ends."""
         if self._stop.is_set():
             options["connect_timeout"] = CONNECT_SECONDS_STOPPING
+        raw = self._connected(dialect, arguments, options)
+        if texts.encoding(raw) != self._encoding:
+            self._encoding = texts.encoding(raw)
+            raw.close()
+            raw = self._connected(dialect, arguments, options)
+        texts.adapt(raw)
+        return raw
+
+    def _connected(self, dialect: Any, arguments: Any, options: dict[str, Any]) -> Any:  # noqa: ANN401
+        # Said at the start of a connection, which a pooler understands.  A database without an encoding
+        # would say no to each row that has bytes of another one.
+        ours = texts.NO_ENCODING if self._encoding == texts.NO_ENCODING else texts.UTF8
+        return dialect.connect(*arguments, **options, client_encoding=ours)
+
+    def json_of(self, value: object) -> str:
+        """Return JSON as the database takes it."""
+        return texts.json_of(value, self._encoding)
 
     def prepare(self, raw: Any, record: Any) -> None:  # noqa: ANN401 -- the driver's own types
         """Make a new connection ready for use."""
@@ -49,6 +70,7 @@ class PostgresqlServer:
         record.info[_POOLED] = pid != raw.info.backend_pid
         if record.info[_POOLED]:
             raw.prepare_threshold = None  # the next transaction's server does not know what was prepared
+        record.info[_READABLE] = _readable(raw)
 
     def begin(self, connection: sa.Connection) -> None:
         """Begin a transaction with all that it needs."""
@@ -56,7 +78,8 @@ class PostgresqlServer:
         reading = connection.get_execution_options().get(READ_ONLY, False)
         text = _READING if reading else _WRITING
         durable = "" if reading else _DURABLE
-        connection.exec_driver_sql(f"{text}; SET LOCAL lock_timeout = {lock_timeout}{durable}")
+        readable = connection.info[_READABLE]
+        connection.exec_driver_sql(f"{text}; SET LOCAL lock_timeout = {lock_timeout}{durable}{readable}")
 
     def execute(self, cursor: Any, statement: str, _parameters: Any, _context: Any) -> bool:  # noqa: ANN401 -- the driver's own types
         """Execute what begins a transaction, which is several statements and cannot be prepared."""
@@ -64,6 +87,22 @@ class PostgresqlServer:
             return False
         cursor.execute(statement, prepare=False)
         return True
+
+
+def _readable(raw: Any) -> str:  # noqa: ANN401 -- the driver's own type
+    """Return what a transaction must set so that the driver, which knows one form, can read times."""
+    style = raw.info.parameter_status("DateStyle") or ""
+    zone = raw.info.parameter_status("TimeZone") or ""
+    iso = "" if style.startswith("ISO") else "; SET LOCAL DateStyle = 'ISO'"
+    return iso if _is_known(zone) else f"{iso}; SET LOCAL TimeZone = 'UTC'"
+
+
+def _is_known(zone: str) -> bool:
+    try:
+        ZoneInfo(zone)
+    except (KeyError, OSError, ValueError):  # as the module raises where there is no such zone
+        return False
+    return True
 
 
 def is_pooled(connection: sa.Connection) -> bool:

@@ -1,15 +1,17 @@
 """The schema's version: may this release run on this database, and bring it up to date."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from worker import migrations
-from worker.database import triggers
+from worker.database import home, triggers
 from worker.database.engine import Database
-from worker.database.failures import UPGRADE_HINT
+from worker.database.meanings import UPGRADE_HINT
 from worker.database.repeating import repeated
-from worker.errors import SchemaError
+from worker.errors import RightMissing, SchemaError
 
 UPGRADE_LOCK = 0x656E766F79  # PostgreSQL's advisory lock: two releases migrate one after the other
 
@@ -19,11 +21,13 @@ IN_CALLERS_ORDER = "LOCK TABLE invite, delivery, attempt IN ACCESS EXCLUSIVE MOD
 
 
 def current(database: Database) -> str | None:
-    """Return the revision the database is at, None where it was never migrated."""
-    with database.read() as connection:
-        if not sa.inspect(connection).has_table("alembic_version"):
-            return None
-        return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    """Return the revision the database is at, None where it was never migrated.
+
+    Raises:
+        DatabaseRefused: there is no place for the worker's tables, or another application has taken it.
+    """
+    with _advised(database), database.read() as connection:
+        return home.revision(connection, home.find(connection))
 
 
 def require_fit(database: Database) -> None:
@@ -33,10 +37,14 @@ def require_fit(database: Database) -> None:
     before can be put back.
 
     Raises:
-        SchemaError: it is behind, or ahead and not compatible.
+        SchemaError: it is behind, or ahead and not compatible; or a table is missing.
+        DatabaseRefused: there is no place for the worker's tables, or another application has taken it.
     """
-    revision = current(database)
+    with _advised(database), database.read() as connection:
+        found = home.find(connection)
+        revision = home.revision(connection, found)
     if revision == migrations.HEAD:
+        _require_whole(found)
         return
     if revision is None or revision in _known_revisions():
         where = "empty" if revision is None else f"at {revision}"
@@ -50,11 +58,37 @@ def require_fit(database: Database) -> None:
         )
 
 
+def _require_whole(found: home.Home) -> None:
+    if found.missing:
+        raise SchemaError(
+            f"the schema says that it is at {migrations.HEAD}, and lacks {', '.join(found.missing)}",
+            hint="restore a backup, or begin with an empty database and `envoy-worker db upgrade`",
+        )
+
+
+@contextmanager
+def _advised(database: Database) -> Iterator[None]:
+    """Let a refusal of PostgreSQL say what to type for this role and this schema."""
+    try:
+        yield
+    except RightMissing as error:
+        refused = error
+    else:
+        return
+    with database.read() as connection:
+        hint = home.what_to_grant(connection)
+    raise RightMissing(str(refused), hint=hint or refused.hint)
+
+
 @repeated
 def upgrade(database: Database) -> tuple[str | None, str]:
     """Migrate to this release's schema; return the revisions before and after.
 
     Triggers that a restore has switched off are switched on again, whatever the revision.
+
+    Raises:
+        SchemaError: it is ahead and not compatible.
+        DatabaseRefused: a right is missing, or another application has taken the names of our tables.
     """
     from alembic import command
     from alembic.config import Config
@@ -65,8 +99,10 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     if before not in _known_revisions() and before is not None:
         require_fit(database)
         return before, before
-    with database.write() as connection:
+    with _advised(database), database.write() as connection:
         if not database.is_sqlite:
+            # Another application's table of revisions may lie in a schema behind ours.
+            config.attributes["version_table_schema"] = home.find(connection).place
             # Another release may be migrating, or a million rows be written: that is worth waiting for.
             connection.execute(sa.text("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0"))
             connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})"))

@@ -12,8 +12,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worker.database.failures import is_locked, locked
+from worker.database.failures import is_locked
 from worker.database.files import Access, database_path
+from worker.database.meanings import locked
+from worker.database.opened import OpenedFile
 from worker.database.opening import Opening
 from worker.errors import SettingsError
 from worker.stopping import SLICE_SECONDS, Wait
@@ -42,6 +44,7 @@ class SqliteFile:
         self.opening = Opening(database_path(url), access, mode, self._until_free)
         # SQLite has one writer: threads of one process queue here, not in its busy handler's sleeps.
         self._writer = threading.RLock()
+        self.opened = OpenedFile(database_path(url))
 
     @property
     def moment(self) -> float:
@@ -62,6 +65,11 @@ class SqliteFile:
         finally:
             self._writer.release()
 
+    def connect(self, dialect: sa.Dialect, record: Any, arguments: list[Any], options: dict[str, Any]) -> Any:  # noqa: ANN401 -- the pool's and the driver's own types
+        """Return a new connection; one that may write is made to the file that was opened first."""
+        made = self.opening.connecting(dialect, record, arguments, options)
+        return made or self.opened.connect(lambda: dialect.connect(*arguments, **options))
+
     def prepare(self, raw: Any, _record: Any) -> None:  # noqa: ANN401 -- the driver's own types
         """Make a new connection ready for use."""
         raw.isolation_level = None  # the driver must not begin transactions behind our back
@@ -73,6 +81,7 @@ class SqliteFile:
             raw.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the first page is written
         for pragma in self.opening.pragmas():
             self._until_free(raw.execute, f"PRAGMA {pragma}")
+        self.opened.prepared()
 
     def begin(self, connection: sa.Connection) -> None:
         """Begin a transaction, as soon as no other program is in the way."""
@@ -81,11 +90,14 @@ class SqliteFile:
             return
         # A program that keeps even readers out is met by new connections only.
         read_only = options.get(READ_ONLY, False)
+        if not read_only:
+            self.opened.require(connection)
         self._until_free(connection.exec_driver_sql, "BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
 
     @contextmanager
     def alone(self, connection: sa.Connection) -> Iterator[None]:
         """Let a connection do what SQLite does in no transaction, once no other program writes."""
+        self.opened.require(connection)
         self._until_free(connection.exec_driver_sql, "BEGIN IMMEDIATE")
         connection.exec_driver_sql("ROLLBACK")
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {_milliseconds(self._wait().left())}")

@@ -13,7 +13,8 @@ _THERE = {
     "postgresql": (
         "SELECT c.relname AS owner, t.tgname AS name, t.tgenabled = 'A' AS always"
         " FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid"
-        " WHERE c.relnamespace = current_schema()::regnamespace AND NOT t.tgisinternal"
+        " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = current_schema() AND NOT t.tgisinternal"
     ),
 }
 

@@ -9,10 +9,31 @@ from collections.abc import Callable
 
 import structlog
 
-from worker.errors import DatabaseLocked, DiskFull, WorkerError
+from worker.errors import (
+    DatabaseDamaged,
+    DatabaseLocked,
+    DatabaseRefused,
+    DatabaseReplaced,
+    DatabaseRestored,
+    DatabaseUnfit,
+    DiskFull,
+    SchemaError,
+    WorkerError,
+)
 
 # For how long nothing may fail before it is called over.  A lock or a full disk lets some writes through.
 QUIET_SECONDS = {"unreachable": 1.0, "locked": 15.0, "disk_full": 15.0}
+
+CODES: tuple[tuple[type[WorkerError], str], ...] = (
+    (DiskFull, "disk_full"),
+    (DatabaseLocked, "locked"),
+    (DatabaseRefused, "database_refused"),
+    (DatabaseDamaged, "database_damaged"),
+    (DatabaseReplaced, "database_replaced"),
+    (DatabaseRestored, "database_restored"),
+    (DatabaseUnfit, "database_unfit"),
+    (SchemaError, "schema"),
+)
 
 log = structlog.get_logger()
 
@@ -70,6 +91,4 @@ class Troubles:
 
 def code_of(error: WorkerError) -> str:
     """Return the stable word for a failure."""
-    if isinstance(error, DiskFull):
-        return "disk_full"
-    return "locked" if isinstance(error, DatabaseLocked) else "unreachable"
+    return next((code for kind, code in CODES if isinstance(error, kind)), "unreachable")

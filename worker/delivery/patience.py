@@ -8,7 +8,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponent
 
 from worker.database.failures import DATABASE_ERRORS
 from worker.envoy.clock import boot_clock
-from worker.errors import DatabaseReplaced, DatabaseUnreachable, DiskFull
+from worker.errors import DatabaseDamaged, DatabaseReplaced, DatabaseUnreachable, DiskFull
 
 MANUAL_SECONDS = 60.0  # somebody waits for the command to end
 ODD_SECONDS = 60.0  # of a failure that may be our own: it is not to keep a sender for ever
@@ -68,5 +68,5 @@ class Patience:
 
 
 def _may_pass(error: BaseException) -> bool:
-    # Into another file than the one that it was claimed in nothing may be written.
-    return isinstance(error, DATABASE_ERRORS) and not isinstance(error, DatabaseReplaced)
+    # Into another file than the one that it was claimed in nothing may be written; nor into a damaged one.
+    return isinstance(error, DATABASE_ERRORS) and not isinstance(error, DatabaseReplaced | DatabaseDamaged)

@@ -7,12 +7,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from worker.database import Database
+from worker.database import Database, texts
 from worker.database.repeating import repeated
 from worker.intake.not_given import NOT_GIVEN, NotGiven
 from worker.intake.places import default_send_email, look_up
 from worker.intake.problems import InputErrors
 from worker.intake.rows import NewInvite, has_local_time, needs_place, parse, settle, with_default
+from worker.intake.storable import require_storable
 from worker.intake.storing import INVITES, carry_out, places_of, plan
 from worker.invites.states import Wanted
 
@@ -52,6 +53,7 @@ def enqueue(
     if isinstance(bind, Session):
         bind.flush()  # an Invite that was added, and not written yet, is the same row
     database = bind.connection() if isinstance(bind, Session) else bind
+    require_storable(invite, texts.codec(database))
     return _store(database, _settled(database, invite))
 
 

@@ -8,11 +8,12 @@ Lines are stored in batches, each in one transaction.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from typing import BinaryIO
 
-from worker.database import Database
-from worker.errors import DatabaseUnreachable, DiskFull, InputError, SchemaError, WorkerError
+from worker.database import Database, texts
+from worker.errors import DatabaseUnfit, DatabaseUnreachable, DiskFull, InputError, SchemaError, WorkerError
 from worker.intake.batches import Entry, rehearse, store
 from worker.intake.cells import given
 from worker.intake.places import Places, look_up
@@ -20,6 +21,7 @@ from worker.intake.problems import Problem, problems_of
 from worker.intake.readers import Line, Rows, read_rows
 from worker.intake.repeats import Seen
 from worker.intake.rows import NewInvite, needs_place, parse, settle, with_default
+from worker.intake.storable import require_storable
 from worker.intake.storing import Key, Plan, places_of
 
 BATCH = 500
@@ -79,7 +81,7 @@ def import_file(
     while True:
         try:
             last = work.take(islice(rows.lines, BATCH))
-        except (DatabaseUnreachable, DiskFull, SchemaError) as error:
+        except (DatabaseUnfit, DatabaseUnreachable, DiskFull, SchemaError) as error:
             state = f"the lines up to {done:,} are in" if done else "nothing was imported"
             failure = interrupted(error, state)
             break
@@ -161,10 +163,16 @@ class _Import:
     def _settled(self, visit: NewInvite | InputError, stored: Mapping[Key, str | None]) -> NewInvite:
         if isinstance(visit, InputError):
             raise visit
+        require_storable(visit, self._codec)
         places = self._places_of(visit.connection)
         location = stored.get((visit.connection, visit.external_id), visit.location)
         settled = settle(visit, places.zone(location) if places else None)
         return with_default(settled, send_email=places.default_send_email if places else False)
+
+    @cached_property
+    def _codec(self) -> str | None:
+        with self._database.read() as connection:
+            return texts.codec(connection)
 
     def _filled(self, values: Mapping[str, object]) -> Mapping[str, object]:
         if self._connection is None:

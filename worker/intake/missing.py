@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from worker.database import Database
 from worker.database.repeating import repeated
-from worker.errors import DatabaseUnreachable, DiskFull, InputError, SchemaError
+from worker.errors import DatabaseUnfit, DatabaseUnreachable, DiskFull, InputError, SchemaError
 from worker.intake.importing import BATCH, interrupted
 from worker.intake.readers import Line
 from worker.intake.rows import READERS
@@ -62,7 +62,7 @@ class Missing:
         while batch := list(islice(rows, BATCH)):
             try:
                 withdrawn += self._withdraw(batch)
-            except (DatabaseUnreachable, DiskFull, SchemaError) as error:
+            except (DatabaseUnfit, DatabaseUnreachable, DiskFull, SchemaError) as error:
                 failure = interrupted(error, f"all good lines are in, {withdrawn:,} invites are withdrawn")
                 break
         else:

@@ -18,8 +18,12 @@ def _event(meaning: str, *levels: str) -> Event:
 
 EVENTS: dict[str, Event] = {
     "worker.started": _event("the service runs, and its jobs are scheduled", INFO),
-    "worker.stopping": _event("a signal to end came: nothing new is begun, what is in flight ends", INFO),
-    "worker.stopped": _event("the service has ended; ERROR: and left something behind", INFO, ERROR),
+    "worker.stopping": _event(
+        "a signal to end came, or the database is unfit: nothing new is begun, what is in flight ends", INFO
+    ),
+    "worker.stopped": _event(
+        "the service has ended; ERROR: it left something behind, or the database is unfit", INFO, ERROR
+    ),
     "job.started": _event("a run began", DEBUG),
     "job.finished": _event(
         "a run ended, with every count; DEBUG where it did nothing, WARNING where something is left",

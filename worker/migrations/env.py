@@ -9,6 +9,7 @@ context.configure(
     target_metadata=attributes.get("metadata"),
     include_object=attributes.get("include_object"),
     compare_type=attributes.get("compare_type", True),
+    version_table_schema=attributes.get("version_table_schema"),
     render_as_batch=True,
     transactional_ddl=True,
     transaction_per_migration=False,

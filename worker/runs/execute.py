@@ -11,13 +11,14 @@ import structlog
 
 from worker.context import Context
 from worker.envoy.clock import boot_clock
-from worker.errors import DatabaseConflict, DatabaseUnreachable, DiskFull, ExitCode, WorkerError
+from worker.errors import ExitCode, WorkerError
 from worker.invites.pending import oldest_due_seconds
 from worker.report import Report
 from worker.runs import record
 from worker.runs.context import SCHEDULE, RunContext
 from worker.runs.lease import job_lease
 from worker.runs.resolve import ResolvedJob
+from worker.runs.unfit import is_told_once, understood
 
 log = structlog.get_logger()
 
@@ -55,11 +56,8 @@ def execute(
         report, error = Report(), None
         try:
             done = _run(context, job, next_run_at)
-        except WorkerError as raised:
-            error = raised
         except Exception as raised:  # noqa: BLE001 -- a job's bug ends its run, never the process
-            _tell_bug(raised)
-            error = WorkerError(f"unexpected {type(raised).__name__}; the log has the details")
+            error = understood(parts, raised) or _bug(raised)
         else:
             if done is None:
                 return RunResult(job.name, report, 0, ran_elsewhere=True)
@@ -103,7 +101,7 @@ def _exclusively(parts: Context, job: ResolvedJob) -> Iterator[bool]:
         yield ours
 
 
-def _tell_bug(error: Exception) -> None:
+def _bug(error: Exception) -> WorkerError:
     """Say where an unexpected error came from; its own text may hold a row, and is not shown."""
     frames = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
     log.error(
@@ -113,6 +111,7 @@ def _tell_bug(error: Exception) -> None:
         frames=frames,
         hint="this is a bug: please report it",
     )
+    return WorkerError(f"unexpected {type(error).__name__}; the log has the details")
 
 
 def _tell(parts: Context, result: RunResult, trigger: str) -> None:
@@ -138,10 +137,9 @@ def _tell(parts: Context, result: RunResult, trigger: str) -> None:
 
 
 def _tell_error(error: WorkerError, trigger: str, fields: dict[str, object]) -> None:
-    """Say why a run ended early; what the next ones will meet too is told by the database, once."""
+    """Say why a run ended early; what the others meet too is told by the database or the service, once."""
     said = {**fields, "error": str(error), "hint": error.hint}
-    told = isinstance(error, DatabaseUnreachable | DiskFull) and not isinstance(error, DatabaseConflict)
-    if trigger == SCHEDULE and told:
+    if trigger == SCHEDULE and is_told_once(error):
         log.debug("job.failed", **said)
     elif error.exit_code is not ExitCode.UNEXPECTED:
         log.error("job.failed", **said)

@@ -1,4 +1,7 @@
-"""How the service ends: with 0 where it leaves nothing behind, else with 1, and a word on what it left."""
+"""How the service ends: with 0 where it leaves nothing behind, else with 1, and a word on what it left.
+
+Where it ends by itself, the error that ended it has its own exit code, and is told instead.
+"""
 
 import os
 import sys
@@ -10,6 +13,7 @@ import structlog
 
 from worker.context import Context
 from worker.database.failures import DATABASE_ERRORS
+from worker.database.troubles import code_of
 from worker.delivery import unstored
 from worker.errors import ExitCode
 
@@ -68,6 +72,15 @@ class Ending:
 
     def _told(self, error_code: str = "", hint: str = "") -> ExitCode:
         lasted = round((time.monotonic() - self.began) * 1000)
+        if (error := self.parts.ended_by) is not None:
+            log.error(
+                "worker.stopped",
+                duration_ms=lasted,
+                error_code=code_of(error),
+                detail=str(error),
+                hint=error.hint,
+            )
+            return error.exit_code
         if error_code:
             log.error("worker.stopped", duration_ms=lasted, error_code=error_code, hint=hint)
             return ExitCode.UNEXPECTED

@@ -1,4 +1,7 @@
-"""Serve until a signal comes, then drain: nothing new is begun, what is in flight ends, and is stored."""
+"""Serve until a signal comes, then drain: nothing new is begun, what is in flight ends, and is stored.
+
+A database that no restart mends ends the service as a signal does: whoever met it says so to the context.
+"""
 
 import faulthandler
 import signal
@@ -9,6 +12,7 @@ from worker import __version__, scheduler
 from worker.connections.vault import require_readable
 from worker.context import Context
 from worker.database.owner import this_process
+from worker.database.troubles import code_of
 from worker.errors import ExitCode
 from worker.service.ending import Ending
 from worker.service.notify import notify, watchdog_seconds
@@ -21,7 +25,7 @@ HEARTBEAT_SECONDS = 1.0
 
 
 def serve(parts: Context, *, hard_limit_seconds: float = HARD_LIMIT_SECONDS) -> ExitCode:
-    """Run the schedule until a signal to end comes; return the exit code.
+    """Run the schedule until a signal to end comes, or the database turns out unfit; return the exit code.
 
     Raises:
         WorkerError: something that it needs from the start is missing.
@@ -36,9 +40,9 @@ def serve(parts: Context, *, hard_limit_seconds: float = HARD_LIMIT_SECONDS) -> 
     log.info("worker.started", version=__version__, owner=this_process(), jobs=list(parts.settings.jobs))
     schedule.start()
     notify("READY=1")
-    received = _wait_for_end(ends)
+    why = _wait_for_end(parts, ends)
     notify("STOPPING=1")
-    log.info("worker.stopping", signal=signal.Signals(received).name)
+    log.info("worker.stopping", **why)
     ending = Ending(parts, hard_limit_seconds)
     parts.end()
     ending.limit()
@@ -46,13 +50,14 @@ def serve(parts: Context, *, hard_limit_seconds: float = HARD_LIMIT_SECONDS) -> 
     return ending.in_order()
 
 
-def _wait_for_end(ends: set[signal.Signals]) -> int:
-    """Wait for an end signal, giving systemd its signs of life meanwhile."""
+def _wait_for_end(parts: Context, ends: set[signal.Signals]) -> dict[str, str]:
+    """Return why to end, as soon as there is a reason; gives systemd its signs of life meanwhile."""
     every = watchdog_seconds()
-    while True:
+    while parts.ended_by is None:
         received = signal.sigtimedwait(ends, HEARTBEAT_SECONDS)
         # After a suspension (SIGSTOP, then SIGCONT) CPython may return a signal that was never there.
         if received is not None and received.si_signo in ends:
-            return received.si_signo
+            return {"signal": signal.Signals(received.si_signo).name}
         if every is not None:
             notify("WATCHDOG=1")
+    return {"error_code": code_of(parts.ended_by)}

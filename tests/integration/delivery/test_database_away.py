@@ -12,7 +12,7 @@ from jobs import push_invites
 from tests.acceptance.installation import wait_until
 from tests.integration.delivery.away import Closed, FullDisk, Locked
 from tests.integration.delivery.world import World
-from worker.database.engine import normalise_url
+from worker.database.urls import normalise_url
 from worker.errors import ExitCode, SchemaError
 from worker.failpoints import armed
 from worker.runs import ResolvedJob, RunResult, execute

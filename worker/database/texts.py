@@ -1,0 +1,116 @@
+"""Texts in PostgreSQL databases whose encoding is another one than UTF-8.
+
+The server translates, and says no to a letter that its encoding lacks.  What Envoy says must not keep a
+verdict from being stored, so such letters become question marks; what a caller says is checked before,
+and never altered.  A database that is declared to have no encoding (SQL_ASCII) holds any bytes.
+"""
+
+import codecs
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import sqlalchemy as sa
+from psycopg.adapt import Dumper, Loader
+
+from worker.errors import InputError
+
+if TYPE_CHECKING:
+    from psycopg.abc import Buffer
+
+UTF8 = "UTF8"
+NO_ENCODING = "SQL_ASCII"
+# PostgreSQL's names that Python does not know; what is in neither is left to the server.
+_PYTHON_S = {"KOI8R": "koi8_r", "KOI8U": "koi8_u", "EUC_CN": "gb2312", "WIN866": "cp866", "WIN874": "cp874"}
+_TEXTS = ("text", "varchar", "bpchar", "name", 0)  # 0 is what has no type
+
+
+class Lenient(Loader):
+    """Reads any bytes."""
+
+    def load(self, data: "Buffer") -> str:
+        """Return the text, whatever the bytes are: one row must not keep all others from being read."""
+        return bytes(data).decode("utf-8", "replace")
+
+
+def encoding(raw: Any) -> str:  # noqa: ANN401 -- any driver's connection
+    """Return PostgreSQL's name of the database's encoding."""
+    info = getattr(raw, "info", None)
+    return (info.parameter_status("server_encoding") if info is not None else None) or UTF8
+
+
+def codec(connection: sa.Connection) -> str | None:
+    """Return Python's name of the encoding that texts must fit into, None where every text does."""
+    if connection.dialect.name != "postgresql":
+        return None
+    return python_codec(encoding(connection.connection.driver_connection))
+
+
+def python_codec(name: str) -> str | None:
+    """Return Python's name of one of PostgreSQL's encodings, None where every text fits, or nobody knows."""
+    if name in {UTF8, NO_ENCODING}:
+        return None
+    try:
+        return codecs.lookup(_PYTHON_S.get(name, name.replace("WIN", "cp"))).name
+    except LookupError:
+        return None
+
+
+def fits(text: str, into: str | None) -> bool:
+    """Tell whether a database of that codec can hold the text."""
+    return into is None or text.isascii() or fitted(text, into) == text
+
+
+def fitted(text: str, into: str) -> str:
+    """Return the text with a question mark for each letter that the codec lacks."""
+    return text.encode(into, "replace").decode(into)
+
+
+def lacking(values: Mapping[str, object], into: str | None) -> list[InputError]:
+    """Return an error for each of a caller's values that a database of that codec cannot hold."""
+    return [
+        InputError(
+            name,
+            f"has a letter that the database's encoding ({into}) lacks",
+            code="encoding",
+            hint="write it in other letters, or use a database with the encoding UTF8",
+        )
+        for name, value in values.items()
+        if not all(fits(text, into) for text in _texts(value))
+    ]
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for label, answer in value.items():
+            yield from (*_texts(label), *_texts(answer))
+
+
+def adapt(raw: "psycopg.Connection[Any]") -> None:
+    """Let a new connection read and write all that its database may hold."""
+    name = encoding(raw)
+    if name == NO_ENCODING:
+        for kind in _TEXTS:
+            raw.adapters.register_loader(kind, Lenient)
+    elif into := python_codec(name):
+        raw.adapters.register_dumper(str, _dumper(into))
+
+
+def json_of(value: object, name: str) -> str:
+    """Return JSON as a database of that encoding takes it: it knows no escape of a letter that it lacks."""
+    if name == UTF8:
+        return json.dumps(value)
+    return fitted(json.dumps(value, ensure_ascii=False), python_codec(name) or "utf-8")
+
+
+def _dumper(into: str) -> type[Dumper]:
+    class Fitted(Dumper):
+        def dump(self, obj: str) -> bytes:
+            if "\0" in obj:
+                raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+            return fitted(obj, into).encode()
+
+    return Fitted
