@@ -21,7 +21,7 @@ NOT_STORED = (
 )
 TOKEN_NOT_SAVED = (
     "token_not_saved",
-    "a new refresh token is lost: `envoy-worker check` names the connections that must be authorised again",
+    "a new refresh token is lost: `envoy-worker directory --refresh` names whoever must authorise again",
 )
 CUT_OFF = (
     "drain_too_slow",
