@@ -148,6 +148,12 @@ class Scene:
             for done in [pool.submit(job) for job in jobs]:
                 done.result()
 
+    def say_restored(self) -> None:
+        """Let an operator say that the database comes from a backup, and the customer authorise again."""
+        self.sandbox.set_faults(Faults())
+        self.world.begin_restored()
+        self.world.connect()
+
     def renew_token(self, worker: str) -> None:
         """Let a worker get a new access token, if it can."""
         (row,) = self.world.rows("SELECT id, token_version FROM connection")

@@ -32,6 +32,7 @@ from tests.integration.delivery.happenings import (
 )
 from tests.integration.delivery.overlaps import DOUBTS
 from tests.integration.delivery.scene import News, Scene
+from worker.invites import restored
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "0"))
 SETTINGS = settings(
@@ -152,6 +153,14 @@ class Delivery(RuleBasedStateMachine):
     def jump(self, hours: int) -> None:
         """Let the database's clock jump."""
         self.scene.pass_time(3600 * hours)
+
+    @rule(over=st.booleans())
+    def say_restored(self, over: bool) -> None:
+        """Let an operator say that the database comes from a backup, or that this is over."""
+        if over:
+            restored.end(self.scene.world.parts.database)
+        else:
+            self.scene.say_restored()
 
     @rule(number=st.integers(0, 9))
     def resolve(self, number: int) -> None:

@@ -52,6 +52,7 @@ class World:
     ) -> None:
         """Make the parts; nothing is connected yet.  *clock* replaces the database's own."""
         self.sandbox = sandbox
+        self.was_restored = False
         env: dict[str, str] = {
             "DATABASE_URL": database_url,
             "ENVOY_CLIENT_ID": "sandbox-client",
@@ -96,6 +97,7 @@ class World:
 
     def begin_restored(self) -> restored.Begun:
         """Say that the database comes from a backup."""
+        self.was_restored = True
         return restored.begin(self.parts.database, first_look=self.parts.settings.reconcile.look_up_after[0])
 
     def make_looks_due(self) -> None:
