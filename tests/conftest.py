@@ -37,6 +37,10 @@ def postgresql_server() -> Iterator[str]:
     # A socket's path must be short, so the server does not live below pytest's own folder.
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     server = get_server(folder, cleanup_mode="delete")
+    # One test's statistics would plan the next one's statements, for the same tables with other rows.
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET autovacuum = off")
+        connection.execute("SELECT pg_reload_conf()")
     yield server.get_uri()
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)

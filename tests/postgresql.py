@@ -1,7 +1,8 @@
 """PostgreSQL databases for the tests, used again where a test left nothing behind but rows.
 
 A database costs a tenth of a second to copy, and ten milliseconds to empty.  One whose tables, triggers,
-rights or settings are not the template's any more is dropped, and so is one that cannot be emptied.
+rights or settings are not the template's any more is dropped, and so is one that has grown or cannot be
+emptied.
 """
 
 import uuid
@@ -48,6 +49,9 @@ TABLES: LiteralString = "SELECT tablename FROM pg_tables WHERE schemaname = 'pub
 RESTART: LiteralString = (
     "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false) FROM pg_sequences"
 )
+# Nothing is vacuumed between the tests: what was deleted stays in the files.
+SIZE: LiteralString = "SELECT pg_database_size(current_database()) / 1048576"
+MOST_GROWN_MIB = 8
 # Before it the rows that keep an invite from being deleted.
 LAST = "invite"
 
@@ -72,6 +76,7 @@ class Databases:
             self._kept = {name: content for name, content in own.items() if content is not None}
             self._emptied = sorted(own.keys() - self._kept.keys(), key=lambda name: (name == LAST, name))
             self._shape = _one(connection, SHAPE)
+            self._size_mib = _one(connection, SIZE)
 
     @contextmanager
     def fresh(self) -> Iterator[str]:
@@ -117,7 +122,7 @@ class Databases:
 
     def _emptied_well(self, connection: Server) -> bool:
         connection.execute("SET LOCAL lock_timeout = '1s'")
-        if _one(connection, SHAPE) != self._shape:
+        if _one(connection, SHAPE) != self._shape or self._has_grown(connection):
             return False
         if any(_content(connection, name) != content for name, content in self._kept.items()):
             return False
@@ -126,6 +131,10 @@ class Databases:
             connection.execute(sql.SQL("DELETE FROM public.{}").format(sql.Identifier(table)))
         connection.execute(RESTART)
         return True
+
+    def _has_grown(self, connection: Server) -> bool:
+        size, at_first = _one(connection, SIZE), self._size_mib
+        return not isinstance(size, int) or not isinstance(at_first, int) or size > at_first + MOST_GROWN_MIB
 
 
 def _content(connection: Server, table: str) -> object:
