@@ -33,7 +33,7 @@ _PYTHON_S = {
 }
 # Where the server's tables differ from Python's: what it lacks, and where the rest of what it has is.
 _REFUSED = {
-    "euc_jp": frozenset("\u0080\u00a0\u00a2\u00a3\u00ac\u2016\u2212\u301c\uf8f0\uf8f1\uf8f2\uf8f3"),
+    "euc_jp": frozenset("\u00a2\u00a3\u00ac\u2016\u2212\u301c"),
     "shift_jis_2004": frozenset("\u2015\u2985\u2986\uffe3\uffe5"),
 }
 _BESIDES = {"euc_jp": "cp932"}
@@ -89,7 +89,10 @@ def _holds(letter: str, into: str) -> bool:
     """Tell whether a database of that codec can hold the letter."""
     if letter in _REFUSED.get(into, ()):
         return False
-    return letter.isascii() or _is_in(letter, into) or _is_in(letter, _BESIDES.get(into, "ascii"))
+    if letter.isascii() or _is_in(letter, into):
+        return True
+    besides = _BESIDES.get(into)  # which has letters of everybody's own, too
+    return besides is not None and letter.isprintable() and _is_in(letter, besides)
 
 
 def _is_in(letter: str, name: str) -> bool:
