@@ -5,6 +5,7 @@ import time
 import traceback
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -223,6 +224,23 @@ def test_a_statement_that_takes_too_long_names_the_timeout(postgresql_url: str) 
     database.dispose()
 
     assert "statement_timeout" in caught.value.hint
+
+
+def test_what_was_prepared_before_a_migration_is_no_bug(postgresql_url: str) -> None:
+    """Another release alters a table under us: once the database is told as away, then all is well."""
+    database = Database(postgresql_url)
+    query = sa.text("SELECT * FROM schema_compatibility WHERE revision <> :none")
+    for _ in range(7):
+        with database.read() as connection:
+            before = len(connection.execute(query, {"none": ""}).all())
+    with psycopg.connect(postgresql_url) as other:
+        other.execute("ALTER TABLE schema_compatibility ADD COLUMN note text")
+
+    with pytest.raises(DatabaseUnreachable, match="cached plan"), database.read() as connection:
+        connection.execute(query, {"none": ""})
+    with database.read() as connection:
+        assert len(connection.execute(query, {"none": ""}).all()) == before
+    database.dispose()
 
 
 def test_a_failed_transaction_leaves_nothing(database: Database) -> None:

@@ -19,7 +19,11 @@ from worker.database import texts
         ("KOI8R", "\u041f\u0451\u0442\u0440", "Zo\u00eb"),
         ("KOI8U", "\u0407\u0436\u0430\u043a", "Zo\u00eb"),
         ("EUC_JP", "\u5c71\u7530", "\U0001f600"),
+        ("EUC_JP", "\u9ad9\u6a4b\u2460\uff5e", "\u301c"),
+        ("EUC_JP", "\uff0d", "\u2212"),
+        ("EUC_JIS_2004", "\u5c71\u7530", "\U0001f600"),
         ("EUC_KR", "\uae40", "\U0001f600"),
+        ("EUC_KR", "\uae40", "\ub620"),
         ("EUC_CN", "\u674e", "\U0001f600"),
     ],
 )
@@ -31,6 +35,11 @@ def test_postgresql_s_encodings_are_python_s(encoding: str, held: str, lacking: 
     assert texts.fits(held, codec)
     assert not texts.fits(lacking, codec)
     assert texts.fitted(f"Ann {lacking}", codec).startswith("Ann ")
+
+
+def test_a_letter_that_python_s_codec_stumbles_over_is_one_that_is_lacking() -> None:
+    """The filler of Hangul is written so that it cannot be read again; it ends nothing."""
+    assert texts.fitted("\uae40 \u3164", "euc_kr") == "\uae40 ?"
 
 
 @pytest.mark.parametrize("encoding", ["UTF8", "SQL_ASCII", "MULE_INTERNAL", "EUC_TW"])

@@ -142,6 +142,7 @@ def _taken(failure: Failure) -> WorkerError:
 # is away: it may be mended by itself, and what waits for it goes on then.
 POSTGRESQL: Mapping[str, Meaning] = {
     "08": unreachable,  # the connection
+    "0A000": unreachable,  # what was prepared is of a table as it was before a migration: it is forgotten now
     "25": unreachable,  # 25P03: idle in a transaction for too long
     "25006": _no_writes,
     "26": unreachable,  # a prepared statement is gone: a pooler that was not seen

@@ -8,6 +8,7 @@ and never altered.  A database that is declared to have no encoding (SQL_ASCII) 
 import codecs
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -22,7 +23,21 @@ if TYPE_CHECKING:
 UTF8 = "UTF8"
 NO_ENCODING = "SQL_ASCII"
 # PostgreSQL's names that Python does not know; what is in neither is left to the server.
-_PYTHON_S = {"KOI8R": "koi8_r", "KOI8U": "koi8_u", "EUC_CN": "gb2312", "WIN866": "cp866", "WIN874": "cp874"}
+_PYTHON_S = {
+    "EUC_CN": "gb2312",
+    "EUC_JIS_2004": "shift_jis_2004",  # the same letters; Python's own has those of another standard, too
+    "KOI8R": "koi8_r",
+    "KOI8U": "koi8_u",
+    "WIN866": "cp866",
+    "WIN874": "cp874",
+}
+# Where the server's tables differ from Python's: what it lacks, and where the rest of what it has is.
+_REFUSED = {
+    "euc_jp": frozenset("\u00a2\u00a3\u00ac\u2016\u2212\u301c"),
+    "shift_jis_2004": frozenset("\u2015\u2985\u2986\uffe3\uffe5"),
+}
+_BESIDES = {"euc_jp": "cp932"}
+_MOST_BYTES = 3  # of a letter; Python composes Hangul that EUC_KR lacks of eight
 _TEXTS = ("text", "varchar", "bpchar", "name", 0)  # 0 is what has no type
 
 
@@ -59,12 +74,33 @@ def python_codec(name: str) -> str | None:
 
 def fits(text: str, into: str | None) -> bool:
     """Tell whether a database of that codec can hold the text."""
-    return into is None or text.isascii() or fitted(text, into) == text
+    return into is None or text.isascii() or all(_holds(letter, into) for letter in text)
 
 
 def fitted(text: str, into: str) -> str:
     """Return the text with a question mark for each letter that the codec lacks."""
-    return text.encode(into, "replace").decode(into)
+    if text.isascii():
+        return text
+    return "".join(letter if _holds(letter, into) else "?" for letter in text)
+
+
+@lru_cache(maxsize=4096)
+def _holds(letter: str, into: str) -> bool:
+    """Tell whether a database of that codec can hold the letter."""
+    if letter in _REFUSED.get(into, ()):
+        return False
+    if letter.isascii() or _is_in(letter, into):
+        return True
+    besides = _BESIDES.get(into)  # which has letters of everybody's own, too
+    return besides is not None and letter.isprintable() and _is_in(letter, besides)
+
+
+def _is_in(letter: str, name: str) -> bool:
+    try:
+        written = letter.encode(name)
+        return len(written) <= _MOST_BYTES and written.decode(name) == letter
+    except UnicodeError:
+        return False
 
 
 def lacking(values: Mapping[str, object], into: str | None) -> list[InputError]:
