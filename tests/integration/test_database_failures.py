@@ -15,7 +15,6 @@ from worker.database.urls import normalise_url
 from worker.errors import (
     DatabaseConflict,
     DatabaseLocked,
-    DatabaseRefused,
     DatabaseUnreachable,
     DiskFull,
     SchemaError,
@@ -188,7 +187,7 @@ def test_a_value_that_another_row_has_is_told_from_other_rules(
         ("57014", DatabaseUnreachable),
         ("57P03", DatabaseUnreachable),
         ("58030", DatabaseUnreachable),
-        ("P0001", DatabaseRefused),
+        ("P0001", DatabaseUnreachable),
         ("XX000", DatabaseUnreachable),
     ],
 )
@@ -208,7 +207,7 @@ def test_what_a_server_says_is_one_line_and_no_bug(
 def test_the_words_of_another_application_s_trigger_are_not_shown(postgresql_url: str) -> None:
     """They may hold the row; which function it is, is said."""
     database = Database(postgresql_url)
-    with pytest.raises(DatabaseRefused) as caught, database.write() as connection:
+    with pytest.raises(DatabaseUnreachable) as caught, database.write() as connection:
         connection.exec_driver_sql(RAISING.format(state="P0001"))
     database.dispose()
 

@@ -103,9 +103,10 @@ def _cancelled(failure: Failure) -> WorkerError:
 
 
 def _own_rule(failure: Failure) -> WorkerError:
-    # The words of another application's function may hold the row; its name does not.
+    # The words of another application's function may hold the row; its name does not.  It may refuse one
+    # row only, for which the others must not stop: so this is a database that is away, and not unfit.
     place = failure.where if failure.where.startswith("PL/pgSQL function") else "a trigger or function"
-    return DatabaseRefused(
+    return DatabaseUnreachable(
         f"database: {place} refused a change", hint="look at the triggers on the worker's tables"
     )
 
