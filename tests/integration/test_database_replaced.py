@@ -1,9 +1,11 @@
 """The file behind an SQLite database: what happens when it is taken away from those who use it."""
 
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from worker.database import Database
 from worker.database.mark import is_marked
 from worker.errors import DatabaseReplaced, WorkerError
 
+NOBODY = 65534
 # Writes rows and dies as by `kill -9`: they are committed, and lie in the write-ahead log only.
 KILLED = """
 import os, sqlite3, sys
@@ -21,6 +24,34 @@ file = sqlite3.connect(sys.argv[1], isolation_level=None)
 for number in range(int(sys.argv[2])):
     file.execute("INSERT INTO schema_compatibility VALUES (?)", (f"new-{number}",))
 os._exit(0)
+"""
+
+# As a user whom rights count for: writes, cannot look into the folder for a while, and writes again.
+CLOSED = """
+import os, sys
+from worker.database import Database
+from worker.errors import WorkerError
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+folder = os.path.dirname(sys.argv[1])
+database = Database("sqlite:///" + sys.argv[1])
+def put(name):
+    try:
+        with database.write() as connection:
+            connection.exec_driver_sql("INSERT INTO schema_compatibility VALUES (?)", (name,))
+            if name == "closed meanwhile":
+                os.chmod(folder, 0)
+        print(name)
+    except WorkerError as error:
+        print(int(error.exit_code), error, error.hint)
+put("before")
+put("closed meanwhile")
+put("lost")
+os.chmod(folder, 0o755)
+put("after")
+database.dispose()
 """
 
 
@@ -163,6 +194,29 @@ def test_a_folder_above_that_is_renamed_takes_the_file_away(
     database.dispose()
 
     assert rows(tmp_path / "there" / "worker.db") == {"ours"}
+
+
+def test_a_folder_that_cannot_be_looked_into_is_waited_for(sqlite_template: Path) -> None:
+    """As while its owner is being mended: the file may be there as ever, so that nothing ends for good."""
+    with tempfile.TemporaryDirectory(prefix="envoy-worker-") as name:  # which every user reaches
+        Path(name).chmod(0o755)
+        (folder := Path(name) / "folder").mkdir()
+        path = Path(shutil.copy(sqlite_template, folder / "worker.db"))
+        if os.geteuid() == 0:
+            for file in (folder, path):
+                os.chown(file, NOBODY, NOBODY)
+        done = subprocess.run(
+            [sys.executable, "-c", CLOSED, str(path)], capture_output=True, text=True, check=True
+        )
+        marked, found = is_marked(path), rows(path)
+
+    before, meanwhile, lost, after = done.stdout.splitlines()
+    assert (before, meanwhile, after) == ("before", "closed meanwhile", "after")
+    assert lost.startswith("69 ")
+    assert f"{path}: Permission denied" in lost
+    assert "able to write to the file and its folder" in lost
+    assert found == {"before", "closed meanwhile", "after"}
+    assert not marked
 
 
 @pytest.mark.parametrize("gone", [("-wal",), ("-shm",), ("-wal", "-shm")])

@@ -200,6 +200,44 @@ def test_a_service_user_uses_roots_files(file: Path, use: Use) -> None:
         use(file)
 
 
+# Imports first: another user may not reach this checkout.
+ELSEWHERE = """
+import os
+from worker.errors import SettingsError
+from worker.settings import Secrets, environment
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+env = environment()
+print("LINE" in env)
+try:
+    Secrets(env).get("WORKER_ENCRYPTION_KEYS")
+except SettingsError as error:
+    print(error)
+"""
+
+
+@needs_root
+def test_a_folder_that_we_may_not_look_into_keeps_nobody_from_working(tmp_path: Path) -> None:
+    """As root's own, where `sudo -u` is typed: its .env is not ours, and secrets there are one line."""
+    tmp_path.chmod(0o700)
+    (tmp_path / ".env").write_text("LINE=1", encoding="utf-8")
+
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "CREDENTIALS_DIRECTORY": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.splitlines() == [
+        "False",
+        "systemd credential WORKER_ENCRYPTION_KEYS: the file cannot be read (PermissionError)",
+    ]
+
+
 def test_dot_env_cannot_vouch_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """WORKER_TRUST_FOLDER counts in the real environment only, for other files neither."""
     monkeypatch.delenv("WORKER_TRUST_FOLDER", raising=False)

@@ -75,8 +75,9 @@ class OpenedFile:
 
     def forget(self) -> None:
         """Begin anew, after the last connection was closed; a last look may still find the file replaced."""
-        if self._main is not None and self._place("") not in {None, self._main}:
-            self._mark()
+        with suppress(sa.exc.OperationalError):
+            if self._main is not None and self._place("") not in {None, self._main}:
+                self._mark()
         with self._lock:
             self._main, self._marked = None, False
 
@@ -85,6 +86,7 @@ class OpenedFile:
 
         Raises:
             DatabaseReplaced: it does not; a file that lies there instead is marked.
+            OperationalError: nobody can tell at this moment.
         """
         for end, place in (("", self._main), *self._sides.items()):
             if self._place(end) != place:
@@ -121,9 +123,20 @@ class OpenedFile:
     def _place(self, end: str) -> Place | None:
         try:
             found = os.stat(self._real + end if end else self._path)  # noqa: PTH116 -- before every write
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        return found.st_dev, found.st_ino
+        except OSError as error:
+            reason = error.strerror
+        else:
+            return found.st_dev, found.st_ino
+        raise _unseen(f"{self._path}: {reason}")
+
+
+def _unseen(text: str) -> sa.exc.OperationalError:
+    """Return the error of a path that cannot be looked at: the file may be there, and its folder be closed."""
+    error = sqlite3.OperationalError(text)
+    error.sqlite_errorname = "SQLITE_CANTOPEN"  # as SQLite would say it, so that it is waited for and told
+    return sa.exc.OperationalError(None, None, error)
 
 
 def _empty_log(raw: Any) -> None:  # noqa: ANN401 -- the driver's own type
