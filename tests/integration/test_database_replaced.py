@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.database.mark import is_marked
+from worker.database.mark import is_marked, unmark
 from worker.errors import DatabaseReplaced, WorkerError
 
 NOBODY = 65534
@@ -249,6 +249,33 @@ def test_the_side_files_are_those_beside_what_a_link_leads_to(path: Path, tmp_pa
     with pytest.raises(DatabaseReplaced, match=r"worker\.db-wal was removed"):
         put(database, "lost")
     database.dispose()
+
+
+@pytest.mark.parametrize("by", ["file", "link"])
+def test_the_mark_is_seen_by_whichever_path_the_file_is_opened(
+    by: str, path: Path, backup: Path, tmp_path: Path
+) -> None:
+    """As where each release has a folder of its own, with a link to the one file: the next one sees it."""
+    links = [tmp_path / "release-1.db", tmp_path / "release-2.db"]
+    for link in links:
+        link.symlink_to(path)
+    database = Database(f"sqlite:///{links[0]}")
+    put(database, "ours")
+    if by == "file":
+        restore(path, backup)
+    else:
+        path = backup
+        for link in links:
+            link.unlink()
+            link.symlink_to(backup)
+
+    with pytest.raises(DatabaseReplaced):
+        put(database, "lost")
+    database.dispose()
+
+    assert [is_marked(one) for one in (*links, path)] == [True, True, True]
+    unmark(links[1])
+    assert [is_marked(one) for one in (*links, path)] == [False, False, False]
 
 
 def test_a_log_that_another_program_made_anew_is_a_replaced_file(database: Database, path: Path) -> None:

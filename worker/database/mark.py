@@ -38,7 +38,8 @@ def unsaid(path: Path) -> DatabaseRestored:
 
 
 def _of(path: Path) -> Path:
-    return path.with_name(path.name + END)
+    real = Path(os.path.realpath(path))  # beside what a link leads to, where every other path finds it, too
+    return real.with_name(real.name + END)
 
 
 def _private(name: str, flags: int) -> int:

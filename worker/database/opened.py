@@ -133,7 +133,7 @@ class OpenedFile:
 
 
 def _unseen(text: str) -> sa.exc.OperationalError:
-    """Return the error of a path that cannot be looked at: the file may be there, and its folder be closed."""
+    """Return the error of a path that cannot be looked at: the file may be there all the same."""
     error = sqlite3.OperationalError(text)
     error.sqlite_errorname = "SQLITE_CANTOPEN"  # as SQLite would say it, so that it is waited for and told
     return sa.exc.OperationalError(None, None, error)
