@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.database.mark import is_marked, unmark
+from worker.database.mark import clear, is_marked, mark, unmark
 from worker.errors import DatabaseReplaced, WorkerError
 
 NOBODY = 65534
@@ -175,6 +175,30 @@ def test_a_file_that_is_gone_is_named_and_nothing_is_made_in_its_place(
 
     assert not path.exists()
     assert not is_marked(path)
+
+
+def test_what_is_put_in_the_place_of_a_file_that_is_gone_is_marked(
+    database: Database, path: Path, backup: Path
+) -> None:
+    """Also long after the worker has ended; but the file itself may be renamed back."""
+    elsewhere = path.with_name("elsewhere.db")
+    path.rename(elsewhere)
+    with pytest.raises(DatabaseReplaced, match="removed or renamed"):
+        put(database, "lost")
+    database.dispose()
+    for end in ("-wal", "-shm"):
+        side(path, end).unlink(missing_ok=True)
+
+    shutil.copy(backup, path)
+    assert is_marked(path)
+    elsewhere.rename(path)
+    assert not is_marked(path)
+    clear(path)
+    shutil.move(backup, path)
+    assert not is_marked(path), "nobody used it then"
+    mark(path)
+    clear(path)
+    assert is_marked(path)
 
 
 def test_a_folder_above_that_is_renamed_takes_the_file_away(

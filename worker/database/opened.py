@@ -36,7 +36,7 @@ class OpenedFile:
         self._main: Place | None = None
         self._sides: dict[str, Place] = {}
         self._connections = 0
-        self._marked = False
+        self._marked: set[int | None] = set()
 
     def connect(self, make: Callable[[], Connection]) -> Connection:
         """Return a new connection to the file that was opened first.
@@ -79,7 +79,8 @@ class OpenedFile:
             if self._main is not None and self._place("") not in {None, self._main}:
                 self._mark()
         with self._lock:
-            self._main, self._marked = None, False
+            self._main = None
+            self._marked.clear()
 
     def require(self, connection: sa.Connection) -> None:
         """Return if the path still leads to what was opened.
@@ -107,18 +108,20 @@ class OpenedFile:
                 f"{name} was removed while it was in use",
                 hint="what it held is in the database file now: run `envoy-worker check --deep`, then start",
             )
+        self._mark(but_for=self._main[1] if self._main else None)
         return DatabaseReplaced(
             f"{name} was removed or renamed while it was in use",
             hint=f"put it back, with its -wal; or restore a backup: {REPLACED_HINT}",
         )
 
-    def _mark(self) -> None:
+    def _mark(self, but_for: int | None = None) -> None:
         """Mark the file that lies there; once, for by then the operator may have said what it is."""
         with self._lock:
-            marked, self._marked = self._marked, True
+            marked = but_for in self._marked
+            self._marked.add(but_for)
         if not marked:
             with suppress(OSError):
-                mark(Path(self._path))
+                mark(Path(self._path), but_for=but_for)
 
     def _place(self, end: str) -> Place | None:
         try:
