@@ -3,11 +3,14 @@
 import contextlib
 import os
 import py_compile
+import shutil
 import socket
 import stat
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -422,6 +425,59 @@ def test_a_service_user_runs_roots_job_modules(jobs: Jobs) -> None:
     """A checkout of root's, and a service with a user of its own."""
     with service_user(jobs.path("job")):
         jobs.resolve()
+
+    assert jobs.trace("helper").exists()
+
+
+@needs_root
+def test_job_modules_in_an_archive_are_run_where_it_is_ours(jobs: Jobs, tmp_path: Path) -> None:
+    """It is judged in the place of what it holds."""
+    archive = tmp_path / "jobs.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for name in ("__init__", "helper", "job"):
+            file.write(jobs.path(name), f"{jobs.package}/{name}.py")
+    shutil.rmtree(jobs.folder / jobs.package)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(archive))
+        os.chown(archive, MALLORY, MALLORY)
+        with pytest.raises(SettingsError, match="belongs to another user"):
+            jobs.resolve()
+        assert not jobs.trace("__init__").exists()
+        os.chown(archive, 0, 0)
+
+        jobs.resolve()
+
+    assert jobs.trace("helper").exists()
+
+
+def test_a_package_that_names_no_real_folder_beside_its_own_is_run(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So packages without an __init__.py have it that setuptools has installed as editable."""
+    jobs.path("__init__").unlink()
+    hook = f"__editable__.{jobs.package}.finder.__path_hook__"
+
+    class Finder:
+        """Finds the one package."""
+
+        def find_spec(self, name: str, _target: object = None) -> ModuleSpec | None:
+            """Return it by its folder, and by the hook's own name, as setuptools does."""
+            if name != jobs.package:
+                return None
+            spec = ModuleSpec(name, None, is_package=True)
+            spec.submodule_search_locations = [str(jobs.folder / jobs.package), hook]
+            return spec
+
+    def found(path: str) -> Finder:
+        if path != hook:
+            raise ImportError
+        return Finder()
+
+    monkeypatch.setattr(sys, "path_hooks", [*sys.path_hooks, found])
+    monkeypatch.syspath_prepend(hook)
+    monkeypatch.chdir("/tmp")  # noqa: S108 -- where others may add files
+
+    jobs.resolve()
 
     assert jobs.trace("helper").exists()
 
