@@ -18,7 +18,7 @@ from worker.connections.vault import Vault
 from worker.database import Access, Database
 from worker.database.failures import DATABASE_ERRORS
 from worker.database.files import database_path
-from worker.database.mark import is_marked, unsaid
+from worker.database.mark import clear, is_marked, unsaid
 from worker.database.owner import this_process
 from worker.database.schema import require_fit
 from worker.delivery.healing import Healing
@@ -94,8 +94,10 @@ class Context:
         Raises:
             DatabaseRestored: it is to be written to, and nobody has said yet that it comes from a backup.
         """
-        if self._access == "write" and self.marked_file is not None:
-            raise unsaid(self.marked_file)
+        if self._access == "write" and self.any_database.is_sqlite:
+            if self.marked_file is not None:
+                raise unsaid(self.marked_file)
+            clear(database_path(self.any_database.url))
         require_fit(self.any_database)
         return self.any_database
 

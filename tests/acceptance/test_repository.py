@@ -161,7 +161,8 @@ def test_an_operators_command_is_confined_as_the_unit_was_edited(
     alone = subprocess.run([script, "status"], env=systemd_run, capture_output=True, check=False)
     shutil.copy(ROOT / "deploy" / UNITS[0], tmp_path)
     (tmp_path / f"{UNITS[0]}.d").mkdir()
-    edited = "[Unit]\nAfter=x\n[Service]\n MemoryMax = 1G\n#TasksMax=9\nPrivateDevices=\\\nno\nType=exec"
+    edited = "[Unit]\nAfter=x\n[Service]\n MemoryMax = 1G\n#TasksMax=9\nPrivateDevices=\\\nno\nType=exec\n"
+    edited += "StandardOutput=append:/var/log/worker.log\nStandardError=journal"  # a command has a terminal
     (tmp_path / f"{UNITS[0]}.d" / "override.conf").write_text(edited, encoding="utf-8")
 
     as_shipped = told(ROOT / "deploy" / "envoy-worker", systemd_run, "status")

@@ -102,6 +102,9 @@ def stale_log(path: Path) -> None:
 
 EVERYWHERE: dict[str, Callable[[Path], None]] = {
     "the list of tables": lambda path: overwrite(path, 100, b"\xff" * 200),
+    "the name of a table, and its text": lambda path: overwrite(
+        path, path.read_bytes().index(b"tabledelivery") + 5, b"\xff" * 40
+    ),
     "cut within the first page": lambda path: os.truncate(path, 100),
     "noise behind the first words": lambda path: overwrite(path, 16, os.urandom(50_000)),
     "the table of versions": page_of("alembic_version"),

@@ -111,11 +111,17 @@ def test_a_file_in_a_directory_that_does_not_exist_cannot_be_made(tmp_path: Path
         Database(f"sqlite:///{tmp_path}/absent/worker.db")
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:worker.db?uri=true"])
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:worker.db"])
 def test_a_database_in_memory_is_refused(url: str) -> None:
     """It would be lost with the process, and the tokens with it."""
     with pytest.raises(SettingsError, match="plain file"):
         Database(url)
+
+
+def test_what_can_be_no_files_name_is_a_line() -> None:
+    """Though a URL can spell it."""
+    with pytest.raises(SettingsError, match="plain file"):
+        Database("sqlite:///worker.db%00")
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 """The file behind an SQLite database: what happens when it is taken away from those who use it."""
 
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,9 +13,10 @@ import pytest
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.database.mark import is_marked
+from worker.database.mark import clear, is_marked, mark, unmark
 from worker.errors import DatabaseReplaced, WorkerError
 
+NOBODY = 65534
 # Writes rows and dies as by `kill -9`: they are committed, and lie in the write-ahead log only.
 KILLED = """
 import os, sqlite3, sys
@@ -21,6 +24,34 @@ file = sqlite3.connect(sys.argv[1], isolation_level=None)
 for number in range(int(sys.argv[2])):
     file.execute("INSERT INTO schema_compatibility VALUES (?)", (f"new-{number}",))
 os._exit(0)
+"""
+
+# As a user whom rights count for: writes, cannot look into the folder for a while, and writes again.
+CLOSED = """
+import os, sys
+from worker.database import Database
+from worker.errors import WorkerError
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+folder = os.path.dirname(sys.argv[1])
+database = Database("sqlite:///" + sys.argv[1])
+def put(name):
+    try:
+        with database.write() as connection:
+            connection.exec_driver_sql("INSERT INTO schema_compatibility VALUES (?)", (name,))
+            if name == "closed meanwhile":
+                os.chmod(folder, 0)
+        print(name)
+    except WorkerError as error:
+        print(int(error.exit_code), error, error.hint)
+put("before")
+put("closed meanwhile")
+put("lost")
+os.chmod(folder, 0o755)
+put("after")
+database.dispose()
 """
 
 
@@ -146,6 +177,30 @@ def test_a_file_that_is_gone_is_named_and_nothing_is_made_in_its_place(
     assert not is_marked(path)
 
 
+def test_what_is_put_in_the_place_of_a_file_that_is_gone_is_marked(
+    database: Database, path: Path, backup: Path
+) -> None:
+    """Also long after the worker has ended; but the file itself may be renamed back."""
+    elsewhere = path.with_name("elsewhere.db")
+    path.rename(elsewhere)
+    with pytest.raises(DatabaseReplaced, match="removed or renamed"):
+        put(database, "lost")
+    database.dispose()
+    for end in ("-wal", "-shm"):
+        side(path, end).unlink(missing_ok=True)
+
+    shutil.copy(backup, path)
+    assert is_marked(path)
+    elsewhere.rename(path)
+    assert not is_marked(path)
+    clear(path)
+    shutil.move(backup, path)
+    assert not is_marked(path), "nobody used it then"
+    mark(path)
+    clear(path)
+    assert is_marked(path)
+
+
 def test_a_folder_above_that_is_renamed_takes_the_file_away(
     sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +218,29 @@ def test_a_folder_above_that_is_renamed_takes_the_file_away(
     database.dispose()
 
     assert rows(tmp_path / "there" / "worker.db") == {"ours"}
+
+
+def test_a_folder_that_cannot_be_looked_into_is_waited_for(sqlite_template: Path) -> None:
+    """As while its owner is being mended: the file may be there as ever, so that nothing ends for good."""
+    with tempfile.TemporaryDirectory(prefix="envoy-worker-") as name:  # which every user reaches
+        Path(name).chmod(0o755)
+        (folder := Path(name) / "folder").mkdir()
+        path = Path(shutil.copy(sqlite_template, folder / "worker.db"))
+        if os.geteuid() == 0:
+            for file in (folder, path):
+                os.chown(file, NOBODY, NOBODY)
+        done = subprocess.run(
+            [sys.executable, "-c", CLOSED, str(path)], capture_output=True, text=True, check=True
+        )
+        marked, found = is_marked(path), rows(path)
+
+    before, meanwhile, lost, after = done.stdout.splitlines()
+    assert (before, meanwhile, after) == ("before", "closed meanwhile", "after")
+    assert lost.startswith("69 ")
+    assert f"{path}: Permission denied" in lost
+    assert "able to write to the file and its folder" in lost
+    assert found == {"before", "closed meanwhile", "after"}
+    assert not marked
 
 
 @pytest.mark.parametrize("gone", [("-wal",), ("-shm",), ("-wal", "-shm")])
@@ -195,6 +273,33 @@ def test_the_side_files_are_those_beside_what_a_link_leads_to(path: Path, tmp_pa
     with pytest.raises(DatabaseReplaced, match=r"worker\.db-wal was removed"):
         put(database, "lost")
     database.dispose()
+
+
+@pytest.mark.parametrize("by", ["file", "link"])
+def test_the_mark_is_seen_by_whichever_path_the_file_is_opened(
+    by: str, path: Path, backup: Path, tmp_path: Path
+) -> None:
+    """As where each release has a folder of its own, with a link to the one file: the next one sees it."""
+    links = [tmp_path / "release-1.db", tmp_path / "release-2.db"]
+    for link in links:
+        link.symlink_to(path)
+    database = Database(f"sqlite:///{links[0]}")
+    put(database, "ours")
+    if by == "file":
+        restore(path, backup)
+    else:
+        path = backup
+        for link in links:
+            link.unlink()
+            link.symlink_to(backup)
+
+    with pytest.raises(DatabaseReplaced):
+        put(database, "lost")
+    database.dispose()
+
+    assert [is_marked(one) for one in (*links, path)] == [True, True, True]
+    unmark(links[1])
+    assert [is_marked(one) for one in (*links, path)] == [False, False, False]
 
 
 def test_a_log_that_another_program_made_anew_is_a_replaced_file(database: Database, path: Path) -> None:

@@ -3,11 +3,14 @@
 import contextlib
 import os
 import py_compile
+import shutil
 import socket
 import stat
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -200,6 +203,44 @@ def test_a_service_user_uses_roots_files(file: Path, use: Use) -> None:
         use(file)
 
 
+# Imports first: another user may not reach this checkout.
+ELSEWHERE = """
+import os
+from worker.errors import SettingsError
+from worker.settings import Secrets, environment
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+env = environment()
+print("LINE" in env)
+try:
+    Secrets(env).get("WORKER_ENCRYPTION_KEYS")
+except SettingsError as error:
+    print(error)
+"""
+
+
+@needs_root
+def test_a_folder_that_we_may_not_look_into_keeps_nobody_from_working(tmp_path: Path) -> None:
+    """As root's own, where `sudo -u` is typed: its .env is not ours, and secrets there are one line."""
+    tmp_path.chmod(0o700)
+    (tmp_path / ".env").write_text("LINE=1", encoding="utf-8")
+
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "CREDENTIALS_DIRECTORY": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.splitlines() == [
+        "False",
+        "systemd credential WORKER_ENCRYPTION_KEYS: the file cannot be read (PermissionError)",
+    ]
+
+
 def test_dot_env_cannot_vouch_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """WORKER_TRUST_FOLDER counts in the real environment only, for other files neither."""
     monkeypatch.delenv("WORKER_TRUST_FOLDER", raising=False)
@@ -384,6 +425,59 @@ def test_a_service_user_runs_roots_job_modules(jobs: Jobs) -> None:
     """A checkout of root's, and a service with a user of its own."""
     with service_user(jobs.path("job")):
         jobs.resolve()
+
+    assert jobs.trace("helper").exists()
+
+
+@needs_root
+def test_job_modules_in_an_archive_are_run_where_it_is_ours(jobs: Jobs, tmp_path: Path) -> None:
+    """It is judged in the place of what it holds."""
+    archive = tmp_path / "jobs.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for name in ("__init__", "helper", "job"):
+            file.write(jobs.path(name), f"{jobs.package}/{name}.py")
+    shutil.rmtree(jobs.folder / jobs.package)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(archive))
+        os.chown(archive, MALLORY, MALLORY)
+        with pytest.raises(SettingsError, match="belongs to another user"):
+            jobs.resolve()
+        assert not jobs.trace("__init__").exists()
+        os.chown(archive, 0, 0)
+
+        jobs.resolve()
+
+    assert jobs.trace("helper").exists()
+
+
+def test_a_package_that_names_no_real_folder_beside_its_own_is_run(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So packages without an __init__.py have it that setuptools has installed as editable."""
+    jobs.path("__init__").unlink()
+    hook = f"__editable__.{jobs.package}.finder.__path_hook__"
+
+    class Finder:
+        """Finds the one package."""
+
+        def find_spec(self, name: str, _target: object = None) -> ModuleSpec | None:
+            """Return it by its folder, and by the hook's own name, as setuptools does."""
+            if name != jobs.package:
+                return None
+            spec = ModuleSpec(name, None, is_package=True)
+            spec.submodule_search_locations = [str(jobs.folder / jobs.package), hook]
+            return spec
+
+    def found(path: str) -> Finder:
+        if path != hook:
+            raise ImportError
+        return Finder()
+
+    monkeypatch.setattr(sys, "path_hooks", [*sys.path_hooks, found])
+    monkeypatch.syspath_prepend(hook)
+    monkeypatch.chdir("/tmp")  # noqa: S108 -- where others may add files
+
+    jobs.resolve()
 
     assert jobs.trace("helper").exists()
 

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -118,7 +118,8 @@ class Database:
             with connection.begin():
                 yield connection
             if self._file is not None:  # what was committed to a file that is gone is as good as lost
-                self._file.opened.require(connection)
+                with suppress(sa.exc.OperationalError):  # whoever writes next will know
+                    self._file.opened.require(connection)
         self.troubles.wrote()
 
     @contextmanager

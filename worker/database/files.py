@@ -45,7 +45,12 @@ def database_path(url: sa.URL) -> Path:
     Raises:
         SettingsError: it names no file; a database in memory would be lost with the process.
     """
-    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+    if (
+        not url.database
+        or url.database == ":memory:"
+        or url.database.startswith("file:")
+        or "\0" in url.database
+    ):
         raise SettingsError(
             "database.url: an SQLite database must be a plain file, as in sqlite:///worker.db"
         )

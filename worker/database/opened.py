@@ -36,7 +36,7 @@ class OpenedFile:
         self._main: Place | None = None
         self._sides: dict[str, Place] = {}
         self._connections = 0
-        self._marked = False
+        self._marked: set[int | None] = set()
 
     def connect(self, make: Callable[[], Connection]) -> Connection:
         """Return a new connection to the file that was opened first.
@@ -75,16 +75,19 @@ class OpenedFile:
 
     def forget(self) -> None:
         """Begin anew, after the last connection was closed; a last look may still find the file replaced."""
-        if self._main is not None and self._place("") not in {None, self._main}:
-            self._mark()
+        with suppress(sa.exc.OperationalError):
+            if self._main is not None and self._place("") not in {None, self._main}:
+                self._mark()
         with self._lock:
-            self._main, self._marked = None, False
+            self._main = None
+            self._marked.clear()
 
     def require(self, connection: sa.Connection) -> None:
         """Return if the path still leads to what was opened.
 
         Raises:
             DatabaseReplaced: it does not; a file that lies there instead is marked.
+            OperationalError: nobody can tell at this moment.
         """
         for end, place in (("", self._main), *self._sides.items()):
             if self._place(end) != place:
@@ -105,25 +108,38 @@ class OpenedFile:
                 f"{name} was removed while it was in use",
                 hint="what it held is in the database file now: run `envoy-worker check --deep`, then start",
             )
+        self._mark(but_for=self._main[1] if self._main else None)
         return DatabaseReplaced(
             f"{name} was removed or renamed while it was in use",
             hint=f"put it back, with its -wal; or restore a backup: {REPLACED_HINT}",
         )
 
-    def _mark(self) -> None:
+    def _mark(self, but_for: int | None = None) -> None:
         """Mark the file that lies there; once, for by then the operator may have said what it is."""
         with self._lock:
-            marked, self._marked = self._marked, True
+            marked = but_for in self._marked
+            self._marked.add(but_for)
         if not marked:
             with suppress(OSError):
-                mark(Path(self._path))
+                mark(Path(self._path), but_for=but_for)
 
     def _place(self, end: str) -> Place | None:
         try:
             found = os.stat(self._real + end if end else self._path)  # noqa: PTH116 -- before every write
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        return found.st_dev, found.st_ino
+        except OSError as error:
+            reason = error.strerror
+        else:
+            return found.st_dev, found.st_ino
+        raise _unseen(f"{self._path}: {reason}")
+
+
+def _unseen(text: str) -> sa.exc.OperationalError:
+    """Return the error of a path that cannot be looked at: the file may be there all the same."""
+    error = sqlite3.OperationalError(text)
+    error.sqlite_errorname = "SQLITE_CANTOPEN"  # as SQLite would say it, so that it is waited for and told
+    return sa.exc.OperationalError(None, None, error)
 
 
 def _empty_log(raw: Any) -> None:  # noqa: ANN401 -- the driver's own type

@@ -52,7 +52,8 @@ class Opening:
         self._header = require_usable(path, access, mode)
         self._is_ours: bool | None = True if self._header.is_empty and access == "create" else None
         self._lock = threading.Lock()
-        with suppress(sqlite3.Error):  # what is in the way is waited for, or told, by the first connection
+        # What is in the way is waited for, or told, by the first connection.
+        with suppress(sqlite3.Error, UnicodeDecodeError):
             self._prove_once(lambda execute, query: execute(query))
 
     def connecting(
@@ -158,4 +159,6 @@ def _refusal(raw: Any) -> int | None:  # noqa: ANN401 -- the driver's connection
     except sqlite3.OperationalError as error:
         reason = error.sqlite_errorcode & 0xFF
         return reason if reason in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN} else None
+    except UnicodeDecodeError:  # damaged: told by the next statement
+        return None
     return None

@@ -112,9 +112,14 @@ class SqliteFile:
         while True:
             try:
                 return execute(statement)
+            except UnicodeDecodeError:  # the driver met it in SQLite's words, which quote what is damaged
+                break
             except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
                 if not (is_locked(error) and wait.left()):
                     raise
+        damage = sqlite3.DatabaseError("malformed database schema")
+        damage.sqlite_errorname = "SQLITE_CORRUPT"
+        raise sa.exc.DatabaseError(None, None, damage)
 
     def _wait(self) -> Wait:
         return Wait(self._stop, self._seconds, stopping=BUSY_SECONDS_STOPPING)

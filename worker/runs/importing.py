@@ -1,6 +1,7 @@
 """Import job modules, each judged before a line of it runs."""
 
 import importlib
+import os
 import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
@@ -61,8 +62,9 @@ class _Judge:
 
 
 def _require_trusted(spec: ModuleSpec) -> None:
-    for path in map(Path, _places(spec)):
-        if any(path.absolute().is_relative_to(folder) for folder in INSTALLED):
+    for place in map(Path, _places(spec)):
+        path = _on_disk(place.absolute())
+        if path is None or any(path.is_relative_to(folder) for folder in INSTALLED):
             continue
         try:
             require_trusted(path, f"module {spec.name}: {path}", others_may_add=False)
@@ -71,6 +73,15 @@ def _require_trusted(spec: ModuleSpec) -> None:
         else:
             continue
         raise SettingsError(f"module {spec.name}: nobody can tell whose {path} is ({reason})")
+
+
+def _on_disk(place: Path) -> Path | None:
+    """Return the file or folder that a place is, or is in: an archive; None where nothing can be found.
+
+    A package may name what is no path at all, such as the hook of an editable install.
+    """
+    there = next(path for path in (place, *place.parents) if os.path.lexists(path))
+    return there if there == place or there.is_file() else None
 
 
 def _places(spec: ModuleSpec) -> Iterator[str]:

@@ -65,7 +65,7 @@ class Secrets:
             return Path(path), f"{name}_FILE"
         directory = self._env.get("CREDENTIALS_DIRECTORY")
         credential = Path(directory) / name if directory else None
-        if credential is not None and credential.exists():
+        if credential is not None and _may_exist(credential):
             return credential, f"systemd credential {name}"
         return None
 
@@ -77,6 +77,13 @@ def _passwords(url: str) -> list[str]:
     except ValueError:
         return []  # whoever opens the database says what is wrong with its URL
     return [password, unquote(password)] if password else []
+
+
+def _may_exist(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a folder that we may not look into, as after `sudo`: whoever reads it says so
+        return True
 
 
 def _read(path: Path, source: str) -> str:
