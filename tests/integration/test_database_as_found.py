@@ -9,6 +9,8 @@ import psycopg
 import pytest
 
 from tests.integration.as_found import Said, Server, Tell, as_role, execute, migrated, turning_away
+from tests.integration.migrating import migrate
+from worker.database import Database
 
 # To each its own word where nothing is there yet: `status` says what to run, and that says what is wrong.
 BEFORE = ("upgrade", "current", "status", "check", "run-once", "add")
@@ -93,6 +95,17 @@ def test_another_application_s_objects_are_kept(found: Server, tell: Tell) -> No
         refused(tell(url, "upgrade"), name, "already exists", "docs/sql-contract.md")
         refused(tell(url, "status"), "db upgrade")
         execute(url, f"DROP {kind} {name}")
+
+
+def test_an_older_backup_over_newer_tables_is_named(found: Server, tell: Tell) -> None:
+    """`pg_restore --clean` leaves tables that the backup does not know; `db upgrade` says what happened."""
+    url = migrated(found.database())
+    database = Database(url)
+    migrate(database, to="0005")
+    database.dispose()
+    execute(url, "CREATE TABLE restored (id integer)")
+
+    refused(tell(url, "upgrade"), '"restored" already exists', "older release's backup", "new and empty")
 
 
 def test_a_schema_of_its_own_is_the_way_out(found: Server, tell: Tell) -> None:

@@ -134,8 +134,8 @@ def _no_schema(failure: Failure) -> WorkerError:
 def _taken(failure: Failure) -> WorkerError:
     return DatabaseRefused(
         f"database: {failure.text}",
-        hint="another application has it: give the worker a database of its own, or on PostgreSQL a schema"
-        " (docs/sql-contract.md)",
+        hint="another application has it, or an older release's backup was restored over newer tables: give"
+        " the worker a database of its own, new and empty, or on PostgreSQL a schema (docs/sql-contract.md)",
     )
 
 
