@@ -211,6 +211,19 @@ def test_an_index_that_a_killed_writer_left_half_written_is_read(session: Comman
         assert Database(url(in_use), access="write").read_now()
 
 
+@pytest.mark.parametrize(
+    "log", [b"\xa5" * 32, b"\x37\x7f\x06\x82" + b"\xa5" * 5000], ids=["noise", "a log's name"]
+)
+def test_what_lies_in_the_logs_place_is_no_hindrance(at_rest: Path, log: bytes) -> None:
+    """SQLite reads past a log that is none; asked for its index alone it calls the database locked."""
+    at_rest.with_name("worker.db-wal").write_bytes(log)
+    database = Database(url(at_rest), access="read")
+
+    assert database.read_now()
+    assert database.read_now()  # by now there is an index
+    database.dispose()
+
+
 def test_what_is_no_database_stays_as_it_is(session: Commands, folder: Path, lines: Path) -> None:
     """A text, a link to one, a pipe, a socket, a device, a folder: one line at once, for whoever asks."""
     (folder / "text").write_text("API_KEY=1\n" * 9)

@@ -6,6 +6,7 @@ which one fits depends on what lies beside the file at that moment.
 
 import os
 import sqlite3
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -30,6 +31,11 @@ WRITING = (
 )
 _PLAIN, _UNLOCKED, _INDEX_AS_IT_IS = "mode=ro", "immutable=1", "readonly_shm=1"
 _TRIES = 5
+_REFUSALS = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL})
+_LOG_HEADER = struct.Struct(">III")
+_LOG_MAGIC = frozenset({0x377F0682, 0x377F0683})
+_LOG_VERSION = 3_007_000
+_PAGE_SIZES = frozenset(1 << power for power in range(9, 17))
 
 Raw = TypeVar("Raw", bound=Any)  # the driver's connection
 UntilFree = Callable[[Callable[[str], Any], str], Any]
@@ -127,7 +133,7 @@ class Opening:
             raw.close()
             # An index that is half written while others use it, SQLite must mend.  Else it was there a
             # moment ago: the last one who had the file open has closed it.
-            how = _PLAIN if refusal == sqlite3.SQLITE_READONLY else self._how_to_read()
+            how = self._how_to_read() if refusal == sqlite3.SQLITE_CANTOPEN else _PLAIN
         return connect(self._uri(_PLAIN)), None
 
     def _how_to_read(self) -> str:
@@ -142,7 +148,10 @@ class Opening:
         if log is None or (index is None and log.st_size == 0):
             return f"{_PLAIN}&{_UNLOCKED}"
         # Without an index SQLite makes the file, with the database's owner and mode; the next writer ends it.
-        return _PLAIN if index is None else f"{_PLAIN}&{_INDEX_AS_IT_IS}"
+        # It waits for ten seconds, and gives up, before it reads the index of a log that is none.
+        if index is None or not _is_log(side_files(self._path)[0]):
+            return _PLAIN
+        return f"{_PLAIN}&{_INDEX_AS_IT_IS}"
 
     def _uri(self, how: str) -> str:
         return f"file:{quote(os.fsencode(self._path))}?{how}"
@@ -152,13 +161,23 @@ class Opening:
         return (found.st_ino, found.st_size, found.st_mtime_ns) if found else (0, 0, 0)
 
 
+def _is_log(path: Path) -> bool:
+    """Say whether a file begins as a write-ahead log does (SQLite's file format, section 4.1)."""
+    try:
+        with path.open("rb") as file:
+            magic, version, page_size = _LOG_HEADER.unpack(file.read(_LOG_HEADER.size))
+    except (OSError, struct.error):
+        return False
+    return magic in _LOG_MAGIC and version == _LOG_VERSION and page_size in _PAGE_SIZES
+
+
 def _refusal(raw: Any) -> int | None:  # noqa: ANN401 -- the driver's connection
     """Return SQLite's reason why the index cannot be read as it is, where there is one."""
     try:
         raw.execute("PRAGMA schema_version")
     except sqlite3.OperationalError as error:
         reason = error.sqlite_errorcode & 0xFF
-        return reason if reason in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN} else None
+        return reason if reason in _REFUSALS else None
     except UnicodeDecodeError:  # damaged: told by the next statement
         return None
     return None
