@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from worker.cli import check_file, check_postgresql, check_rows, restored
+from worker.cli import check_damage, check_postgresql, check_rows, restored
 from worker.cli.findings import FAIL, Finding, attempt, failures, ok, warn
 from worker.cli.words import counted
 from worker.connections import store as connections
@@ -28,7 +28,7 @@ def findings(parts: Context, only: str | None = None, *, deep: bool = False) -> 
     try:
         revision = schema.current(parts.any_database)
         yield ok(f"database: reachable ({parts.any_database.url.get_backend_name()})")
-        in_file = list(check_file.findings(parts.any_database, deep=deep))
+        in_file = list(check_damage.findings(parts.any_database, deep=deep))
         yield from in_file
         if any(finding.level == FAIL for finding in in_file):
             return

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from worker.cli import check_files
+from worker.cli import check_access
 from worker.cli.findings import Finding, attempt, failures, ok
 from worker.context import Context
 from worker.errors import SettingsError
@@ -35,7 +35,7 @@ class Setup:
         if read.error is None:
             self.parts = Context(settings, secrets, env, access="read")
             yield from _jobs(self.parts)
-            yield from check_files.findings(self.parts, env)
+            yield from check_access.findings(self.parts, env)
         with attempt() as known:
             secrets.values()
         if known.error is not None:  # what is not known cannot be kept out of events

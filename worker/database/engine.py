@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy import event
 from sqlmodel import Session
 
 from worker.database.failures import translated
@@ -64,15 +63,9 @@ class Database:
             connect_args={"timeout": self._file.moment} if self._file else NO_ENDLESS_WAITS,
         )
         if self._file is not None:
-            event.listen(self.engine, "do_connect", self._file.connect)
-            event.listen(self.engine, "connect", self._file.prepare)
-            event.listen(self.engine, "close", self._file.opened.closed)
-            event.listen(self.engine, "begin", self._file.begin)
+            self._file.listen(self.engine)
         else:
-            event.listen(self.engine, "do_connect", server.connecting)
-            event.listen(self.engine, "connect", server.prepare)
-            event.listen(self.engine, "begin", server.begin)
-            event.listen(self.engine, "do_execute", server.execute)
+            server.listen(self.engine)
             self._lines = Lines(self.engine)  # before the watch, whose question may wait as well
             watch(self.engine)
 

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from worker.database import texts
 from worker.database.sqlite import READ_ONLY
@@ -39,6 +40,13 @@ class PostgresqlServer:
         """Take what tells that the process is to end: then nothing waits for long."""
         self._stop = stop
         self._encoding = texts.UTF8  # of the database
+
+    def listen(self, engine: sa.Engine) -> None:
+        """Have a hand in all that the engine does."""
+        event.listen(engine, "do_connect", self.connecting)
+        event.listen(engine, "connect", self.prepare)
+        event.listen(engine, "begin", self.begin)
+        event.listen(engine, "do_execute", self.execute)
 
     def connecting(self, dialect: Any, _record: Any, arguments: Any, options: dict[str, Any]) -> Any:  # noqa: ANN401 -- SQLAlchemy's own types
         """Connect; a server that does not answer is not waited for as long as usual once all ends."""

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from worker.database.failures import is_locked
 from worker.database.files import Access, database_path
@@ -64,6 +65,13 @@ class SqliteFile:
             yield
         finally:
             self._writer.release()
+
+    def listen(self, engine: sa.Engine) -> None:
+        """Have a hand in all that the engine does."""
+        event.listen(engine, "do_connect", self.connect)
+        event.listen(engine, "connect", self.prepare)
+        event.listen(engine, "close", self.opened.closed)
+        event.listen(engine, "begin", self.begin)
 
     def connect(self, dialect: sa.Dialect, record: Any, arguments: list[Any], options: dict[str, Any]) -> Any:  # noqa: ANN401 -- the pool's and the driver's own types
         """Return a new connection; one that may write is made to the file that was opened first."""
