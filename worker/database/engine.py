@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 import sqlalchemy as sa
 from sqlmodel import Session
@@ -58,7 +59,8 @@ class Database:
             self.url,
             **({"poolclass": sa.NullPool} if afresh else {"pool_size": pool_size, "max_overflow": 4}),
             hide_parameters=True,
-            json_serializer=json.dumps if self.is_sqlite else server.json_of,
+            # A method by itself would be taken for another server's: psycopg tells them apart by their code.
+            json_serializer=json.dumps if self.is_sqlite else partial(server.json_of),
             json_deserializer=lenient_json,
             connect_args={"timeout": self._file.moment} if self._file else NO_ENDLESS_WAITS,
         )

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from tests import pgbouncer
 from tests.integration.as_found import Server, Tell, migrated
 from tests.integration.delivery.conftest import MakeWorld
+from worker.database import Database
 from worker.sandbox import Sandbox
 
 NAME = "\u0141\u00f3d\u017a \u0417\u0430\u043b"  # Polish and Russian letters
@@ -49,6 +52,20 @@ def test_what_envoy_says_is_stored(make_world: MakeWorld, sandbox: Sandbox, is_p
     assert "Zo\u00eb" in str(sandbox.invites())
     names = {row["name"] for row in world.rows("SELECT name FROM location")}
     assert ("?\u00f3d? ???" if is_poor else NAME) in names
+
+
+def test_a_process_writes_to_databases_of_two_encodings(
+    database_url: str, postgresql_url: str, is_poor: bool
+) -> None:
+    """Each as it takes it, whichever came first."""
+    read: list[object] = []
+    for url in (postgresql_url, database_url):
+        database = Database(url)
+        with database.write() as connection:
+            read.append(connection.execute(sa.select(sa.literal({"a": NAME}, JSONB()))).scalar_one())
+        database.dispose()
+
+    assert read == [{"a": NAME}, {"a": "?\u00f3d? ???" if is_poor else NAME}]
 
 
 def test_a_line_that_the_database_cannot_hold_is_rejected(
