@@ -50,6 +50,8 @@ class PostgresqlServer:
 
     def connecting(self, dialect: Any, _record: Any, arguments: Any, options: dict[str, Any]) -> Any:  # noqa: ANN401 -- SQLAlchemy's own types
         """Connect; a server that does not answer is not waited for as long as usual once all ends."""
+        from worker.database.adapting import adapt
+
         if self._stop.is_set():
             options["connect_timeout"] = CONNECT_SECONDS_STOPPING
         raw = self._connected(dialect, arguments, options)
@@ -57,7 +59,7 @@ class PostgresqlServer:
             self._encoding = texts.encoding(raw)
             raw.close()
             raw = self._connected(dialect, arguments, options)
-        texts.adapt(raw)
+        adapt(raw)
         return raw
 
     def _connected(self, dialect: Any, arguments: Any, options: dict[str, Any]) -> Any:  # noqa: ANN401

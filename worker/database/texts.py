@@ -9,16 +9,11 @@ import codecs
 import json
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import psycopg
 import sqlalchemy as sa
-from psycopg.adapt import Dumper, Loader
 
 from worker.errors import InputError
-
-if TYPE_CHECKING:
-    from psycopg.abc import Buffer
 
 UTF8 = "UTF8"
 NO_ENCODING = "SQL_ASCII"
@@ -38,15 +33,6 @@ _REFUSED = {
 }
 _BESIDES = {"euc_jp": "cp932"}
 _MOST_BYTES = 3  # of a letter; Python composes Hangul that EUC_KR lacks of eight
-_TEXTS = ("text", "varchar", "bpchar", "name", 0)  # 0 is what has no type
-
-
-class Lenient(Loader):
-    """Reads any bytes."""
-
-    def load(self, data: "Buffer") -> str:
-        """Return the text, whatever the bytes are: one row must not keep all others from being read."""
-        return bytes(data).decode("utf-8", "replace")
 
 
 def encoding(raw: Any) -> str:  # noqa: ANN401 -- any driver's connection
@@ -125,28 +111,8 @@ def _texts(value: object) -> Iterator[str]:
             yield from (*_texts(label), *_texts(answer))
 
 
-def adapt(raw: "psycopg.Connection[Any]") -> None:
-    """Let a new connection read and write all that its database may hold."""
-    name = encoding(raw)
-    if name == NO_ENCODING:
-        for kind in _TEXTS:
-            raw.adapters.register_loader(kind, Lenient)
-    elif into := python_codec(name):
-        raw.adapters.register_dumper(str, _dumper(into))
-
-
 def json_of(value: object, name: str) -> str:
     """Return JSON as a database of that encoding takes it: it knows no escape of a letter that it lacks."""
     if name == UTF8:
         return json.dumps(value)
     return fitted(json.dumps(value, ensure_ascii=False), python_codec(name) or "utf-8")
-
-
-def _dumper(into: str) -> type[Dumper]:
-    class Fitted(Dumper):
-        def dump(self, obj: str) -> bytes:
-            if "\0" in obj:
-                raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
-            return fitted(obj, into).encode()
-
-    return Fitted

@@ -6,7 +6,6 @@ from typing import TypeAlias
 from urllib.parse import unquote
 
 import sqlalchemy as sa
-from psycopg import pq
 
 from worker.errors import SettingsError
 
@@ -101,6 +100,8 @@ def _libpq_options(query: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
     Raises:
         SettingsError: an option that is nobody's, or that would change what is written where.
     """
+    from psycopg import pq  # only here: a worker on SQLite never loads the driver
+
     known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()} - NOT_OPERATORS
     for key, value in query.items():
         name = RENAMED.get(key.lower(), key)
