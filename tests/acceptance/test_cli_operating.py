@@ -123,7 +123,6 @@ def test_check_and_status_write_nothing_and_refresh_no_token(
 
     checked = connected.run("check", expect=0 if ended else 77)
     connected.run("status")
-    connected.run("run-once", "--dry-run")
 
     assert everything(connected) == before
     assert checked.stderr == ""

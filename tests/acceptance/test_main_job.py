@@ -123,22 +123,22 @@ def test_no_personal_data_and_no_secret_is_in_the_log(
 
 @pytest.mark.parametrize("processes", [1, 4])
 def test_short_lived_tokens_are_never_used_twice(postgresql_url: str, processes: int) -> None:
-    """Tokens that live 3 s, 200 invites, 20 ms each: all are sent once, and no refresh token is reused."""
+    """Tokens that live 3 s, 100 invites, 20 ms each: all are sent once, and no refresh token is reused."""
     with Sandbox(port=0, access_token_seconds=3, faults=Faults(latency_seconds=0.02)) as sandbox:
         installation = Installation(
             postgresql_url, sandbox, WORKER_PUSH__RATE_PER_SECOND="25", WORKER_JOBS__PUSH_INVITES__EVERY="0.2"
         )
         installation.connect()
-        installation.run("invites", "import", "-", stdin=visits(200))
+        installation.run("invites", "import", "-", stdin=visits(100))
         services = [installation.start("run") for _ in range(processes)]
-        wait_until(lambda: installation.statuses() == {"sent": 200}, seconds=60)
+        wait_until(lambda: installation.statuses() == {"sent": 100}, seconds=60)
         for service in services:
             installation.stop(service)
         ledger = sandbox.ledger()
         installation.database.dispose()
 
     assert [service.returncode for service in services] == [0] * processes
-    assert len(ledger["creates"]) == 200
+    assert len(ledger["creates"]) == 100
     assert ledger["duplicates"] == []
     assert ledger["refreshes"] >= 2
     assert ledger["refresh_token_reuse"] == 0

@@ -18,7 +18,7 @@ CHANGED = 3  # while they are on their way
 LATENCY = 0.02
 # How many places further than on SQLite the first round is.
 FURTHER = {"sqlite": 0, "postgresql": 7, "pooled": 1}
-SAMPLE = {"sqlite": 8, "postgresql": 8, "pooled": 4}
+SAMPLE = {"sqlite": 8, "postgresql": 8, "pooled": 2}
 # What must have happened so that a worker comes by a place at all, and how often it then does.
 OF_REFRESH = ("before_refresh", "after_token_answer", "after_token_commit")
 OF_LOOK_UP = ("before_look_up", "after_look_up", "after_look_up_commit")
