@@ -1,5 +1,6 @@
 """Both databases for every test that needs one, each test with a fresh, migrated one of its own."""
 
+import logging
 import os
 import shutil
 import signal
@@ -10,12 +11,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests import pgbouncer
 from tests.postgresql import Databases, with_name
 from worker.database import Database
 from worker.database.schema import upgrade
+from worker.logs.configuring import LibraryHandler
 
 # How long an example takes says more about what runs beside it than about our code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -24,6 +27,23 @@ settings.load_profile("untimed")
 for ignored, handler in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
     if signal.getsignal(ignored) is signal.SIG_IGN:
         signal.signal(ignored, handler)
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """Undo what a test's commands have made of the process's log: the next test listens to its own."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    if not structlog.is_configured():
+        return
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+    for handler in root.handlers[:]:
+        if isinstance(handler, LibraryHandler):
+            root.removeHandler(handler)
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
 
 
 @pytest.fixture(scope="session")

@@ -1,19 +1,15 @@
 """An SQLite file that took the place of another: nothing is sent from it before somebody says what it is."""
 
 import json
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from worker.cli import run_command
 from worker.connections.vault import new_key
 from worker.database import Database
 from worker.database.mark import is_marked, mark
 from worker.invites import restored
-from worker.logs.configuring import LibraryHandler
 
 SETTINGS = Path(__file__).parents[2] / "settings.toml"
 VISIT = (
@@ -53,17 +49,6 @@ def marked(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     return path
-
-
-@pytest.fixture(autouse=True)
-def _undo() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
-    root = logging.getLogger()
-    for handler in root.handlers[:]:
-        if isinstance(handler, LibraryHandler):
-            root.removeHandler(handler)
-    logging.captureWarnings(capture=False)
 
 
 @pytest.mark.parametrize("command", WRITING)
