@@ -1,6 +1,7 @@
 """The ways in which a database goes away under a worker, and comes back."""
 
 import sqlite3
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -13,11 +14,14 @@ class Locked:
 
     def __init__(self, url: sa.URL) -> None:
         """Open it."""
-        self._other = sqlite3.connect(str(url.database), isolation_level=None, check_same_thread=False)
+        path = str(url.database)
+        self._other = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
 
     def go(self) -> None:
-        """Begin to write."""
-        self._other.execute("BEGIN IMMEDIATE")
+        """Begin to write, at the first gap: SQLite's own wait sleeps while the worker sends everything."""
+        while not self._other.in_transaction:
+            with suppress(sqlite3.OperationalError):
+                self._other.execute("BEGIN IMMEDIATE")
 
     def come_back(self) -> None:
         """Let others write."""
