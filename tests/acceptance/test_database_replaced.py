@@ -46,14 +46,21 @@ class File:
 
     def spoil(self) -> None:
         """Spoil the page that the table of jobs begins on, which every run writes to."""
-        self.ask("PRAGMA wal_checkpoint(TRUNCATE)")
         ((page,),) = self.ask("SELECT rootpage FROM sqlite_master WHERE name = 'job'")
         ((size,),) = self.ask("PRAGMA page_size")
-        with self.path.open("r+b") as file:
-            file.seek((page - 1) * size)
-            file.write(b"\xff" * 200)
-        # A table that is new makes everybody read all pages anew.
-        self.ask("CREATE TABLE another (x)")
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")  # else a run might write the page anew, and so mend it
+            wait_until(self._log_is_in_the_file)
+            with self.path.open("r+b") as file:
+                file.seek((page - 1) * size)
+                file.write(b"\xff" * 200)
+            # A table that is new makes everybody read all pages anew.
+            writer.execute("CREATE TABLE another (x)")
+            writer.execute("COMMIT")
+
+    def _log_is_in_the_file(self) -> bool:
+        ((_, frames, moved),) = self.ask("PRAGMA wal_checkpoint(PASSIVE)")
+        return bool(frames == moved)
 
     def side(self, end: str) -> Path:
         """Return a file beside it."""
