@@ -4,12 +4,14 @@ import random
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from worker.connections.model import Connection, HoldReason
-from worker.connections.rows import lies_ahead
+import sqlalchemy as sa
+
+from worker.connections.model import ENDED_BY_A_PERSON, Connection, HoldReason
+from worker.connections.rows import CONNECTIONS, lies_ahead
 
 Values: TypeAlias = dict[str, object]
 
-HOLD_MAXIMUM = 3600.0  # no hold but a pause is longer
+HOLD_MAXIMUM = 3600.0  # no hold is longer but those for a person
 DEFAULT_HOLD_SECONDS = (5.0, 900.0)
 
 RELEASED: Values = {"hold_reason": None, "held_until": None, "hold_count": 0}
@@ -18,9 +20,14 @@ UNDISTURBED: Values = RELEASED | {"forbidden_count": 0, "unauthorised_count": 0}
 
 def in_force(row: Connection, now: datetime) -> bool:
     """Say whether a row that was read has a hold in force."""
-    if row.hold_reason == HoldReason.PAUSED:
+    if row.hold_reason in ENDED_BY_A_PERSON:
         return row.held_until is None or now < row.held_until
     return row.hold_reason is not None and lies_ahead(row.held_until, now, HOLD_MAXIMUM)
+
+
+def is_for_a_person() -> sa.ColumnElement[bool]:
+    """Return the condition that a row's hold is one that only a person ends; never NULL."""
+    return sa.func.coalesce(CONNECTIONS.c.hold_reason.in_(sorted(ENDED_BY_A_PERSON)), sa.false())
 
 
 def hold(row: Connection, now: datetime, reason: HoldReason, seconds: float) -> Values:
@@ -30,9 +37,9 @@ def hold(row: Connection, now: datetime, reason: HoldReason, seconds: float) -> 
 
 
 def prolong(row: Connection, now: datetime, seconds: float | None) -> Values:
-    """Return the columns of a hold in force that lasts *seconds* at least; a pause lasts as it is."""
+    """Return the columns of a hold in force that lasts *seconds* at least; a person's lasts as it is."""
     until = now + timedelta(seconds=min(seconds or 0.0, HOLD_MAXIMUM))
-    if row.hold_reason == HoldReason.PAUSED or row.held_until is None or until <= row.held_until:
+    if row.hold_reason in ENDED_BY_A_PERSON or row.held_until is None or until <= row.held_until:
         return {}
     return {"held_until": until}
 

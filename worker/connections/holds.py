@@ -17,6 +17,7 @@ from worker.connections.hold_rules import (
     grown,
     hold,
     in_force,
+    is_for_a_person,
     jittered,
     prolong,
 )
@@ -149,12 +150,12 @@ class Holds:
 def is_held(database: Database) -> sa.ColumnElement[bool]:
     """Return the condition that a row of table ``connection`` has a hold in force."""
     own = CONNECTIONS.c
-    paused = own.hold_reason == HoldReason.PAUSED
+    for_a_person = is_for_a_person()
     lasting = (own.held_until > database.now()) & (
         own.held_until <= database.later(HOLD_MAXIMUM + SLACK_SECONDS)
     )
-    held = (paused & (own.held_until.is_(None) | (own.held_until > database.now()))) | (
-        own.hold_reason.is_not(None) & ~paused & lasting
+    held = (for_a_person & (own.held_until.is_(None) | (own.held_until > database.now()))) | (
+        own.hold_reason.is_not(None) & ~for_a_person & lasting
     )
     # Never NULL, so that it can be negated: a row without a hold has no reason.
     return sa.func.coalesce(held, sa.false())

@@ -27,6 +27,12 @@ class HoldReason(StrEnum):
     UNAUTHORISED = "unauthorised"
     PAUSED = "paused"
     REFUSES_ALL = "refuses_all"  # Envoy refuses every row of every customer alike
+    OTHER_COMPANY = "other_company"  # the grant turned out to be another company's
+    DAMAGED_TOKEN = "damaged_token"  # noqa: S105 -- no password: what is stored of the grant cannot be read
+
+
+# Held until a person acts; whatever else goes wrong meanwhile does not replace them.
+ENDED_BY_A_PERSON = frozenset({HoldReason.PAUSED, HoldReason.OTHER_COMPANY, HoldReason.DAMAGED_TOKEN})
 
 
 class Connection(SQLModel, table=True):
@@ -59,12 +65,14 @@ class Connection(SQLModel, table=True):
     refresh_error: str | None = None
     refresh_failures: int = 0
     refresh_retry_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    answer_lost_at: datetime | None = Field(default=None, sa_type=Timestamp)  # of a refresh, when last lost
 
-    held_until: datetime | None = Field(default=None, sa_type=Timestamp)  # None while paused without an end
+    held_until: datetime | None = Field(default=None, sa_type=Timestamp)  # None: until a person acts
     hold_reason: str | None = None
     hold_count: int = 0
     forbidden_count: int = 0
     unauthorised_count: int = 0
+    refused_version: int | None = None  # of the token that Envoy last refused
     pace_per_second: float | None = None
     pace_next_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
@@ -96,3 +104,6 @@ class Host(SQLModel, table=True):
     refused_count: int = 0  # such holds in a row
     refusal: str | None = None  # a digest of what it says
     refusals_from: datetime | None = Field(default=None, sa_type=Timestamp)  # older ones do not count
+    # Envoy's clock as an answer's Date told it, and the database's at that moment.
+    envoy_time: datetime | None = Field(default=None, sa_type=Timestamp)
+    envoy_time_seen_at: datetime | None = Field(default=None, sa_type=Timestamp)

@@ -12,7 +12,7 @@ import structlog
 from sqlmodel import SQLModel
 
 from worker.connections.hold_moves import announce_outage
-from worker.connections.hold_rules import HOLD_MAXIMUM, jittered
+from worker.connections.hold_rules import HOLD_MAXIMUM, is_for_a_person, jittered
 from worker.connections.holds import is_held
 from worker.connections.model import Connection, ConnectionStatus, HoldReason, Host
 from worker.connections.pace import cut_in_sql
@@ -90,7 +90,7 @@ class Outages:
     def is_alone(self, connection_id: int) -> bool:
         """Say whether no other connection is there that could be asked with."""
         own = CONNECTIONS.c
-        in_use = own.hold_reason.is_distinct_from(HoldReason.PAUSED)
+        in_use = ~is_for_a_person()
         another = sa.exists().where(own.status == ConnectionStatus.ACTIVE, in_use, own.id != connection_id)
         with self._database.read() as connection:
             return not connection.execute(sa.select(another)).scalar()

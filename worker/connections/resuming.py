@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 
 from worker.connections.hold_moves import announce_release
-from worker.connections.hold_rules import UNDISTURBED
-from worker.connections.model import ConnectionStatus, HoldReason
+from worker.connections.hold_rules import UNDISTURBED, is_for_a_person
+from worker.connections.model import ConnectionStatus
 from worker.connections.refusing import forget_refusals
 from worker.connections.rows import CONNECTIONS, change
 from worker.database import Database
@@ -13,9 +13,9 @@ from worker.database.repeating import repeated
 
 @repeated
 def resume_all(database: Database) -> list[str]:
-    """End every hold but pauses, and that Envoy refuses everyone; return who was held, by name."""
+    """End all holds but those for a person, and that Envoy refuses everyone; return who was held."""
     own = CONNECTIONS.c
-    usable = own.hold_reason.is_distinct_from(HoldReason.PAUSED) & (own.status != ConnectionStatus.REMOVED)
+    usable = ~is_for_a_person() & (own.status != ConnectionStatus.REMOVED)
     held = sa.select(own.name).where(usable, own.hold_reason.is_not(None)).order_by(own.name)
     with database.write() as connection:
         names = list(connection.execute(held).scalars())

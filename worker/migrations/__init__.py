@@ -1,6 +1,6 @@
 """The schema's history.  Imports nothing of the worker; ``HEAD`` is the revision this release is made for."""
 
-HEAD = "0006"
+HEAD = "0007"
 # The triggers of that revision, by database and table.  On PostgreSQL each must fire whoever writes.
 TRIGGERS: dict[str, dict[str, tuple[str, ...]]] = {
     "sqlite": {

@@ -57,7 +57,9 @@ def pages(
     while more() and left != 0:
         with database.read() as connection:
             window = _window(connection, database, days, after)
-            ids = [row.id for row in _of(connection, query, window).fetchmany(left or BATCH)]
+            # Without an order PostgreSQL gives those that a limit leaves out in any order.
+            page = query.order_by(DELIVERIES.c.id)
+            ids = [row.id for row in _of(connection, page, window).fetchmany(left or BATCH)]
         if not window:
             return
         if ids:

@@ -19,6 +19,11 @@ class Job(SQLModel, table=True):
     next_run_at: datetime | None = Field(default=None, sa_type=Timestamp)
     lease_owner: str | None = None
     lease_until: datetime | None = Field(default=None, sa_type=Timestamp)
+    # What both clocks said at its last run, to see a jump since then; one of them counts within a boot.
+    seen_boot: str | None = None
+    seen_boot_seconds: float | None = None
+    seen_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    unwitnessed_since: datetime | None = Field(default=None, sa_type=Timestamp)  # nobody confirms our clock
 
 
 class JobRun(SQLModel, table=True):
