@@ -22,6 +22,7 @@ from worker.envoy.calls import (
     invite_path,
 )
 from worker.envoy.http import BeforeWrite, HttpClient
+from worker.envoy.identifiers import identifier
 from worker.envoy.resources import Employee, Flow, Invite, Json, Location
 from worker.errors import Forbidden, NotFound, OutcomeUnknown
 
@@ -75,7 +76,7 @@ class EnvoyApi:
 
         Without a name and locations where the answer does not show them.
         """
-        if resources.identifier(employee_id) is None:
+        if identifier(employee_id) is None:
             return None
         try:
             data = self._calls.read(token, employee_path(employee_id), {}).get("data")
@@ -96,12 +97,14 @@ class EnvoyApi:
         return self._calls.address(LOCATIONS)
 
     def has_invite(self, token: str, invite_id: str) -> bool:
-        """Tell whether Envoy shows the invite of that id; False where it answers that there is none."""
+        """Tell whether Envoy shows the invite of that id; False where there is none, or can be none."""
+        if identifier(invite_id) is None:
+            return False
         try:
             data = self._calls.read(token, invite_path(invite_id), {}).get("data")
         except NotFound:
             return False
-        if not isinstance(data, dict) or resources.identifier(data.get("id")) != invite_id:
+        if not isinstance(data, dict) or identifier(data.get("id")) != invite_id:
             raise OutcomeUnknown("Envoy answered with another invite than asked for", error_code="bad_answer")
         return True
 

@@ -3,9 +3,16 @@
 import json
 from collections.abc import Callable
 
+MOST_DIGITS = 1000
+
 
 def _refuse(constant: str) -> float:
     raise ValueError(f"{constant} is not JSON")
+
+
+def _whole_number(digits: str) -> float:
+    """Return a number of any length; Python reads no int of thousands of digits, and nobody means one."""
+    return int(digits) if len(digits) <= MOST_DIGITS else float(digits)
 
 
 def json_object(body: bytes, *, constant: Callable[[str], float] = _refuse) -> dict[str, object] | None:
@@ -14,7 +21,7 @@ def json_object(body: bytes, *, constant: Callable[[str], float] = _refuse) -> d
     *constant* reads NaN and Infinity, which JSON does not know; as a rule they are refused.
     """
     try:
-        data = json.loads(body, parse_constant=constant)
+        data = json.loads(body, parse_constant=constant, parse_int=_whole_number)
     except (ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None

@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TypeAlias
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from worker.envoy.answers import decipher, may_be_a_gateways, route_lost
 from worker.envoy.headers import authorization
 from worker.envoy.http import BeforeWrite, HttpClient
+from worker.envoy.identifiers import item_path
 from worker.envoy.paging import all_items
 from worker.envoy.resources import Json
 from worker.envoy.retries import read_policy, unsent_policy
@@ -126,10 +127,10 @@ class Calls:
 
 
 def invite_path(invite_id: str) -> str:
-    """Return the path of one invite, its id quoted."""
-    return f"/v1/invites/{quote(invite_id, safe='')}"
+    """Return the path of one invite; Refused where that can be nobody's id."""
+    return item_path(INVITES, invite_id)
 
 
 def employee_path(employee_id: str) -> str:
-    """Return the path of one employee, their id quoted."""
-    return f"/v1/employees/{quote(employee_id, safe='')}"
+    """Return the path of one employee; Refused where that can be nobody's id."""
+    return item_path(EMPLOYEES, employee_id)

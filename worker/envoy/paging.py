@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from worker.envoy.resources import Json, identifier
+from worker.envoy.identifiers import identifier
+from worker.envoy.resources import Json
 from worker.errors import OutcomeUnknown, Refused, RouteLost
 
 # Returns the answer to a page's number, and to how many items a page shall have.

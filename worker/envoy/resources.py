@@ -8,12 +8,12 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from worker.envoy.identifiers import identifier
+
 Json = dict[str, object]
 
-MOST_NUMBER = 10**40
-
-# Not "." or "..": as a part of a path they mean another place.
-_IDENTIFIER = re.compile(r"(?!\.{1,2}$)[!-~]{1,128}")
+# Stands for a place whose id is unusable: who belongs there only does not belong everywhere.
+NO_PLACE_OF_OURS = "?"
 # Envoy documents APPROVED, PENDING, AWAITING_REVIEW and DENIED; a new word is taken as it comes.
 _WORD = re.compile(r"[A-Za-z_]{1,40}")
 
@@ -78,7 +78,10 @@ def flow(item: Json) -> Flow | None:
     key = identifier(item.get("id"))
     if key is None:
         return None
-    place = identifier(item.get("locationId"))
+    shown = item.get("locationId")
+    place = identifier(shown)
+    if place is None and shown not in (None, ""):
+        return None  # without its location it would serve every one
     return Flow(key, _text(item.get("name")) or "", _enabled(item), _text(item.get("type")), place)
 
 
@@ -88,12 +91,12 @@ def employee(item: Json) -> Employee | None:
     if key is None:
         return None
     listed = item.get("locationIds")
-    places = [identifier(place) for place in listed] if isinstance(listed, list) else []
+    places = [place for place in listed if place not in (None, "")] if isinstance(listed, list) else []
     return Employee(
         key,
         _text(item.get("name")) or "",
         _text(item.get("email")) or "",
-        tuple(place for place in places if place is not None),
+        tuple(identifier(place) or NO_PLACE_OF_OURS for place in places),
     )
 
 
@@ -128,13 +131,6 @@ def _optional(item: Json, person: Json) -> Json:
     host: Json = {"hostEmployeeId": item["host"]} if "host" in item else {}
     email: Json = {"invitee.email": person["email"]} if "email" in person else {}
     return {**shown, **host, **email}
-
-
-def identifier(value: object) -> str | None:
-    """Return an id as text; None where it is no id that could stand in a path or a column."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value) if 0 <= value < MOST_NUMBER else ""
-    return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else None
 
 
 def instant(value: object) -> datetime | None:

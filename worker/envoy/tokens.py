@@ -15,6 +15,7 @@ from worker.envoy import http_date
 from worker.envoy.answers import error_of, is_success
 from worker.envoy.bodies import json_object
 from worker.envoy.headers import is_bearer
+from worker.envoy.identifiers import identifier
 from worker.errors import (
     ClientRefused,
     EnvoyError,
@@ -30,6 +31,8 @@ _OUR_FAULT = frozenset(
     {"invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_request", "invalid_scope"}
 )
 _CLIENT_HINT = "check ENVOY_CLIENT_ID, ENVOY_CLIENT_SECRET and [envoy] token_url"
+# As RFC 6749 section 3.3 has it, and short: scopes are stored, shown and compared.
+_SCOPE = re.compile(r"[!#-\[\]-~]{1,128}")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
@@ -54,8 +57,8 @@ def token_answer(status: int, headers: Mapping[str, str], body: bytes) -> TokenA
     """
     if not is_success(status):
         raise _refusal(status, headers, body)
-    # A token is not thrown away because its lifetime is nonsense.
-    data = json_object(body, constant=float) or {}
+    # A token is not thrown away because what stands beside it is nonsense.
+    data = json_object(body, constant=float) or json_object(_mended(body), constant=float) or {}
     access = data.get("access_token")
     if not isinstance(access, str) or not is_bearer(access) or not _bearer_type(data.get("token_type")):
         raise OutcomeUnknown(
@@ -68,7 +71,7 @@ def token_answer(status: int, headers: Mapping[str, str], body: bytes) -> TokenA
         refresh_token=_text(data.get("refresh_token")),
         expires_in=lifetime(data.get("expires_in")),
         refresh_expires_in=lifetime(data.get("refresh_token_expires_in")),
-        company_id=_identifier(data.get("company_id")),
+        company_id=identifier(data.get("company_id")),
         scopes=_scopes(data.get("scope")),
         server_time=http_date.parse(headers.get("Date")),
     )
@@ -120,17 +123,17 @@ def _bearer_type(value: object) -> bool:
     return isinstance(value, str) and value.lower() == "bearer"
 
 
+def _mended(body: bytes) -> bytes:
+    return body.decode(errors="replace").encode()
+
+
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _identifier(value: object) -> str | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return _text(value)
+    """Return a text that can be stored and sent again; half a surrogate pair cannot."""
+    return value if isinstance(value, str) and value and value.isprintable() else None
 
 
 def _scopes(value: object) -> tuple[str, ...] | None:
     if isinstance(value, list):
-        return tuple(scope for scope in value if isinstance(scope, str))
-    return tuple(re.split(r"[\s,]+", value.strip())) if isinstance(value, str) and value.strip() else None
+        return tuple(scope for scope in value if isinstance(scope, str) and _SCOPE.fullmatch(scope))
+    words = re.split(r"[\s,]+", value.strip()) if isinstance(value, str) else []
+    return tuple(filter(_SCOPE.fullmatch, words)) or None

@@ -12,7 +12,7 @@ from worker.database import Database
 from worker.database.failures import is_taken
 from worker.database.owner import this_process
 from worker.database.repeating import repeated
-from worker.envoy.resources import identifier
+from worker.envoy.identifiers import PERSON_HINT, UNUSABLE, identifier
 from worker.errors import UsageError
 from worker.invites.certainty import may_be_older, tried_revision
 from worker.invites.in_doubt import found_after_restore
@@ -20,7 +20,8 @@ from worker.invites.states import Kind, Status, Verdict, Wanted
 from worker.invites.store import ATTEMPTS, DELIVERIES, INVITES, Standing
 
 RETRIED = (Status.REJECTED, Status.EXPIRED)
-MISSING_IN_ENVOY = ("gone_in_envoy", "not_found")  # the error codes of an update of what may not be there
+# The error codes of an update of what may not be there, or cannot be asked for.
+MISSING_IN_ENVOY = ("gone_in_envoy", "not_found", UNUSABLE)
 
 log = structlog.get_logger()
 
@@ -213,8 +214,8 @@ def _sent(database: Database, envoy_invite_id: str) -> dict[str, object]:
 
 def _checked(envoy_invite_id: str) -> str:
     found = identifier(envoy_invite_id.strip())
-    if found is None or not found.isalnum():
-        raise UsageError("this is no id of Envoy's", hint="it is the number at the end of its address")
+    if found is None:
+        raise UsageError("this is no id of Envoy's", hint=PERSON_HINT)
     return found
 
 

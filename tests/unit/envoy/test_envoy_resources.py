@@ -92,12 +92,6 @@ def test_nothing_personal_shows_in_a_repr() -> None:
     assert "jane" not in shown.lower()
 
 
-@pytest.mark.parametrize("value", [None, "", " ", "a b", "a\n", "ü", ".", "..", True, -1, 1.5, [], "x" * 129])
-def test_an_unusable_id_is_none(value: object) -> None:
-    """An id must be fit for a path and for a column."""
-    assert resources.identifier(value) is None
-
-
 @pytest.mark.parametrize("value", ["soon", "", 7, None, "2026-02-31T00:00:00Z", "0001-01-01T00:00:00+09:00"])
 def test_an_unreadable_time_is_none(value: object) -> None:
     """A strange time does not cost the invite."""

@@ -83,10 +83,41 @@ def test_scopes_are_read_in_every_form_seen(given_scope: object, expected: tuple
     assert expected == answer(scope=given_scope).scopes
 
 
-@pytest.mark.parametrize(("company", "expected"), [(10000, "10000"), (None, None), (True, None), ("", None)])
-def test_the_company_is_a_text(company: object, expected: str | None) -> None:
+@pytest.mark.parametrize("company", [10000, "10000"])
+def test_the_company_is_a_text(company: object) -> None:
     """Ids are kept as text, whatever JSON makes of them."""
-    assert expected == answer(company_id=company).company_id
+    assert answer(company_id=company).company_id == "10000"
+
+
+@pytest.mark.parametrize(
+    "company", [None, True, "", "\ud800", "a\x00", "10\n", "\u202e1", "../1", 1.5, [], {}, "x" * 65]
+)
+def test_an_odd_company_is_as_if_absent(company: object) -> None:
+    """What can be no id does not cost the tokens beside it."""
+    found = answer(company_id=company)
+
+    assert (found.company_id, found.refresh_token) == (None, "rt 1")
+
+
+@pytest.mark.parametrize("odd", [b"1" * 6000, b'"\xff\xfe"', b'"\\ud800"', b"1e999", b"NaN"])
+def test_no_writing_of_an_odd_id_costs_the_tokens(odd: bytes) -> None:
+    """A number of thousands of digits, bytes that are no text, half a surrogate pair: the code is spent."""
+    body = json.dumps(GOOD).encode().replace(b'"10000"', odd)
+    found = token_answer(200, {}, body)
+
+    assert (found.company_id, found.refresh_token) == (None, "rt 1")
+
+
+@pytest.mark.parametrize("odd", ["\ud800", "a\x00b", "rt\r\n", "\u202e"])
+def test_a_refresh_token_that_cannot_be_stored_is_none(odd: str) -> None:
+    """Nor could it be sent again."""
+    assert answer(refresh_token=odd).refresh_token is None
+
+
+@pytest.mark.parametrize("odd", ["a \ud800 b\x00 \u202eb b", ["a", "\ud800", "b\x00", 'c"', "b"]])
+def test_scopes_that_cannot_be_any_are_left_out(odd: object) -> None:
+    """They are stored and shown."""
+    assert answer(scope=odd).scopes == ("a", "b")
 
 
 @pytest.mark.parametrize(
