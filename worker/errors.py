@@ -18,6 +18,7 @@
     │   └── DatabaseRestored       it is a backup's: say so by `envoy-worker db restored`
     ├── DiskFull                   make room; nothing was lost
     ├── NeedsAuthorisation         the customer must authorise the connection again
+    │   └── WrongIssuer            the browser was sent back by another server than Envoy's
     ├── TryLater                   held, or a named job runs elsewhere: come back
     └── EnvoyError                 Envoy, or the way to it
         ├── NotSent                no byte left this host: repeat at will
@@ -153,6 +154,10 @@ class NeedsAuthorisation(WorkerError):
     """A connection has no usable grant; only the customer can give a new one."""
 
     exit_code = ExitCode.NEEDS_AUTHORISATION
+
+
+class WrongIssuer(NeedsAuthorisation):
+    """The answer to a consent names another server than the one that was asked (RFC 9207)."""
 
 
 class TryLater(WorkerError):

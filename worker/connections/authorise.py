@@ -1,12 +1,13 @@
 """The consent of a customer: what is asked of Envoy, and the code that comes back with the browser."""
 
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from worker.envoy.oauth import OAuth, new_state, pkce_pair
-from worker.errors import NeedsAuthorisation, UsageError
+from worker.errors import NeedsAuthorisation, UsageError, WrongIssuer
 from worker.settings.model import EnvoySettings
 
 LONGEST_CODE = 2048
@@ -50,12 +51,13 @@ def code_from(request: AuthorisationRequest, redirected_url: str) -> str:
 
     Raises:
         UsageError: it is not our redirect URI, or belongs to another flow; nothing was decided yet.
-        NeedsAuthorisation: the flow is over without a grant.
+        NeedsAuthorisation: the flow is over without a grant; WrongIssuer: another server answered.
     """
     parameters = _parameters(request, redirected_url)
     state = parameters.get("state", "").encode(errors="replace")
     if not hmac.compare_digest(state, request.state.encode()):
         raise UsageError("the URL belongs to another authorisation (its state differs)", hint=AGAIN)
+    _require_issuer(request, parameters)
     if "error" in parameters:
         reason = REFUSALS.get(parameters["error"], "Envoy answered with an error that is not in OAuth2")
         raise NeedsAuthorisation(f"nothing was authorised: {reason}", hint=AGAIN)
@@ -63,6 +65,21 @@ def code_from(request: AuthorisationRequest, redirected_url: str) -> str:
     if not 0 < len(code) <= LONGEST_CODE or not code.isascii() or not code.isprintable():
         raise UsageError("the URL holds no usable code", hint="copy the whole URL from the browser")
     return code
+
+
+def _require_issuer(request: AuthorisationRequest, parameters: Mapping[str, str]) -> None:
+    """Return where the answer is Envoy's, as far as it says so (RFC 9207); its code would go to Envoy else.
+
+    Envoy does not document its issuer's address; its origin must be that of the consent page.
+    """
+    if "iss" not in parameters:
+        return
+    issuer = _split(parameters["iss"]) if _ISSUER.fullmatch(parameters["iss"]) else None
+    if issuer is None or _origin(issuer) != _origin(urlsplit(request.url)):
+        raise WrongIssuer(
+            "nothing was authorised: the answer is not of the server in [envoy] authorize_url",
+            hint=f"check [envoy] authorize_url; then {AGAIN}",
+        )
 
 
 def _parameters(request: AuthorisationRequest, redirected_url: str) -> Mapping[str, str]:
@@ -78,8 +95,10 @@ def _parameters(request: AuthorisationRequest, redirected_url: str) -> Mapping[s
     return dict(pairs)
 
 
+# A URL without query and fragment (RFC 8414, section 2), and without signs that urlsplit would drop.
+_ISSUER = re.compile(r"[!\"$->@-~]+")
 # Others are ignored, as RFC 6749 section 4.1.2 demands.
-_KNOWN = frozenset({"state", "code", "error"})
+_KNOWN = frozenset({"state", "code", "error", "iss"})
 
 
 def _split(url: str) -> SplitResult | None:
@@ -89,6 +108,11 @@ def _split(url: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts
+
+
+def _origin(parts: SplitResult) -> tuple[str, str | None, int | None, str | None]:
+    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    return parts.scheme, parts.hostname, port, parts.username
 
 
 def _place(parts: SplitResult) -> tuple[str, str | None, int | None, str, str | None]:

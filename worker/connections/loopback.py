@@ -1,37 +1,28 @@
 """Wait on this host for the browser that Envoy sends back (RFC 8252, section 7.3)."""
 
 import queue
-import socket
 import threading
 from collections.abc import Callable
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socketserver import TCPServer
+from http import HTTPMethod, HTTPStatus
 from types import TracebackType
 from typing import Self
 from urllib.parse import SplitResult, urlsplit
 
-from worker.errors import NeedsAuthorisation, UsageError
+from worker.connections.browser_pages import (
+    ABSENT,
+    DECLINED,
+    MISMATCH,
+    NOT_ENVOYS,
+    RECEIVED,
+    Page,
+    unreadable,
+)
+from worker.connections.browser_request import BrowserRequest
+from worker.connections.browser_server import BrowserServer, BrowserServerOfVersion6
+from worker.errors import NeedsAuthorisation, UsageError, WrongIssuer
 
 PASTE_HINT = "run `envoy-worker connect NAME --paste`, and paste the URL that the browser ends up at"
-REQUEST_SECONDS = 10
-
-HEADERS = {
-    "Content-Type": "text/html; charset=utf-8",
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
-    "Connection": "close",
-}
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">
-<title>{title}</title></head><body><main><h1>{title}</h1><p>{text}</p></main></body></html>
-"""
-RECEIVED = ("Envoy has answered", "You can close this page. The terminal shows how the connection stands.")
-DECLINED = ("Nothing was authorised", "You can close this page. The terminal says what to do next.")
-MISMATCH = ("This page belongs to another attempt", "Open the URL that the terminal shows, and no other.")
-ABSENT = ("Nothing is here", "This address only waits for Envoy's answer.")
+HTTP_PORT = 80
 
 
 class RedirectListener:
@@ -46,7 +37,7 @@ class RedirectListener:
         self._uri = urlsplit(redirect_uri)
         self._validate = validate
         self._urls: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._server: ThreadingHTTPServer | None = None
+        self._server: BrowserServer | None = None
 
     def __enter__(self) -> Self:
         """Listen.
@@ -54,7 +45,7 @@ class RedirectListener:
         Raises:
             UsageError: the redirect URI is not on loopback, or its port is taken.
         """
-        self._server = _bound(self._uri, self._handler())
+        self._server = _bound(self._uri, self.answer)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
@@ -76,67 +67,50 @@ class RedirectListener:
         except queue.Empty:
             return None
 
-    def answer(self, target: str) -> tuple[HTTPStatus, tuple[str, str]]:
-        """Return the status and page for a request's *target*, and take the awaited URL."""
-        parts = urlsplit(target)
-        if parts.path != (self._uri.path or "/"):
-            return HTTPStatus.NOT_FOUND, ABSENT
-        url = self._uri._replace(query=parts.query).geturl()
+    def answer(self, request: BrowserRequest) -> Page:
+        """Return the page for a request, and take the awaited URL.
+
+        A page of another site can reach this port under a name of its own that leads to loopback, but not
+        under ours: so the Host must be that of the redirect URI.
+        """
+        if request.hosts not in _hosts(self._uri):
+            return unreadable(HTTPStatus.BAD_REQUEST)
+        if request.method != HTTPMethod.GET:
+            known = request.method in HTTPMethod.__members__
+            return unreadable(HTTPStatus.METHOD_NOT_ALLOWED if known else HTTPStatus.NOT_IMPLEMENTED)
+        if request.path != (self._uri.path or "/"):
+            return ABSENT
+        return self._taken(self._uri._replace(query=request.query).geturl())
+
+    def _taken(self, url: str) -> Page:
         page = RECEIVED
         try:
             if self._validate is not None:
                 self._validate(url)
         except UsageError:
-            return HTTPStatus.BAD_REQUEST, MISMATCH
+            return MISMATCH
+        except WrongIssuer:
+            page = NOT_ENVOYS
         except NeedsAuthorisation:
             page = DECLINED
         self._urls.put(url)
-        return HTTPStatus.OK, page
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        listener = self
-
-        class Handler(BaseHTTPRequestHandler):
-            timeout = REQUEST_SECONDS
-
-            def do_GET(self) -> None:
-                status, (title, text) = listener.answer(self.path)
-                body = PAGE.format(title=title, text=text).encode()
-                self.send_response_only(status)
-                for name, value in HEADERS.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                """Write no log: the request line holds the code."""
-
-        return Handler
+        return page
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: a browser that hangs up early is no trouble of the operator's."""
-
-    def server_bind(self) -> None:
-        """Bind without looking the host's name up, which may take long."""
-        TCPServer.server_bind(self)
+def _hosts(uri: SplitResult) -> set[tuple[str, ...]]:
+    """Return what the Host header may be: one, that of the redirect URI, without the port where it is 80."""
+    name = f"[{uri.hostname}]" if ":" in (uri.hostname or "") else uri.hostname or ""
+    port = uri.port or HTTP_PORT
+    return {(f"{name}:{port}",)} | ({(name,)} if port == HTTP_PORT else set())
 
 
-class _ServerOfVersion6(_Server):
-    address_family = socket.AF_INET6
-
-
-def _bound(uri: SplitResult, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+def _bound(uri: SplitResult, answer: Callable[[BrowserRequest], Page]) -> BrowserServer:
     if uri.scheme != "http" or uri.hostname not in {"127.0.0.1", "localhost", "::1"}:
         raise UsageError("[envoy] redirect_uri is not an http URL of this host", hint=PASTE_HINT)
     try:
         if uri.hostname == "::1":
-            return _ServerOfVersion6(("::1", uri.port or 80), handler)
-        return _Server(("127.0.0.1", uri.port or 80), handler)
+            return BrowserServerOfVersion6(("::1", uri.port or HTTP_PORT), answer)
+        return BrowserServer(("127.0.0.1", uri.port or HTTP_PORT), answer)
     except OSError as error:
         reason = error.strerror
     raise UsageError(

@@ -26,7 +26,7 @@ def url(base: str = BASE, **parameters: str) -> str:
 
 def test_the_code_is_taken_from_our_redirect() -> None:
     """Parameters that we do not know are ignored, and so is white space around a pasted URL."""
-    redirected = url(state=REQUEST.state, code="abc-123", iss="x", next="https://evil.example")
+    redirected = url(state=REQUEST.state, code="abc-123", hint="x", next="https://evil.example")
 
     assert code_from(REQUEST, f"  {redirected}\n") == "abc-123"
 
@@ -70,10 +70,10 @@ def test_a_wrong_or_missing_state_is_refused_first(state: str | None) -> None:
             code_from(REQUEST, url(**shown, **rest))
 
 
-@pytest.mark.parametrize("name", ["state", "code", "error"])
+@pytest.mark.parametrize("name", ["state", "code", "error", "iss"])
 def test_a_parameter_that_comes_twice_is_refused(name: str) -> None:
     """Also where both are the same (RFC 6749 section 3.1)."""
-    redirected = url(state=REQUEST.state, code="c", error="access_denied")
+    redirected = url(state=REQUEST.state, code="c", error="access_denied", iss="https://envoy.example")
 
     with pytest.raises(UsageError, match="twice"):
         code_from(REQUEST, f"{redirected}&{name}=again")
