@@ -6,6 +6,7 @@ from urllib.parse import urlencode, urlsplit
 
 from worker.sandbox.codes import Consent
 from worker.sandbox.consent_page import consent_page, problem_page
+from worker.sandbox.origin import require_own_origin
 from worker.sandbox.state import State
 from worker.sandbox.wire import Request, Response
 
@@ -26,6 +27,8 @@ CARRIED = (
 def authorize_response(state: State, request: Request) -> Response:
     """Return the consent page, or a redirect once the customer (or ``auto=``) has decided."""
     posted = request.method == "POST"
+    if posted:
+        require_own_origin(request.headers, state.port)
     params = request.form() if posted else request.query
     complaint = _untrusted(state, params)
     if complaint:
@@ -92,5 +95,4 @@ def _back(params: Mapping[str, str], answer: dict[str, str]) -> Response:
     redirect_uri = params["redirect_uri"]
     joint = "&" if urlsplit(redirect_uri).query else "?"
     location = redirect_uri + joint + urlencode(answer)
-    headers = {"Location": location, "Cache-Control": "no-store"}
-    return Response(HTTPStatus.SEE_OTHER, b"", PAGE, headers)
+    return Response(HTTPStatus.SEE_OTHER, b"", PAGE, {"Location": location})

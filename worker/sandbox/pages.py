@@ -21,7 +21,7 @@ def page(title: str, body: str, *, refresh: bool = False) -> bytes:
         '<meta name="color-scheme" content="light dark">'
         f'<title>{escape(title)}</title><link rel="stylesheet" href="/sandbox/style.css"></head>'
         f"<body>{body}</body></html>"
-    ).encode()
+    ).encode("utf-8", "backslashreplace")
 
 
 def overview_page(state: State) -> bytes:

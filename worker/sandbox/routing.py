@@ -7,6 +7,7 @@ from http import HTTPStatus
 from worker.sandbox.api import call_route
 from worker.sandbox.authorize import authorize_response
 from worker.sandbox.control import CONTROLS
+from worker.sandbox.origin import require_own_host, require_own_origin
 from worker.sandbox.refusals import Dropped, Refused
 from worker.sandbox.resources import ROUTES
 from worker.sandbox.state import State
@@ -18,12 +19,6 @@ OAUTH: dict[tuple[str, str], Callable[[State, Request], Response]] = {
     ("POST", "/a/auth/v0/authorize"): authorize_response,
     ("POST", "/a/auth/v0/token"): token_response,
     ("POST", "/oauth2/token"): token_response,
-}
-# No page may be framed, run a script, or tell its address (which may hold a code) to another site.
-PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
 }
 ITEM_DEPTH = 4
 
@@ -40,7 +35,7 @@ def respond(state: State, request: Request) -> Response | None:
         with state.lock:
             outcome = "dropped" if response is None else str(int(response.status))
             state.ledger.note(request, f"{request.method} {template}", outcome)
-    return response and _framed(response)
+    return response
 
 
 def _attempted(handle: Callable[[], Response]) -> Response | None:
@@ -53,6 +48,8 @@ def _attempted(handle: Callable[[], Response]) -> Response | None:
 
 
 def _control(state: State, request: Request) -> Response:
+    require_own_host(request.headers, state.port)
+    require_own_origin(request.headers, state.port)
     with state.lock:
         return CONTROLS[request.method, request.path](state, request)
 
@@ -88,9 +85,3 @@ def _no_route(template: str) -> Refused:
     if not allowed:
         return Refused(HTTPStatus.NOT_FOUND, "no such address")
     return Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method not allowed", {"Allow": ", ".join(allowed)})
-
-
-def _framed(response: Response) -> Response:
-    if not response.content_type.startswith("text/html"):
-        return response
-    return replace(response, headers={**PAGE_HEADERS, **response.headers})

@@ -31,6 +31,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self._open: set[socket.socket] = set()
         self._changed = threading.Condition()
         super().__init__((HOST, port), Connection)
+        state.port = self.port
 
     @property
     def port(self) -> int:

@@ -26,6 +26,7 @@ class State:
     app: App = field(default_factory=App)
     companies: int = 1
     clock: Clock = time.time
+    port: int = 0  # where it answers
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     stopping: threading.Event = field(default_factory=threading.Event, repr=False)
     mischief: Mischief = field(default_factory=Mischief)

@@ -19,6 +19,18 @@ LONGEST_LINE = 65536
 LONGEST_BODY = 10_000_000
 DRIPS = 20
 FORM = "application/x-www-form-urlencoded"
+# On every answer: none is kept, framed, run, guessed at, or told onwards (its address may hold a code).
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +73,8 @@ class Response:
 
 def json_response(content: object, status: int = HTTPStatus.OK) -> Response:
     """Return *content* as a JSON answer."""
-    return Response(status, json.dumps(content, ensure_ascii=False).encode())
+    # Half a surrogate pair becomes \\ud800, as JSON writes it.
+    return Response(status, json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace"))
 
 
 def refusal_response(refused: Refused) -> Response:
@@ -94,7 +107,8 @@ def _headers(stream: BufferedIOBase) -> dict[str, str]:
     headers: dict[str, str] = {}
     while (line := stream.readline(LONGEST_LINE)).strip():
         name, _, value = line.decode("latin-1").partition(":")
-        headers[name.strip().lower()] = value.strip()
+        name, value = name.strip().lower(), value.strip()
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
 
 
@@ -132,6 +146,6 @@ def _head(response: Response, *, close: bool) -> bytes:
         f"Content-Type: {response.content_type}",
         f"Content-Length: {len(response.body)}",
         f"Connection: {'close' if close else 'keep-alive'}",
-        *(f"{name}: {value}" for name, value in response.headers.items()),
+        *(f"{name}: {value}" for name, value in {**HEADERS, **response.headers}.items()),
     ]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
