@@ -1,7 +1,9 @@
 """Who may use the sandbox's controls, and what stands on each of its answers, over real HTTP."""
 
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -10,6 +12,7 @@ from worker.sandbox import Faults, Sandbox
 from worker.sandbox.control import CONTROLS
 from worker.sandbox.wire import HEADERS
 
+CONSENT_PATH = "/a/auth/v0/authorize"
 CONSENT = {
     "client_id": "sandbox-client",
     "redirect_uri": "https://evil.example/",
@@ -18,7 +21,7 @@ CONSENT = {
     "decision": "allow",
 }
 
-BROWSER = httpx.Client(trust_env=False)  # made once: each reads all certificates of the system
+Ask = Callable[..., httpx.Response]
 
 
 @pytest.fixture
@@ -33,9 +36,15 @@ def port_of(sandbox: Sandbox) -> int:
     return int(sandbox.url.rpartition(":")[2])
 
 
-def ask(sandbox: Sandbox, method: str, path: str, headers: Mapping[str, str]) -> httpx.Response:
-    """Ask as a browser or a program would."""
-    return BROWSER.request(method, sandbox.url + path, headers=dict(headers), content=b"{}")
+@pytest.fixture
+def ask(sandbox: Sandbox) -> Iterator[Ask]:
+    """Give what asks the sandbox as a browser or a program would: method, path, and headers."""
+    with httpx.Client(base_url=sandbox.url, trust_env=False) as client:
+
+        def asked(method: str, path: str, headers: Mapping[str, str], **body: Any) -> httpx.Response:
+            return client.request(method, path, headers=dict(headers), **({"content": b"{}"} | body))
+
+        yield asked
 
 
 def strangers(port: int) -> list[dict[str, str]]:
@@ -63,19 +72,19 @@ def strangers(port: int) -> list[dict[str, str]]:
     ]
 
 
-def test_a_page_of_another_origin_controls_nothing(sandbox: Sandbox) -> None:
+def test_a_page_of_another_origin_controls_nothing(sandbox: Sandbox, ask: Ask) -> None:
     """Neither its name in Host, nor its Origin, nor what the browser says of it is let in."""
     sandbox.set_faults(Faults(latency_seconds=0.001))
     for headers in strangers(port_of(sandbox)):
         for method, path in CONTROLS:
-            answer = ask(sandbox, method, path, headers)
+            answer = ask(method, path, headers)
 
             assert answer.status_code == 403, (method, path, headers)
             assert not {"ledger", "latency"} & set(answer.text.split('"'))
     assert sandbox.faults == Faults(latency_seconds=0.001)
 
 
-def test_its_own_pages_and_programs_are_answered(sandbox: Sandbox) -> None:
+def test_its_own_pages_and_programs_are_answered(sandbox: Sandbox, ask: Ask) -> None:
     """Typed, followed from one of its pages, or asked for by curl, under each name of this host."""
     port = port_of(sandbox)
     for name in (f"127.0.0.1:{port}", f"LOCALHOST:{port}", f"[::1]:{port}"):
@@ -86,7 +95,7 @@ def test_its_own_pages_and_programs_are_answered(sandbox: Sandbox) -> None:
             {"Sec-Fetch-Site": "same-origin", "Origin": "null"},
         ):
             for method, path in CONTROLS:
-                assert ask(sandbox, method, path, {"Host": name, **headers}).status_code == 200, headers
+                assert ask(method, path, {"Host": name, **headers}).status_code == 200, headers
 
 
 def test_two_hosts_are_none(sandbox: Sandbox) -> None:
@@ -101,17 +110,18 @@ def test_two_hosts_are_none(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
-def test_another_site_does_not_press_allow(sandbox: Sandbox, headers: Mapping[str, str]) -> None:
+def test_another_site_does_not_press_allow(ask: Ask, headers: Mapping[str, str]) -> None:
     """The form of the consent page is sent by that page only; a browser says so, a program says nothing."""
-    forged = BROWSER.post(sandbox.authorize_url, data=CONSENT, headers=dict(headers))
+    form = urlencode(CONSENT).encode()
+    forged = ask("POST", CONSENT_PATH, headers, content=form)
     own = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
-    honest = BROWSER.post(sandbox.authorize_url, data=CONSENT, headers=own)
+    honest = ask("POST", CONSENT_PATH, own, content=form)
 
     assert (forged.status_code, "Location" in forged.headers) == (403, False)
     assert honest.status_code == 303
 
 
-def test_each_answer_has_the_headers_and_no_version(sandbox: Sandbox) -> None:
+def test_each_answer_has_the_headers_and_no_version(sandbox: Sandbox, ask: Ask) -> None:
     """Pages, JSON, refusals, redirects, and what is no HTTP: nothing is kept, framed or run."""
     asked = [
         ("GET", "/", 200), ("GET", "/sandbox/ledger", 200), ("GET", "/sandbox/style.css", 200),
@@ -120,7 +130,7 @@ def test_each_answer_has_the_headers_and_no_version(sandbox: Sandbox) -> None:
         ("GET", "/a/auth/v0/authorize", 400),
     ]  # fmt: skip
     for method, path, status in asked:
-        answer = ask(sandbox, method, path, {})
+        answer = ask(method, path, {})
 
         assert (answer.status_code, path) == (status, path)
         assert {name: answer.headers.get(name) for name in HEADERS} == {**HEADERS}
