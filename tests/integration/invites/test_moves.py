@@ -156,7 +156,22 @@ def test_an_id_that_belongs_to_another_invite_is_refused(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["", "..", "a b", "https://app.envoy.com/invites/4001", "x" * 200, "4001\n/"]
+    "typed",
+    [
+        "",
+        "..",
+        "a b",
+        "https://app.envoy.com/invites/4001",
+        "x" * 65,
+        "4001\n/",
+        "4001%2f1",
+        "4001?a=1",
+        "\ud800",
+        "4001\u202e",
+        "\u0664\u0660",
+        "acme/v-1",
+        "me@example.com",
+    ],
 )
 def test_an_id_that_cannot_be_envoys_is_refused(desk: Desk, typed: str) -> None:
     """A pasted address, or half of one, is not stored as an id."""
@@ -166,6 +181,16 @@ def test_an_id_that_cannot_be_envoys_is_refused(desk: Desk, typed: str) -> None:
         moves.resolve(desk.database, standing, envoy_invite_id=typed)
 
     assert desk.look("acme/one").delivery.status == "unknown"
+
+
+@pytest.mark.parametrize("typed", ["4001", " 4001\n", "0b6e1f7a-93f0-4f3c-8a0b-3d0c3f3c2f11", "inv_4001"])
+def test_whatever_envoy_may_give_as_an_id_may_be_typed(desk: Desk, typed: str) -> None:
+    """One rule for ids, wherever they come from; blanks around it came along from somewhere."""
+    standing = desk.unknown("one")
+
+    moves.resolve(desk.database, standing, envoy_invite_id=typed)
+
+    assert desk.look("acme/one").delivery.envoy_invite_id == typed.strip()
 
 
 def test_of_two_persons_at_once_one_decides(desk: Desk) -> None:

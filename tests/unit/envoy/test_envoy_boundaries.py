@@ -64,3 +64,17 @@ def is_private(node: ast.Attribute) -> bool:
 def test_nothing_about_envoy_is_drawn_from_a_guessable_source() -> None:
     """States and verifiers come from ``secrets``."""
     assert not [path for path in (PACKAGE / "envoy").rglob("*.py") if "random" in imports_of(path)]
+
+
+def test_paths_are_made_where_ids_are_judged() -> None:
+    """Nobody else puts something into a path: neither by quoting it, nor behind a name of Envoy's."""
+    quoting = {path.name for path in (PACKAGE / "envoy").rglob("*.py") if "quote(" in path.read_text("utf-8")}
+    makers = {
+        path.name
+        for path in PACKAGE.rglob("*.py")
+        if "sandbox" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.JoinedStr) and "/v1" in ast.unparse(node)
+    }
+
+    assert (quoting, makers) == ({"identifiers.py"}, set())
