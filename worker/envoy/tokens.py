@@ -15,6 +15,7 @@ from worker.envoy import http_date
 from worker.envoy.answers import error_of, is_success
 from worker.envoy.bodies import json_object
 from worker.envoy.headers import is_bearer
+from worker.envoy.resources import identifier
 from worker.errors import (
     ClientRefused,
     EnvoyError,
@@ -30,6 +31,7 @@ _OUR_FAULT = frozenset(
     {"invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_request", "invalid_scope"}
 )
 _CLIENT_HINT = "check ENVOY_CLIENT_ID, ENVOY_CLIENT_SECRET and [envoy] token_url"
+_SCOPE = re.compile(r"[!-~]{1,100}")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
@@ -68,7 +70,7 @@ def token_answer(status: int, headers: Mapping[str, str], body: bytes) -> TokenA
         refresh_token=_text(data.get("refresh_token")),
         expires_in=lifetime(data.get("expires_in")),
         refresh_expires_in=lifetime(data.get("refresh_token_expires_in")),
-        company_id=_identifier(data.get("company_id")),
+        company_id=identifier(data.get("company_id")),
         scopes=_scopes(data.get("scope")),
         server_time=http_date.parse(headers.get("Date")),
     )
@@ -117,20 +119,17 @@ def _error_word(body: bytes) -> str:
 
 
 def _bearer_type(value: object) -> bool:
-    return isinstance(value, str) and value.lower() == "bearer"
+    # Envoy knows no other type, and a pair that is thrown away is a grant that is lost.
+    return value is None or (isinstance(value, str) and value.strip().lower() in {"", "bearer"})
 
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _identifier(value: object) -> str | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return _text(value)
-
-
 def _scopes(value: object) -> tuple[str, ...] | None:
-    if isinstance(value, list):
-        return tuple(scope for scope in value if isinstance(scope, str))
-    return tuple(re.split(r"[\s,]+", value.strip())) if isinstance(value, str) and value.strip() else None
+    words = re.split(r"[\s,]+", value.strip()) if isinstance(value, str) and value.strip() else value
+    if not isinstance(words, list):
+        return None
+    # What is no scope is left out: it could not be stored, and the code is spent.
+    return tuple(word for word in words if isinstance(word, str) and _SCOPE.fullmatch(word))
