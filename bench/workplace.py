@@ -81,7 +81,9 @@ def connect(parts: Context, name: str, *, company_id: str = "") -> None:
     company = f"&company_id={company_id}" if company_id else ""
     consent = httpx.get(f"{request.url}&auto=allow{company}", timeout=30)
     code = authorise.code_from(request, consent.headers["location"])
-    connection = grants.finish(parts.database, parts.vault, parts.oauth, name, request, code)
+    connection = grants.finish(
+        parts.database, parts.vault, parts.oauth, name, request, code, look=parts.api.first_locations
+    )
     refresh(parts.database, parts.api, parts.tokens, connection)
 
 

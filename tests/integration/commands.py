@@ -58,8 +58,8 @@ class Commands:
 
 
 @contextmanager
-def commands() -> Iterator[Commands]:
-    """Give a process for commands; it has all secrets, and no way to Envoy."""
+def commands(**env: str) -> Iterator[Commands]:
+    """Give a process for commands; it has all secrets, and, where *env* has none, no way to Envoy."""
     settings: Mapping[str, str] = {
         **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
         "PYTHONPATH": str(ROOT),
@@ -68,6 +68,7 @@ def commands() -> Iterator[Commands]:
         "ENVOY_CLIENT_SECRET": "secret-of-the-tests",
         "WORKER_ENCRYPTION_KEYS": new_key(),
         "WORKER_ENVOY__API_URL": "http://127.0.0.1:9",
+        **env,
     }
     with subprocess.Popen(
         [sys.executable, "-c", SESSION],

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from worker.cli.findings import Finding, attempt, fail, failures, ok, warn
 from worker.cli.words import counted, moment
 from worker.connections import store
+from worker.connections.company import another_companys
 from worker.connections.expiry import AccessToken
 from worker.connections.model import Connection, ConnectionStatus, HoldReason
 from worker.connections.reading import may_read
@@ -58,7 +59,9 @@ def _grant(row: Connection, status: ConnectionStatus, now: datetime) -> Iterator
         )
         return
     yield from _ending(row, now)
-    if status is ConnectionStatus.HELD:
+    if status is ConnectionStatus.HELD and row.hold_reason == HoldReason.OTHER_COMPANY:
+        yield from failures(another_companys(row.name))
+    elif status is ConnectionStatus.HELD:
         until = f" until {moment(row.held_until)}" if row.held_until else ""
         whom = "--all" if row.hold_reason == HoldReason.REFUSES_ALL else row.name
         yield warn(

@@ -37,11 +37,12 @@ def connect(
 
     check_name(name)
     with opened() as parts:
-        _ = parts.database, parts.vault  # whatever they lack shall not cost a consent
+        _ = parts.database, parts.vault, parts.api  # whatever they lack shall not cost a consent
         request = authorise.begin(parts.oauth, parts.settings.envoy)
         url = _pasted(request) if paste else _received(request, timeout)
         code = authorise.code_from(request, url)
-        connection = grants.finish(parts.database, parts.vault, parts.oauth, name, request, code)
+        look = parts.api.first_locations
+        connection = grants.finish(parts.database, parts.vault, parts.oauth, name, request, code, look=look)
         say(f"{name}: connected" + (f" (company {connection.company_id})" if connection.company_id else ""))
         _look_around(parts, connection)
 

@@ -84,12 +84,13 @@ def pause(
 def resume(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="The connection's name.")] = None,
     every: Annotated[
-        bool, typer.Option("--all", help="All connections, but for those that were paused.")
+        bool, typer.Option("--all", help="All connections, but for those that wait for a person.")
     ] = False,
 ) -> None:
     """End a connection's pause, or any other hold, now.
 
-    Whether its customer lets us read invites is asked again.
+    Only a consent ends the hold of a grant that is another company's.  Whether the customer lets us read
+    invites is asked again.
     """
     from worker.connections import resuming, store
 

@@ -16,6 +16,7 @@ from worker.cli.sandbox_switches import (
     ListMeta,
     ListOrder,
     Lists,
+    LocationCompany,
     Lost,
     LostOnly,
     LostShare,
@@ -26,6 +27,7 @@ from worker.cli.sandbox_switches import (
     PageIgnored,
     Port,
     RateLimit,
+    RefreshCompany,
     RefuseCompanies,
     RefuseMessage,
     RefuseNulls,
@@ -34,7 +36,9 @@ from worker.cli.sandbox_switches import (
     RetryAfter,
     Seed,
     ThrottledShare,
+    TokenCompany,
     TokenSeconds,
+    TokenType,
     faults_of,
 )
 from worker.errors import UsageError
@@ -81,6 +85,10 @@ def sandbox(
     refuse_status: RefuseStatus = 0,
     refuse_message: RefuseMessage = "Request {n} is invalid",
     refuse_companies: RefuseCompanies = "",
+    token_company: TokenCompany = None,
+    refresh_company: RefreshCompany = "",
+    token_type: TokenType = None,
+    location_company: LocationCompany = "",
     seed: Seed = 0,
 ) -> None:
     """Serve a stand-in of Envoy on this machine, until Ctrl-C.

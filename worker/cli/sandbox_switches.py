@@ -82,6 +82,17 @@ RefuseStatus = Annotated[
 ]
 RefuseMessage = Annotated[str, typer.Option(help="What such a refusal says; {n} becomes a number.")]
 RefuseCompanies = Annotated[str, typer.Option(help='Refuse those of these companies only: "10000,10001".')]
+TokenCompany = Annotated[
+    Literal[
+        "absent", "null", "empty", "object", "list", "fraction", "control", "surrogate", "path"
+    ] | None,
+    typer.Option(help="What token answers name as the company: nothing, or what is no id."),
+]  # fmt: skip
+RefreshCompany = Annotated[str, typer.Option(help="Each refresh names the company of this id.")]
+TokenType = Annotated[
+    Literal["absent", "null", "empty", "mac"] | None, typer.Option(help="The token_type of token answers.")
+]
+LocationCompany = Annotated[str, typer.Option(help="Locations name the company of this id; absent: none.")]
 Seed = Annotated[int, typer.Option(help="Of the draws, so that a run can be repeated.")]
 
 

@@ -8,9 +8,10 @@ import sqlalchemy as sa
 import structlog
 
 from worker.connections.authorise import AuthorisationRequest
+from worker.connections.company import Evidence, Look, evidence, require_right_company
 from worker.connections.expiry import DEFAULT_LIFETIME
-from worker.connections.hold_rules import RELEASED, UNDISTURBED
-from worker.connections.model import Connection, ConnectionStatus, HoldReason
+from worker.connections.hold_rules import UNDISTURBED, but_for_a_pause
+from worker.connections.model import Connection, ConnectionStatus
 from worker.connections.rows import CONNECTIONS, change, forget_employees, select_one
 from worker.connections.saving import CLEARED
 from worker.connections.store import check_name
@@ -19,7 +20,7 @@ from worker.database import Database, utc_now
 from worker.database.repeating import repeated
 from worker.envoy.oauth import OAuth
 from worker.envoy.tokens import TokenAnswer
-from worker.errors import NeedsAuthorisation, OutcomeUnknown, UsageError
+from worker.errors import NeedsAuthorisation, OutcomeUnknown
 from worker.logs import add_secret
 
 NEEDED_SCOPE = "invites.write"
@@ -35,24 +36,28 @@ def finish(
     request: AuthorisationRequest,
     code: str,
     *,
+    look: Look,
     clock: Callable[[], datetime] = utc_now,
 ) -> Connection:
     """Exchange *code*, store the grant under *name*, and return the connection.
 
+    *look* reads locations with the new token, before it is stored: they show whose it is.
+
     Raises:
-        UsageError: the grant is another company's than the connection's, or the company has another
-            connection; what was stored before stays.
+        UsageError: the grant is another company's than the connection's, or not proven to be the same's, or
+            the company has another connection; what was stored before stays.
         NeedsAuthorisation: the grant cannot be used, or the answer was lost; nothing was stored.
         EnvoyError: Envoy refused, or was not reached.
     """
     check_name(name)
     began = clock()
     answer = _exchanged(oauth, request, code)
-    grant = _Grant(answer, _refresh_token(answer), _granted(answer, request), began)
-    row = _stored(database, vault, name, grant)
+    refresh_token, scopes = _refresh_token(answer), _granted(answer, request)
     add_secret(answer.access_token)
-    add_secret(grant.refresh_token)
-    log.info("connection.authorised", connection=name)
+    add_secret(refresh_token)
+    found = evidence(answer.company_id, answer.access_token, look)
+    row = _stored(database, vault, name, _Grant(answer, refresh_token, scopes, began, found))
+    _announce(row, found)
     return row
 
 
@@ -62,6 +67,7 @@ class _Grant:
     refresh_token: str = field(repr=False)
     scopes: tuple[str, ...]
     began: datetime
+    found: Evidence
 
 
 @repeated
@@ -77,14 +83,14 @@ def _store(
     connection: sa.Connection, vault: Vault, name: str, grant: _Grant, now: sa.ColumnElement[datetime]
 ) -> Connection:
     before = select_one(connection, CONNECTIONS.c.name == name)
-    _require_same_company(connection, before, name, grant.answer.company_id)
+    require_right_company(connection, before, name, grant.found)
     row_id = _row_id(connection, before, name)
     change(
         connection,
         CONNECTIONS.c.id == row_id,
         **_values(grant),
         **_sealed(vault, grant, row_id),
-        **_released(before),
+        **(UNDISTURBED if before is None else but_for_a_pause(before)),
         token_version=CONNECTIONS.c.token_version + 1,
         refreshed_at=now,
         updated_at=now,
@@ -128,26 +134,6 @@ def _granted(answer: TokenAnswer, request: AuthorisationRequest) -> tuple[str, .
     return answer.scopes
 
 
-def _require_same_company(
-    connection: sa.Connection, before: Connection | None, name: str, company_id: str | None
-) -> None:
-    if company_id is None:
-        return
-    if before is not None and before.company_id not in {None, company_id}:
-        raise UsageError(
-            f"{name} belongs to company {before.company_id} in Envoy, and this grant to {company_id}",
-            hint="sign in to Envoy as the right company, or connect this one under another name",
-        )
-    own = CONNECTIONS.c
-    others = (own.name != name) & (own.company_id == company_id) & (own.status != ConnectionStatus.REMOVED)
-    other = connection.execute(sa.select(own.name).where(others)).scalar()
-    if other is not None:
-        raise UsageError(
-            f"company {company_id} in Envoy is connected as {other} already; this grant was dropped",
-            hint=f"use {other}, or remove it first with `envoy-worker connections remove {other}`",
-        )
-
-
 def _row_id(connection: sa.Connection, before: Connection | None, name: str) -> int:
     if before is not None and before.id is not None:
         return before.id
@@ -159,7 +145,8 @@ def _values(grant: _Grant) -> dict[str, object]:
     answer, began = grant.answer, grant.began
     life = timedelta(seconds=answer.expires_in or DEFAULT_LIFETIME)
     refresh_life = answer.refresh_expires_in
-    company: dict[str, object] = {"company_id": answer.company_id} if answer.company_id else {}
+    proven = grant.found.company_id
+    company: dict[str, object] = {"company_id": proven} if proven else {}
     return company | {
         "status": ConnectionStatus.ACTIVE,
         "status_reason": None,
@@ -171,6 +158,7 @@ def _values(grant: _Grant) -> dict[str, object]:
         "refresh_expires_at": began + timedelta(seconds=refresh_life) if refresh_life else None,
         "lease_owner": None,
         "lease_until": None,
+        "answer_lost_at": None,
         **CLEARED,
     }
 
@@ -183,8 +171,16 @@ def _sealed(vault: Vault, grant: _Grant, row_id: int) -> dict[str, object]:
     }
 
 
-def _released(before: Connection | None) -> dict[str, object]:
-    """Return the columns that end every hold but the operator's own."""
-    paused = before is not None and before.hold_reason == HoldReason.PAUSED
-    kept = RELEASED.keys() if paused else frozenset()
-    return {key: value for key, value in UNDISTURBED.items() if key not in kept}
+def _announce(row: Connection, found: Evidence) -> None:
+    if row.company_id is not None:
+        log.info("connection.authorised", connection=row.name)
+        return
+    why = {"detail": found.unread} if found.unread else {}
+    log.warning(
+        "connection.authorised",
+        connection=row.name,
+        error_code="company_unproven",
+        **why,
+        hint="neither the token nor a location names the company, so nobody can tell whose grant it is: see"
+        f" whether the locations are this customer's, `envoy-worker directory --connection {row.name}`",
+    )

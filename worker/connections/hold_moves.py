@@ -21,6 +21,8 @@ HINTS = {
     " `envoy-worker connect {name}`, then `envoy-worker connections resume {name}`",
     HoldReason.UNAUTHORISED: "Envoy refuses this customer's newest tokens: if it lasts,"
     " run `envoy-worker connect {name}`",
+    HoldReason.OTHER_COMPANY: "Envoy says that this grant is another company's, so nothing is sent with it:"
+    " sign in there as the right company, by `envoy-worker connect {name}`",
 }
 REFUSES_ALL_HINT = (
     "Envoy refuses every row of every customer alike: one request at a time is tried;"
@@ -56,6 +58,13 @@ def move(
     if not held_before:
         _announce(before, values, cause)
     return held_before or values.get("hold_reason") is not None
+
+
+def announce_another_company(name: str, company_id: str | None) -> None:
+    """Emit that a connection is held since its grant became the company's of that id."""
+    reason = HoldReason.OTHER_COMPANY
+    hint = HINTS[reason].format(name=name)
+    log.error("connection.held", connection=name, error_code=reason.value, detail=company_id, hint=hint)
 
 
 def announce_hold(name: str, reason: HoldReason, until: datetime | None) -> None:

@@ -14,7 +14,8 @@ Values: TypeAlias = dict[str, object]
 HOLD_MAXIMUM = 3600.0  # no hold is longer but those for a person
 DEFAULT_HOLD_SECONDS = (5.0, 900.0)
 
-RELEASED: Values = {"hold_reason": None, "held_until": None, "hold_count": 0}
+NOT_PAUSED_BENEATH: Values = {"also_paused": False, "also_paused_until": None}
+RELEASED: Values = {"hold_reason": None, "held_until": None, "hold_count": 0, **NOT_PAUSED_BENEATH}
 UNDISTURBED: Values = RELEASED | {"forbidden_count": 0, "unauthorised_count": 0}
 
 
@@ -34,6 +35,34 @@ def hold(row: Connection, now: datetime, reason: HoldReason, seconds: float) -> 
     """Return the columns of a new hold."""
     until = now + timedelta(seconds=min(seconds, HOLD_MAXIMUM))
     return {"hold_reason": reason, "held_until": until, "hold_count": row.hold_count + 1}
+
+
+def paused(row: Connection, until: datetime | None) -> Values:
+    """Return the columns of an operator's pause; beneath another hold for a person, which it does not end."""
+    if row.hold_reason in ENDED_BY_A_PERSON - {HoldReason.PAUSED}:
+        return {"also_paused": True, "also_paused_until": until}
+    return {"hold_reason": HoldReason.PAUSED, "held_until": until}
+
+
+def over_a_pause(reason: HoldReason) -> Values:
+    """Return the columns of a hold for a person that lasts until it is ended, and keeps a pause beneath."""
+    own = CONNECTIONS.c
+    is_paused = own.hold_reason == HoldReason.PAUSED
+    return {
+        "hold_reason": reason,
+        "held_until": None,
+        "also_paused": sa.case((is_paused, sa.true()), else_=own.also_paused),
+        "also_paused_until": sa.case((is_paused, own.held_until), else_=own.also_paused_until),
+    }
+
+
+def but_for_a_pause(row: Connection) -> Values:
+    """Return the columns of a connection whose troubles are over; the operator's pause is none of them."""
+    if row.hold_reason == HoldReason.PAUSED:
+        return UNDISTURBED | {"hold_reason": HoldReason.PAUSED, "held_until": row.held_until}
+    if row.also_paused:
+        return UNDISTURBED | {"hold_reason": HoldReason.PAUSED, "held_until": row.also_paused_until}
+    return UNDISTURBED
 
 
 def prolong(row: Connection, now: datetime, seconds: float | None) -> Values:

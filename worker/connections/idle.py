@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from worker.connections.model import ConnectionStatus
+from worker.connections.model import ConnectionStatus, HoldReason
 from worker.connections.rows import CONNECTIONS, clock_of
 from worker.database import Database
 
@@ -14,7 +14,9 @@ def idle_grants(database: Database, *, max_idle: float, only: str | None) -> lis
 
     Due is what was not refreshed for *max_idle* seconds, or for a quarter of its refresh token's life.
     """
-    active = sa.select(CONNECTIONS).where(CONNECTIONS.c.status == ConnectionStatus.ACTIVE)
+    own = CONNECTIONS.c
+    ours = own.hold_reason.is_distinct_from(HoldReason.OTHER_COMPANY)  # else only a consent is of use
+    active = sa.select(CONNECTIONS).where(own.status == ConnectionStatus.ACTIVE, ours)
     query = active if only is None else active.where(CONNECTIONS.c.name == only)
     with database.read() as connection:
         now = clock_of(connection, database)

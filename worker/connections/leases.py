@@ -32,6 +32,7 @@ class Lease:
     refresh_token: str = field(repr=False)
     fingerprint: str
     doubtful: bool
+    began: datetime  # by the database's clock
     ends: float  # on the boot clock, which counts suspension
 
     @property
@@ -63,7 +64,7 @@ class Leases:
         """
         if not row.refresh_token_enc or not self._is_free(row, now):
             return None
-        lease = self._lease(row)
+        lease = self._lease(row, now)
         with self._database.write() as connection:
             start = clock_of(connection, self._database)
             taken = change(
@@ -78,6 +79,8 @@ class Leases:
                 lease_until=start + timedelta(seconds=self._seconds),
                 refresh_started_at=start,
                 refresh_fingerprint=lease.fingerprint,
+                # Whoever posted it before may have been killed before it could say so.
+                **({"answer_lost_at": row.refresh_started_at} if lease.doubtful else {}),
             )
         return lease if taken else None
 
@@ -87,8 +90,7 @@ class Leases:
 
         *answered*: the token was surely not spent, so the trace that `take` left goes.
         """
-        if answered:
-            values["refresh_fingerprint"] = None
+        values |= {"refresh_fingerprint": None} if answered else {"answer_lost_at": self._database.now()}
         with self._database.write() as connection:
             return change(
                 connection,
@@ -105,7 +107,7 @@ class Leases:
         held = row.lease_owner is not None and lies_ahead(row.lease_until, now, self._seconds)
         return not held or is_dead(str(row.lease_owner).partition("#")[0])
 
-    def _lease(self, row: Connection) -> Lease:
+    def _lease(self, row: Connection, now: datetime) -> Lease:
         token = self._vault.open(str(row.refresh_token_enc), connection_id=int(row.id or 0), field="refresh")
         add_secret(token)
         return Lease(
@@ -114,6 +116,7 @@ class Leases:
             refresh_token=token,
             fingerprint=self._vault.fingerprint(token),
             doubtful=self._vault.matches(token, row.refresh_fingerprint),
+            began=now,
             ends=boot_clock() + self._seconds,
         )
 

@@ -31,7 +31,8 @@ class HoldReason(StrEnum):
     DAMAGED_TOKEN = "damaged_token"  # noqa: S105 -- no password: what is stored of the grant cannot be read
 
 
-# Held until a person acts; whatever else goes wrong meanwhile does not replace them.
+# Held until a person acts; whatever else goes wrong meanwhile does not replace them.  A pause is kept beneath
+# the others: when they end, it holds.
 ENDED_BY_A_PERSON = frozenset({HoldReason.PAUSED, HoldReason.OTHER_COMPANY, HoldReason.DAMAGED_TOKEN})
 
 
@@ -70,6 +71,8 @@ class Connection(SQLModel, table=True):
     held_until: datetime | None = Field(default=None, sa_type=Timestamp)  # None: until a person acts
     hold_reason: str | None = None
     hold_count: int = 0
+    also_paused: bool = False  # beneath a hold for a person that is no pause
+    also_paused_until: datetime | None = Field(default=None, sa_type=Timestamp)
     forbidden_count: int = 0
     unauthorised_count: int = 0
     refused_version: int | None = None  # of the token that Envoy last refused

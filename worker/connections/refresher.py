@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from worker.connections.client import ClientStanding
@@ -75,6 +75,8 @@ class Refresher:
             if isinstance(outcome, Pair) or not _answer_was_lost(outcome.error) or self._wait(seconds):
                 break
             outcome = self._post(lease, doubtful=True)
+            if isinstance(outcome, Pair):
+                return replace(outcome, lost=True)  # what was posted before may still be carried out
         return outcome
 
     def _post(self, lease: Lease, *, doubtful: bool) -> Pair | Failure:

@@ -8,8 +8,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from worker.connections.company import note_company
 from worker.connections.expiry import CLOCK_SLACK, DEFAULT_LIFETIME
+from worker.connections.hold_moves import announce_another_company
 from worker.connections.leases import Lease
+from worker.connections.lost_answers import is_outlived
 from worker.connections.model import ConnectionStatus
 from worker.connections.rows import CONNECTIONS, change
 from worker.connections.vault import Vault
@@ -40,6 +43,7 @@ class Pair:
     lease: Lease
     answer: TokenAnswer = field(repr=False)
     sent_at: datetime
+    lost: bool = False  # an answer before this one, to the same token
 
     @property
     def expires_at(self) -> datetime:
@@ -78,7 +82,6 @@ class Saver:
                 self._keep(pair)
                 raise failure
             self._pauses.wait(PAUSE_SECONDS)
-        _announce(pair)
 
     def flush(self, connection_id: int | None = None) -> None:
         """Store what was kept for a connection, or for all.
@@ -92,7 +95,6 @@ class Saver:
             self._store(pair)
             with self._lock:
                 self._unsaved.pop(pair.lease.connection_id, None)
-            _announce(pair)
 
     def _try(self, pair: Pair) -> Exception | None:
         try:
@@ -100,6 +102,12 @@ class Saver:
         except DATABASE_ERRORS as error:
             return error
         return None
+
+    def _store(self, pair: Pair) -> None:
+        is_another = self._write(pair)
+        _announce(pair)
+        if is_another:
+            announce_another_company(pair.lease.row.name, pair.answer.company_id)
 
     def _patience(self) -> float:
         return SAVE_SECONDS_STOPPING if self._stop.is_set() else SAVE_SECONDS
@@ -116,7 +124,8 @@ class Saver:
         )
 
     @repeated
-    def _store(self, pair: Pair) -> None:
+    def _write(self, pair: Pair) -> bool:
+        """Store a pair; say whether it is another company's, so that the connection is held now."""
         lease, values = pair.lease, self._values(pair)
         same_grant = (
             (CONNECTIONS.c.id == lease.row.id)
@@ -125,11 +134,12 @@ class Saver:
         )
         mine = same_grant & (CONNECTIONS.c.lease_owner == lease.owner)
         with self._database.write() as connection:
-            if change(connection, mine, **values, lease_owner=None, lease_until=None):
-                return
-            # Overtaken.  While the row still has the token that we spent, ours is the living pair:
+            # Overtaken?  While the row still has the token that we spent, ours is the living pair:
             # also where somebody else was refused with the spent one and called the grant dead.
-            change(connection, same_grant, **values)
+            stored = change(connection, mine, **values, lease_owner=None, lease_until=None) or change(
+                connection, same_grant, **values
+            )
+            return stored and note_company(connection, lease.row, pair.answer.company_id)
 
     def _values(self, pair: Pair) -> dict[str, object]:
         lease, answer = pair.lease, pair.answer
@@ -142,6 +152,7 @@ class Saver:
             "lifetime_seconds": answer.expires_in or lease.row.lifetime_seconds,
             "token_version": lease.row.token_version + 1,
             **CLEARED,
+            **self._doubt(pair),
             "refreshed_at": self._database.now(),
             "updated_at": self._database.now(),
         }
@@ -152,6 +163,11 @@ class Saver:
         if answer.refresh_expires_in:
             values["refresh_expires_at"] = pair.sent_at + timedelta(seconds=answer.refresh_expires_in)
         return values
+
+    def _doubt(self, pair: Pair) -> dict[str, object]:
+        if pair.lost:
+            return {"answer_lost_at": self._database.now()}
+        return {"answer_lost_at": None} if is_outlived(pair.lease.row, pair.lease.began) else {}
 
     def _seal(self, lease: Lease, token: str, name: str) -> str:
         return self._vault.seal(token, connection_id=lease.connection_id, field=name)

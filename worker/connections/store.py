@@ -9,8 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from worker.connections.company import another_companys
 from worker.connections.hold_moves import announce_hold, announce_release
-from worker.connections.hold_rules import UNDISTURBED, in_force
+from worker.connections.hold_rules import NOT_PAUSED_BENEATH, UNDISTURBED, in_force, paused
 from worker.connections.model import Connection, ConnectionStatus, HoldReason
 from worker.connections.resuming import resumed
 from worker.connections.rows import CONNECTIONS, change, clock_of, forget_employees, locked, select_one
@@ -125,24 +126,28 @@ def require(database: Database, name: str) -> Connection:
 @repeated
 def pause(database: Database, name: str, until: datetime | None = None) -> None:
     """Hold a connection until it is resumed or *until* comes; no other hold replaces this one."""
-    row = require(database, name)
+    found = require(database, name)
     with database.write() as connection:
-        change(
-            connection,
-            CONNECTIONS.c.id == row.id,
-            hold_reason=HoldReason.PAUSED,
-            held_until=until,
-            updated_at=database.now(),
-        )
+        row = locked(connection, int(found.id or 0)) or found
+        change(connection, CONNECTIONS.c.id == row.id, **paused(row, until), updated_at=database.now())
     announce_hold(name, HoldReason.PAUSED, until)
 
 
 @repeated
 def resume(database: Database, name: str) -> bool:
-    """End any hold and forget the troubles before it; return whether there was a hold."""
-    row = require(database, name)
+    """End any hold and forget the troubles before it; return whether there was a hold.
+
+    Raises:
+        NeedsAuthorisation: its grant is another company's, which only a consent ends; a pause is over.
+    """
+    found = require(database, name)
     with database.write() as connection:
-        change(connection, CONNECTIONS.c.id == row.id, **resumed(database))
+        row = locked(connection, int(found.id or 0)) or found
+        is_another = row.hold_reason == HoldReason.OTHER_COMPANY
+        values = NOT_PAUSED_BENEATH if is_another else resumed(database)
+        change(connection, CONNECTIONS.c.id == row.id, **values)
+    if is_another:
+        raise another_companys(name)
     held = row.hold_reason is not None
     if held:
         announce_release(name)

@@ -7,8 +7,9 @@ from typing import TypeAlias
 
 import sqlalchemy as sa
 
+from worker.connections.company import another_companys
 from worker.connections.expiry import AccessToken, is_fresh
-from worker.connections.model import Connection, ConnectionStatus
+from worker.connections.model import Connection, ConnectionStatus, HoldReason
 from worker.connections.rows import CONNECTIONS, look
 from worker.connections.vault import Vault
 from worker.database import Database
@@ -30,6 +31,7 @@ class TokenRow:
     access_issued_at: datetime | None
     access_expires_at: datetime | None
     token_version: int
+    hold_reason: str | None
 
 
 # Built once: every attempt of every invite asks this.
@@ -51,7 +53,7 @@ class StoredTokens:
         """Return what the usual case needs, as it is stored now.
 
         Raises:
-            NeedsAuthorisation: the connection has no grant.
+            NeedsAuthorisation: the connection has no grant, or another company's.
         """
         with self._database.read() as connection:
             found = connection.execute(_TOKEN_ROW, {"connection_id": connection_id}).one_or_none()
@@ -64,7 +66,7 @@ class StoredTokens:
         """Return the whole row, and the database's time.
 
         Raises:
-            NeedsAuthorisation: the connection has no grant.
+            NeedsAuthorisation: the connection has no grant, or another company's.
         """
         row, now = look(self._database, connection_id)
         _require_grant(row)
@@ -98,3 +100,5 @@ def _require_grant(row: TokenRow | Connection | None) -> None:
             f"{row.name}: no usable grant ({row.status_reason or row.status})",
             hint=f"run `envoy-worker connect {row.name}`",
         )
+    if row.hold_reason == HoldReason.OTHER_COMPANY:
+        raise another_companys(row.name)

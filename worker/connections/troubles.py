@@ -15,6 +15,7 @@ from worker.connections.client import ClientStanding
 from worker.connections.hold_moves import move
 from worker.connections.hold_rules import DEFAULT_HOLD_SECONDS, grown, hold
 from worker.connections.leases import RETRY_MAXIMUM, Lease, Leases
+from worker.connections.lost_answers import is_recent
 from worker.connections.model import ConnectionStatus, HoldReason
 from worker.connections.rows import CONNECTIONS
 from worker.database import Database
@@ -24,6 +25,7 @@ RETRY_LEAST, RETRY_MOST = 5.0, 300.0
 MALFORMED_IN_A_ROW = 3
 WAVE, WAVE_SHARE, WAVE_SECONDS = 5, 0.2, 600.0
 CLIENT_HINT = "check ENVOY_CLIENT_ID and ENVOY_CLIENT_SECRET; no connection was ended"
+LOST = "an answer of Envoy's was lost, and with it the grant, which is nobody's fault: "
 MALFORMED_HINT = "check [envoy] token_url: what answers there does not speak OAuth2"
 
 log = structlog.get_logger()
@@ -61,7 +63,8 @@ class Troubles:
             self._suspect(lease, failure, doubtful)
 
     def _end(self, lease: Lease, failure: EnvoyError, doubtful: bool) -> None:
-        reason = "lost_rotation" if doubtful else "revoked_or_expired"
+        lost = doubtful or is_recent(lease.row, lease.began)
+        reason = "lost_rotation" if lost else "revoked_or_expired"
         ended = self._leases.give_back(
             lease,
             answered=not doubtful,
@@ -75,7 +78,8 @@ class Troubles:
                 connection=lease.row.name,
                 error_code=reason,
                 http_status=failure.http_status,
-                hint=f"the customer must authorise again: run `envoy-worker connect {lease.row.name}`",
+                hint=(LOST if lost else "")
+                + f"the customer must authorise again: run `envoy-worker connect {lease.row.name}`",
             )
 
     def _blame_client(self, lease: Lease, failure: EnvoyError, doubtful: bool) -> None:

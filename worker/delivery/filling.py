@@ -6,7 +6,7 @@ from datetime import datetime
 
 from worker.connections.gate import Gate
 from worker.connections.holds import Holds, in_force
-from worker.connections.model import Connection, ConnectionStatus, Host
+from worker.connections.model import Connection, ConnectionStatus, HoldReason, Host
 from worker.connections.outages import was_held_alone
 from worker.connections.reading import may_read
 from worker.connections.refusing import must_wait
@@ -101,7 +101,8 @@ class Filling:
             lanes.close(lane)
             return None
         if in_force(connection, now) or must_wait(host, connection, now):
-            self.report.trouble(ExitCode.TRY_LATER)
+            of_another = connection.hold_reason == HoldReason.OTHER_COMPANY
+            self.report.trouble(ExitCode.NEEDS_AUTHORISATION if of_another else ExitCode.TRY_LATER)
             lanes.close(lane)
             return None
         lane.may_read = may_read(connection, now)

@@ -59,7 +59,15 @@ class Acts:
         if url is None:
             raise NeedsAuthorisation("the sandbox did not send the browser back")
         code = authorise.code_from(request, url)
-        connection = grants.finish(parts.database, parts.vault, parts.oauth, CONNECTION, request, code)
+        connection = grants.finish(
+            parts.database,
+            parts.vault,
+            parts.oauth,
+            CONNECTION,
+            request,
+            code,
+            look=parts.api.first_locations,
+        )
         self.story.tell(
             "Its administrator opened the authorize URL, pressed Allow on the consent page, and was sent"
             f" back to {request.redirect_uri}. The code was exchanged for tokens; they are stored encrypted."

@@ -23,6 +23,7 @@ from worker.envoy.calls import (
 )
 from worker.envoy.http import BeforeWrite, HttpClient
 from worker.envoy.identifiers import identifier
+from worker.envoy.paging import PER_PAGE
 from worker.envoy.resources import Employee, Flow, Invite, Json, Location
 from worker.errors import Forbidden, NotFound, OutcomeUnknown
 
@@ -62,6 +63,13 @@ class EnvoyApi:
     def locations(self, token: str) -> list[Location]:
         """Return all locations of the token's company, disabled ones too."""
         return _parsed(resources.location, self._calls.read_all(token, LOCATIONS))
+
+    def first_locations(self, token: str) -> list[Location]:
+        """Return the locations of the first page: enough to see whose token it is."""
+        data = self._calls.read(token, LOCATIONS, {"page": 1, "perPage": PER_PAGE}).get("data")
+        if not isinstance(data, list):
+            raise OutcomeUnknown("Envoy answered a list without data", error_code="bad_answer")
+        return _parsed(resources.location, (item for item in data if isinstance(item, dict)))
 
     def flows(self, token: str) -> list[Flow]:
         """Return all flows of the token's company, disabled and global ones too."""

@@ -26,6 +26,7 @@ class Location:
     name: str
     enabled: bool
     timezone: str | None
+    company_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,13 @@ def location(item: Json) -> Location | None:
     key = identifier(item.get("id"))
     if key is None:
         return None
-    return Location(key, _text(item.get("name")) or "", _enabled(item), _text(item.get("timezone")))
+    return Location(
+        key,
+        _text(item.get("name")) or "",
+        _enabled(item),
+        _text(item.get("timezone")),
+        identifier(item.get("companyId")),
+    )
 
 
 def flow(item: Json) -> Flow | None:

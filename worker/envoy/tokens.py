@@ -120,7 +120,8 @@ def _error_word(body: bytes) -> str:
 
 
 def _bearer_type(value: object) -> bool:
-    return isinstance(value, str) and value.lower() == "bearer"
+    # Envoy knows no other type, and a pair that is thrown away is a grant that is lost.
+    return value is None or (isinstance(value, str) and value.strip().lower() in {"", "bearer"})
 
 
 def _mended(body: bytes) -> bytes:

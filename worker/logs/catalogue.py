@@ -46,7 +46,7 @@ EVENTS: dict[str, Event] = {
     "invite.reconciled": _event("a look-up, or a person, settled what was unknown", INFO, WARNING),
     "invite.expired": _event("the visit was over before it could be created", INFO, WARNING),
     "invite.stale": _event("a late answer settled nothing; ERROR: one visit, two Envoy ids", WARNING, ERROR),
-    "connection.authorised": _event("the customer has authorised, the grant is stored", INFO),
+    "connection.authorised": _event("the customer has authorised, the grant is stored", INFO, WARNING),
     "connection.needs_authorisation": _event("the grant is over; the customer must authorise again", ERROR),
     "connection.held": _event("the connection is not used until a stored time", INFO, WARNING, ERROR),
     "connection.released": _event("the connection is used again", INFO),

@@ -29,7 +29,11 @@ CHOICES: dict[str, tuple[object, ...]] = {
     "lost": ("", "html", "json"),
     "lost_status": REFUSALS,
     "refuse_status": (0, *REFUSALS),
-}
+    "token_company": (
+        "", "absent", "null", "empty", "object", "list", "fraction", "control", "surrogate", "path",
+    ),
+    "token_type": ("", "absent", "null", "empty", "mac"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,12 @@ class Faults:
     *lost_status* itself, executing nothing.  *lost_only* names the routes, as
     "DELETE /v1/invites/, POST /v1/invites$": how a request begins, or with $
     the whole of it; "" = all under /v1.
+
+    *token_company*: what token answers name as the company: nothing (``absent``, ``null``, ``empty``), or
+    what is no id.  *refresh_company*: a refresh names the company of this id, whosever the grant is.
+    *token_type*: that of token answers.  *location_company*: locations name the company of this id, or none
+    (``absent``).  *token_late*: so many of the next refreshes are cut off, and carried out
+    *token_late_seconds* later.
 
     *refuse_status*: every write of the companies in *refuse_companies* (ids,
     "" = all) is refused alike, with *refuse_message*, in which {n} becomes
@@ -108,6 +118,12 @@ class Faults:
     token_latency_seconds: float = 0.0
     token_drop_after: int = 0
     token_error: str = ""
+    token_company: str = ""
+    refresh_company: str = ""
+    token_type: str = ""
+    location_company: str = ""
+    token_late: int = 0
+    token_late_seconds: float = 0.0
     seed: int = 0
 
     def as_json(self) -> Record:

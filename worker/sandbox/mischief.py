@@ -28,6 +28,7 @@ class Mischief:
     _buckets: dict[str, _Bucket] = field(default_factory=dict)
     _throttled: int = 0
     _token_drops: int = 0
+    _late: int = 0
     _refused: int = 0
 
     def set(self, faults: Faults) -> None:
@@ -37,6 +38,7 @@ class Mischief:
         self._buckets.clear()
         self._throttled = 0
         self._token_drops = faults.token_drop_after
+        self._late = faults.token_late
 
     def meets(self, request: Request, company_id: str = "") -> bool:
         """Tell whether the shares apply to this request of a company's."""
@@ -101,6 +103,12 @@ class Mischief:
         lost = self._token_drops > 0
         self._token_drops -= lost
         return lost
+
+    def is_late(self) -> bool:
+        """Tell whether this refresh is carried out late, and count it."""
+        late = self._late > 0
+        self._late -= late
+        return late
 
 
 def _written(value: str) -> str:

@@ -7,6 +7,7 @@ from worker.sandbox.faults import Faults
 from worker.sandbox.fields import emptied, invite_fields, without_empty
 from worker.sandbox.invites import Held
 from worker.sandbox.lists import list_of
+from worker.sandbox.misnaming import location
 from worker.sandbox.refusals import Refused
 from worker.sandbox.showing import shown
 from worker.sandbox.state import State
@@ -79,11 +80,15 @@ def _remove_invite(state: State, call: Call) -> Answer:
 def _listing(state: State, call: Call, kind: str, records: list[Record]) -> Answer:
     faults = state.mischief.faults
     content = list_of(kind, records, call.request.query, faults)
-    return Answer({**content, "data": [shown(record, faults.names_shown) for record in content["data"]]})
+    return Answer({**content, "data": [_shown(record, faults) for record in content["data"]]})
 
 
 def _single(state: State, data: Record, status: HTTPStatus = HTTPStatus.OK) -> Answer:
-    return Answer({"data": shown(data, state.mischief.faults.names_shown), "meta": {}}, status)
+    return Answer({"data": _shown(data, state.mischief.faults), "meta": {}}, status)
+
+
+def _shown(record: Record, faults: Faults) -> Record:
+    return location(shown(record, faults.names_shown), faults)
 
 
 ROUTES = {

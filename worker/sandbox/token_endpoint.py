@@ -1,15 +1,19 @@
 """The token endpoint (RFC 6749, 3.2): a code or a refresh token for a new pair of tokens."""
 
 import base64
+import json
 import secrets
+import threading
+from contextlib import suppress
 from http import HTTPStatus
 
+from worker.sandbox import misnaming
 from worker.sandbox.api import HTML
 from worker.sandbox.app import App
 from worker.sandbox.refusals import Dropped, Refused, bad_request, oauth_error
 from worker.sandbox.state import State
 from worker.sandbox.values import Record
-from worker.sandbox.wire import FORM, Request, Response, json_response
+from worker.sandbox.wire import FORM, Request, Response
 
 
 def token_response(state: State, request: Request) -> Response:
@@ -22,7 +26,8 @@ def token_response(state: State, request: Request) -> Response:
     _check_client(state.app, fields, request.headers.get("authorization", ""))
     with state.lock:
         response = _grant(state, fields)
-    return json_response(response)
+    # With all beyond ASCII escaped, since a company may be what no text can be.
+    return Response(HTTPStatus.OK, json.dumps(response).encode())
 
 
 def _grant(state: State, fields: dict[str, str]) -> Record:
@@ -30,14 +35,32 @@ def _grant(state: State, fields: dict[str, str]) -> Record:
     if grant_type == "authorization_code":
         code = _needed(fields, "code")
         verifier, redirect_uri = fields.get("code_verifier", ""), fields.get("redirect_uri", "")
-        return state.grants.exchange(code, verifier, redirect_uri)
+        answer = state.grants.exchange(code, verifier, redirect_uri)
+        return misnaming.token_answer(answer, state.mischief.faults, refreshed=False)
     if grant_type == "refresh_token":
-        answer = state.grants.refresh(_needed(fields, "refresh_token"))
+        token = _needed(fields, "refresh_token")
+        if state.mischief.is_late():
+            _refresh_later(state, token)
+            raise Dropped
+        answer = state.grants.refresh(token)
         # Only now: the old token is spent, and nobody gets the new one.
         if state.mischief.drops_token():
             raise Dropped
-        return answer
+        return misnaming.token_answer(answer, state.mischief.faults, refreshed=True)
     raise oauth_error(HTTPStatus.BAD_REQUEST, "unsupported_grant_type", "grant_type is not supported")
+
+
+def _refresh_later(state: State, token: str) -> None:
+    """Carry a refresh out after a while, though nobody waits for its answer any more."""
+    seconds = state.mischief.faults.token_late_seconds
+
+    def carry_out() -> None:
+        with suppress(Dropped, Refused):
+            state.wait(seconds)
+            with state.lock:
+                state.grants.refresh(token)
+
+    threading.Thread(target=carry_out, name="late refresh", daemon=True).start()
 
 
 def _needed(fields: dict[str, str], name: str) -> str:

@@ -23,6 +23,8 @@ from worker.connections.vault import Vault, new_key
 from worker.database import Database, utc_now
 from worker.envoy.http import HttpClient
 from worker.envoy.oauth import ClientCredentials, OAuth
+from worker.envoy.resources import Location
+from worker.errors import EnvoyError
 
 ROOT = Path(__file__).parents[3]
 START = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -63,6 +65,8 @@ class House:
     endpoint: TokenEndpoint
     oauth: OAuth
     waits: list[float] = field(default_factory=list)
+    locations: list[Location] | EnvoyError = field(default_factory=list)  # what Envoy shows, or its error
+    during_look: Callable[[], object] = field(default=lambda: None)  # done while Envoy is asked for them
 
     def tokens(
         self,
@@ -87,11 +91,20 @@ class House:
 
     def connect(self, name: str = "acme", company: str = "10000") -> int:
         """Store a grant as after a consent at the present time, and return the connection's id."""
+        code = f"code-{company}"
         row = finish(
-            self.database, self.vault, self.oauth, name, REQUEST, f"code-{company}", clock=self.clock
+            self.database, self.vault, self.oauth, name, REQUEST, code, look=self.look, clock=self.clock
         )
         assert row.id is not None
         return row.id
+
+    def look(self, token: str) -> list[Location]:
+        """Show the locations to whom a token opens them."""
+        assert token.startswith("access-")
+        self.during_look()
+        if isinstance(self.locations, EnvoyError):
+            raise self.locations
+        return self.locations
 
     def row(self, name: str = "acme") -> Connection:
         """Return a connection as it is stored."""
@@ -132,6 +145,12 @@ class House:
 REQUEST = AuthorisationRequest(
     url="", state="s", verifier=None, redirect_uri="http://127.0.0.1:1/cb", scopes=("invites.write",)
 )
+
+
+def no_locations(token: str) -> list[Location]:
+    """Show a token's bearer no location."""
+    assert token
+    return []
 
 
 def oauth_for(http: HttpClient, endpoint: TokenEndpoint) -> OAuth:

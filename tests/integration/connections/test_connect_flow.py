@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from tests.integration.connections.support import no_locations
 from worker.connections import store
 from worker.connections.authorise import AuthorisationRequest, begin, code_from
 from worker.connections.grants import finish
@@ -63,7 +64,9 @@ def test_a_consent_becomes_a_grant(flow: Flow, database: Database) -> None:
         url = listener.wait(5)
 
     assert url is not None
-    row = finish(database, flow.vault, flow.oauth, "acme", request, code_from(request, url))
+    row = finish(
+        database, flow.vault, flow.oauth, "acme", request, code_from(request, url), look=no_locations
+    )
     assert browser.status_code == 200
     assert (row.status, row.company_id) == (ConnectionStatus.ACTIVE, "10000")
     assert row.scopes == "locations.read flows.read invites.write token.refresh"
@@ -86,7 +89,15 @@ def test_pkce_can_be_switched_off(flow: Flow, database: Database) -> None:
     flow.settings = flow.settings.model_copy(update={"pkce": False})
     request = flow.begin()
 
-    finish(database, flow.vault, flow.oauth, "acme", request, code_from(request, redirect_of(request)))
+    finish(
+        database,
+        flow.vault,
+        flow.oauth,
+        "acme",
+        request,
+        code_from(request, redirect_of(request)),
+        look=no_locations,
+    )
 
     assert "code_challenge" not in request.url
     assert store.names(database) == ["acme"]
@@ -114,10 +125,10 @@ def test_a_used_code_is_refused(flow: Flow, database: Database) -> None:
     """A second exchange of one code fails, and stores nothing under the second name."""
     request = flow.begin()
     code = code_from(request, redirect_of(request))
-    finish(database, flow.vault, flow.oauth, "acme", request, code)
+    finish(database, flow.vault, flow.oauth, "acme", request, code, look=no_locations)
 
     with pytest.raises(GrantDead):
-        finish(database, flow.vault, flow.oauth, "globex", request, code)
+        finish(database, flow.vault, flow.oauth, "globex", request, code, look=no_locations)
 
     assert store.names(database) == ["acme"]
 
@@ -132,7 +143,7 @@ def test_an_application_without_token_refresh_is_told_so(http: HttpClient, datab
         code = code_from(request, redirect_of(request))
 
         with pytest.raises(NeedsAuthorisation) as caught:
-            finish(database, Vault(new_key()), oauth, "acme", request, code)
+            finish(database, Vault(new_key()), oauth, "acme", request, code, look=no_locations)
 
     assert "token.refresh" in caught.value.hint
     assert store.names(database) == []

@@ -177,19 +177,18 @@ def test_a_removed_connection_can_be_connected_again(small_house: House) -> None
     assert small_house.tokens().access(number).value == "access-10000-000002"
 
 
-def test_an_answer_without_a_company_is_accepted(small_house: House) -> None:
-    """Envoy's guide promises no company id; what is known of the company stays."""
-    small_house.connect()
-    small_house.endpoint.extra = {"company_id": None}
-    small_house.connect()
-
-    assert small_house.row().company_id == "10000"
-
-
 def test_a_bad_name_is_refused_before_the_code_is_spent(small_house: House) -> None:
     """The customer's consent is not wasted on a typo."""
     with pytest.raises(UsageError):
-        finish(small_house.database, small_house.vault, small_house.oauth, "a/b", REQUEST, "code-1")
+        finish(
+            small_house.database,
+            small_house.vault,
+            small_house.oauth,
+            "a/b",
+            REQUEST,
+            "code-1",
+            look=small_house.look,
+        )
 
     assert small_house.endpoint.posts == []
 

@@ -2,14 +2,15 @@
 
 import os
 import signal
+from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.connections.endpoint import LOST, Reply
+from tests.integration.connections.endpoint import LOST, Reply, refusal
 from tests.integration.connections.support import House, start_child
 from worker.connections.model import ConnectionStatus
-from worker.errors import NeedsAuthorisation, OutcomeUnknown
+from worker.errors import NeedsAuthorisation, OutcomeUnknown, Throttled
 
 
 def test_a_forgiving_server_gives_the_lost_pair_again(house: House) -> None:
@@ -78,6 +79,90 @@ def test_a_refusal_that_was_never_in_doubt_is_no_lost_rotation(house: House) -> 
         house.clock.advance(301)
 
     assert "revoked_or_expired" in str(caught.value)
+
+
+def lose_an_answer(house: House) -> int:
+    """Connect, and refresh with a first post whose answer is lost, and a second that is answered."""
+    number = house.connect()
+    house.endpoint.grace = True
+    house.endpoint.replies.append(LOST)
+    assert house.tokens().access(number, rejected_version=1).version == 2
+    return number
+
+
+def end_of(house: House, number: int) -> str | None:
+    """Let Envoy refuse the next refresh; return what the grant is said to have ended of."""
+    house.endpoint.replies.append(refusal("invalid_grant"))
+    with pytest.raises(NeedsAuthorisation):
+        house.tokens().access(number, rejected_version=house.row().token_version)
+    return house.row().status_reason
+
+
+@pytest.mark.parametrize("seconds", [1, 3500, 7 * 86_400])
+def test_a_post_that_is_carried_out_late_is_the_reason_for_the_end(house: House, seconds: float) -> None:
+    """The second post was answered, then the first one ended the grant: the next refresh finds it out."""
+    number = lose_an_answer(house)
+    house.clock.advance(seconds)
+
+    with capture_logs() as events:
+        assert end_of(house, number) == "lost_rotation"
+
+    assert "nobody's fault" in events[0]["hint"]
+
+
+def test_clean_answers_in_between_do_not_end_the_doubt(house: House) -> None:
+    """A refusal for other reasons, and a success minutes later, do not show that nothing more comes."""
+    number = lose_an_answer(house)
+    house.endpoint.replies.append(Reply(429))
+    with pytest.raises(Throttled):
+        house.tokens().access(number, rejected_version=2)
+    house.clock.advance(1800)
+    house.tokens().access(number, rejected_version=2)
+    house.clock.advance(1800)
+
+    assert end_of(house, number) == "lost_rotation"
+
+
+def test_a_refresh_an_hour_later_ends_the_doubt(house: House) -> None:
+    """By then the lost post would have been carried out: what ends the grant now is something else."""
+    number = lose_an_answer(house)
+    house.clock.advance(3601)
+    house.tokens().access(number, rejected_version=2)
+
+    assert house.row().answer_lost_at is None
+    assert end_of(house, number) == "revoked_or_expired"
+
+
+def test_nobody_speaks_of_a_lost_answer_a_month_later(house: House) -> None:
+    """Nor of one that a wrong clock put into the future."""
+    number = lose_an_answer(house)
+    house.clock.advance(30 * 86_400)
+    assert end_of(house, number) == "revoked_or_expired"
+
+    number = lose_an_answer_again(house)
+    house.change(answer_lost_at=house.clock() + timedelta(days=400))
+    assert end_of(house, number) == "revoked_or_expired"
+
+
+def lose_an_answer_again(house: House) -> int:
+    """Connect again, which forgets what was lost of the grant before."""
+    number = house.connect()
+    assert house.row().answer_lost_at is None
+    house.endpoint.replies.append(LOST)
+    house.tokens().access(number, rejected_version=house.row().token_version)
+    assert house.row().answer_lost_at == house.clock()
+    return number
+
+
+def test_what_a_killed_process_posted_may_be_carried_out_late_too(house: House) -> None:
+    """It left a trace of its post: the next one was answered, and then the grant ended."""
+    number = house.connect()
+    fingerprint = house.vault.fingerprint(house.stored_refresh_token())
+    house.change(refresh_fingerprint=fingerprint, refresh_started_at=house.clock())
+    house.clock.advance(60)
+    house.tokens().access(number, rejected_version=1)
+
+    assert end_of(house, number) == "lost_rotation"
 
 
 @pytest.mark.parametrize("status", [500, 503, 408])

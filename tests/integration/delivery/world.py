@@ -80,7 +80,9 @@ class World:
         except OSError as redirect:
             location = redirect.headers["Location"]  # type: ignore[attr-defined]
         code = authorise.code_from(request, location)
-        grants.finish(parts.database, parts.vault, parts.oauth, name, request, code)
+        grants.finish(
+            parts.database, parts.vault, parts.oauth, name, request, code, look=parts.api.first_locations
+        )
         refresh_directory.run(self.run_context())
 
     def run_context(self, **scope: Any) -> RunContext:

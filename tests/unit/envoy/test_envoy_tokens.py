@@ -75,6 +75,8 @@ def test_no_refresh_token_is_none_however_it_is_written(absent: object) -> None:
         ("a b", ("a", "b")),
         ("a,b", ("a", "b")),
         (["a", "b"], ("a", "b")),
+        ("a \ud800 b\x00 \x1b[2J", ("a",)),
+        (["a", "b c", "\ud800", 7, "", "x" * 200], ("a",)),
         ({"a": 1}, None),
     ],
 )
@@ -120,6 +122,26 @@ def test_scopes_that_cannot_be_any_are_left_out(odd: object) -> None:
     assert answer(scope=odd).scopes == ("a", "b")
 
 
+@pytest.mark.parametrize("kind", [..., None, "", "bearer", " Bearer "])
+def test_a_token_without_a_type_is_a_bearer(kind: object) -> None:
+    """Envoy knows no other, and to throw the pair away is to lose the grant."""
+    body = {name: value for name, value in {**GOOD, "token_type": kind}.items() if value is not ...}
+
+    assert token_answer(200, {}, json.dumps(body).encode()).refresh_token == "rt 1"
+
+
+def test_an_answer_as_it_was_seen_without_a_type_is_read_whole() -> None:
+    """The pair is new, and the old token is spent."""
+    body = (
+        b'{"access_token":"at_new","expires_in":86400,"refresh_token":"rt_new",'
+        b'"refresh_token_expires_in":2592000,"company_id":"10000"}'
+    )
+
+    assert TokenAnswer("at_new", "rt_new", 86400.0, 2592000.0, "10000", None, None) == token_answer(
+        200, {}, body
+    )
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -161,7 +183,8 @@ def test_a_nonsense_lifetime_does_not_cost_the_tokens() -> None:
         b'{"access_token": "", "token_type": "bearer"}',
         b'{"access_token": "a\\r\\nX-Evil: 1", "token_type": "bearer"}',
         b'{"access_token": "a", "token_type": "mac"}',
-        b'{"access_token": "a"}',
+        b'{"access_token": "a", "token_type": 7}',
+        b'{"access_token": "a", "token_type": ["bearer"]}',
     ],
 )
 def test_a_success_without_a_usable_token_is_an_unknown_outcome(body: bytes) -> None:
