@@ -60,6 +60,7 @@ class Connection(SQLModel, table=True):
 
     lease_owner: str | None = None  # who refreshes now
     lease_until: datetime | None = Field(default=None, sa_type=Timestamp)
+    lease_watched: str | None = None  # a lease that looked odd, and when whoever saw it will take it for over
     refresh_started_at: datetime | None = Field(default=None, sa_type=Timestamp)
     refresh_fingerprint: str | None = None  # of the refresh token last posted
     refresh_error: str | None = None

@@ -61,12 +61,13 @@ class Tokens:
         wait: Wait | None = None,
         pauses: Pauses | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
+        lease_clock: Callable[[], float] = boot_clock,
     ) -> None:
         """Read nothing yet; *owner* is this process's name in leases.
 
-        *clock* tells how old tokens are; leases and cool-downs go by the database's.  *patience_seconds*
-        are for a refresh elsewhere.  For tests, *wait* stands between repeated posts, and *pauses*
-        between repeated saves.
+        *clock* tells how old tokens are; cool-downs go by the database's, and leases by that and by
+        *lease_clock*.  *patience_seconds* are for a refresh elsewhere.  For tests, *wait* stands between
+        repeated posts, and *pauses* between repeated saves.
         """
         if lease_seconds < LEAST_LEASE_SECONDS:
             raise ValueError(f"a refresh may take {LEAST_LEASE_SECONDS} s, so the lease must be longer")
@@ -74,7 +75,7 @@ class Tokens:
         self._stored = StoredTokens(database, vault, clock)
         self._stop = stop or threading.Event()
         self._flights = Flights(self._stop)
-        self._leases = Leases(database, vault, owner=owner, seconds=lease_seconds)
+        self._leases = Leases(database, vault, owner=owner, seconds=lease_seconds, clock=lease_clock)
         self._patience_seconds = patience_seconds
         self._saver = Saver(database, vault, stop=self._stop, pauses=pauses)
         self._client = ClientStanding(clock)

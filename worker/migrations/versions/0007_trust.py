@@ -14,6 +14,7 @@ def upgrade() -> None:
     moment = sa.Text().with_variant(sa.DateTime(timezone=True), "postgresql")
     op.add_column("connection", sa.Column("answer_lost_at", moment, nullable=True))
     op.add_column("connection", sa.Column("refused_version", sa.Integer(), nullable=True))
+    op.add_column("connection", sa.Column("lease_watched", sa.Text(), nullable=True))
     op.add_column("host", sa.Column("envoy_time", moment, nullable=True))
     op.add_column("host", sa.Column("envoy_time_seen_at", moment, nullable=True))
     op.add_column("job", sa.Column("seen_boot", sa.Text(), nullable=True))
@@ -30,5 +31,5 @@ def downgrade() -> None:
         op.drop_column("job", name)
     for name in ("envoy_time_seen_at", "envoy_time"):
         op.drop_column("host", name)
-    for name in ("refused_version", "answer_lost_at"):
+    for name in ("lease_watched", "refused_version", "answer_lost_at"):
         op.drop_column("connection", name)
