@@ -213,9 +213,13 @@ class Throttled(EnvoyError):
 
 
 class Unauthorised(EnvoyError):
-    """The access token is not accepted (401); nothing was executed."""
+    """The access token is not accepted (401); nothing was executed.
+
+    ``token_version`` is that token's, where whoever called knows it.
+    """
 
     default_code = "unauthorised"
+    token_version: int | None = None
 
 
 class Forbidden(EnvoyError):

@@ -31,6 +31,7 @@ from worker.errors import (
     SettingsError,
     Throttled,
     TryLater,
+    Unauthorised,
     WorkerError,
 )
 from worker.invites import Status
@@ -135,6 +136,8 @@ class Filling:
         self.report.trouble(error.exit_code)
         if isinstance(error, Throttled):
             self.holds.throttled(lane.connection_id, error.retry_after)
+        elif isinstance(error, Unauthorised):
+            self.holds.unauthorised(lane.connection_id, version=error.token_version)
         elif isinstance(error, SettingsError):
             tell_unreadable(lane.name, error)
         lanes.close(lane)

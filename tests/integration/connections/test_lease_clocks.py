@@ -33,7 +33,7 @@ def impatient(house: House, lease_clock: Callable[[], float]) -> Tokens:
     return house.tokens("host/9/9", patience_seconds=0, lease_clock=lease_clock)
 
 
-@pytest.mark.parametrize("jump", [-7200.0, -120.0, -59.0, 59.0, 120.0, 7200.0])
+@pytest.mark.parametrize("jump", [-7200.0, -120.0, 7200.0])
 def test_no_jump_of_the_databases_clock_gives_a_live_lease_away(house: House, jump: float) -> None:
     """While one process has its request on the way, another one of this host posts nothing."""
     number = house.connect()
