@@ -4,6 +4,7 @@
 
     WorkerError                    one line for the operator, a hint, an exit code
     ├── SettingsError              mend settings.toml or the environment
+    │   └── KeysLost               put the keys back that sealed the stored tokens
     ├── SchemaError                migrate, or install the matching release
     ├── UsageError                 the command was called wrongly
     ├── InputError                 mend one field of one row or line
@@ -18,6 +19,7 @@
     │   └── DatabaseRestored       it is a backup's: say so by `envoy-worker db restored`
     ├── DiskFull                   make room; nothing was lost
     ├── NeedsAuthorisation         the customer must authorise the connection again
+    │   └── TokenDamaged           or whoever damaged the row, or took its key away, mends that
     ├── TryLater                   held, or a named job runs elsewhere: come back
     └── EnvoyError                 Envoy, or the way to it
         ├── NotSent                no byte left this host: repeat at will
@@ -77,6 +79,10 @@ class SettingsError(WorkerError):
         """Take the line to print, and all mistakes where there are several."""
         super().__init__(message, hint=hint)
         self.problems = list(problems) or [message]
+
+
+class KeysLost(SettingsError):
+    """No key of the ring is one that sealed any stored token: they are lost, or others were set."""
 
 
 class SchemaError(WorkerError):
@@ -153,6 +159,10 @@ class NeedsAuthorisation(WorkerError):
     """A connection has no usable grant; only the customer can give a new one."""
 
     exit_code = ExitCode.NEEDS_AUTHORISATION
+
+
+class TokenDamaged(NeedsAuthorisation):
+    """What is stored of a connection's grant cannot be read, while the keys are the right ones."""
 
 
 class TryLater(WorkerError):

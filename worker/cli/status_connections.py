@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 MOST_LINES = 10
 
 # The other holds end by themselves.
-_BY_PERSON = frozenset({"paused", "forbidden", "unauthorised", "refuses_all"})
+_BY_CONSENT = frozenset({"other_company", "damaged_token"})
+_BY_PERSON = frozenset({"paused", "forbidden", "unauthorised", "refuses_all"}) | _BY_CONSENT
 
 
 def connection_lines(views: "Sequence[ConnectionView]") -> Iterator[str]:
@@ -45,8 +46,13 @@ def _line(view: "ConnectionView") -> str:
             return f"{view.name} needs_authorisation{reason} -- envoy-worker connect {view.name}"
         case "held":
             until = f" until {moment(view.held_until)}" if view.held_until else ""
-            whom = "--all" if view.hold_reason == "refuses_all" else view.name
-            mend = f" -- envoy-worker connections resume {whom}" if _needs_a_person(view) else ""
+            mend = f" -- {_mend(view)}" if _needs_a_person(view) else ""
             return f"{view.name} held{until} ({view.hold_reason}){mend}"
         case _:
             return f"{view.name} {view.status}"
+
+
+def _mend(view: "ConnectionView") -> str:
+    if view.hold_reason in _BY_CONSENT:
+        return f"envoy-worker connect {view.name}"
+    return f"envoy-worker connections resume {'--all' if view.hold_reason == 'refuses_all' else view.name}"

@@ -69,7 +69,7 @@ class LeaseEnds:
 
 
 def signed(owner: str, ends: float) -> str:
-    """Return the name of a lease along with its end on this host's clock since boot, where that has a name."""
+    """Return a lease's name along with its end on this host's clock since boot, where that has a name."""
     clock = this_boot_clock()
     return owner if clock is None else f"{owner}#{clock}={ends:.3f}"
 

@@ -72,8 +72,11 @@ class Leases:
         """Return the lease of a connection that was just read, None where another has it.
 
         That the token is about to be posted is committed with it, so that a crash leaves a trace.
+
+        Raises:
+            TokenDamaged: the refresh token cannot be read.
         """
-        if not row.refresh_token_enc or not self._others.is_over(row, now):
+        if row.refresh_token_enc is None or not self._others.is_over(row, now):
             return None
         lease = self._lease(row)
         with self._database.write() as connection:
@@ -114,7 +117,7 @@ class Leases:
             )
 
     def _lease(self, row: Connection) -> Lease:
-        token = self._vault.open(str(row.refresh_token_enc), connection_id=int(row.id or 0), field="refresh")
+        token = self._vault.open(row.refresh_token_enc, connection_id=int(row.id or 0), field="refresh")
         add_secret(token)
         ends = self._clock() + self._seconds
         return Lease(

@@ -32,7 +32,8 @@ class HoldReason(StrEnum):
 
 
 # Held until a person acts; whatever else goes wrong meanwhile does not replace them.
-ENDED_BY_A_PERSON = frozenset({HoldReason.PAUSED, HoldReason.OTHER_COMPANY, HoldReason.DAMAGED_TOKEN})
+ENDED_BY_CONSENT = frozenset({HoldReason.OTHER_COMPANY, HoldReason.DAMAGED_TOKEN})
+ENDED_BY_A_PERSON = frozenset({HoldReason.PAUSED}) | ENDED_BY_CONSENT
 
 
 class Connection(SQLModel, table=True):

@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 START_FIELD = 19  # of /proc/PID/stat, counted behind the command's closing parenthesis
@@ -74,6 +74,7 @@ class Here:
 HERE = Here()
 
 
+@cache
 def this_process() -> str:
     """Return the name under which this process takes leases."""
     return HERE.name

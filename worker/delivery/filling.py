@@ -12,7 +12,6 @@ from worker.connections.reading import may_read
 from worker.connections.refusing import must_wait
 from worker.connections.rows import look
 from worker.connections.tokens import AccessToken, Tokens
-from worker.connections.troubles import tell_unreadable
 from worker.database import Database
 from worker.delivery import events
 from worker.delivery.finishing import settle_without_call
@@ -28,7 +27,6 @@ from worker.errors import (
     EnvoyError,
     ExitCode,
     NeedsAuthorisation,
-    SettingsError,
     Throttled,
     TryLater,
     Unauthorised,
@@ -112,7 +110,7 @@ class Filling:
             lane.doubts = 0  # they were the host's
         try:
             self._require_answers(lane, connection, host)
-        except (NeedsAuthorisation, TryLater, EnvoyError, SettingsError) as error:
+        except (NeedsAuthorisation, TryLater, EnvoyError) as error:
             self.give_up(lanes, lane, error)
             return None
         return connection, now
@@ -138,8 +136,6 @@ class Filling:
             self.holds.throttled(lane.connection_id, error.retry_after)
         elif isinstance(error, Unauthorised):
             self.holds.unauthorised(lane.connection_id, version=error.token_version)
-        elif isinstance(error, SettingsError):
-            tell_unreadable(lane.name, error)
         lanes.close(lane)
 
     def _finish(self, lanes: Lanes, lane: Lane, finished: list[tuple[DueRow, Settled]]) -> None:

@@ -94,7 +94,7 @@ def test_a_403_after_the_hold_holds_again_at_once(small_house: House) -> None:
 
 
 def test_two_young_tokens_that_are_refused_hold_for_five_seconds_and_then_longer(house: House) -> None:
-    """From the second token on the connection is held, twice as long each time, up to a quarter of an hour."""
+    """From the second token on the connection is held, longer each time, up to a quarter of an hour."""
     number = house.connect()
     guard = holds(house)
     assert guard.unauthorised(number, version=1) is False

@@ -119,7 +119,7 @@ def test_processes_that_live_shortly_wait_together(house: House) -> None:
 
 
 def test_what_another_host_saw_is_not_read_as_ours(house: House) -> None:
-    """Its clock since boot is another one: each of us counts for itself, and leaves the other's note alone."""
+    """Its clock since boot is another one: each counts for itself, and leaves the other's note alone."""
     number = house.connect()
     note = f"{THEIRS}#another-boot:time:[1]=1.000"
     house.change(lease_owner=THEIRS, lease_until=house.clock() + HOURS, lease_watched=note)

@@ -1,0 +1,244 @@
+"""One row's tokens cannot be read: it is held, named, and mended; nobody else feels it."""
+
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+from structlog.testing import capture_logs
+
+from tests.integration.connections.support import House
+from worker.connections import store
+from worker.connections.damage import look_through
+from worker.connections.model import HoldReason
+from worker.connections.vault import Vault, new_key
+from worker.errors import KeysLost, TokenDamaged, TryLater
+
+DAY = 86_400.0
+
+
+def under_another_key(house: House) -> str:
+    """Return what no key of ours opens."""
+    return Vault(new_key()).seal("refresh-1-000001", connection_id=house.row().id or 0, field="refresh")
+
+
+def of_another_row(house: House) -> str:
+    """Return another customer's, which opens."""
+    return str(house.row("globex").refresh_token_enc)
+
+
+def of_another_column(house: House) -> str:
+    """Return the access token, which opens."""
+    return str(house.row().access_token_enc)
+
+
+def broken_off(house: House) -> str:
+    """Return the first half of the right one."""
+    return str(house.row().refresh_token_enc)[:60]
+
+
+def garbage(_house: House) -> str:
+    """Return what nobody sealed."""
+    return "x"
+
+
+def nothing(_house: House) -> str:
+    """Return no text at all."""
+    return ""
+
+
+DAMAGES = [under_another_key, of_another_row, of_another_column, broken_off, garbage, nothing]
+Damage = Callable[[House], str]
+
+
+@pytest.fixture
+def two(house: House) -> House:
+    """Give a house with two customers."""
+    house.connect("acme", "1")
+    house.connect("globex", "2")
+    return house
+
+
+def number(house: House, name: str = "acme") -> int:
+    """Return a connection's id."""
+    return house.row(name).id or 0
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_row_is_held_by_name_at_the_start_and_no_other(two: House, damage: Damage) -> None:
+    """One ERROR says whose tokens, why, and what to do; a second start says nothing more."""
+    two.change(refresh_token_enc=damage(two))
+
+    with capture_logs() as events:
+        look_through(two.database, two.vault)
+        look_through(two.database, two.vault)
+
+    assert [(one["event"], one["log_level"], one["connection"], one["error_code"]) for one in events] == [
+        ("connection.held", "error", "acme", "damaged_token")
+    ]
+    assert "envoy-worker connect acme" in events[0]["hint"]
+    assert two.row().hold_reason == HoldReason.DAMAGED_TOKEN
+    assert store.effective_status(two.row(), two.clock()) == "held"
+    assert two.row("globex").hold_reason is None
+    assert two.tokens().access(number(two, "globex"), rejected_version=1).version == 2
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_row_that_is_damaged_under_a_running_process_is_held_when_it_is_used(
+    two: House, damage: Damage
+) -> None:
+    """As soon as its refresh token is needed; the error is the customer's, and nothing was posted."""
+    two.change(refresh_token_enc=damage(two))
+    two.clock.advance(4000)
+
+    with capture_logs() as events, pytest.raises(TokenDamaged, match="acme: ") as caught:
+        two.tokens().access(number(two))
+
+    assert caught.value.exit_code == 77
+    assert [event["error_code"] for event in events] == ["damaged_token"]
+    assert two.row().hold_reason == HoldReason.DAMAGED_TOKEN
+    assert two.endpoint.posted == []
+
+
+@pytest.mark.parametrize("damage", [*DAMAGES[:2], *DAMAGES[3:], lambda _house: None])
+def test_a_damaged_access_token_is_healed_by_a_refresh(two: House, damage: Damage) -> None:
+    """The refresh token is fine, so nobody is needed."""
+    two.change(access_token_enc=damage(two))
+
+    look_through(two.database, two.vault)
+
+    assert two.tokens().access(number(two)).version == 2
+    assert two.row().hold_reason is None
+
+
+def test_a_blob_of_sqlites_is_damage_as_well(small_house: House) -> None:
+    """SQLite keeps bytes in a column of text; they end neither the start nor another connection."""
+    small_house.connect("acme", "1")
+    small_house.connect("globex", "2")
+    blobs = "UPDATE connection SET refresh_token_enc = x'00ff', access_token_enc = x'3a' WHERE name = 'acme'"
+    with small_house.database.write() as connection:
+        connection.execute(sa.text(blobs))
+
+    look_through(small_house.database, small_house.vault)
+
+    assert small_house.row().hold_reason == HoldReason.DAMAGED_TOKEN
+    with pytest.raises(TokenDamaged):
+        small_house.tokens().access(number(small_house))
+
+
+def test_a_key_that_is_put_back_ends_the_hold_at_the_next_start(two: House) -> None:
+    """No customer is asked for anything, and the token is used as it is."""
+    before = str(two.row().refresh_token_enc)
+    lost = new_key()
+    sealed = Vault(lost).seal("refresh-1-000001", connection_id=number(two), field="refresh")
+    two.change(refresh_token_enc=sealed)
+    look_through(two.database, two.vault)
+
+    with capture_logs() as events:
+        look_through(two.database, Vault(f"{two.key},{lost}"))
+
+    assert [(one["event"], one["connection"]) for one in events] == [("connection.released", "acme")]
+    assert two.row().hold_reason is None
+    assert before != two.row().refresh_token_enc == sealed
+
+
+def test_a_consent_ends_the_hold(two: House) -> None:
+    """The new grant is used at once."""
+    two.change(refresh_token_enc="x", access_token_enc="x")
+    look_through(two.database, two.vault)
+
+    two.connect("acme", "1")
+
+    assert two.row().hold_reason is None
+    assert two.tokens().access(number(two)).version == 2
+
+
+def test_a_resumed_connection_is_held_again_where_nothing_was_mended(two: House) -> None:
+    """A person may say so; the next use tells that it is as it was."""
+    two.change(refresh_token_enc="x")
+    look_through(two.database, two.vault)
+    store.resume(two.database, "acme")
+    two.clock.advance(4000)
+
+    with pytest.raises(TokenDamaged):
+        two.tokens().access(number(two))
+
+    assert two.row().hold_reason == HoldReason.DAMAGED_TOKEN
+
+
+@pytest.mark.parametrize("reason", [HoldReason.PAUSED, HoldReason.OTHER_COMPANY])
+def test_a_hold_of_a_person_stays(two: House, reason: HoldReason) -> None:
+    """What else goes wrong does not take its place, nor end it."""
+    two.change(refresh_token_enc="x", hold_reason=reason)
+
+    look_through(two.database, two.vault)
+
+    assert two.row().hold_reason == reason
+
+
+def test_the_damage_of_a_grant_that_is_over_is_nobodys_trouble(two: House) -> None:
+    """Its customer has to authorise again anyway."""
+    two.change(refresh_token_enc="x", status="needs_authorisation")
+
+    look_through(two.database, two.vault)
+
+    assert two.row().hold_reason is None
+
+
+def test_a_grant_that_was_replaced_meanwhile_is_not_held(two: House) -> None:
+    """Another process stored a new pair between the look at the old one and the hold."""
+    two.change(access_token_enc="x")
+    two.once(lambda: two.connect("acme", "1"))
+
+    assert two.tokens().access(number(two)).version == 2
+    assert two.row().hold_reason is None
+
+
+def test_keeping_grants_fresh_passes_over_a_damaged_one(two: House) -> None:
+    """It counts as failed, needs a person, and the other one is refreshed."""
+    two.change(refresh_token_enc="x")
+    two.clock.advance(40 * DAY)
+
+    report = two.tokens().keep_fresh(max_idle=7 * DAY)
+
+    assert dict(report.counts) == {"failed": 1, "refreshed": 1}
+    assert 77 in report.troubles
+
+
+def test_keys_that_are_changed_under_a_process_hold_nobody(two: House) -> None:
+    """A rotation to a key that this process has not: it is the process that is wrong, and it says so."""
+    stranger = Vault(new_key())
+    for name in ("acme", "globex"):
+        sealed = {
+            f"{field}_token_enc": stranger.seal("t", connection_id=number(two, name), field=field)
+            for field in ("access", "refresh")
+        }
+        two.change(name, **sealed)
+
+    for name in ("acme", "globex"):
+        with pytest.raises(KeysLost):
+            two.tokens().access(number(two, name))
+
+    assert [two.row(name).hold_reason for name in ("acme", "globex")] == [None, None]
+
+
+def test_a_damaged_token_from_a_backup_is_not_called_over(two: House) -> None:
+    """Its refresh token was taken for spent; whether the access token still works cannot be known."""
+    two.change(refresh_token_enc=None, access_token_enc="x")
+
+    with pytest.raises(TokenDamaged):
+        two.tokens().access(number(two))
+
+    assert (two.row().status, two.row().access_token_enc) == ("active", "x")
+    assert two.row().hold_reason == HoldReason.DAMAGED_TOKEN
+
+
+def test_while_refreshing_rests_a_damaged_access_token_waits(two: House) -> None:
+    """It heals as soon as a refresh may be made again."""
+    later = two.clock()
+    two.change(access_token_enc="x", refresh_retry_at=later.replace(second=50), refresh_error="http_500")
+
+    with pytest.raises(TryLater):
+        two.tokens().access(number(two))
+    two.clock.advance(60)
+
+    assert two.tokens().access(number(two)).version == 2
