@@ -8,7 +8,7 @@ from datetime import datetime
 from worker.connections.hold_moves import announce_release, move
 from worker.connections.hold_rules import RELEASED, Values
 from worker.connections.model import ENDED_BY_A_PERSON, Connection, HoldReason
-from worker.connections.rows import CONNECTIONS, change
+from worker.connections.rows import CONNECTIONS, change, locked
 from worker.connections.sealed import SealedRow, require_key, sealed_row
 from worker.connections.vault import Vault
 from worker.database import Database
@@ -59,13 +59,9 @@ def _hold(database: Database, seen: SealedRow, damage: TokenDamaged) -> None:
 
 @repeated
 def _release(database: Database, seen: SealedRow) -> None:
-    own = CONNECTIONS.c
     with database.write() as connection:
-        released = change(
-            connection,
-            (own.id == seen.id) & (own.hold_reason == HoldReason.DAMAGED_TOKEN),
-            **RELEASED,
-            updated_at=database.now(),
-        )
-    if released:
-        announce_release(seen.name)
+        row = locked(connection, seen.id)
+        if row is None or row.hold_reason != HoldReason.DAMAGED_TOKEN:
+            return
+        change(connection, CONNECTIONS.c.id == row.id, **RELEASED, updated_at=database.now())
+    announce_release(seen.name)

@@ -1,6 +1,5 @@
 """What the table holds of grants, unopened, and what is wrong with it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,8 +13,8 @@ from worker.errors import KeysLost, TokenDamaged
 from worker.settings.secrets import ENCRYPTION_KEYS
 
 LOST_HINT = (
-    "put the key that sealed them back; nothing was changed.  Is it lost for good, or this the only row and"
-    " damaged: `envoy-worker connections remove NAME`, then `envoy-worker connect NAME`"
+    "put the key that sealed them back; nothing was changed.  Only if it is lost for good:"
+    " `envoy-worker connections remove NAME` for each connection, then `envoy-worker connect NAME`"
 )
 
 
@@ -79,20 +78,16 @@ def sealed_row(connection: sa.Connection, connection_id: int, *, lock: bool = Fa
 
 
 def require_key(database: Database, vault: Vault) -> list[SealedRow]:
-    """Return all connections that hold tokens, if any of them is under a key that we have.
+    """Return all connections that hold tokens, where these are under a key that we have.
 
     Raises:
-        KeysLost: none is; going on would ask every customer to connect again.
+        KeysLost: they are under others, all of them; going on would ask every customer to connect again.
     """
     rows = sealed_rows(database)
-    if rows and not any(vault.knows(sealed) for sealed in _values(rows)):
+    known = {vault.knows(sealed) for row in rows for sealed in row.tokens.values()}
+    if False in known and True not in known:
         raise KeysLost(f"{ENCRYPTION_KEYS}: no key opens the stored tokens", hint=LOST_HINT)
     return rows
-
-
-def _values(rows: list[SealedRow]) -> Iterator[str]:
-    for row in rows:
-        yield from row.tokens.values()
 
 
 def _trouble(vault: Vault, sealed: str, row: SealedRow, name: str) -> TokenDamaged | None:

@@ -7,6 +7,7 @@ plaintext is therefore an envelope that names its connection and field, checked 
 import hashlib
 import hmac
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ from worker.settings.secrets import ENCRYPTION_KEYS
 NEW_KEY_HINT = "make one with `envoy-worker keys new`"
 KEY_HINT = f"put the key that sealed it back into {ENCRYPTION_KEYS}"
 ROW_HINT = "the table connection was edited by hand: restore the row"
+_SEALED = re.compile(r"([0-9a-f]{8}):")  # the key's id, and what it sealed
 
 
 def new_key() -> str:
@@ -62,7 +64,7 @@ class Vault:
         Raises:
             TokenDamaged: no key opens it, it belongs elsewhere, or it is none.  That is never "no token".
         """
-        if not isinstance(sealed, str) or ":" not in sealed:  # a BLOB of SQLite's, or anything at all
+        if not isinstance(sealed, str) or not _SEALED.match(sealed):  # a BLOB of SQLite's, or anything at all
             raise TokenDamaged(f"its {field} token is no sealed text", hint=ROW_HINT)
         envelope = self._decrypt(sealed)
         if envelope is None:
@@ -75,9 +77,10 @@ class Vault:
             raise TokenDamaged(f"its {field} token is no text", hint=ROW_HINT)
         return token
 
-    def knows(self, sealed: object) -> bool:
-        """Say whether a value is under a key of the ring, as far as it tells."""
-        return isinstance(sealed, str) and sealed.partition(":")[0] in {key.id for key in self._ring}
+    def knows(self, sealed: object) -> bool | None:
+        """Say whether a value is under a key of the ring; None where it does not tell of any key."""
+        found = _SEALED.match(sealed) if isinstance(sealed, str) else None
+        return None if found is None else found[1] in {key.id for key in self._ring}
 
     def needs_rotation(self, sealed: str) -> bool:
         """Say whether a value is under another key than the newest."""

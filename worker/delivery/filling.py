@@ -6,7 +6,7 @@ from datetime import datetime
 
 from worker.connections.gate import Gate
 from worker.connections.holds import Holds, in_force
-from worker.connections.model import Connection, ConnectionStatus, Host
+from worker.connections.model import ENDED_BY_CONSENT, Connection, ConnectionStatus, Host
 from worker.connections.outages import was_held_alone
 from worker.connections.reading import may_read
 from worker.connections.refusing import must_wait
@@ -100,7 +100,8 @@ class Filling:
             lanes.close(lane)
             return None
         if in_force(connection, now) or must_wait(host, connection, now):
-            self.report.trouble(ExitCode.TRY_LATER)
+            by_consent = connection.hold_reason in ENDED_BY_CONSENT
+            self.report.trouble(ExitCode.NEEDS_AUTHORISATION if by_consent else ExitCode.TRY_LATER)
             lanes.close(lane)
             return None
         lane.may_read = may_read(connection, now)

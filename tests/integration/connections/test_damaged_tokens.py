@@ -141,6 +141,16 @@ def test_a_key_that_is_put_back_ends_the_hold_at_the_next_start(two: House) -> N
     assert before != two.row().refresh_token_enc == sealed
 
 
+def test_garbage_in_every_row_is_no_lost_key(two: House) -> None:
+    """It tells of no key at all, so each is held, and each can be connected again."""
+    for name in ("acme", "globex"):
+        two.change(name, refresh_token_enc="x", access_token_enc="y")
+
+    look_through(two.database, two.vault)
+
+    assert [two.row(name).hold_reason for name in ("acme", "globex")] == [HoldReason.DAMAGED_TOKEN] * 2
+
+
 def test_a_consent_ends_the_hold(two: House) -> None:
     """The new grant is used at once."""
     two.change(refresh_token_enc="x", access_token_enc="x")

@@ -65,7 +65,8 @@ def test_without_its_key_a_value_is_an_error_and_never_no_token() -> None:
         Vault(KEYS[1]).open(sealed, connection_id=1, field="access")
 
     assert "WORKER_ENCRYPTION_KEYS" in caught.value.hint
-    assert (Vault(KEYS[0]).knows(sealed), Vault(KEYS[1]).knows(sealed)) == (True, False)
+    assert [Vault(KEYS[0]).knows(sealed), Vault(KEYS[1]).knows(sealed)] == [True, False]
+    assert [Vault(KEYS[0]).knows(value) for value in ("x", "", None, b"deadbeef:x")] == [None] * 4
 
 
 @given(garbage=st.text(max_size=200))
