@@ -7,11 +7,13 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from tests.integration.connections.support import House
+from tests.interleaving import overtaken
 from worker.connections import store
 from worker.connections.damage import look_through
+from worker.connections.holds import Holds
 from worker.connections.model import HoldReason
 from worker.connections.vault import Vault, new_key
-from worker.errors import KeysLost, TokenDamaged, TryLater
+from worker.errors import TokenDamaged
 
 DAY = 86_400.0
 
@@ -58,45 +60,53 @@ def two(house: House) -> House:
     return house
 
 
+@pytest.fixture
+def small_two(small_house: House) -> House:
+    """Give such a house on SQLite only: what a value is worth no database has a say in."""
+    small_house.connect("acme", "1")
+    small_house.connect("globex", "2")
+    return small_house
+
+
 def number(house: House, name: str = "acme") -> int:
     """Return a connection's id."""
     return house.row(name).id or 0
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_row_is_held_by_name_at_the_start_and_no_other(two: House, damage: Damage) -> None:
+def test_a_damaged_row_is_held_by_name_at_the_start_and_no_other(small_two: House, damage: Damage) -> None:
     """One ERROR says whose tokens, why, and what to do; a second start says nothing more."""
-    two.change(refresh_token_enc=damage(two))
+    small_two.change(refresh_token_enc=damage(small_two))
 
     with capture_logs() as events:
-        look_through(two.database, two.vault)
-        look_through(two.database, two.vault)
+        look_through(small_two.database, small_two.vault)
+        look_through(small_two.database, small_two.vault)
 
     assert [(one["event"], one["log_level"], one["connection"], one["error_code"]) for one in events] == [
         ("connection.held", "error", "acme", "damaged_token")
     ]
     assert "envoy-worker connect acme" in events[0]["hint"]
-    assert two.row().hold_reason == HoldReason.DAMAGED_TOKEN
-    assert store.effective_status(two.row(), two.clock()) == "held"
-    assert two.row("globex").hold_reason is None
-    assert two.tokens().access(number(two, "globex"), rejected_version=1).version == 2
+    assert small_two.row().hold_reason == HoldReason.DAMAGED_TOKEN
+    assert store.effective_status(small_two.row(), small_two.clock()) == "held"
+    assert small_two.row("globex").hold_reason is None
+    assert small_two.tokens().access(number(small_two, "globex"), rejected_version=1).version == 2
 
 
 @pytest.mark.parametrize("damage", [under_another_key, of_another_row, nothing])
 def test_a_row_that_is_damaged_under_a_running_process_is_held_when_it_is_used(
-    two: House, damage: Damage
+    small_two: House, damage: Damage
 ) -> None:
     """As soon as its refresh token is needed; the error is the customer's, and nothing was posted."""
-    two.change(refresh_token_enc=damage(two))
-    two.clock.advance(4000)
+    small_two.change(refresh_token_enc=damage(small_two))
+    small_two.clock.advance(4000)
 
     with capture_logs() as events, pytest.raises(TokenDamaged, match="acme: ") as caught:
-        two.tokens().access(number(two))
+        small_two.tokens().access(number(small_two))
 
     assert caught.value.exit_code == 77
     assert [event["error_code"] for event in events] == ["damaged_token"]
-    assert two.row().hold_reason == HoldReason.DAMAGED_TOKEN
-    assert two.endpoint.posted == []
+    assert small_two.row().hold_reason == HoldReason.DAMAGED_TOKEN
+    assert small_two.endpoint.posted == []
 
 
 @pytest.mark.parametrize("damage", [under_another_key, garbage, nothing, lambda _house: None])
@@ -110,19 +120,17 @@ def test_a_damaged_access_token_is_healed_by_a_refresh(two: House, damage: Damag
     assert two.row().hold_reason is None
 
 
-def test_a_blob_of_sqlites_is_damage_as_well(small_house: House) -> None:
+def test_a_blob_of_sqlites_is_damage_as_well(small_two: House) -> None:
     """SQLite keeps bytes in a column of text; they end neither the start nor another connection."""
-    small_house.connect("acme", "1")
-    small_house.connect("globex", "2")
     blobs = "UPDATE connection SET refresh_token_enc = x'00ff', access_token_enc = x'3a' WHERE name = 'acme'"
-    with small_house.database.write() as connection:
+    with small_two.database.write() as connection:
         connection.execute(sa.text(blobs))
 
-    look_through(small_house.database, small_house.vault)
+    look_through(small_two.database, small_two.vault)
 
-    assert small_house.row().hold_reason == HoldReason.DAMAGED_TOKEN
+    assert small_two.row().hold_reason == HoldReason.DAMAGED_TOKEN
     with pytest.raises(TokenDamaged):
-        small_house.tokens().access(number(small_house))
+        small_two.tokens().access(number(small_two))
 
 
 def test_a_key_that_is_put_back_ends_the_hold_at_the_next_start(two: House) -> None:
@@ -195,60 +203,23 @@ def test_the_damage_of_a_grant_that_is_over_is_nobodys_trouble(two: House) -> No
 
 
 def test_a_grant_that_was_replaced_meanwhile_is_not_held(two: House) -> None:
-    """Another process stored a new pair between the look at the old one and the hold."""
-    two.change(access_token_enc="x")
-    two.once(lambda: two.connect("acme", "1"))
-
-    assert two.tokens().access(number(two)).version == 2
-    assert two.row().hold_reason is None
-
-
-def test_keeping_grants_fresh_passes_over_a_damaged_one(two: House) -> None:
-    """It counts as failed, needs a person, and the other one is refreshed."""
+    """The customer connected again between the look at the old tokens and the hold."""
     two.change(refresh_token_enc="x")
-    two.clock.advance(40 * DAY)
 
-    report = two.tokens().keep_fresh(max_idle=7 * DAY)
+    with overtaken(two.database, lambda: two.connect("acme", "1"), at="connection"):
+        look_through(two.database, two.vault)
 
-    assert dict(report.counts) == {"failed": 1, "refreshed": 1}
-    assert 77 in report.troubles
-
-
-def test_keys_that_are_changed_under_a_process_hold_nobody(two: House) -> None:
-    """A rotation to a key that this process has not: it is the process that is wrong, and it says so."""
-    stranger = Vault(new_key())
-    for name in ("acme", "globex"):
-        sealed = {
-            f"{field}_token_enc": stranger.seal("t", connection_id=number(two, name), field=field)
-            for field in ("access", "refresh")
-        }
-        two.change(name, **sealed)
-
-    for name in ("acme", "globex"):
-        with pytest.raises(KeysLost):
-            two.tokens().access(number(two, name))
-
-    assert [two.row(name).hold_reason for name in ("acme", "globex")] == [None, None]
-
-
-def test_a_damaged_token_from_a_backup_is_not_called_over(two: House) -> None:
-    """Its refresh token was taken for spent; whether the access token still works cannot be known."""
-    two.change(refresh_token_enc=None, access_token_enc="x")
-
-    with pytest.raises(TokenDamaged):
-        two.tokens().access(number(two))
-
-    assert (two.row().status, two.row().access_token_enc) == ("active", "x")
-    assert two.row().hold_reason == HoldReason.DAMAGED_TOKEN
-
-
-def test_while_refreshing_rests_a_damaged_access_token_waits(two: House) -> None:
-    """It heals as soon as a refresh may be made again."""
-    later = two.clock()
-    two.change(access_token_enc="x", refresh_retry_at=later.replace(second=50), refresh_error="http_500")
-
-    with pytest.raises(TryLater):
-        two.tokens().access(number(two))
-    two.clock.advance(60)
-
+    assert two.row().hold_reason is None
     assert two.tokens().access(number(two)).version == 2
+
+
+def test_damage_takes_the_place_of_a_hold_that_would_end_by_itself(two: House) -> None:
+    """It is told now, and not when that hold is over."""
+    Holds(two.database, hold_seconds=(5.0, 900.0), rate_per_second=2.0).outage(number(two))
+    two.change(refresh_token_enc="x")
+
+    with capture_logs() as events:
+        look_through(two.database, two.vault)
+
+    assert [event["error_code"] for event in events] == ["damaged_token"]
+    assert (two.row().hold_reason, two.row().held_until) == (HoldReason.DAMAGED_TOKEN, None)

@@ -7,19 +7,19 @@ NO_KEY = "WORKER_ENCRYPTION_KEYS: no key opens the stored tokens"
 COMMANDS = ("run", "run-once", "connect initech", "connect acme", "keys rotate")
 
 
-def test_keys_that_open_nothing_are_told_before_anybody_is_asked(house: House) -> None:
+def test_keys_that_open_nothing_are_told_before_anybody_is_asked(small_house: House) -> None:
     """Exit 78 from whatever would use a token; no URL is printed, nothing changes, nobody is held."""
-    house.connect("acme", "1")
-    house.connect("globex", "2")
-    before = house.row("acme"), house.row("globex")
+    small_house.connect("acme", "1")
+    small_house.connect("globex", "2")
+    before = small_house.row("acme"), small_house.row("globex")
 
     with commands() as session:
-        said = [session.run(house.url, command) for command in COMMANDS]
-        checked = session.run(house.url, "check")
-        after = house.row("acme"), house.row("globex")
-        session.run(house.url, "connections remove acme --yes")
-        lost_for_good = session.run(house.url, "connections remove globex --yes")
-        waits = session.run(house.url, "connect acme --timeout 1")
+        said = [session.run(small_house.url, command) for command in COMMANDS]
+        checked = session.run(small_house.url, "check")
+        after = small_house.row("acme"), small_house.row("globex")
+        session.run(small_house.url, "connections remove acme --yes")
+        lost_for_good = session.run(small_house.url, "connections remove globex --yes")
+        waits = session.run(small_house.url, "connect acme --timeout 1")
 
     assert [one.code for one in (*said, checked)] == [78] * (len(COMMANDS) + 1)
     assert all(NO_KEY in one.err and "put the key that sealed them back" in one.err for one in said)
