@@ -13,7 +13,7 @@ import structlog
 from worker.connections import store
 from worker.connections.model import Connection, ConnectionStatus
 from worker.directory import refresh
-from worker.errors import EnvoyError, NeedsAuthorisation, SettingsError, TryLater
+from worker.errors import EnvoyError, NeedsAuthorisation, TryLater
 from worker.report import Report
 from worker.runs import RunContext, Seconds
 
@@ -39,7 +39,7 @@ def _refresh(context: RunContext, connection: Connection, report: Report) -> Non
         return
     try:
         refresh(context.database, context.api, context.tokens, connection)
-    except (EnvoyError, NeedsAuthorisation, SettingsError, TryLater) as error:
+    except (EnvoyError, NeedsAuthorisation, TryLater) as error:
         report.trouble(error.exit_code)
         if context.stop.is_set():
             return  # it was given up, and says nothing of the customer

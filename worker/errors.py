@@ -4,6 +4,7 @@
 
     WorkerError                    one line for the operator, a hint, an exit code
     ├── SettingsError              mend settings.toml or the environment
+    │   └── KeysLost               put the keys back that sealed the stored tokens
     ├── SchemaError                migrate, or install the matching release
     ├── UsageError                 the command was called wrongly
     ├── InputError                 mend one field of one row or line
@@ -18,7 +19,8 @@
     │   └── DatabaseRestored       it is a backup's: say so by `envoy-worker db restored`
     ├── DiskFull                   make room; nothing was lost
     ├── NeedsAuthorisation         the customer must authorise the connection again
-    │   └── WrongIssuer            the browser was sent back by another server than Envoy's
+    │   ├── WrongIssuer            the browser was sent back by another server than Envoy's
+    │   └── TokenDamaged           or whoever damaged the row, or took its key away, mends that
     ├── TryLater                   held, or a named job runs elsewhere: come back
     └── EnvoyError                 Envoy, or the way to it
         ├── NotSent                no byte left this host: repeat at will
@@ -78,6 +80,10 @@ class SettingsError(WorkerError):
         """Take the line to print, and all mistakes where there are several."""
         super().__init__(message, hint=hint)
         self.problems = list(problems) or [message]
+
+
+class KeysLost(SettingsError):
+    """No key of the ring is one that sealed any stored token: they are lost, or others were set."""
 
 
 class SchemaError(WorkerError):
@@ -160,6 +166,10 @@ class WrongIssuer(NeedsAuthorisation):
     """The answer to a consent names another server than the one that was asked (RFC 9207)."""
 
 
+class TokenDamaged(NeedsAuthorisation):
+    """What is stored of a connection's grant cannot be read, while the keys are the right ones."""
+
+
 class TryLater(WorkerError):
     """Nothing is broken, but not now: a hold, or another process is at it."""
 
@@ -218,9 +228,13 @@ class Throttled(EnvoyError):
 
 
 class Unauthorised(EnvoyError):
-    """The access token is not accepted (401); nothing was executed."""
+    """The access token is not accepted (401); nothing was executed.
+
+    ``token_version`` is that token's, where whoever called knows it.
+    """
 
     default_code = "unauthorised"
+    token_version: int | None = None
 
 
 class Forbidden(EnvoyError):

@@ -15,6 +15,7 @@ from worker.errors import (
     DatabaseUnfit,
     DatabaseUnreachable,
     DiskFull,
+    KeysLost,
     SchemaError,
     WorkerError,
 )
@@ -134,6 +135,7 @@ def test_a_command_that_says_itself_what_is_wrong_has_no_second_line() -> None:
         (DatabaseRestored("x"), "database_restored"),
         (DatabaseUnfit("x"), "database_unfit"),
         (SchemaError("x"), "schema"),
+        (KeysLost("x"), "keys_lost"),
     ],
 )
 def test_each_trouble_has_a_word_of_its_own(error: WorkerError, code: str) -> None:

@@ -2,18 +2,16 @@
 
 from collections.abc import Iterator
 
-from worker.cli import check_damage, check_postgresql, check_rows, restored
-from worker.cli.findings import FAIL, Finding, attempt, failures, ok, warn
+from worker.cli import check_damage, check_keys, check_postgresql, check_rows, restored
+from worker.cli.findings import FAIL, Finding, failures, ok, warn
 from worker.cli.words import counted
 from worker.connections import store as connections
 from worker.connections.reading import readers
-from worker.connections.vault import require_readable
 from worker.context import Context
 from worker.database import Database, schema, utc_now
 from worker.database.mark import unsaid
 from worker.errors import WorkerError
 from worker.invites import pending, store
-from worker.settings.secrets import ENCRYPTION_KEYS
 
 MOST_SKEW_SECONDS = 5.0  # the way to the database and back counts, too
 MOST_NAMED = 3
@@ -43,7 +41,7 @@ def findings(parts: Context, only: str | None = None, *, deep: bool = False) -> 
     if only is not None:
         connections.require(parts.database, only)
     yield _clock(parts.database)
-    yield from _keys(parts)
+    yield from check_keys.findings(parts, only)
     yield from _invites(parts.database, only)
 
 
@@ -64,14 +62,6 @@ def _clock(database: Database) -> Finding:
         f"clock: the database's is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}",
         "let both hosts keep time (NTP): tokens end by this host's clock, leases by the database's",
     )
-
-
-def _keys(parts: Context) -> Iterator[Finding]:
-    if parts.secrets.find(ENCRYPTION_KEYS) is None:
-        return
-    with attempt() as opened:
-        require_readable(parts.database, parts.vault)
-    yield from opened.found or [ok("encryption keys: they open every stored token")]
 
 
 def _invites(database: Database, only: str | None) -> Iterator[Finding]:

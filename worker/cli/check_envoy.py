@@ -63,11 +63,16 @@ def _grant(row: Connection, status: ConnectionStatus, now: datetime) -> Iterator
         yield from failures(another_companys(row.name))
     elif status is ConnectionStatus.HELD:
         until = f" until {moment(row.held_until)}" if row.held_until else ""
-        whom = "--all" if row.hold_reason == HoldReason.REFUSES_ALL else row.name
-        yield warn(
-            f"{row.name}: held{until} ({row.hold_reason})",
-            f"`envoy-worker connections resume {whom}` ends it",
-        )
+        yield warn(f"{row.name}: held{until} ({row.hold_reason})", _end_of_hold(row))
+
+
+def _end_of_hold(row: Connection) -> str:
+    """Say what ends a hold before its time, or at all."""
+    if row.hold_reason == HoldReason.DAMAGED_TOKEN:
+        connect = f"`envoy-worker connect {row.name}`"
+        return f"the next start of the worker ends it if its tokens can be read; else {connect}"
+    whom = "--all" if row.hold_reason == HoldReason.REFUSES_ALL else row.name
+    return f"`envoy-worker connections resume {whom}` ends it"
 
 
 def _reading(rows: Sequence[Connection]) -> Iterator[Finding]:
@@ -112,6 +117,8 @@ def _tokens(
     with attempt() as opened:
         stored = StoredTokens(parts.database, parts.vault, utc_now)
         for row in rows:
+            if stored.is_damaged(row):  # told with the keys
+                continue
             token = stored.valid(row, None)
             if token is None:
                 ended.append(row)

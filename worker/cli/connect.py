@@ -33,11 +33,13 @@ def connect(
     Prints the URL that an Envoy administrator of the customer opens in a browser, and waits for the answer.
     """
     from worker.connections import authorise, grants
+    from worker.connections.sealed import require_key
     from worker.connections.store import check_name
 
     check_name(name)
     with opened() as parts:
-        _ = parts.database, parts.vault, parts.api  # whatever they lack shall not cost a consent
+        require_key(parts.database, parts.vault)  # whatever they lack shall not cost a consent
+        _ = parts.api
         request = authorise.begin(parts.oauth, parts.settings.envoy)
         url = _pasted(request) if paste else _received(request, timeout)
         code = authorise.code_from(request, url)

@@ -2,9 +2,10 @@
 
 import typer
 
-from worker.cli.output import say, show
+from worker.cli.output import complain, say, show
 from worker.cli.parts import opened
 from worker.cli.words import counted
+from worker.errors import ExitCode
 
 
 def register(app: typer.Typer) -> None:
@@ -28,9 +29,16 @@ def rotate() -> None:
 
     Put the new key in front of the old one, restart the workers, run this, and take the old key out.
     """
-    from worker.connections import vault
+    from worker.connections.rotation import rotate as rotate_all
 
     with opened() as parts:
-        changed = vault.rotate(parts.database, parts.vault)
-    show(f"{counted(changed, 'connection')} re-encrypted under the newest key")
+        rotation = rotate_all(parts.database, parts.vault)
+    show(f"{counted(rotation.changed, 'connection')} re-encrypted under the newest key")
+    for name in rotation.renewed_soon:
+        say(f"{name}: its access token cannot be read; the next refresh gives a new one")
+    for damage in rotation.damaged:
+        complain(damage)
+    if rotation.damaged:
+        say("the others are done; these stay as they are, and keep the older keys until they are mended")
+        raise typer.Exit(ExitCode.NEEDS_AUTHORISATION)
     say("the older keys may be taken out of WORKER_ENCRYPTION_KEYS once a second run changes nothing")

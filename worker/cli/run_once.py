@@ -34,6 +34,7 @@ def run_once(
 ) -> None:
     """Run the registered jobs once, now, and say what became of it."""
     from worker.connections import store
+    from worker.connections.damage import look_through
     from worker.runs import resolve_all
 
     with opened(access="read" if dry_run else "write") as parts:
@@ -45,6 +46,7 @@ def run_once(
             _rehearse(parts, chosen, connection, limit, as_json=json)
             return
         _ = parts.tokens, parts.api  # what is missing is said once, before any job
+        look_through(parts.database, parts.vault)
         _end_in_order(parts)
         results = [_execute(parts, job, connection, limit) for job in chosen if not parts.stop.is_set()]
         _summarise(results, as_json=json)
@@ -57,7 +59,7 @@ def run_once(
 def _codes(parts: "Context", results: "list[RunResult]", connection: str | None) -> set[ExitCode]:
     """Return the exit codes of all that happened, and of connections that wait for a person."""
     from worker.connections import store
-    from worker.connections.model import ConnectionStatus
+    from worker.connections.model import ENDED_BY_CONSENT, ConnectionStatus
 
     codes = {code for result in results for code in result.codes}
     if parts.ended_by is not None:  # the database is not to be asked any more
@@ -65,7 +67,8 @@ def _codes(parts: "Context", results: "list[RunResult]", connection: str | None)
     if parts.stop.is_set():
         codes.add(ExitCode.TRY_LATER)
     views = [view for view in store.views(parts.database) if connection in {None, view.name}]
-    if any(view.status == ConnectionStatus.NEEDS_AUTHORISATION for view in views):
+    lapsed = ConnectionStatus.NEEDS_AUTHORISATION
+    if any(view.status == lapsed or view.hold_reason in ENDED_BY_CONSENT for view in views):
         codes.add(ExitCode.NEEDS_AUTHORISATION)
     return codes
 

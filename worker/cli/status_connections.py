@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 MOST_LINES = 10
 
 # The other holds end by themselves.
-_BY_PERSON = frozenset({"paused", "forbidden", "unauthorised", "refuses_all", "other_company"})
+_BY_CONSENT = frozenset({"other_company", "damaged_token"})
+_BY_PERSON = frozenset({"paused", "forbidden", "unauthorised", "refuses_all"}) | _BY_CONSENT
 
 
 def connection_lines(views: "Sequence[ConnectionView]") -> Iterator[str]:
@@ -52,6 +53,6 @@ def _line(view: "ConnectionView") -> str:
 
 
 def _mend(view: "ConnectionView") -> str:
-    if view.hold_reason == "other_company":
+    if view.hold_reason in _BY_CONSENT:
         return f"envoy-worker connect {view.name}"
     return f"envoy-worker connections resume {'--all' if view.hold_reason == 'refuses_all' else view.name}"

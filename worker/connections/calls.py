@@ -14,11 +14,16 @@ def with_token(tokens: Tokens, connection_id: int, call: Callable[[str], Result]
 
     Raises:
         NeedsAuthorisation: the connection has no usable grant.
+        Unauthorised: the new token was refused, too; it says which one that was.
         EnvoyError: what the call, or the refresh before it, came to.
     """
     token = tokens.access(connection_id)
     try:
         return call(token.value)
     except Unauthorised:
-        rejected = token.version
-    return call(tokens.access(connection_id, rejected_version=rejected).value)
+        token = tokens.access(connection_id, rejected_version=token.version)
+    try:
+        return call(token.value)
+    except Unauthorised as error:
+        error.token_version = token.version
+        raise

@@ -12,7 +12,7 @@ from worker.connections.rows import CONNECTIONS, change, clock_of, locked
 from worker.database import Database
 from worker.database.repeating import repeated
 from worker.database.types import utc_text
-from worker.errors import EnvoyError, Misdirected, RouteLost
+from worker.errors import EnvoyError, Misdirected, RouteLost, WorkerError
 
 Decision: TypeAlias = Callable[[Connection, datetime], Values]
 
@@ -41,11 +41,11 @@ def move(
     decide: Decision,
     *,
     while_held: Decision | None = None,
-    cause: EnvoyError | None = None,
+    cause: WorkerError | None = None,
 ) -> bool:
     """Change a connection's holds as decided from its row; return whether it is held afterwards.
 
-    A hold in force is left alone, but for what *while_held* decides.  *cause* is told along with an outage.
+    A hold in force is left alone, but for what *while_held* decides.  *cause* is told along with the hold.
     """
     with database.write() as connection:
         before, now = locked(connection, connection_id), clock_of(connection, database)
@@ -55,8 +55,7 @@ def move(
         values = (while_held(before, now) if while_held else {}) if held_before else decide(before, now)
         if values:
             change(connection, CONNECTIONS.c.id == connection_id, **values, updated_at=now)
-    if not held_before:
-        _announce(before, values, cause)
+    _announce(before, values, cause)
     return held_before or values.get("hold_reason") is not None
 
 
@@ -79,12 +78,19 @@ def announce_hold(name: str, reason: HoldReason, until: datetime | None) -> None
         log.warning("connection.held", connection=name, error_code=reason.value, held_until=ends)
 
 
-def announce_outage(until: datetime, cause: EnvoyError | None, **held: object) -> None:
+def announce_until_mended(name: str, reason: HoldReason, cause: WorkerError | None) -> None:
+    """Emit that a connection is held until a person mends *cause*."""
+    detail, hint = (None, "") if cause is None else (str(cause), cause.hint)
+    log.error("connection.held", connection=name, error_code=reason.value, detail=detail, hint=hint)
+
+
+def announce_outage(until: datetime, cause: WorkerError | None, **held: object) -> None:
     """Emit that a connection, or a whole host, does not answer; as an error where it will not by itself."""
     fields = {**held, "error_code": HoldReason.OUTAGE.value, "held_until": utc_text(until)}
-    if cause is not None:
-        fields["detail"] = cause.error_code
-    if isinstance(cause, Misdirected | RouteLost) or (cause is not None and cause.error_code in FOR_A_PERSON):
+    code = cause.error_code if isinstance(cause, EnvoyError) else None
+    if code is not None:
+        fields["detail"] = code
+    if cause is not None and (isinstance(cause, Misdirected | RouteLost) or code in FOR_A_PERSON):
         log.error("connection.held", **fields, hint=cause.hint)
     else:
         log.warning("connection.held", **fields)
@@ -108,11 +114,12 @@ def announce_release(name: str) -> None:
     log.info("connection.released", connection=name)
 
 
-def _announce(before: Connection, values: Values, cause: EnvoyError | None) -> None:
+def _announce(before: Connection, values: Values, cause: WorkerError | None) -> None:
     if values.get("hold_reason") is not None:
         until, reason = values["held_until"], HoldReason(str(values["hold_reason"]))
-        assert isinstance(until, datetime)  # noqa: S101 -- only a pause has no end
-        if reason is HoldReason.OUTAGE:
+        if not isinstance(until, datetime):
+            announce_until_mended(before.name, reason, cause)
+        elif reason is HoldReason.OUTAGE:
             announce_outage(until, cause, connection=before.name)
         else:
             announce_hold(before.name, reason, until)

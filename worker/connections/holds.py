@@ -4,7 +4,6 @@ Each call is a short transaction of its own.  While a hold lasts, refusals of re
 already on their way do not count again: one burst is one trouble.
 """
 
-import threading
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -56,8 +55,6 @@ class Holds:
         self._database = database
         self._seconds = hold_seconds
         self._rate = rate_per_second
-        self._counted: dict[int, int] = {}
-        self._lock = threading.Lock()
 
     def throttled(self, connection_id: int, retry_after: float | None) -> None:
         """Envoy said 429: hold for what it asked, at least our own back-off, and slow down."""
@@ -83,20 +80,19 @@ class Holds:
 
         return move(self._database, connection_id, decide)
 
-    def unauthorised(self, connection_id: int, *, version: int | None = None) -> bool:
-        """Envoy said 401 to a young token; return whether the connection is held now, after two.
+    def unauthorised(self, connection_id: int, *, version: int | None) -> bool:
+        """Envoy said 401 to a young token; return whether the connection is held now, after two tokens.
 
-        *version* is the token's: several requests that were refused with one token count once, and
-        with a token that has a successor not at all.
+        *version* is the token's, None where nobody knows it.  However many requests are refused with one
+        token, in however many processes, it counts once; and one that has a successor by now not at all.
         """
-        if self._is_counted(connection_id, version):
-            return self.is_held(connection_id)
 
         def decide(row: Connection, now: datetime) -> Values:
-            if version is not None and version < row.token_version:
+            if version is None or version < row.token_version or version == row.refused_version:
                 return {}
-            values: Values = {"unauthorised_count": row.unauthorised_count + 1}
-            if row.unauthorised_count + 1 < UNAUTHORISED_IN_A_ROW:
+            count = row.unauthorised_count + 1
+            values: Values = {"refused_version": version, "unauthorised_count": count}
+            if count < UNAUTHORISED_IN_A_ROW:
                 return values
             return values | hold(row, now, HoldReason.UNAUTHORISED, grown(row.hold_count, self._seconds))
 
@@ -137,14 +133,6 @@ class Holds:
         """Return how many 403 came since the last success."""
         row, _ = look(self._database, connection_id)
         return 0 if row is None else row.forbidden_count
-
-    def _is_counted(self, connection_id: int, version: int | None) -> bool:
-        with self._lock:
-            if version is not None and self._counted.get(connection_id) == version:
-                return True
-            if version is not None:
-                self._counted[connection_id] = version
-            return False
 
 
 def is_held(database: Database) -> sa.ColumnElement[bool]:

@@ -5,14 +5,15 @@ outlives the longest refresh by far, ends by itself, and is void as soon as its 
 """
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from worker.connections.lease_ends import LeaseEnds, signed
 from worker.connections.model import Connection, ConnectionStatus
 from worker.connections.rows import CONNECTIONS, change, clock_of, lies_ahead
 from worker.connections.vault import Vault
 from worker.database import Database
-from worker.database.owner import is_dead
 from worker.database.repeating import repeated
 from worker.envoy.clock import boot_clock
 from worker.logs import add_secret
@@ -33,7 +34,8 @@ class Lease:
     fingerprint: str
     doubtful: bool
     began: datetime  # by the database's clock
-    ends: float  # on the boot clock, which counts suspension
+    ends: float  # on the clock since boot, which counts suspension
+    clock: Callable[[], float] = boot_clock
 
     @property
     def connection_id(self) -> int:
@@ -43,26 +45,39 @@ class Lease:
     @property
     def remaining(self) -> float:
         """Seconds until somebody else may take over."""
-        return self.ends - boot_clock()
+        return self.ends - self.clock()
 
 
 class Leases:
     """Takes and gives back leases, in the name of one process."""
 
-    def __init__(self, database: Database, vault: Vault, *, owner: str, seconds: float) -> None:
-        """Take none yet."""
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        *,
+        owner: str,
+        seconds: float,
+        clock: Callable[[], float] = boot_clock,
+    ) -> None:
+        """Take none yet; *clock* counts from the host's boot."""
         self._database = database
         self._vault = vault
         self._owner = owner
         self._seconds = seconds
+        self._clock = clock
+        self._others = LeaseEnds(database, seconds=seconds, clock=clock)
 
     @repeated
     def take(self, row: Connection, now: datetime) -> Lease | None:
         """Return the lease of a connection that was just read, None where another has it.
 
         That the token is about to be posted is committed with it, so that a crash leaves a trace.
+
+        Raises:
+            TokenDamaged: the refresh token cannot be read.
         """
-        if not row.refresh_token_enc or not self._is_free(row, now):
+        if row.refresh_token_enc is None or not self._others.is_over(row, now):
             return None
         lease = self._lease(row, now)
         with self._database.write() as connection:
@@ -103,21 +118,19 @@ class Leases:
                 **values,
             )
 
-    def _is_free(self, row: Connection, now: datetime) -> bool:
-        held = row.lease_owner is not None and lies_ahead(row.lease_until, now, self._seconds)
-        return not held or is_dead(str(row.lease_owner).partition("#")[0])
-
     def _lease(self, row: Connection, now: datetime) -> Lease:
-        token = self._vault.open(str(row.refresh_token_enc), connection_id=int(row.id or 0), field="refresh")
+        token = self._vault.open(row.refresh_token_enc, connection_id=int(row.id or 0), field="refresh")
         add_secret(token)
+        ends = self._clock() + self._seconds
         return Lease(
             row=row,
-            owner=f"{self._owner}#{uuid.uuid4().hex}",
+            owner=signed(f"{self._owner}#{uuid.uuid4().hex}", ends),
             refresh_token=token,
             fingerprint=self._vault.fingerprint(token),
             doubtful=self._vault.matches(token, row.refresh_fingerprint),
             began=now,
-            ends=boot_clock() + self._seconds,
+            ends=ends,
+            clock=self._clock,
         )
 
 

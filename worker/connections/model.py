@@ -33,7 +33,8 @@ class HoldReason(StrEnum):
 
 # Held until a person acts; whatever else goes wrong meanwhile does not replace them.  A pause is kept beneath
 # the others: when they end, it holds.
-ENDED_BY_A_PERSON = frozenset({HoldReason.PAUSED, HoldReason.OTHER_COMPANY, HoldReason.DAMAGED_TOKEN})
+ENDED_BY_CONSENT = frozenset({HoldReason.OTHER_COMPANY, HoldReason.DAMAGED_TOKEN})
+ENDED_BY_A_PERSON = frozenset({HoldReason.PAUSED}) | ENDED_BY_CONSENT
 
 
 class Connection(SQLModel, table=True):
@@ -61,6 +62,7 @@ class Connection(SQLModel, table=True):
 
     lease_owner: str | None = None  # who refreshes now
     lease_until: datetime | None = Field(default=None, sa_type=Timestamp)
+    lease_watched: str | None = None  # a lease that looked odd, and when whoever saw it will take it for over
     refresh_started_at: datetime | None = Field(default=None, sa_type=Timestamp)
     refresh_fingerprint: str | None = None  # of the refresh token last posted
     refresh_error: str | None = None

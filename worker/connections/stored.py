@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
@@ -13,7 +13,7 @@ from worker.connections.model import Connection, ConnectionStatus, HoldReason
 from worker.connections.rows import CONNECTIONS, look
 from worker.connections.vault import Vault
 from worker.database import Database
-from worker.errors import NeedsAuthorisation
+from worker.errors import NeedsAuthorisation, TokenDamaged
 from worker.logs import add_secret
 
 Clock: TypeAlias = Callable[[], datetime]
@@ -33,6 +33,8 @@ class TokenRow:
     token_version: int
     hold_reason: str | None
 
+
+Row = TypeVar("Row", TokenRow, Connection)
 
 # Built once: every attempt of every invite asks this.
 _TOKEN_ROW = sa.select(*(CONNECTIONS.c[name] for name in TokenRow.__slots__)).where(
@@ -57,10 +59,7 @@ class StoredTokens:
         """
         with self._database.read() as connection:
             found = connection.execute(_TOKEN_ROW, {"connection_id": connection_id}).one_or_none()
-        row = None if found is None else TokenRow(*found)
-        _require_grant(row)
-        assert row is not None  # noqa: S101 -- it was just required
-        return row
+        return _with_grant(None if found is None else TokenRow(*found))
 
     def look(self, connection_id: int) -> tuple[Connection, datetime]:
         """Return the whole row, and the database's time.
@@ -69,36 +68,57 @@ class StoredTokens:
             NeedsAuthorisation: the connection has no grant, or another company's.
         """
         row, now = look(self._database, connection_id)
-        _require_grant(row)
-        assert row is not None  # noqa: S101 -- it was just required
-        return row, now
+        granted = _with_grant(row)
+        if granted.access_token_enc is None and granted.refresh_token_enc is None:
+            raise _no_grant(granted)
+        return granted, now
 
     def valid(self, row: TokenRow | Connection, rejected_version: int | None) -> AccessToken | None:
-        """Return the token if it is not over, and newer than the one that was refused."""
+        """Return the token if it can be read, is not over, and newer than the one that was refused."""
         if rejected_version is not None and row.token_version <= rejected_version:
             return None
-        token = self.open(row)
+        try:
+            token = self.open(row)
+        except TokenDamaged:  # a refresh gives a new one
+            return None
         return token if self._clock() < token.expires_at else None
 
     def open(self, row: TokenRow | Connection) -> AccessToken:
-        """Return the token, whether it is over or not."""
-        value = self._vault.open(str(row.access_token_enc), connection_id=int(row.id or 0), field="access")
+        """Return the token, whether it is over or not.
+
+        Raises:
+            TokenDamaged: it cannot be read.
+        """
+        value = self._vault.open(row.access_token_enc, connection_id=int(row.id or 0), field="access")
         add_secret(value)
         issued_at = row.access_issued_at or self._clock()
         return AccessToken(value, row.token_version, issued_at, row.access_expires_at or issued_at)
+
+    def is_damaged(self, row: TokenRow | Connection) -> bool:
+        """Say whether the token cannot be read."""
+        try:
+            self.open(row)
+        except TokenDamaged:
+            return True
+        return False
 
     def is_fresh(self, connection_id: int, token: AccessToken) -> bool:
         """Say whether a token needs no successor yet."""
         return is_fresh(token.issued_at, token.expires_at, connection_id, self._clock())
 
 
-def _require_grant(row: TokenRow | Connection | None) -> None:
+def _with_grant(row: Row | None) -> Row:
     if row is None:
         raise NeedsAuthorisation("the connection is gone")
-    if row.status != ConnectionStatus.ACTIVE or not row.access_token_enc:
-        raise NeedsAuthorisation(
-            f"{row.name}: no usable grant ({row.status_reason or row.status})",
-            hint=f"run `envoy-worker connect {row.name}`",
-        )
+    if row.status != ConnectionStatus.ACTIVE:
+        raise _no_grant(row)
     if row.hold_reason == HoldReason.OTHER_COMPANY:
         raise another_companys(row.name)
+    return row
+
+
+def _no_grant(row: TokenRow | Connection) -> NeedsAuthorisation:
+    return NeedsAuthorisation(
+        f"{row.name}: no usable grant ({row.status_reason or row.status})",
+        hint=f"run `envoy-worker connect {row.name}`",
+    )

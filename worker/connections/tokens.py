@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from worker.connections import spent
 from worker.connections.client import ClientStanding
+from worker.connections.damage import held_for
 from worker.connections.expiry import AccessToken
 from worker.connections.flights import Flights
 from worker.connections.idle import idle_grants
@@ -21,7 +22,7 @@ from worker.connections.model import Connection
 from worker.connections.refresher import Refresher, Wait
 from worker.connections.saving import Pauses, Saver
 from worker.connections.stored import StoredTokens
-from worker.connections.troubles import CLIENT_HINT, Troubles, tell_unreadable
+from worker.connections.troubles import CLIENT_HINT, Troubles
 from worker.connections.vault import Vault
 from worker.database import Database, utc_now
 from worker.envoy.clock import boot_clock
@@ -32,7 +33,7 @@ from worker.errors import (
     EnvoyError,
     GrantDead,
     NeedsAuthorisation,
-    SettingsError,
+    TokenDamaged,
     TokenRefused,
     TryLater,
 )
@@ -61,20 +62,22 @@ class Tokens:
         wait: Wait | None = None,
         pauses: Pauses | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
+        lease_clock: Callable[[], float] = boot_clock,
     ) -> None:
         """Read nothing yet; *owner* is this process's name in leases.
 
-        *clock* tells how old tokens are; leases and cool-downs go by the database's.  *patience_seconds*
-        are for a refresh elsewhere.  For tests, *wait* stands between repeated posts, and *pauses*
-        between repeated saves.
+        *clock* tells how old tokens are; cool-downs go by the database's, and leases by that and by
+        *lease_clock*.  *patience_seconds* are for a refresh elsewhere.  For tests, *wait* stands between
+        repeated posts, and *pauses* between repeated saves.
         """
         if lease_seconds < LEAST_LEASE_SECONDS:
             raise ValueError(f"a refresh may take {LEAST_LEASE_SECONDS} s, so the lease must be longer")
         self._database = database
+        self._vault = vault
         self._stored = StoredTokens(database, vault, clock)
         self._stop = stop or threading.Event()
         self._flights = Flights(self._stop)
-        self._leases = Leases(database, vault, owner=owner, seconds=lease_seconds)
+        self._leases = Leases(database, vault, owner=owner, seconds=lease_seconds, clock=lease_clock)
         self._patience_seconds = patience_seconds
         self._saver = Saver(database, vault, stop=self._stop, pauses=pauses)
         self._client = ClientStanding(clock)
@@ -96,11 +99,19 @@ class Tokens:
         of the caller's.
 
         Raises:
-            NeedsAuthorisation: there is no grant, or it is dead.
+            NeedsAuthorisation: there is no grant, or it is dead, or what is stored of it cannot be read.
             TryLater: refreshing rests after a failure, or takes long elsewhere, or we are stopping.
             EnvoyError: the refresh failed, and there is no other token.
+            KeysLost: nothing that is stored can be read.
         """
         self._saver.flush(connection_id)
+        try:
+            return self._access(connection_id, rejected_version)
+        except TokenDamaged:
+            error = held_for(self._database, self._vault, connection_id)
+        raise error
+
+    def _access(self, connection_id: int, rejected_version: int | None) -> AccessToken:
         row = self._stored.glance(connection_id)
         token = self._stored.valid(row, rejected_version)
         if token is not None and self._stored.is_fresh(connection_id, token):
@@ -131,10 +142,10 @@ class Tokens:
         """
         self._saver.flush()
         report = Report()
-        for connection_id, name, version in idle_grants(self._database, max_idle=max_idle, only=only):
+        for connection_id, _name, version in idle_grants(self._database, max_idle=max_idle, only=only):
             if self._stop.is_set():
                 break
-            self._refresh_idle(connection_id, name, version, report)
+            self._refresh_idle(connection_id, version, report)
         return report
 
     def _renewed(self, connection_id: int, rejected_version: int | None) -> AccessToken:
@@ -144,8 +155,9 @@ class Tokens:
             token = self._stored.valid(row, rejected_version)
             if token is not None and self._stored.is_fresh(connection_id, token):
                 return token
-            if not row.refresh_token_enc:  # it came from a backup, and was taken for spent
+            if row.refresh_token_enc is None:  # it came from a backup, and was taken for spent
                 if token is None:
+                    self._stored.open(row)  # what cannot be read is not known to be over
                     raise spent.end(self._database, row)
                 return token
             if reason := self._resting(row, now):
@@ -191,15 +203,11 @@ class Tokens:
     def _later(self, name: str, reason: str, *, hint: str = "") -> NoReturn:
         raise TryLater(f"{name}: {reason}", hint=hint)
 
-    def _refresh_idle(self, connection_id: int, name: str, version: int, report: Report) -> None:
+    def _refresh_idle(self, connection_id: int, version: int, report: Report) -> None:
         try:
             self.access(connection_id, rejected_version=version)
         except (DatabaseUnreachable, DiskFull):
             raise
-        except SettingsError as error:  # this one's token cannot be opened; those of others can
-            report.add("failed")
-            report.trouble(error.exit_code)
-            tell_unreadable(name, error)
         except (NeedsAuthorisation, TryLater, EnvoyError) as error:
             report.add(_OUTCOMES.get(type(error), "failed"))
             report.trouble(error.exit_code)

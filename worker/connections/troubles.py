@@ -19,7 +19,7 @@ from worker.connections.lost_answers import is_recent
 from worker.connections.model import ConnectionStatus, HoldReason
 from worker.connections.rows import CONNECTIONS
 from worker.database import Database
-from worker.errors import ClientRefused, EnvoyError, GrantDead, SettingsError, Throttled, TokenRefused
+from worker.errors import ClientRefused, EnvoyError, GrantDead, Throttled, TokenRefused
 
 RETRY_LEAST, RETRY_MOST = 5.0, 300.0
 MALFORMED_IN_A_ROW = 3
@@ -156,17 +156,6 @@ class Troubles:
         with self._database.read() as connection:
             number = connection.execute(ended.where(own.id != lease.connection_id)).scalar_one()
             return number >= max(WAVE, WAVE_SHARE * connection.execute(total).scalar_one())
-
-
-def tell_unreadable(name: str, error: SettingsError) -> None:
-    """Tell that no key opens a connection's stored token; those of others may be fine."""
-    log.error(
-        "token.refresh_failed",
-        connection=name,
-        error_code="token_unreadable",
-        error=str(error),
-        hint=error.hint,
-    )
 
 
 def retry_seconds(failures: int, retry_after: float | None) -> float:

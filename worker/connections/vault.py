@@ -7,21 +7,19 @@ plaintext is therefore an envelope that names its connection and field, checked 
 import hashlib
 import hmac
 import json
+import re
 from dataclasses import dataclass, field
+from typing import Any
 
-import sqlalchemy as sa
 from cryptography.fernet import Fernet, InvalidToken
 
-from worker.connections.rows import CONNECTIONS, change, clock_of, lies_ahead
-from worker.database import Database
-from worker.database.repeating import repeated
-from worker.errors import SettingsError
+from worker.errors import SettingsError, TokenDamaged
 from worker.settings.secrets import ENCRYPTION_KEYS
 
-FIELDS = ("access", "refresh")
-LEASE_MAXIMUM = 3600.0
 NEW_KEY_HINT = "make one with `envoy-worker keys new`"
-KEY_HINT = f"put the key that sealed them back into {ENCRYPTION_KEYS}; nothing was changed"
+KEY_HINT = f"put the key that sealed it back into {ENCRYPTION_KEYS}"
+ROW_HINT = "the table connection was edited by hand: restore the row"
+_SEALED = re.compile(r"([0-9a-f]{8}):")  # the key's id, and what it sealed
 
 
 def new_key() -> str:
@@ -60,21 +58,29 @@ class Vault:
         envelope = json.dumps({"c": connection_id, "f": field, "t": token})
         return f"{newest.id}:{newest.fernet.encrypt(envelope.encode()).decode()}"
 
-    def open(self, sealed: str, *, connection_id: int, field: str) -> str:
+    def open(self, sealed: object, *, connection_id: int, field: str) -> str:
         """Return the token of a value that was sealed for this place.
 
         Raises:
-            SettingsError: no key fits, or the value belongs elsewhere.  That is never "no token".
+            TokenDamaged: no key opens it, it belongs elsewhere, or it is none.  That is never "no token".
         """
+        if not isinstance(sealed, str) or not _SEALED.match(sealed):  # a BLOB of SQLite's, or anything at all
+            raise TokenDamaged(f"its {field} token is no sealed text", hint=ROW_HINT)
         envelope = self._decrypt(sealed)
         if envelope is None:
-            raise SettingsError(f"{ENCRYPTION_KEYS}: no key opens the stored tokens", hint=KEY_HINT)
-        if (envelope.get("c"), envelope.get("f")) != (connection_id, field):
-            raise SettingsError(
-                f"the stored {field} token of connection {connection_id} belongs to another row",
-                hint="the table connection was edited by hand: restore it, or connect the customer again",
-            )
-        return str(envelope["t"])
+            hint = ROW_HINT if self.knows(sealed) else KEY_HINT
+            raise TokenDamaged(f"no key opens its {field} token", hint=hint)
+        if not isinstance(envelope, dict) or (envelope.get("c"), envelope.get("f")) != (connection_id, field):
+            raise TokenDamaged(f"its {field} token belongs to another row", hint=ROW_HINT)
+        token = envelope.get("t")
+        if not isinstance(token, str) or not token:
+            raise TokenDamaged(f"its {field} token is no text", hint=ROW_HINT)
+        return token
+
+    def knows(self, sealed: object) -> bool | None:
+        """Say whether a value is under a key of the ring; None where it does not tell of any key."""
+        found = _SEALED.match(sealed) if isinstance(sealed, str) else None
+        return None if found is None else found[1] in {key.id for key in self._ring}
 
     def needs_rotation(self, sealed: str) -> bool:
         """Say whether a value is under another key than the newest."""
@@ -88,39 +94,16 @@ class Vault:
         """Say whether *fingerprint* is this token's, made under any key of the ring."""
         return fingerprint is not None and any(_fingerprint(key, token) == fingerprint for key in self._ring)
 
-    def _decrypt(self, sealed: str) -> dict[str, object] | None:
+    def _decrypt(self, sealed: str) -> Any:  # noqa: ANN401 -- whatever was sealed
         key_id, _, value = sealed.partition(":")
         for key in self._ring:
             if key.id != key_id:
                 continue
             try:
-                envelope: dict[str, object] = json.loads(key.fernet.decrypt(value))
+                return json.loads(key.fernet.decrypt(value))
             except (InvalidToken, ValueError):  # ValueError: not even text that could be sealed
                 continue
-            return envelope
         return None
-
-
-def require_readable(database: Database, vault: Vault) -> None:
-    """Do nothing where every stored token can be opened.
-
-    Raises:
-        SettingsError: a key is missing; going on would ask every customer to connect again.
-    """
-    with database.read() as connection:
-        rows = connection.execute(sa.select(CONNECTIONS)).mappings().all()
-    for row in rows:
-        for name, sealed in _sealed(row):
-            vault.open(sealed, connection_id=row["id"], field=name)
-
-
-def rotate(database: Database, vault: Vault) -> int:
-    """Seal all tokens under the newest key; return how many connections changed.
-
-    Each connection is a transaction of its own, so what was interrupted is simply run again.  One
-    that is being refreshed right now is left out: its new tokens come under the newest key anyway.
-    """
-    return sum(_rotate(database, vault, row_id) for row_id in _row_ids(database))
 
 
 def _key(text: str, position: int) -> _Key:
@@ -143,35 +126,3 @@ def _key(text: str, position: int) -> _Key:
 
 def _fingerprint(key: _Key, token: str) -> str:
     return hmac.new(key.mac, token.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()[:8]
-
-
-@repeated
-def _rotate(database: Database, vault: Vault, row_id: int) -> bool:
-    with database.write() as connection:
-        query = sa.select(CONNECTIONS).where(CONNECTIONS.c.id == row_id).with_for_update()
-        row = connection.execute(query).mappings().one_or_none()
-        now = clock_of(connection, database)
-        if row is None or lies_ahead(row["lease_until"], now, LEASE_MAXIMUM):
-            return False
-        values = {
-            f"{name}_token_enc": _sealed_anew(vault, sealed, row_id, name)
-            for name, sealed in _sealed(row)
-            if vault.needs_rotation(sealed)
-        }
-        same = (CONNECTIONS.c.id == row_id) & (CONNECTIONS.c.token_version == row["token_version"])
-        return bool(values) and change(connection, same, **values)
-
-
-def _sealed_anew(vault: Vault, sealed: str, row_id: int, name: str) -> str:
-    return vault.seal(vault.open(sealed, connection_id=row_id, field=name), connection_id=row_id, field=name)
-
-
-def _sealed(row: sa.RowMapping) -> list[tuple[str, str]]:
-    """Return the fields that hold a token, and their sealed values."""
-    values = ((name, row[f"{name}_token_enc"]) for name in FIELDS)
-    return [(name, sealed) for name, sealed in values if sealed]
-
-
-def _row_ids(database: Database) -> list[int]:
-    with database.read() as connection:
-        return list(connection.execute(sa.select(CONNECTIONS.c.id).order_by(CONNECTIONS.c.id)).scalars())

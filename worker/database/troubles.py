@@ -17,6 +17,7 @@ from worker.errors import (
     DatabaseRestored,
     DatabaseUnfit,
     DiskFull,
+    KeysLost,
     SchemaError,
     WorkerError,
 )
@@ -33,6 +34,7 @@ CODES: tuple[tuple[type[WorkerError], str], ...] = (
     (DatabaseRestored, "database_restored"),
     (DatabaseUnfit, "database_unfit"),
     (SchemaError, "schema"),
+    (KeysLost, "keys_lost"),
 )
 
 log = structlog.get_logger()

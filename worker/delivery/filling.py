@@ -6,13 +6,12 @@ from datetime import datetime
 
 from worker.connections.gate import Gate
 from worker.connections.holds import Holds, in_force
-from worker.connections.model import Connection, ConnectionStatus, HoldReason, Host
+from worker.connections.model import ENDED_BY_CONSENT, Connection, ConnectionStatus, Host
 from worker.connections.outages import was_held_alone
 from worker.connections.reading import may_read
 from worker.connections.refusing import must_wait
 from worker.connections.rows import look
 from worker.connections.tokens import AccessToken, Tokens
-from worker.connections.troubles import tell_unreadable
 from worker.database import Database
 from worker.delivery import events
 from worker.delivery.finishing import settle_without_call
@@ -28,9 +27,9 @@ from worker.errors import (
     EnvoyError,
     ExitCode,
     NeedsAuthorisation,
-    SettingsError,
     Throttled,
     TryLater,
+    Unauthorised,
     WorkerError,
 )
 from worker.invites import Status
@@ -101,8 +100,8 @@ class Filling:
             lanes.close(lane)
             return None
         if in_force(connection, now) or must_wait(host, connection, now):
-            of_another = connection.hold_reason == HoldReason.OTHER_COMPANY
-            self.report.trouble(ExitCode.NEEDS_AUTHORISATION if of_another else ExitCode.TRY_LATER)
+            by_consent = connection.hold_reason in ENDED_BY_CONSENT
+            self.report.trouble(ExitCode.NEEDS_AUTHORISATION if by_consent else ExitCode.TRY_LATER)
             lanes.close(lane)
             return None
         lane.may_read = may_read(connection, now)
@@ -112,7 +111,7 @@ class Filling:
             lane.doubts = 0  # they were the host's
         try:
             self._require_answers(lane, connection, host)
-        except (NeedsAuthorisation, TryLater, EnvoyError, SettingsError) as error:
+        except (NeedsAuthorisation, TryLater, EnvoyError) as error:
             self.give_up(lanes, lane, error)
             return None
         return connection, now
@@ -136,8 +135,8 @@ class Filling:
         self.report.trouble(error.exit_code)
         if isinstance(error, Throttled):
             self.holds.throttled(lane.connection_id, error.retry_after)
-        elif isinstance(error, SettingsError):
-            tell_unreadable(lane.name, error)
+        elif isinstance(error, Unauthorised):
+            self.holds.unauthorised(lane.connection_id, version=error.token_version)
         lanes.close(lane)
 
     def _finish(self, lanes: Lanes, lane: Lane, finished: list[tuple[DueRow, Settled]]) -> None:

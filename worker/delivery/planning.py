@@ -17,7 +17,16 @@ from worker.directory.employees import Look, Sought
 from worker.directory.model import Location
 from worker.envoy.api import EnvoyApi
 from worker.envoy.paging import NO_LIST
-from worker.errors import EnvoyError, ExitCode, Forbidden, InputError, Refused, Throttled, WorkerError
+from worker.errors import (
+    EnvoyError,
+    ExitCode,
+    Forbidden,
+    InputError,
+    Refused,
+    Throttled,
+    Unauthorised,
+    WorkerError,
+)
 from worker.report import Report
 
 NAMED_IN_DIRECTORY = frozenset({"location", "flow"})
@@ -45,14 +54,14 @@ class PagePlanner:
         """Yield what is to be done about each row; a row that needs a look which failed is left out.
 
         Raises:
-            NeedsAuthorisation, TryLater, Throttled: the connection is of no use now.
+            NeedsAuthorisation, TryLater, Throttled, Unauthorised: the connection is of no use now.
         """
         for row in page:
             if self.stop.is_set():
                 return
             try:
                 yield row, self._planned(row)
-            except Throttled:
+            except (Throttled, Unauthorised):
                 raise
             except EnvoyError as error:
                 self.report.trouble(error.exit_code)

@@ -177,7 +177,7 @@ class Reconcile:
         elif isinstance(error, Throttled):
             self.holds.throttled(doubt.connection_id, error.retry_after)
         elif isinstance(error, Unauthorised):
-            self.holds.unauthorised(doubt.connection_id)
+            self.holds.unauthorised(doubt.connection_id, version=error.token_version)
         else:
             # Probes decide whether it is the host; then all its connections are held.
             with suppress(*OF_ONE_CONNECTION):

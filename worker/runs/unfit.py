@@ -7,6 +7,7 @@ from worker.errors import (
     DatabaseUnfit,
     DatabaseUnreachable,
     DiskFull,
+    KeysLost,
     SchemaError,
     WorkerError,
 )
@@ -18,7 +19,7 @@ class SchemaUnfit(SchemaError):
 
 def is_told_once(error: WorkerError) -> bool:
     """Say whether many runs meet it, so that the database, or the end of the process, tells it for all."""
-    many = isinstance(error, DatabaseUnreachable | DiskFull | DatabaseUnfit | SchemaUnfit)
+    many = isinstance(error, DatabaseUnreachable | DiskFull | DatabaseUnfit | SchemaUnfit | KeysLost)
     return many and not isinstance(error, DatabaseConflict)
 
 
@@ -27,7 +28,7 @@ def understood(parts: Context, error: Exception) -> WorkerError | None:
     meant = error if isinstance(error, WorkerError) else None
     if meant is None or isinstance(meant, SchemaError):
         meant = _unfit_schema(parts) or meant
-    if isinstance(meant, DatabaseUnfit | SchemaUnfit):
+    if isinstance(meant, DatabaseUnfit | SchemaUnfit | KeysLost):
         parts.end_for(meant)
     return meant
 

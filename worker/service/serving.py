@@ -9,7 +9,7 @@ import signal
 import structlog
 
 from worker import __version__, scheduler
-from worker.connections.vault import require_readable
+from worker.connections.damage import look_through
 from worker.context import Context
 from worker.database.owner import this_process
 from worker.database.troubles import code_of
@@ -31,7 +31,7 @@ def serve(parts: Context, *, hard_limit_seconds: float = HARD_LIMIT_SECONDS) -> 
         WorkerError: something that it needs from the start is missing.
     """
     faulthandler.enable()
-    require_readable(parts.database, parts.vault)
+    look_through(parts.database, parts.vault)
     # Blocked before any thread begins, so that the main thread alone takes them, and no handler runs.
     ends = end_signals()
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)

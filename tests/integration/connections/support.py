@@ -21,6 +21,7 @@ from worker.connections.saving import Pauses
 from worker.connections.tokens import Tokens
 from worker.connections.vault import Vault, new_key
 from worker.database import Database, utc_now
+from worker.envoy.clock import boot_clock
 from worker.envoy.http import HttpClient
 from worker.envoy.oauth import ClientCredentials, OAuth
 from worker.envoy.resources import Location
@@ -75,6 +76,7 @@ class House:
         stop: threading.Event | None = None,
         pauses: Pauses | None = None,
         patience_seconds: float = 20,
+        lease_clock: Callable[[], float] = boot_clock,
     ) -> Tokens:
         """Return what another process would have: nothing is shared but the database."""
         return Tokens(
@@ -87,6 +89,7 @@ class House:
             wait=self._wait,
             pauses=pauses,
             patience_seconds=patience_seconds,
+            lease_clock=lease_clock,
         )
 
     def connect(self, name: str = "acme", company: str = "10000") -> int:

@@ -64,7 +64,7 @@ def test_one_dead_grant_does_not_keep_the_others_from_being_refreshed(house: Hou
 
 
 def test_a_token_that_no_key_opens_keeps_no_other_from_being_refreshed(house: House) -> None:
-    """It is told by name, and the exit code is that of a wrong setting."""
+    """It is held by name, and the exit code says that it needs a person."""
     for index in range(2):
         house.connect(f"customer-{index}", str(index))
     house.change("customer-0", refresh_token_enc="none:of-ours", access_token_enc="none:of-ours")
@@ -74,11 +74,9 @@ def test_a_token_that_no_key_opens_keeps_no_other_from_being_refreshed(house: Ho
         report = house.tokens().keep_fresh(max_idle=WEEK)
 
     assert report.counts == {"failed": 1, "refreshed": 1}
-    assert report.troubles == {ExitCode.SETTINGS}
-    failed = [line for line in told if line["event"] == "token.refresh_failed"]
-    assert [(line["connection"], line["error_code"]) for line in failed] == [
-        ("customer-0", "token_unreadable")
-    ]
+    assert report.troubles == {ExitCode.NEEDS_AUTHORISATION}
+    held = [line for line in told if line["event"] == "connection.held"]
+    assert [(line["connection"], line["error_code"]) for line in held] == [("customer-0", "damaged_token")]
 
 
 def test_one_connection_can_be_kept_fresh_alone(small_house: House) -> None:

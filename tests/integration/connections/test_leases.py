@@ -77,14 +77,6 @@ def test_a_lease_whose_holder_died_on_this_host_is_void_at_once(house: House) ->
     assert house.tokens().access(number, rejected_version=1).version == 2
 
 
-def test_a_lease_that_ends_later_than_any_lease_is_over(house: House) -> None:
-    """A clock that jumped back leaves no lease of hours."""
-    number = house.connect()
-    house.change(lease_owner=THEIRS, lease_until=house.clock() + timedelta(hours=3))
-
-    assert house.tokens().access(number, rejected_version=1).version == 2
-
-
 def test_the_intent_is_committed_before_the_token_is_sent(house: House) -> None:
     """While the request is in flight the row shows lease, start and a fingerprint, and can be written."""
     number = house.connect()

@@ -56,22 +56,22 @@ def test_an_id_that_another_invite_has_leaves_the_second_in_doubt(world: World) 
 
 
 def test_a_token_that_no_key_opens_stops_its_own_connection_only(world: World) -> None:
-    """The operator is told, exit 78; the other customers' invites go out."""
+    """The operator is told, exit 77; the other customers' invites go out."""
     world.execute("UPDATE connection SET name = 'other', company_id = 'x'")
     stranger = Vault(new_key())
-    world.execute(
-        "UPDATE connection SET access_token_enc = :sealed",
-        sealed=stranger.seal("token", connection_id=1, field="access"),
-    )
+    sealed = {field: stranger.seal("token", connection_id=1, field=field) for field in ("access", "refresh")}
+    world.execute("UPDATE connection SET access_token_enc = :access, refresh_token_enc = :refresh", **sealed)
     world.connect("acme")
     world.add("v-1")
     world.add("v-2", connection="other")
 
-    report = world.push()
+    first, second = world.push(), world.push()
 
-    assert ExitCode.SETTINGS in report.troubles
+    assert [report.troubles for report in (first, second)] == [{ExitCode.NEEDS_AUTHORISATION}] * 2
     assert world.delivery("v-1")["status"] == "sent"
-    assert world.delivery("v-2")["status"] == "pending"
+    assert (world.delivery("v-2")["status"], world.delivery("v-2")["attempts"]) == ("pending", 0)
+    held = world.rows("SELECT name, hold_reason FROM connection WHERE hold_reason IS NOT NULL")
+    assert held == [{"name": "other", "hold_reason": "damaged_token"}]
 
 
 def test_of_two_that_take_a_job_lease_at_once_one_gets_it(database: Database) -> None:

@@ -1,13 +1,15 @@
 """The vault: what it seals, and what it refuses to open."""
 
 import base64
+import json
 
 import pytest
+from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.connections.vault import Vault, new_key
-from worker.errors import SettingsError
+from worker.errors import SettingsError, TokenDamaged
 
 KEYS = [new_key() for _ in range(3)]
 TOKENS = st.text(min_size=1, max_size=300)
@@ -29,7 +31,7 @@ def test_a_value_opens_in_no_other_place(connection_id: int, field: str) -> None
     vault = Vault(KEYS[0])
     sealed = vault.seal("token-canary", connection_id=1, field="refresh")
 
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(TokenDamaged) as caught:
         vault.open(sealed, connection_id=connection_id, field=field)
 
     assert "canary" not in f"{caught.value}{caught.value.hint}"
@@ -59,19 +61,43 @@ def test_without_its_key_a_value_is_an_error_and_never_no_token() -> None:
     """The operator reads which variable to mend."""
     sealed = Vault(KEYS[0]).seal("t", connection_id=1, field="access")
 
-    with pytest.raises(SettingsError, match="WORKER_ENCRYPTION_KEYS") as caught:
+    with pytest.raises(TokenDamaged) as caught:
         Vault(KEYS[1]).open(sealed, connection_id=1, field="access")
 
-    assert caught.value.hint
+    assert "WORKER_ENCRYPTION_KEYS" in caught.value.hint
+    assert [Vault(KEYS[0]).knows(sealed), Vault(KEYS[1]).knows(sealed)] == [True, False]
+    assert [Vault(KEYS[0]).knows(value) for value in ("x", "", None, b"deadbeef:x")] == [None] * 4
 
 
 @given(garbage=st.text(max_size=200))
 def test_garbage_in_the_column_is_an_error_of_ours(garbage: str) -> None:
-    """Whatever stands in the table, only SettingsError comes out."""
+    """Whatever stands in the table, only TokenDamaged comes out."""
     vault = Vault(KEYS[0])
     for value in (garbage, f"{vault.seal('t', connection_id=1, field='access')[:9]}{garbage}"):
-        with pytest.raises(SettingsError):
+        with pytest.raises(TokenDamaged):
             vault.open(value, connection_id=1, field="access")
+
+
+@pytest.mark.parametrize("value", [None, b"\x00\xff", b"abc:def", 17, ""])
+def test_what_is_no_text_is_an_error_of_ours(value: object) -> None:
+    """SQLite keeps what it is given: a BLOB, for one."""
+    with pytest.raises(TokenDamaged):
+        Vault(KEYS[0]).open(value, connection_id=1, field="access")
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [{"c": 1, "f": "access"}, {"c": 1, "f": "access", "t": None}, {"c": 1, "f": "access", "t": ""},
+     {"c": 1, "f": "access", "t": ["t"]}, ["c", "f"], None, "t", 1],
+    ids=str,
+)  # fmt: skip
+def test_a_sealed_value_without_a_token_in_it_is_damaged(envelope: object) -> None:
+    """It opens, and holds nothing that could be sent: not the text "None" either."""
+    id_of_key = Vault(KEYS[0]).seal("t", connection_id=1, field="access").partition(":")[0]
+    sealed = f"{id_of_key}:{Fernet(KEYS[0]).encrypt(json.dumps(envelope).encode()).decode()}"
+
+    with pytest.raises(TokenDamaged):
+        Vault(KEYS[0]).open(sealed, connection_id=1, field="access")
 
 
 @pytest.mark.parametrize(

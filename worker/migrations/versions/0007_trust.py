@@ -18,6 +18,7 @@ def upgrade() -> None:
         "connection", sa.Column("also_paused", sa.Boolean(), nullable=False, server_default=sa.false())
     )
     op.add_column("connection", sa.Column("also_paused_until", moment, nullable=True))
+    op.add_column("connection", sa.Column("lease_watched", sa.Text(), nullable=True))
     op.add_column("host", sa.Column("envoy_time", moment, nullable=True))
     op.add_column("host", sa.Column("envoy_time_seen_at", moment, nullable=True))
     op.add_column("job", sa.Column("seen_boot", sa.Text(), nullable=True))
@@ -34,5 +35,5 @@ def downgrade() -> None:
         op.drop_column("job", name)
     for name in ("envoy_time_seen_at", "envoy_time"):
         op.drop_column("host", name)
-    for name in ("also_paused_until", "also_paused", "refused_version", "answer_lost_at"):
+    for name in ("lease_watched", "also_paused_until", "also_paused", "refused_version", "answer_lost_at"):
         op.drop_column("connection", name)

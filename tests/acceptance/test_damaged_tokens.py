@@ -1,0 +1,87 @@
+"""Stored tokens that cannot be read, through real processes."""
+
+import subprocess
+from typing import Any
+
+import pytest
+
+from bench.workplace import connect
+from tests.acceptance.installation import PATIENCE_SECONDS, Installation, events, wait_until
+from worker.connections.vault import Vault, new_key
+from worker.context import Context
+from worker.sandbox import Sandbox
+
+DAMAGED = "UPDATE connection SET refresh_token_enc = 'x', access_token_enc = 'y' WHERE name = 'globex'"
+FIELDS = ("access", "refresh")
+INSERT = (
+    "INSERT INTO invite (connection, external_id, invitee_name, location, expected_arrival_at)"
+    " VALUES (:name, :name, :name, 'Berlin', '2035-05-01T10:00:00Z')"
+)
+
+
+@pytest.fixture
+def companies() -> int:
+    """Give each connection a company of its own."""
+    return 2
+
+
+@pytest.fixture
+def two(small_installation: Installation) -> Installation:
+    """Give an installation of two customers, each with a visit; no database has a say in it."""
+    installation = small_installation
+    with Context.from_environment(installation.env) as parts:
+        for number, name in enumerate(("acme", "globex")):
+            connect(parts, name, company_id=str(10_000 + number))
+    for name in ("acme", "globex"):
+        installation.execute(INSERT, name=name)
+    return installation
+
+
+def resealed_while_it_runs(two: Installation, service: subprocess.Popen[str]) -> list[dict[str, Any]]:
+    """Put what it can read under a key that the service has not, and back in the end; return its events."""
+    columns = "access_token_enc, refresh_token_enc"
+    (before,) = two.rows(f"SELECT {columns} FROM connection WHERE name = 'acme'")  # noqa: S608 -- constant
+    reseal = (
+        "UPDATE connection SET access_token_enc = :access, refresh_token_enc = :refresh WHERE name = 'acme'"
+    )
+    stranger = Vault(new_key())
+    two.execute(reseal, **{one: stranger.seal("t", connection_id=1, field=one) for one in FIELDS})
+    two.execute(INSERT.replace(":name, :name", "'acme', :name", 1), name="acme-2")
+    out, _ = service.communicate(timeout=PATIENCE_SECONDS)
+    two.execute(reseal, access=before["access_token_enc"], refresh=before["refresh_token_enc"])
+    return events(out)
+
+
+def test_one_damaged_row_stops_its_connection_and_no_other(two: Installation, sandbox: Sandbox) -> None:
+    """The service starts and sends for the others; every command names it, and a consent mends it.
+
+    Once nothing at all is under a key that the service has, it ends with 78.
+    """
+    two.execute(DAMAGED)
+    new = f"{new_key()},{two.env['WORKER_ENCRYPTION_KEYS']}"
+
+    service = two.start("run", WORKER_JOBS__PUSH_INVITES__EVERY="0.2")
+    wait_until(lambda: len(sandbox.invites()) == 1)
+    told = resealed_while_it_runs(two, service)
+    shown = two.run("status").stdout
+    checked = two.run("check", expect=77).stdout
+    passed = two.run("run-once", "push_invites", expect=77)
+    rotated = two.run("keys", "rotate", expect=77, WORKER_ENCRYPTION_KEYS=new)
+
+    assert [(one.get("connection"), one["error_code"]) for one in told if one["level"] == "error"] == [
+        ("globex", "damaged_token"),
+        (None, "keys_lost"),
+    ]
+    assert service.returncode == 78
+    assert "globex held (damaged_token) -- envoy-worker connect globex" in shown
+    assert "FAIL globex: its refresh token is no sealed text -- " in checked
+    assert "ok   acme: Envoy answers and accepts its token" in checked
+    assert "connection.held" not in passed.stderr  # that was told
+    assert rotated.stdout == "1 connection re-encrypted under the newest key\n"
+    assert "error: globex: its refresh token is no sealed text" in rotated.stderr
+
+    two.env["WORKER_ENCRYPTION_KEYS"] = new
+    two.execute("UPDATE connection SET company_id = NULL")
+    two.execute("UPDATE connection SET status = 'removed' WHERE name = 'acme'")
+    two.connect("globex")
+    assert two.rows("SELECT hold_reason FROM connection WHERE name = 'globex'") == [{"hold_reason": None}]
