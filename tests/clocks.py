@@ -31,6 +31,16 @@ CREATE TABLE clock.wrong (seconds double precision NOT NULL);
 INSERT INTO clock.wrong VALUES (0);
 CREATE FUNCTION clock.now() RETURNS timestamptz LANGUAGE sql STABLE
     AS 'SELECT pg_catalog.now() + make_interval(secs => seconds) FROM clock.wrong';
+DO $$ DECLARE one record; BEGIN
+    FOR one IN SELECT table_name, column_name FROM information_schema.columns
+                WHERE table_schema = 'public' AND column_default = 'now()'
+    LOOP EXECUTE format('ALTER TABLE %%I ALTER %%I SET DEFAULT clock.now()', one.table_name, one.column_name);
+    END LOOP;
+    FOR one IN SELECT oid::regprocedure AS name FROM pg_proc
+                WHERE pronamespace = 'public'::regnamespace AND proconfig IS NOT NULL
+    LOOP EXECUTE format('ALTER FUNCTION %%s SET search_path = public, clock, pg_catalog', one.name);
+    END LOOP;
+END $$
 """
 BEFORE_ITS_OWN = 'ALTER DATABASE "{name}" SET search_path = public, clock, pg_catalog'
 

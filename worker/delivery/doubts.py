@@ -11,7 +11,7 @@ from worker.connections.holds import is_held
 from worker.connections.model import ConnectionStatus
 from worker.connections.reading import reads_invites
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS
+from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
 from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, INVITES, SENT, UNKNOWN
 
 MOST_CONTROLS = 3
@@ -52,10 +52,17 @@ def due_doubts(
 ) -> Sequence[Doubt]:
     """Return the next doubts to look up, in turn from each connection that may be asked.
 
-    A look that lies further ahead than *longest_wait* seconds is due, too: a clock was wrong.
+    A look that lies further ahead than *longest_wait* seconds is due, too, and one that was put there by a
+    clock which was put back since: a clock was wrong.
     """
     own = DELIVERIES.c
-    too_far = own.next_attempt_at > database.later(longest_wait + SLACK_SECONDS)
+    too_far = sa.and_(
+        own.next_attempt_at > database.later(STEP_SECONDS),
+        sa.or_(
+            own.next_attempt_at > database.later(longest_wait + SLACK_SECONDS),
+            own.updated_at > database.later(STEP_SECONDS),
+        ),
+    )
     turn = sa.func.row_number().over(partition_by=own.connection, order_by=own.next_attempt_at)
     query = (
         _doubts(turn.label("turn"))

@@ -1,4 +1,4 @@
-"""Columns for what is trusted: whose token was refused, whose answer was lost, and what other clocks said."""
+"""Columns for what is trusted: whose token was refused, whose answer was lost, and what clocks said."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,6 +14,9 @@ def upgrade() -> None:
     moment = sa.Text().with_variant(sa.DateTime(timezone=True), "postgresql")
     op.add_column("connection", sa.Column("answer_lost_at", moment, nullable=True))
     op.add_column("connection", sa.Column("refused_version", sa.Integer(), nullable=True))
+    op.add_column("connection", sa.Column("held_since", moment, nullable=True))
+    op.add_column("host", sa.Column("held_since", moment, nullable=True))
+    op.add_column("host", sa.Column("refused_since", moment, nullable=True))
     op.add_column("host", sa.Column("envoy_time", moment, nullable=True))
     op.add_column("host", sa.Column("envoy_time_seen_at", moment, nullable=True))
     op.add_column("job", sa.Column("seen_boot", sa.Text(), nullable=True))
@@ -28,7 +31,7 @@ def downgrade() -> None:
     op.execute("DELETE FROM schema_compatibility WHERE revision = '0006'")
     for name in ("unwitnessed_since", "seen_at", "seen_boot_seconds", "seen_boot"):
         op.drop_column("job", name)
-    for name in ("envoy_time_seen_at", "envoy_time"):
+    for name in ("envoy_time_seen_at", "envoy_time", "refused_since", "held_since"):
         op.drop_column("host", name)
-    for name in ("refused_version", "answer_lost_at"):
+    for name in ("held_since", "refused_version", "answer_lost_at"):
         op.drop_column("connection", name)
