@@ -16,8 +16,8 @@ ROWS = 10
 SOON_SECONDS = 30  # of the minute that is promised
 # As an operator has them: what waits by a clock that is put back would wait for as long as the step.
 AS_DELIVERED = {
-    "WORKER_PUSH__BACKOFF_SECONDS": "[5, 900]",
-    "WORKER_PUSH__HOLD_SECONDS": "[5, 900]",
+    "WORKER_PUSH__BACKOFF_SECONDS": "[1, 900]",
+    "WORKER_PUSH__HOLD_SECONDS": "[1, 900]",
     "WORKER_RECONCILE__LOOK_UP_AFTER": "[1, 2]",
     "WORKER_JOBS__PUSH_INVITES__EVERY": "0.5",
     "WORKER_JOBS__RECONCILE_INVITES__EVERY": "0.5",
@@ -32,7 +32,7 @@ ALL = (
 
 
 def jump(ground: Ground, clock: Clock, by: timedelta) -> float:
-    """Set the clock while rows are due, deferred and changed, and a token refused; return how long it took."""
+    """Set the clock while rows are due, deferred, changed, and a token refused; return how long it took."""
     ground.sandbox.set_faults(THROTTLED)
     ground.add(ROWS)
     ground.change(2 * ROWS)

@@ -22,9 +22,7 @@ def in_force(row: Connection, now: datetime) -> bool:
     """Say whether a row that was read has a hold in force."""
     if row.hold_reason in ENDED_BY_A_PERSON:
         return row.held_until is None or now < row.held_until
-    return row.hold_reason is not None and lies_ahead(
-        row.held_until, now, HOLD_MAXIMUM, since=row.held_since
-    )
+    return row.hold_reason is not None and lies_ahead(row.held_until, now, HOLD_MAXIMUM, since=row.held_since)
 
 
 def is_for_a_person() -> sa.ColumnElement[bool]:

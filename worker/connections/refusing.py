@@ -43,9 +43,7 @@ class Refusing:
         held = writer.execute(
             sa.update(HOSTS)
             .where(own.name == self.host, own.refused_until.is_(None))
-            .values(
-                refused_until=until, refused_since=self._database.now(), refused_count=1, refusal=refusal
-            )
+            .values(refused_until=until, refused_since=self._database.now(), refused_count=1, refusal=refusal)
         )
         return (until, self._hold_connections(writer, until)) if held.rowcount else None
 
