@@ -11,11 +11,11 @@ from apscheduler.events import (
 )
 from structlog.testing import capture_logs
 
+from worker.envoy.clock import WallClock
 from worker.errors import SettingsError
 from worker.report import Report
 from worker.runs import ResolvedJob
 from worker.scheduler import Misses, trigger_of
-from worker.scheduler.wall_clock import WallClock
 from worker.settings import JobSettings
 
 SUNDAY = datetime(2027, 3, 28, 0, 30, tzinfo=UTC)

@@ -29,6 +29,11 @@ def is_dead(owner: str | None) -> bool:
     return not process.isdigit() or _started(int(process)) != owner.rpartition("/")[2]
 
 
+def is_of_this_boot(owner: str | None) -> bool:
+    """Say whether *owner* was a process of this boot of this host, so that both have one boot clock."""
+    return owner is not None and ":" in _host() and owner.partition("/")[0] == _host()
+
+
 @cache
 def _sees_every_process() -> bool:
     """Say whether /proc shows other users' processes; where it hides them, the living would look dead."""

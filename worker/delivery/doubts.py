@@ -44,6 +44,8 @@ class Doubt:
     revision: int  # that was tried
     started_at: datetime
     content: dict[str, Any] | None = field(repr=False)
+    owner: str | None = None  # of the attempt
+    boot_seconds: float | None = None  # when it began, on the boot clock of its owner's host
     restored: bool = False  # Envoy may have it from before a restore, in a form that is not known here
 
 
@@ -138,6 +140,8 @@ def _doubts(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
             sa.func.coalesce(tried.started_at, _if_restored(), own.unknown_since, own.updated_at).label(
                 "started_at"
             ),
+            tried.owner,
+            tried.boot_seconds,
             own.restored_at.is_not(None).label("restored"),
             own.sent_content.label("content"),
             *more,

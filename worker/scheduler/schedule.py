@@ -20,7 +20,6 @@ from worker.errors import WorkerError
 from worker.runs import execute, record, resolve_all
 from worker.runs.context import SCHEDULE
 from worker.scheduler.triggers import trigger_of
-from worker.scheduler.wall_clock import WallClock
 
 log = structlog.get_logger()
 
@@ -33,14 +32,14 @@ PLAN = "(plan)"  # no name of a job of the settings
 class Schedule:
     """All registered jobs, each when its settings say, by a wall clock that may be set at any time."""
 
-    def __init__(self, parts: Context, clock: WallClock | None = None) -> None:
+    def __init__(self, parts: Context) -> None:
         """Resolve the jobs; nothing is started yet.
 
         Raises:
             SettingsError: a reference, a parameter or a schedule does not fit.
         """
         self._parts = parts
-        self._clock = clock or WallClock()
+        self._clock = parts.wall_clock
         self._jobs = resolve_all(parts.settings.jobs)
         self._triggers = {name: trigger_of(job) for name, job in self._jobs.items()}
         self._scheduler = BackgroundScheduler(

@@ -11,6 +11,7 @@ from tests.integration.delivery.conftest import READING_SCOPES
 from tests.integration.delivery.world import World
 from worker.connections.refusing import Refusing
 from worker.delivery.alike import Alike
+from worker.envoy.clock import WallClock
 from worker.errors import NotSent
 from worker.sandbox import Faults, Sandbox
 
@@ -65,6 +66,18 @@ def test_a_look_waits_no_longer_than_it_was_to(world: World, shift: list[timedel
     shift[0] -= timedelta(minutes=1)
 
     assert world.reconcile().counts["looked_up"] == 1
+
+
+def test_our_own_invite_is_known_though_the_clock_was_set(world: World, shift: list[timedelta]) -> None:
+    """By a clock that was put back, the attempt seems to be later than what it made in Envoy."""
+    world.parts.wall_clock = WallClock(lambda: datetime.now(UTC) + shift[0])
+    world.sandbox.set_faults(LOST)
+    world.add()
+    assert world.push().counts["unknown"] == 1
+    world.sandbox.set_faults(Faults())
+    shift[0] -= STEP
+
+    assert world.reconcile().counts["sent"] == 1
 
 
 def test_what_waits_for_a_person_waits_on(world: World, shift: list[timedelta]) -> None:

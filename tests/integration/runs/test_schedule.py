@@ -12,11 +12,11 @@ from structlog.testing import capture_logs
 
 from tests.acceptance.installation import wait_until
 from worker.context import Context
+from worker.envoy.clock import WallClock
 from worker.report import Report
 from worker.runs import RunContext
 from worker.runs.standing import standing
 from worker.scheduler import Schedule
-from worker.scheduler.wall_clock import WallClock
 from worker.settings import Secrets
 from worker.settings.loading import build
 
@@ -63,8 +63,8 @@ def test_after_a_jump_all_jobs_are_scheduled_anew(
 ) -> None:
     """One with an interval runs at once, one at a time of day waits for it, and `status` shows when."""
     wrong = [timedelta(), timedelta(seconds=-3600)]
-    clock = WallClock(lambda: datetime.now(UTC) + wrong[0])
-    schedule = Schedule(parts, clock)
+    parts.wall_clock = WallClock(lambda: datetime.now(UTC) + wrong[0])
+    schedule = Schedule(parts)
     with parts.database.write() as connection:
         connection.execute(
             sa.text("INSERT INTO job (name, next_run_at) VALUES ('yearly', :far)"), {"far": FAR}

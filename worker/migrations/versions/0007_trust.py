@@ -17,6 +17,7 @@ def upgrade() -> None:
     op.add_column("connection", sa.Column("held_since", moment, nullable=True))
     op.add_column("host", sa.Column("held_since", moment, nullable=True))
     op.add_column("host", sa.Column("refused_since", moment, nullable=True))
+    op.add_column("attempt", sa.Column("boot_seconds", sa.Float(), nullable=True))
     op.add_column("host", sa.Column("envoy_time", moment, nullable=True))
     op.add_column("host", sa.Column("envoy_time_seen_at", moment, nullable=True))
     op.add_column("job", sa.Column("seen_boot", sa.Text(), nullable=True))
@@ -31,6 +32,7 @@ def downgrade() -> None:
     op.execute("DELETE FROM schema_compatibility WHERE revision = '0006'")
     for name in ("unwitnessed_since", "seen_at", "seen_boot_seconds", "seen_boot"):
         op.drop_column("job", name)
+    op.drop_column("attempt", "boot_seconds")
     for name in ("envoy_time_seen_at", "envoy_time", "refused_since", "held_since"):
         op.drop_column("host", name)
     for name in ("held_since", "refused_version", "answer_lost_at"):
