@@ -12,15 +12,15 @@ from tests.torture.scale import FULL
 from tests.torture.workers import Zygote
 from worker.sandbox import Faults
 
-ROWS = 10
+ROWS = 5
 SOON_SECONDS = 30  # of the minute that is promised
 # As an operator has them: what waits by a clock that is put back would wait for as long as the step.
 AS_DELIVERED = {
     "WORKER_PUSH__BACKOFF_SECONDS": "[1, 900]",
     "WORKER_PUSH__HOLD_SECONDS": "[1, 900]",
     "WORKER_RECONCILE__LOOK_UP_AFTER": "[1, 2]",
-    "WORKER_JOBS__PUSH_INVITES__EVERY": "0.5",
-    "WORKER_JOBS__RECONCILE_INVITES__EVERY": "0.5",
+    "WORKER_JOBS__PUSH_INVITES__EVERY": "0.2",
+    "WORKER_JOBS__RECONCILE_INVITES__EVERY": "0.2",
 }
 THROTTLED = Faults(error_429_share=1.0, only="")
 MINUTES, HOURS, YEARS = timedelta(minutes=10), timedelta(hours=5), timedelta(days=5 * 365)

@@ -56,6 +56,16 @@ def test_a_row_that_was_deferred_waits_no_longer_than_it_was_to(world: World, sh
     assert world.push().counts["sent"] == 1
 
 
+def test_a_visit_is_over_for_as_long_only_as_the_clock_says_so(world: World, shift: list[timedelta]) -> None:
+    """It was taken for over, and never was; nobody needs to touch it."""
+    shift[0] = timedelta(days=365)
+    world.add()
+    assert world.push().counts["expired"] == 1
+    shift[0] = timedelta()
+
+    assert world.push().counts["sent"] == 1
+
+
 def test_a_look_waits_no_longer_than_it_was_to(world: World, shift: list[timedelta]) -> None:
     """Of an invite that Envoy has, and whose answer was lost."""
     world.sandbox.set_faults(LOST)
