@@ -6,16 +6,19 @@ it.  A connection that cannot be read keeps its old directory, and the others go
 Parameters: `max_age` (3600 s): a younger directory is not read again.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from worker.connections import store
 from worker.connections.model import Connection, ConnectionStatus
+from worker.database.engine import STEP_SECONDS
 from worker.directory import refresh
 from worker.errors import EnvoyError, NeedsAuthorisation, TryLater
 from worker.report import Report
 from worker.runs import RunContext, Seconds
+
+SLACK = timedelta(seconds=STEP_SECONDS)
 
 log = structlog.get_logger()
 
@@ -23,14 +26,19 @@ log = structlog.get_logger()
 def run(context: RunContext, *, max_age: Seconds = 3600) -> Report:
     """Refresh the directories that are older than *max_age* seconds."""
     report = Report()
-    oldest = context.database.read_now() - timedelta(seconds=max_age)
+    now = context.database.read_now()
     for connection in store.connections(context.database):
-        young = connection.directory_refreshed_at is not None and connection.directory_refreshed_at > oldest
+        young = _is_young(connection.directory_refreshed_at, now, max_age)
         wanted = context.connection in {None, connection.name}
         if young or not wanted or connection.status != ConnectionStatus.ACTIVE or context.stop.is_set():
             continue
         _refresh(context, connection, report)
     return report
+
+
+def _is_young(read_at: datetime | None, now: datetime, max_age: float) -> bool:
+    """Say whether a directory need not be read again; one that lies ahead was read by a wrong clock."""
+    return read_at is not None and -SLACK <= now - read_at < timedelta(seconds=max_age)
 
 
 def _refresh(context: RunContext, connection: Connection, report: Report) -> None:

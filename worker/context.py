@@ -23,7 +23,7 @@ from worker.database.owner import this_process
 from worker.database.schema import require_fit
 from worker.delivery.healing import Healing
 from worker.envoy.api import EnvoyApi
-from worker.envoy.clock import boot_clock
+from worker.envoy.clock import WallClock, boot_clock
 from worker.envoy.http import HttpClient
 from worker.envoy.oauth import ClientCredentials, OAuth
 from worker.errors import SettingsError, WorkerError
@@ -185,6 +185,11 @@ class Context:
     def healing(self) -> Healing:
         """What gives invites the deliveries that they lack."""
         return Healing(self.database, self.stop, boot_clock)
+
+    @cached_property
+    def wall_clock(self) -> WallClock:
+        """What notices that this host's clock is set, from the time on when it is first asked for."""
+        return WallClock()
 
     @cached_property
     def gate(self) -> Gate:

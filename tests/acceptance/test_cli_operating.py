@@ -181,9 +181,9 @@ def test_a_database_without_tables_is_migrated_once(empty_database_url: str, san
     assert "envoy-worker db upgrade" in refused.stderr
     assert empty.stdout == "empty\n"
     assert "FAIL the database's schema is empty" in checked.stdout
-    assert first.stdout == "the schema was empty, and is at 0006 now\n"
-    assert again.stdout == "the schema is at 0006 already\n"
-    assert current.stdout == "0006\n"
+    assert first.stdout == f"the schema was empty, and is at {HEAD} now\n"
+    assert again.stdout == f"the schema is at {HEAD} already\n"
+    assert current.stdout == f"{HEAD}\n"
 
 
 def test_a_database_that_is_away_is_one_line(sandbox: Sandbox) -> None:

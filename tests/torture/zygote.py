@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import jobs
 import worker
+from tests import clocks
 from worker.cli import run_command
 from worker.database.owner import this_process
 
@@ -86,6 +87,7 @@ def _become(request: dict[str, Any]) -> NoReturn:
             os.dup2(file, number)
         os.environ.clear()
         os.environ.update(request["env"])
+        clocks.entered()
         code = run_command(request["command"])
         sys.stdout.flush()
     except BaseException:  # noqa: BLE001 -- nothing may get back into the parent's loop

@@ -1,6 +1,6 @@
 """Schedules: when a job runs, and what is said of runs that do not take place."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from apscheduler.events import (
@@ -11,6 +11,7 @@ from apscheduler.events import (
 )
 from structlog.testing import capture_logs
 
+from worker.envoy.clock import WallClock
 from worker.errors import SettingsError
 from worker.report import Report
 from worker.runs import ResolvedJob
@@ -18,6 +19,7 @@ from worker.scheduler import Misses, trigger_of
 from worker.settings import JobSettings
 
 SUNDAY = datetime(2027, 3, 28, 0, 30, tzinfo=UTC)
+MUCH_LATER = SUNDAY + timedelta(days=3653)
 
 
 def job(**schedule: object) -> ResolvedJob:
@@ -33,6 +35,103 @@ def test_an_interval_may_be_shorter_than_a_second() -> None:
     first = trigger.get_next_fire_time(SUNDAY, SUNDAY)
 
     assert (first - SUNDAY).total_seconds() == 0.5
+
+
+@pytest.mark.parametrize("schedule", [{"every": 5}, {"cron": "* * * * *"}], ids=["every", "cron"])
+def test_a_clock_that_went_ahead_makes_one_run_due(schedule: dict[str, object]) -> None:
+    """Not one for each that was passed over, of which ten years have sixty millions."""
+    trigger = trigger_of(job(**schedule))
+
+    following = trigger.get_next_fire_time(SUNDAY, MUCH_LATER)
+
+    assert MUCH_LATER < following <= MUCH_LATER + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("schedule", [{"every": 5}, {"cron": "* * * * *"}], ids=["every", "cron"])
+def test_a_clock_that_was_put_back_does_not_put_the_next_run_off(schedule: dict[str, object]) -> None:
+    """It is counted from now, not from the run before, which lies ahead."""
+    trigger = trigger_of(job(**schedule))
+
+    following = trigger.get_next_fire_time(MUCH_LATER, SUNDAY)
+
+    assert SUNDAY < following <= SUNDAY + timedelta(minutes=1)
+
+
+def test_an_interval_stays_in_step() -> None:
+    """A run that began a little late does not put off those after it."""
+    trigger = trigger_of(job(every=5))
+
+    assert trigger.get_next_fire_time(SUNDAY, SUNDAY + timedelta(seconds=1)) == SUNDAY + timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("schedule", [{"every": 5}, {"cron": "0 3 * * *"}], ids=["every", "cron"])
+def test_jitter_makes_a_run_later_and_never_earlier(schedule: dict[str, object]) -> None:
+    """By so many seconds at most."""
+    exact = trigger_of(job(**schedule)).get_next_fire_time(SUNDAY, SUNDAY)
+
+    jittered = trigger_of(job(**schedule, jitter=60)).get_next_fire_time(SUNDAY, SUNDAY)
+
+    assert exact < jittered <= exact + timedelta(seconds=60)
+
+
+class Clocks:
+    """A wall clock and a boot clock that are turned by hand."""
+
+    def __init__(self) -> None:
+        """Begin."""
+        self.wall, self.boot = SUNDAY, 1000.0
+
+    def pass_by(self, seconds: float, *, wall: float | None = None) -> None:
+        """Let time pass; the wall clock shows that *wall* seconds have."""
+        self.boot += seconds
+        self.wall += timedelta(seconds=seconds if wall is None else wall)
+
+
+@pytest.fixture
+def clocks() -> Clocks:
+    """Give two clocks."""
+    return Clocks()
+
+
+@pytest.fixture
+def wall_clock(clocks: Clocks) -> WallClock:
+    """Give what compares them."""
+    return WallClock(lambda: clocks.wall, lambda: clocks.boot)
+
+
+@pytest.mark.parametrize("by", [-3600.0, -3.0, 3.0, 3.2e8])
+def test_a_jump_is_said_once(clocks: Clocks, wall_clock: WallClock, by: float) -> None:
+    """By how much the clock was set, in both directions."""
+    clocks.pass_by(60, wall=60 + by)
+
+    assert [wall_clock.jumped(), wall_clock.jumped()] == [pytest.approx(by), 0.0]
+
+
+def test_steps_too_small_to_tell_add_up(clocks: Clocks, wall_clock: WallClock) -> None:
+    """A clock that is put back again and again by a second is noticed all the same."""
+    said = []
+    for _ in range(4):
+        clocks.pass_by(60, wall=59)
+        said.append(wall_clock.jumped())
+
+    assert said == [0.0, pytest.approx(-2.0), 0.0, pytest.approx(-2.0)]
+
+
+def test_time_that_passes_in_sleep_is_no_jump(clocks: Clocks, wall_clock: WallClock) -> None:
+    """Both clocks count it."""
+    clocks.pass_by(36_000)
+
+    assert wall_clock.jumped() == 0.0
+
+
+def test_a_process_that_stood_still_between_both_looks_is_not_misled(clocks: Clocks) -> None:
+    """A stop in the middle of the comparison looks like a jump, and is none."""
+    looks = iter([1000.0, 1000.0, 1060.0, 1060.0, 1060.0])
+    wall_clock = WallClock(lambda: clocks.wall, lambda: next(looks))
+    clocks.pass_by(0, wall=60)  # it stood still after the look at the boot clock
+
+    assert wall_clock.jumped() == 0.0
+    assert wall_clock.jumped() == 0.0
 
 
 def test_cron_goes_by_utc_and_by_the_names_of_weekdays() -> None:

@@ -23,7 +23,7 @@ def in_force(row: Connection, now: datetime) -> bool:
     """Say whether a row that was read has a hold in force."""
     if row.hold_reason in ENDED_BY_A_PERSON:
         return row.held_until is None or now < row.held_until
-    return row.hold_reason is not None and lies_ahead(row.held_until, now, HOLD_MAXIMUM)
+    return row.hold_reason is not None and lies_ahead(row.held_until, now, HOLD_MAXIMUM, since=row.held_since)
 
 
 def is_for_a_person() -> sa.ColumnElement[bool]:
@@ -34,7 +34,12 @@ def is_for_a_person() -> sa.ColumnElement[bool]:
 def hold(row: Connection, now: datetime, reason: HoldReason, seconds: float) -> Values:
     """Return the columns of a new hold."""
     until = now + timedelta(seconds=min(seconds, HOLD_MAXIMUM))
-    return {"hold_reason": reason, "held_until": until, "hold_count": row.hold_count + 1}
+    return {
+        "hold_reason": reason,
+        "held_until": until,
+        "held_since": now,
+        "hold_count": row.hold_count + 1,
+    }
 
 
 def paused(row: Connection, until: datetime | None) -> Values:
@@ -70,7 +75,7 @@ def prolong(row: Connection, now: datetime, seconds: float | None) -> Values:
     until = now + timedelta(seconds=min(seconds or 0.0, HOLD_MAXIMUM))
     if row.hold_reason in ENDED_BY_A_PERSON or row.held_until is None or until <= row.held_until:
         return {}
-    return {"held_until": until}
+    return {"held_until": until, "held_since": now}
 
 
 def grown(count: int, seconds: tuple[float, float]) -> float:

@@ -24,7 +24,7 @@ from worker.connections.model import Connection, HoldReason
 from worker.connections.pace import cut, raised
 from worker.connections.rows import CONNECTIONS, look
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS
+from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
 from worker.errors import EnvoyError
 
 __all__ = ["Holds", "in_force", "is_held"]
@@ -139,8 +139,10 @@ def is_held(database: Database) -> sa.ColumnElement[bool]:
     """Return the condition that a row of table ``connection`` has a hold in force."""
     own = CONNECTIONS.c
     for_a_person = is_for_a_person()
-    lasting = (own.held_until > database.now()) & (
-        own.held_until <= database.later(HOLD_MAXIMUM + SLACK_SECONDS)
+    lasting = (
+        (own.held_until > database.now())
+        & (own.held_until <= database.later(HOLD_MAXIMUM + SLACK_SECONDS))
+        & (own.held_since.is_(None) | (own.held_since <= database.later(STEP_SECONDS)))
     )
     held = (for_a_person & (own.held_until.is_(None) | (own.held_until > database.now()))) | (
         own.hold_reason.is_not(None) & ~for_a_person & lasting

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from worker.connections.expiry import CLOCK_SLACK
 from worker.connections.model import ConnectionStatus, HoldReason
 from worker.connections.rows import CONNECTIONS, clock_of
 from worker.database import Database
@@ -28,7 +29,7 @@ def _is_idle(row: sa.RowMapping, now: datetime, max_idle: float) -> bool:
     if row["refresh_token_enc"] is None:  # there is nothing to refresh by: it ends with its access token
         return row["access_expires_at"] is None or bool(row["access_expires_at"] <= now)
     refreshed_at, ends_at = row["refreshed_at"], row["refresh_expires_at"]
-    if refreshed_at is None:
-        return True
+    if refreshed_at is None or refreshed_at - now > timedelta(seconds=CLOCK_SLACK):
+        return True  # by a clock that was wrong: nobody knows how long ago it was
     longest = max_idle if ends_at is None else min(max_idle, (ends_at - refreshed_at).total_seconds() / 4)
     return bool(now - refreshed_at >= timedelta(seconds=longest))

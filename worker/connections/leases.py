@@ -136,4 +136,4 @@ class Leases:
 
 def is_cooling(row: Connection, now: datetime) -> bool:
     """Say whether refreshing rests after a failure."""
-    return lies_ahead(row.refresh_retry_at, now, RETRY_MAXIMUM)
+    return lies_ahead(row.refresh_retry_at, now, RETRY_MAXIMUM, since=row.refresh_started_at)

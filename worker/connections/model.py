@@ -71,6 +71,7 @@ class Connection(SQLModel, table=True):
     answer_lost_at: datetime | None = Field(default=None, sa_type=Timestamp)  # of a refresh, when last lost
 
     held_until: datetime | None = Field(default=None, sa_type=Timestamp)  # None: until a person acts
+    held_since: datetime | None = Field(default=None, sa_type=Timestamp)  # or prolonged
     hold_reason: str | None = None
     hold_count: int = 0
     also_paused: bool = False  # beneath a hold for a person that is no pause
@@ -102,10 +103,12 @@ class Host(SQLModel, table=True):
     name: str = Field(primary_key=True)
     hold_count: int = 0  # outages in a row; 0: it answers
     held_until: datetime | None = Field(default=None, sa_type=Timestamp)
+    held_since: datetime | None = Field(default=None, sa_type=Timestamp)
     probe_owner: str | None = None  # who asks whether it answers again
     probe_until: datetime | None = Field(default=None, sa_type=Timestamp)
     # While it refuses every row of every customer alike: one request at a time, and not before this moment.
     refused_until: datetime | None = Field(default=None, sa_type=Timestamp)
+    refused_since: datetime | None = Field(default=None, sa_type=Timestamp)  # of this hold, not of all
     refused_count: int = 0  # such holds in a row
     refusal: str | None = None  # a digest of what it says
     refusals_from: datetime | None = Field(default=None, sa_type=Timestamp)  # older ones do not count

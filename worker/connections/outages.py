@@ -105,8 +105,9 @@ class Outages:
         seconds = min(jittered(seen.hold_count, self._seconds), HOLD_MAXIMUM)
         with self._database.write() as connection:
             register(connection, self.host)
-            until = clock_of(connection, self._database) + timedelta(seconds=seconds)
-            values = {"hold_count": seen.hold_count + 1, "held_until": until}
+            now = clock_of(connection, self._database)
+            until = now + timedelta(seconds=seconds)
+            values = {"hold_count": seen.hold_count + 1, "held_until": until, "held_since": now}
             if not self._change(connection, seen, sa.true(), **values, probe_owner=None, probe_until=None):
                 return
             number = connection.execute(self._hold_connections(seen, until, failed)).rowcount
@@ -151,6 +152,7 @@ class Outages:
         return statement.values(
             hold_reason=HoldReason.OUTAGE,
             held_until=until,
+            held_since=self._database.now(),
             hold_count=sa.case((mistaken, own.hold_count - 1), else_=own.hold_count),
             updated_at=self._database.now(),
         )
@@ -163,7 +165,7 @@ def was_held_alone(connection: Connection, host: Host) -> bool:
 
 def is_resting(host: Host, now: datetime) -> bool:
     """Say whether a host that does not answer is to be left alone now."""
-    return host.hold_count > 0 and lies_ahead(host.held_until, now, HOLD_MAXIMUM)
+    return host.hold_count > 0 and lies_ahead(host.held_until, now, HOLD_MAXIMUM, since=host.held_since)
 
 
 # Both databases understand this, and SQLAlchemy has no common word for it.

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from worker.connections.model import Connection
 from worker.connections.rows import CONNECTIONS, change, clock_of, lies_ahead, locked
 from worker.database import Database
+from worker.database.engine import STEP_SECONDS
 from worker.database.repeating import repeated
 
 SLOWEST = 0.1  # requests a second
@@ -35,7 +36,8 @@ def reserve(
 def _reserve(connection: sa.Connection, row: Connection, rate: float, now: datetime) -> float:
     interval = 1 / min(rate, row.pace_per_second or rate)
     most_ahead = max(AHEAD_SECONDS, 2 * interval)
-    slot = row.pace_next_at if lies_ahead(row.pace_next_at, now, most_ahead) else None
+    ahead = lies_ahead(row.pace_next_at, now, most_ahead, slack=STEP_SECONDS)
+    slot = row.pace_next_at if ahead else None
     wait = (slot - now).total_seconds() if slot else 0.0
     if wait + interval > most_ahead:
         return most_ahead + wait

@@ -43,7 +43,7 @@ class Refusing:
         held = writer.execute(
             sa.update(HOSTS)
             .where(own.name == self.host, own.refused_until.is_(None))
-            .values(refused_until=until, refused_count=1, refusal=refusal)
+            .values(refused_until=until, refused_since=self._database.now(), refused_count=1, refusal=refusal)
         )
         return (until, self._hold_connections(writer, until)) if held.rowcount else None
 
@@ -56,7 +56,11 @@ class Refusing:
             taken = writer.execute(
                 sa.update(HOSTS)
                 .where(own.name == self.host, own.refused_until == seen.refused_until)
-                .values(refused_until=until, refused_count=own.refused_count + 1)
+                .values(
+                    refused_until=until,
+                    refused_since=self._database.now(),
+                    refused_count=own.refused_count + 1,
+                )
             )
             if taken.rowcount:
                 self._hold_connections(writer, until)
@@ -83,13 +87,18 @@ class Refusing:
         return writer.execute(
             sa.update(CONNECTIONS)
             .where(own.status == ConnectionStatus.ACTIVE, free)
-            .values(hold_reason=HoldReason.REFUSES_ALL, held_until=until, updated_at=self._database.now())
+            .values(
+                hold_reason=HoldReason.REFUSES_ALL,
+                held_until=until,
+                held_since=self._database.now(),
+                updated_at=self._database.now(),
+            )
         ).rowcount
 
 
 def must_wait(host: Host, connection: Connection, now: datetime) -> bool:
     """Say whether a connection must not even try; one that was resumed, or is new, need not wait."""
-    waits = lies_ahead(host.refused_until, now, HOLD_MAXIMUM)
+    waits = lies_ahead(host.refused_until, now, HOLD_MAXIMUM, since=host.refused_since)
     return waits and connection.hold_reason is not None
 
 

@@ -7,7 +7,7 @@ from sqlmodel import SQLModel
 
 from worker.connections.model import Connection
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS
+from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
 
 CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
 # The directory's; named here, since what it holds must go in one transaction with the grant it came by.
@@ -57,10 +57,20 @@ def clock_of(connection: sa.Connection, database: Database) -> datetime:
     return connection.execute(sa.select(database.now())).scalar_one()
 
 
-def lies_ahead(moment: datetime | None, now: datetime, most_seconds: float) -> bool:
+def lies_ahead(
+    moment: datetime | None,
+    now: datetime,
+    most_seconds: float,
+    *,
+    since: datetime | None = None,
+    slack: float = SLACK_SECONDS,
+) -> bool:
     """Say whether *moment* is still to come.
 
-    What lies further ahead than it was ever put came from a clock that was wrong, and is over.  *now* is
-    the start of the reader's transaction; a lease taken just after it ends a little further ahead.
+    What lies further ahead than it was ever put came from a clock that was wrong, and is over; and so is a
+    wait that began, *since* then, further ahead than now.  *now* is the start of the reader's transaction; a
+    lease taken just after it ends a little further ahead.
     """
-    return moment is not None and now < moment <= now + timedelta(seconds=most_seconds + SLACK_SECONDS)
+    if since is not None and since > now + timedelta(seconds=STEP_SECONDS):
+        return False
+    return moment is not None and now < moment <= now + timedelta(seconds=most_seconds + slack)

@@ -141,8 +141,12 @@ class Troubles:
         refused_at = lease.row.refresh_started_at
         if lease.row.refresh_error != TokenRefused.default_code or refused_at is None:
             return False
-        # Whoever was served between two refusals of this one proves that our credentials are good.
-        served = (CONNECTIONS.c.id != lease.connection_id) & (CONNECTIONS.c.refreshed_at > refused_at)
+        # Whoever was served between two refusals of this one proves that our credentials are good; what
+        # lies ahead was served by a clock that was wrong, and nobody knows when.
+        between = (CONNECTIONS.c.refreshed_at > refused_at) & (
+            CONNECTIONS.c.refreshed_at <= self._database.now()
+        )
+        served = (CONNECTIONS.c.id != lease.connection_id) & between
         with self._database.read() as connection:
             return bool(connection.execute(sa.select(sa.exists().where(served))).scalar())
 

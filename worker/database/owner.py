@@ -46,6 +46,10 @@ class Here:
             return False
         return not process.isdigit() or self._started(int(process)) != owner.rpartition("/")[2]
 
+    def is_of_this_boot(self, owner: str | None) -> bool:
+        """Say whether *owner* was a process of this boot of this host, so that both have one boot clock."""
+        return owner is not None and self._host is not None and owner.partition("/")[0] == self._host
+
     @cached_property
     def _host(self) -> str | None:
         """This boot of this host, and the container's own space of process ids; None if either is hidden."""
@@ -88,3 +92,8 @@ def is_dead(owner: str | None) -> bool:
 def this_boot_clock() -> str | None:
     """Return a name for the clock since boot that this process reads, None where nobody can tell."""
     return HERE.boot_clock
+
+
+def is_of_this_boot(owner: str | None) -> bool:
+    """Say whether *owner* was a process of this boot of this host, so that both have one boot clock."""
+    return HERE.is_of_this_boot(owner)

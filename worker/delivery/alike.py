@@ -12,6 +12,7 @@ import structlog
 from worker.connections.outages import HOSTS
 from worker.connections.refusing import Refusing, tell
 from worker.database import Database
+from worker.database.engine import STEP_SECONDS
 from worker.database.repeating import repeated
 from worker.delivery.clears import when_refused_without
 from worker.delivery.rows import ATTEMPTS, DELIVERIES
@@ -84,7 +85,8 @@ class Alike:
     def examine_last(self) -> int:
         """Do the same for what was refused last: whoever stored it may not have come to look."""
         tried = ATTEMPTS.c
-        newest = sa.select(tried.refusal).order_by(tried.started_at.desc()).limit(LAST_LOOKED_AT).subquery()
+        ordered = sa.select(tried.refusal).where(self._has_been(tried.started_at))
+        newest = ordered.order_by(tried.started_at.desc()).limit(LAST_LOOKED_AT).subquery()
         query = sa.select(newest.c.refusal).where(newest.c.refusal.is_not(None)).distinct()
         with self.database.read() as connection:
             refusals = connection.execute(query).scalars().all()
@@ -96,17 +98,23 @@ class Alike:
         success = (
             sa.select(tried.started_at)
             .where(tried.verdict == Verdict.SENT.value, tried.kind.in_(WRITES))
-            .where(tried.http_status.between(200, 299))
+            .where(tried.http_status.between(200, 299), self._has_been(tried.started_at))
             .order_by(tried.started_at.desc())
             .limit(1)
         )
-        host = sa.select(HOSTS.c.refusals_from, HOSTS.c.refusal).where(HOSTS.c.name == self.refusing.host)
+        own = HOSTS.c
+        ended = sa.case((self._has_been(own.refusals_from), own.refusals_from))
+        host = sa.select(ended.label("refusals_from"), own.refusal).where(own.name == self.refusing.host)
         with self.database.read() as connection:
             last = connection.execute(success).scalar()
             found = connection.execute(host).one_or_none()
         if found is None:
             return last, None
         return max(filter(None, (last, found.refusals_from)), default=None), found.refusal
+
+    def _has_been(self, moment: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
+        """Say that a moment does not lie ahead: what was put there by a wrong clock would hide all others."""
+        return moment <= self.database.later(STEP_SECONDS)
 
     def _is_everyones(self, refusal: str, since: datetime | None) -> bool:
         """Say whether every row of enough connections, and enough rows, were refused like this."""

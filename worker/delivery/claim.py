@@ -100,7 +100,7 @@ class Claims:
         }  # fmt: skip
         intent = {
             **self._fixed, "id": attempt_id, "delivery_id": row.delivery_id, "kind": call.kind.value,
-            "revision": row.revision,
+            "revision": row.revision, "boot_seconds": began,
         }  # fmt: skip
         failpoint("before_claim")
         try:
@@ -179,7 +179,7 @@ def _take(database: Database, free: sa.Select[tuple[int]], lease_seconds: float)
 def _with_intent(database: Database, take: Any) -> sa.Executable:  # noqa: ANN401
     """Return the claim with its line of the ledger, as one statement."""
     taken = take.cte("taken")
-    names = ("id", "delivery_id", "kind", "revision", "run_id", "owner")
+    names = ("id", "delivery_id", "kind", "revision", "run_id", "owner", "boot_seconds")
     given = [sa.bindparam(f"intent_{name}", type_=ATTEMPTS.c[name].type) for name in names]
     entry = sa.select(*given, taken.c.fencing_token, database.now())
     intent = sa.insert(ATTEMPTS).from_select([*names, "fencing_token", "started_at"], entry)

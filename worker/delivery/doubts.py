@@ -11,7 +11,7 @@ from worker.connections.holds import is_held
 from worker.connections.model import ConnectionStatus
 from worker.connections.reading import reads_invites
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS
+from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
 from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, INVITES, SENT, UNKNOWN
 
 MOST_CONTROLS = 3
@@ -44,6 +44,8 @@ class Doubt:
     revision: int  # that was tried
     started_at: datetime
     content: dict[str, Any] | None = field(repr=False)
+    owner: str | None = None  # of the attempt
+    boot_seconds: float | None = None  # when it began, on the boot clock of its owner's host
     restored: bool = False  # Envoy may have it from before a restore, in a form that is not known here
 
 
@@ -52,10 +54,17 @@ def due_doubts(
 ) -> Sequence[Doubt]:
     """Return the next doubts to look up, in turn from each connection that may be asked.
 
-    A look that lies further ahead than *longest_wait* seconds is due, too: a clock was wrong.
+    A look that lies further ahead than *longest_wait* seconds is due, too, and one that was put there by a
+    clock which was put back since: a clock was wrong.
     """
     own = DELIVERIES.c
-    too_far = own.next_attempt_at > database.later(longest_wait + SLACK_SECONDS)
+    too_far = sa.and_(
+        own.next_attempt_at > database.later(STEP_SECONDS),
+        sa.or_(
+            own.next_attempt_at > database.later(longest_wait + SLACK_SECONDS),
+            own.updated_at > database.later(STEP_SECONDS),
+        ),
+    )
     turn = sa.func.row_number().over(partition_by=own.connection, order_by=own.next_attempt_at)
     query = (
         _doubts(turn.label("turn"))
@@ -131,6 +140,8 @@ def _doubts(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
             sa.func.coalesce(tried.started_at, _if_restored(), own.unknown_since, own.updated_at).label(
                 "started_at"
             ),
+            tried.owner,
+            tried.boot_seconds,
             own.restored_at.is_not(None).label("restored"),
             own.sent_content.label("content"),
             *more,

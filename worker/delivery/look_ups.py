@@ -44,7 +44,7 @@ class LookUps:
         statement = (
             sa.update(DELIVERIES)
             .where(own.id.in_(skipping_locked(self._database, free)))
-            .values(next_attempt_at=self._database.later(wait))
+            .values(next_attempt_at=self._database.later(wait), updated_at=self._database.now())
             .returning(self._database.now())
         )
         with self._database.write() as connection:
@@ -80,7 +80,11 @@ class LookUps:
             detail=None,
         )
         wait = self._back_off.seconds(doubt.deferrals)
-        later = {"deferrals": doubt.deferrals + 1, "next_attempt_at": self._database.later(wait)}
+        later = {
+            "deferrals": doubt.deferrals + 1,
+            "next_attempt_at": self._database.later(wait),
+            "updated_at": self._database.now(),
+        }
         with self._database.write() as connection:
             connection.execute(sa.update(DELIVERIES).where(self._is_as_seen(doubt)).values(later))
             connection.execute(entry)

@@ -7,11 +7,13 @@ from typing import Any
 from worker.connections.calls import with_token
 from worker.connections.tokens import Tokens
 from worker.database import Database
+from worker.database.owner import is_of_this_boot
 from worker.delivery.content import marker_of
 from worker.delivery.deciding import CONTENT_GONE, Decision, Schedule, decide, left_for_a_person
 from worker.delivery.doubts import LONG_AGO, Doubt, controls, former_ids, owned
-from worker.delivery.matching import NEAR, Match, Sought, judge, sought_in
+from worker.delivery.matching import NEAR, Match, judge, sought_in
 from worker.envoy.api import EnvoyApi, Listing
+from worker.envoy.clock import WallClock, boot_clock
 
 
 class Looking:
@@ -22,9 +24,17 @@ class Looking:
     """
 
     def __init__(
-        self, database: Database, api: EnvoyApi, tokens: Tokens, schedule: Schedule, *, marked: bool
+        self,
+        database: Database,
+        api: EnvoyApi,
+        tokens: Tokens,
+        schedule: Schedule,
+        *,
+        marked: bool,
+        wall_clock: WallClock,
     ) -> None:
         """Know of no proof yet; *marked*: creates carry a marker in their notes."""
+        self._wall_clock = wall_clock
         self._database = database
         self._api = api
         self._tokens = tokens
@@ -49,7 +59,8 @@ class Looking:
             if invite.id in known and invite.location_id == sought.location_id:
                 self._proofs[doubt.connection_id, sought.location_id] = invite.id
         others = known | former_ids(self._database, doubt.delivery_id)
-        judgement = judge(_on_envoys_clock(sought, listing, now), listing.invites, owned=others)
+        begun_at = self._begun_on_envoys_clock(doubt, listing, now)
+        judgement = judge(replace(sought, begun_at=begun_at), listing.invites, owned=others)
         decides = judgement.match is Match.NOTHING and self._schedule.is_last(doubt.look_ups)
         return decide(
             judgement,
@@ -86,8 +97,14 @@ class Looking:
             ),
         )
 
+    def _begun_on_envoys_clock(self, doubt: Doubt, listing: Listing, now: datetime) -> datetime:
+        """Return what Envoy's clock showed when the attempt began, where the answer tells the time.
 
-def _on_envoys_clock(sought: Sought, listing: Listing, now: datetime) -> Sought:
-    """Return the same, begun at the time that Envoy's clock showed, where the answer tells it."""
-    ahead = timedelta() if listing.server_time is None else listing.server_time - now
-    return replace(sought, begun_at=sought.begun_at + ahead)
+        Since when is counted by the boot clock, where ours was set meanwhile: our own invite would seem
+        older than the attempt that made it, or a stranger's younger.
+        """
+        there = now if listing.server_time is None else listing.server_time
+        began = doubt.boot_seconds
+        if began is None or not is_of_this_boot(doubt.owner) or not self._wall_clock.was_set_since(began):
+            return there - (now - doubt.started_at)
+        return there - timedelta(seconds=boot_clock() - began)

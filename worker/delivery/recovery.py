@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from worker.connections.reading import reads_invites
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS
+from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
 from worker.database.owner import is_dead
 from worker.database.repeating import repeated
 from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, EXPIRED, PENDING, SENDING, skipping_locked
@@ -86,10 +86,20 @@ def _interrupted(database: Database, attempt_id: str) -> sa.Update:
 
 @repeated
 def reopen(database: Database, *, longest_back_off: float) -> None:
-    """Make due again what only a wrong clock keeps away: far back-offs, and visits not over after all."""
+    """Make due again what only a wrong clock keeps away: far back-offs, and visits not over after all.
+
+    Only what was deferred may wait.  A wait that began further ahead than now is over, too, however short it
+    is: the clock was put back since.
+    """
     own = DELIVERIES.c
     too_far = sa.and_(
-        own.status == PENDING, own.next_attempt_at > database.later(longest_back_off + SLACK_SECONDS)
+        own.status == PENDING,
+        own.next_attempt_at > database.later(STEP_SECONDS),
+        sa.or_(
+            own.next_attempt_at > database.later(longest_back_off + SLACK_SECONDS),
+            own.updated_at > database.later(STEP_SECONDS),
+            own.deferrals == 0,
+        ),
     )
     not_over = sa.and_(own.status == EXPIRED, own.next_attempt_at > database.now())
     names = sa.select(CONNECTIONS.c.name)

@@ -1,6 +1,13 @@
-"""A clock for deadlines and leases."""
+"""Clocks: one for deadlines and leases, which nobody can set, and the wall's, watched by it."""
 
+import math
+import threading
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+JUMP_SECONDS = 2.0
+UNSURE_SECONDS = 0.5  # so long between two looks at one clock, and a comparison says nothing
 
 
 def boot_clock() -> float:
@@ -12,3 +19,46 @@ def boot_clock() -> float:
     """
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+class WallClock:
+    """Notices that the wall clock of this host was set: it is compared with the boot clock at each question.
+
+    A clock that is made faster or slower to set it right is so for both, and no jump.
+    """
+
+    def __init__(
+        self,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        boot: Callable[[], float] = boot_clock,
+    ) -> None:
+        """Compare them for the first time."""
+        self._wall = wall
+        self._boot = boot
+        self._lock = threading.Lock()
+        self._apart = wall().timestamp() - boot()
+        self._untold = 0.0
+        self._last_set = -math.inf  # on the boot clock
+
+    def jumped(self) -> float:
+        """Return by how many seconds it was set since that was last said, 0 where it was not."""
+        with self._lock:
+            self._compare()
+            by, self._untold = self._untold, 0.0
+            return by
+
+    def was_set_since(self, boot_seconds: float) -> bool:
+        """Say whether it was seen to be set since that moment of the boot clock."""
+        with self._lock:
+            self._compare()
+            return self._last_set >= boot_seconds
+
+    def _compare(self) -> None:
+        before = self._boot()
+        apart = self._wall().timestamp() - before
+        by = apart - self._apart
+        # The process may have stood still in between.
+        if abs(by) < JUMP_SECONDS or self._boot() - before > UNSURE_SECONDS:
+            return
+        self._apart, self._last_set = apart, before
+        self._untold += by

@@ -94,6 +94,7 @@ class Attempt(SQLModel, table=True):
     run_id: str | None = None
     owner: str | None = None
     started_at: datetime = Field(sa_type=Timestamp)
+    boot_seconds: float | None = None  # the same on the boot clock of the owner's host
     finished_at: datetime | None = Field(default=None, sa_type=Timestamp)
     verdict: str | None = None
     http_status: int | None = None

@@ -104,7 +104,9 @@ def _all_in_doubt(database: Database, first_look: float) -> list[sa.Update]:
     again = {"look_ups": 0, "deferrals": 0, "unknown_since": database.now()}
     return [
         sa.update(DELIVERIES).where(trying).values(restored_at=database.now()),
-        sa.update(DELIVERIES).where(looked_up).values(**again, next_attempt_at=database.later(first_look)),
+        sa.update(DELIVERIES)
+        .where(looked_up)
+        .values(**again, next_attempt_at=database.later(first_look), updated_at=database.now()),
         # Last, so that no look that is in flight can end in between: its row is ours by now.
         sa.update(DELIVERIES).where(own.absent_key.is_not(None)).values(absent_key=None),
     ]

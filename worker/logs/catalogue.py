@@ -24,6 +24,7 @@ EVENTS: dict[str, Event] = {
     "worker.stopped": _event(
         "the service has ended; ERROR: it left something behind, or the database is unfit", INFO, ERROR
     ),
+    "worker.clock_jumped": _event("the wall clock was set: all jobs are scheduled anew", WARNING),
     "job.started": _event("a run began", DEBUG),
     "job.finished": _event(
         "a run ended, with every count; DEBUG where it did nothing, WARNING where something is left",

@@ -13,6 +13,7 @@ from worker.context import Context
 from worker.database import Database
 from worker.delivery.healing import Healing
 from worker.envoy.api import EnvoyApi
+from worker.envoy.clock import WallClock
 from worker.settings import Settings
 
 MANUAL = "manual"
@@ -64,6 +65,11 @@ class RunContext:
     def gate(self) -> Gate:
         """The gate before Envoy's host."""
         return self.parts.gate
+
+    @property
+    def wall_clock(self) -> WallClock:
+        """What notices that this host's clock is set."""
+        return self.parts.wall_clock
 
     @property
     def healing(self) -> Healing:

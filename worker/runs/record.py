@@ -1,6 +1,6 @@
 """Remember runs: the last one of each job, and in full those that did something."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -54,6 +54,17 @@ def record(
                     counts=counts,
                 )
             )
+
+
+@repeated
+def plan(database: Database, due: Mapping[str, datetime]) -> None:
+    """Store when jobs run next: what a run before has stored may come from a clock that was wrong."""
+    with database.write() as connection:
+        for job, moment in due.items():
+            update = sa.update(JOBS).where(JOBS.c.name == job).values(next_run_at=moment)
+            if not connection.execute(update).rowcount:
+                register(connection, job)
+                connection.execute(update)
 
 
 def count_old(database: Database, *, days: int) -> int:

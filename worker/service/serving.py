@@ -8,12 +8,13 @@ import signal
 
 import structlog
 
-from worker import __version__, scheduler
+from worker import __version__
 from worker.connections.damage import look_through
 from worker.context import Context
 from worker.database.owner import this_process
 from worker.database.troubles import code_of
 from worker.errors import ExitCode
+from worker.scheduler import Schedule
 from worker.service.ending import Ending
 from worker.service.notify import notify, watchdog_seconds
 from worker.stopping import end_signals
@@ -35,29 +36,34 @@ def serve(parts: Context, *, hard_limit_seconds: float = HARD_LIMIT_SECONDS) -> 
     # Blocked before any thread begins, so that the main thread alone takes them, and no handler runs.
     ends = end_signals()
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
-    schedule = scheduler.build(parts)
+    schedule = Schedule(parts)
     _ = parts.tokens, parts.holds, parts.api, parts.gate  # made once, before threads could make them twice
     log.info("worker.started", version=__version__, owner=this_process(), jobs=list(parts.settings.jobs))
     schedule.start()
     notify("READY=1")
-    why = _wait_for_end(parts, ends)
+    why = _wait_for_end(parts, schedule, ends)
     notify("STOPPING=1")
     log.info("worker.stopping", **why)
     ending = Ending(parts, hard_limit_seconds)
     parts.end()
     ending.limit()
-    schedule.shutdown(wait=True)
+    schedule.shutdown()
     return ending.in_order()
 
 
-def _wait_for_end(parts: Context, ends: set[signal.Signals]) -> dict[str, str]:
-    """Return why to end, as soon as there is a reason; gives systemd its signs of life meanwhile."""
+def _wait_for_end(parts: Context, schedule: Schedule, ends: set[signal.Signals]) -> dict[str, str]:
+    """Return why to end, as soon as there is a reason.
+
+    Meanwhile it gives systemd its signs of life, and looks whether the wall clock was set: whatever else
+    waits in this process may wait by that clock.
+    """
     every = watchdog_seconds()
     while parts.ended_by is None:
         received = signal.sigtimedwait(ends, HEARTBEAT_SECONDS)
         # After a suspension (SIGSTOP, then SIGCONT) CPython may return a signal that was never there.
         if received is not None and received.si_signo in ends:
             return {"signal": signal.Signals(received.si_signo).name}
+        schedule.heed_clock()
         if every is not None:
             notify("WATCHDOG=1")
     return {"error_code": code_of(parts.ended_by)}

@@ -183,14 +183,27 @@ def test_a_resumed_connection_is_held_again_where_nothing_was_mended(two: House)
     assert two.row().hold_reason == HoldReason.DAMAGED_TOKEN
 
 
-@pytest.mark.parametrize("reason", [HoldReason.PAUSED, HoldReason.OTHER_COMPANY])
-def test_a_hold_of_a_person_stays(two: House, reason: HoldReason) -> None:
+def test_another_companys_grant_stays_held(two: House) -> None:
     """What else goes wrong does not take its place, nor end it."""
-    two.change(refresh_token_enc="x", hold_reason=reason)
+    two.change(refresh_token_enc="x", hold_reason=HoldReason.OTHER_COMPANY)
 
     look_through(two.database, two.vault)
 
-    assert two.row().hold_reason == reason
+    assert two.row().hold_reason == HoldReason.OTHER_COMPANY
+
+
+def test_a_pause_is_kept_beneath(two: House) -> None:
+    """Once the tokens can be read, it holds as before."""
+    sealed = two.row().refresh_token_enc
+    store.pause(two.database, "acme")
+    two.change(refresh_token_enc="x")
+    look_through(two.database, two.vault)
+    damaged = two.row().hold_reason
+
+    two.change(refresh_token_enc=sealed)
+    look_through(two.database, two.vault)
+
+    assert (damaged, two.row().hold_reason) == (HoldReason.DAMAGED_TOKEN, HoldReason.PAUSED)
 
 
 def test_the_damage_of_a_grant_that_is_over_is_nobodys_trouble(two: House) -> None:

@@ -1,0 +1,165 @@
+"""The clock was put back since a wait began: nothing waits for as long as the step."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jobs import keep_tokens_fresh, refresh_directory
+from tests.integration.delivery.conftest import READING_SCOPES
+from tests.integration.delivery.world import World
+from worker.connections.refusing import Refusing
+from worker.delivery.alike import Alike
+from worker.envoy.clock import WallClock
+from worker.errors import NotSent
+from worker.sandbox import Faults, Sandbox
+
+STEP = timedelta(minutes=10)  # less than the most that a back-off, a look or a hold may take
+THROTTLED = Faults(error_429_share=1.0, only="")
+LOST = Faults(drop_after_share=1.0)
+
+
+@pytest.fixture
+def shift() -> list[timedelta]:
+    """Say by how much the database's clock is ahead; a test changes it."""
+    return [timedelta()]
+
+
+@pytest.fixture
+def world(database_url: str, sandbox: Sandbox, shift: list[timedelta]) -> Iterator[World]:
+    """Give a world of one customer, whose database's clock is turned by hand."""
+    scopes = {"WORKER_ENVOY__SCOPES": json.dumps(READING_SCOPES)}
+    made = World(database_url, sandbox, lambda: datetime.now(UTC) + shift[0], **scopes)
+    made.connect()
+    yield made
+    made.parts.__exit__(None, None, None)
+
+
+def test_a_row_that_was_never_tried_does_not_wait(world: World, shift: list[timedelta]) -> None:
+    """A caller wrote it a moment before the step."""
+    world.add()
+    shift[0] -= STEP
+
+    assert world.push().counts["sent"] == 1
+
+
+def test_a_row_that_was_deferred_waits_no_longer_than_it_was_to(world: World, shift: list[timedelta]) -> None:
+    """Its wait began ahead of now, and so did its connection's hold."""
+    world.sandbox.set_faults(THROTTLED)
+    world.add()
+    world.push()
+    world.sandbox.set_faults(Faults())
+    assert world.push().counts["sent"] == 0, "it is held"
+    shift[0] -= STEP
+
+    assert world.push().counts["sent"] == 1
+
+
+def test_a_visit_is_over_for_as_long_only_as_the_clock_says_so(world: World, shift: list[timedelta]) -> None:
+    """It was taken for over, and never was; nobody needs to touch it."""
+    shift[0] = timedelta(days=365)
+    world.add()
+    assert world.push().counts["expired"] == 1
+    shift[0] = timedelta()
+
+    assert world.push().counts["sent"] == 1
+
+
+def test_a_look_waits_no_longer_than_it_was_to(world: World, shift: list[timedelta]) -> None:
+    """Of an invite that Envoy has, and whose answer was lost."""
+    world.sandbox.set_faults(LOST)
+    world.add()
+    assert world.push().counts["unknown"] == 1
+    world.sandbox.set_faults(Faults())
+    assert world.reconcile().counts["looked_up"] == 0, "it is looked up later"
+    shift[0] -= timedelta(minutes=1)
+
+    assert world.reconcile().counts["looked_up"] == 1
+
+
+def test_our_own_invite_is_known_though_the_clock_was_set(world: World, shift: list[timedelta]) -> None:
+    """By a clock that was put back, the attempt seems to be later than what it made in Envoy."""
+    world.parts.wall_clock = WallClock(lambda: datetime.now(UTC) + shift[0])
+    world.sandbox.set_faults(LOST)
+    world.add()
+    assert world.push().counts["unknown"] == 1
+    world.sandbox.set_faults(Faults())
+    shift[0] -= STEP
+
+    assert world.reconcile().counts["sent"] == 1
+
+
+def test_what_waits_for_a_person_waits_on(world: World, shift: list[timedelta]) -> None:
+    """It has no time to wait for, whenever it was written."""
+    world.sandbox.set_faults(LOST)
+    world.add()
+    world.push()
+    world.execute("UPDATE delivery SET next_attempt_at = NULL")
+    shift[0] -= STEP
+
+    assert world.reconcile().counts["looked_up"] == 0
+
+
+def test_a_host_that_did_not_answer_is_asked_again(world: World, shift: list[timedelta]) -> None:
+    """Whoever waited for the end of its hold waited by a clock that was ahead."""
+    gate = world.parts.gate
+    gate._outages.hold(gate.seen(), NotSent("no answer", error_code="connect_failed"))
+    world.add()
+    assert world.push().counts["sent"] == 0, "it is held"
+    shift[0] -= STEP
+
+    assert world.push().counts["sent"] == 1
+
+
+def test_a_host_that_refused_all_is_tried_again(world: World, shift: list[timedelta]) -> None:
+    """One request goes through, and that ends it."""
+    database = world.parts.database
+    with database.write() as writer:
+        Refusing(database, world.parts.gate.host, hold_seconds=(5, 900)).hold(writer, "422:a")
+    world.add()
+    assert world.push().counts["sent"] == 0, "it is held"
+    shift[0] -= STEP
+
+    assert world.push().counts["sent"] == 1
+
+
+def test_a_refresh_that_failed_is_tried_again(world: World, shift: list[timedelta]) -> None:
+    """Its cool-down of some seconds or minutes began ahead of now."""
+    world.sandbox.expire_access_tokens()
+    world.sandbox.set_faults(Faults(token_error="temporarily_unavailable"))
+    world.add()
+    world.push()
+    world.sandbox.set_faults(Faults())
+    assert world.sandbox.ledger()["refreshes"] == 0
+    world.execute("UPDATE connection SET hold_reason = NULL, held_until = NULL")
+    shift[0] -= STEP
+
+    assert world.push().counts["sent"] == 1
+
+
+@pytest.mark.parametrize("job", [refresh_directory.run, keep_tokens_fresh.run], ids=["directory", "grant"])
+def test_what_was_done_by_a_clock_ahead_is_done_again(
+    world: World, shift: list[timedelta], job: Callable[..., object]
+) -> None:
+    """A directory that was read, a grant that was refreshed next year: nobody knows how long ago that was."""
+    shift[0] = timedelta(days=365)
+    world.connect()
+    shift[0] = timedelta()
+
+    report = job(world.run_context())
+
+    assert report.counts == {"refreshed": 1}  # type: ignore[attr-defined]
+
+
+def test_a_success_that_lies_ahead_hides_no_refusal(world: World, shift: list[timedelta]) -> None:
+    """Whether everyone is refused alike is judged by what was tried since, not by next year's success."""
+    shift[0] = timedelta(days=365)
+    world.add(expected_arrival_at="2035-05-01T10:00:00Z")
+    assert world.push().counts["sent"] == 1
+    shift[0] = timedelta()
+    database = world.parts.database
+
+    since, _ = Alike(database, Refusing(database, "host", hold_seconds=(5, 900)))._known()
+
+    assert since is None

@@ -1,0 +1,98 @@
+"""The schedule under a wall clock that is set while it runs, with jobs of a test's own."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+
+import pytest
+import sqlalchemy as sa
+from structlog.testing import capture_logs
+
+from tests.acceptance.installation import wait_until
+from worker.context import Context
+from worker.envoy.clock import WallClock
+from worker.report import Report
+from worker.runs import RunContext
+from worker.runs.standing import standing
+from worker.scheduler import Schedule
+from worker.settings import Secrets
+from worker.settings.loading import build
+
+HOURLY = {"run": "clock_jobs:hourly", "every": 3600}
+YEARLY = {"run": "clock_jobs:yearly", "cron": "0 0 1 1 *"}
+FAR = "2099-01-01T00:00:00.000Z"
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> dict[str, threading.Semaphore]:
+    """Register two jobs that count their runs."""
+    module = ModuleType("clock_jobs")
+    counts = {name: threading.Semaphore(0) for name in ("hourly", "yearly")}
+
+    def counting(name: str) -> Callable[[RunContext], Report]:
+        def run(_context: RunContext) -> Report:
+            counts[name].release()
+            return Report()
+
+        return run
+
+    for name in counts:
+        setattr(module, name, counting(name))
+    monkeypatch.setitem(sys.modules, "clock_jobs", module)
+    return counts
+
+
+@pytest.fixture
+def parts(database_url: str) -> Iterator[Context]:
+    """Give a process's parts on a fresh database, with these jobs."""
+    env = {"DATABASE_URL": database_url}
+    settings = build({"jobs": {"hourly": HOURLY, "yearly": YEARLY}}, env)
+    with Context(settings, Secrets(env), env) as made:
+        yield made
+
+
+def next_run(parts: Context, job: str) -> datetime | None:
+    """Return when `status` says that a job runs next."""
+    return standing(parts.database, [job])[job].next_run_at
+
+
+def test_after_a_jump_all_jobs_are_scheduled_anew(
+    parts: Context, ran: dict[str, threading.Semaphore]
+) -> None:
+    """One with an interval runs at once, one at a time of day waits for it, and `status` shows when."""
+    wrong = [timedelta(), timedelta(seconds=-3600)]
+    parts.wall_clock = WallClock(lambda: datetime.now(UTC) + wrong[0])
+    schedule = Schedule(parts)
+    with parts.database.write() as connection:
+        connection.execute(
+            sa.text("INSERT INTO job (name, next_run_at) VALUES ('yearly', :far)"), {"far": FAR}
+        )
+    schedule.start()
+    assert ran["hourly"].acquire(timeout=10)
+    wait_until(lambda: _is_near(next_run(parts, "yearly")))
+    with parts.database.write() as connection:
+        connection.execute(sa.text("UPDATE job SET next_run_at = :far"), {"far": FAR})
+
+    with capture_logs() as logs:
+        schedule.heed_clock()
+        assert not ran["hourly"].acquire(timeout=0.2), "nothing has happened"
+        wrong.pop(0)
+        wait_until(lambda: heeded_and_ran(schedule, ran["hourly"]))
+        wait_until(lambda: _is_near(next_run(parts, "yearly")) and _is_near(next_run(parts, "hourly")))
+    schedule.shutdown()
+
+    told = [line for line in logs if line["event"] == "worker.clock_jumped"]
+    assert [(line["seconds"], line["log_level"]) for line in told] == [(-3600.0, "warning")]
+    assert not ran["yearly"].acquire(blocking=False)
+
+
+def heeded_and_ran(schedule: Schedule, runs: threading.Semaphore) -> bool:
+    """Let the schedule look at both clocks, and say whether a job has run since it was asked last."""
+    schedule.heed_clock()
+    return runs.acquire(timeout=0.1)
+
+
+def _is_near(moment: datetime | None) -> bool:
+    return moment is not None and moment < datetime.now(UTC) + timedelta(days=367)

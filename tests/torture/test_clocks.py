@@ -1,0 +1,67 @@
+import time
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.clocks import Clock, turned
+from tests.torture.ground import Ground, ended, prepared
+from tests.torture.judging import require_exactly_once
+from tests.torture.scale import FULL
+from tests.torture.workers import Zygote
+from worker.sandbox import Faults
+
+ROWS = 5
+SOON_SECONDS = 30  # of the minute that is promised
+# As an operator has them: what waits by a clock that is put back would wait for as long as the step.
+AS_DELIVERED = {
+    "WORKER_PUSH__BACKOFF_SECONDS": "[1, 900]",
+    "WORKER_PUSH__HOLD_SECONDS": "[1, 900]",
+    "WORKER_RECONCILE__LOOK_UP_AFTER": "[1, 2]",
+    "WORKER_JOBS__PUSH_INVITES__EVERY": "0.2",
+    "WORKER_JOBS__RECONCILE_INVITES__EVERY": "0.2",
+}
+THROTTLED = Faults(error_429_share=1.0, only="")
+MINUTES, HOURS, YEARS = timedelta(minutes=10), timedelta(hours=5), timedelta(days=5 * 365)
+SAMPLE = (-MINUTES, YEARS, -HOURS - YEARS)
+ALL = (
+    -MINUTES, MINUTES, -HOURS, HOURS, -YEARS, YEARS, YEARS, -YEARS, -timedelta(minutes=1),
+    timedelta(minutes=1), -timedelta(minutes=59), -timedelta(days=30), timedelta(days=3), -HOURS, -MINUTES,
+)  # fmt: skip
+
+
+def jump(ground: Ground, clock: Clock, by: timedelta) -> float:
+    """Set the clock while rows are due, deferred, changed, and a token refused; return how long it took."""
+    ground.sandbox.set_faults(THROTTLED)
+    ground.add(ROWS)
+    ground.change(2 * ROWS)
+    ground.wait_for(lambda: ground.rows("SELECT 1 FROM connection WHERE hold_reason IS NOT NULL") != [])
+    ground.sandbox.set_faults(Faults())
+    ground.sandbox.expire_access_tokens()
+    clock.jump(by)
+    began = time.monotonic()
+    ground.add(ROWS)
+    ground.settle(SOON_SECONDS)
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("jumps", [pytest.param(ALL if FULL else SAMPLE, id="jumps")])
+def test_whatever_the_clock_jumps_by_all_is_sent_once_and_soon(
+    database_url: str, zygote: Zygote, counts: Counter[str], tmp_path: Path, jumps: tuple[timedelta, ...]
+) -> None:
+    """Under a service: rows that are due, deferred and changed, a hold, a token that is to be replaced."""
+    with prepared(zygote, database_url, AS_DELIVERED) as ground, turned(ground, tmp_path) as clock:
+        ground.add(2 * ROWS)
+        with ended(ground.services(1)) as [service]:
+            ground.settle()
+            took = [jump(ground, clock, by) for by in jumps]
+            assert not service.ended()
+            told = service.output.read_text().count('"worker.clock_jumped"')
+        counts["jumps"] = len(jumps)
+        counts["slowest"] = round(max(took))
+        counts.update(require_exactly_once(ground))
+        ledger = ground.sandbox.ledger()
+
+    assert 0 < told <= len(jumps)  # two within a second may come to nothing
+    assert ledger["refresh_token_reuse"] == ledger["families_killed"] == 0

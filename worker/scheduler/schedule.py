@@ -1,0 +1,112 @@
+"""The jobs of one process on APScheduler, and what is said of runs that do not take place."""
+
+import logging
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import structlog
+from apscheduler.events import (
+    EVENT_JOB_ERROR,
+    EVENT_JOB_EXECUTED,
+    EVENT_JOB_MAX_INSTANCES,
+    EVENT_JOB_MISSED,
+    JobEvent,
+)
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from worker.context import Context
+from worker.errors import WorkerError
+from worker.runs import execute, record, resolve_all
+from worker.runs.context import SCHEDULE
+from worker.scheduler.triggers import trigger_of
+
+log = structlog.get_logger()
+
+# APScheduler drops a run that is one second late, unless told otherwise: late is better than never.
+JOB_DEFAULTS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+WATCHED = EVENT_JOB_MISSED | EVENT_JOB_ERROR | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_EXECUTED
+PLAN = "(plan)"  # no name of a job of the settings
+
+
+class Schedule:
+    """All registered jobs, each when its settings say, by a wall clock that may be set at any time."""
+
+    def __init__(self, parts: Context) -> None:
+        """Resolve the jobs; nothing is started yet.
+
+        Raises:
+            SettingsError: a reference, a parameter or a schedule does not fit.
+        """
+        self._parts = parts
+        self._clock = parts.wall_clock
+        self._jobs = resolve_all(parts.settings.jobs)
+        self._triggers = {name: trigger_of(job) for name, job in self._jobs.items()}
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC,
+            executors={"default": ThreadPoolExecutor(len(self._triggers) + 1)},  # the last: for the plan
+            job_defaults=JOB_DEFAULTS,
+        )
+        # It warns of each run that it passes over; the listener says the same as an event of ours.
+        logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
+        self._scheduler.add_listener(Misses().listen, WATCHED)
+
+    def start(self) -> None:
+        """Run what has an interval at once, and everything when it is due."""
+        for name, trigger in self._triggers.items():
+            self._scheduler.add_job(self._run, trigger, args=[name], id=name)
+        self._scheduler.start()
+        self._store_plan()
+
+    def shutdown(self) -> None:
+        """Begin no more runs, and return when those at work have ended."""
+        self._scheduler.shutdown(wait=True)
+
+    def heed_clock(self) -> None:
+        """Count all due times anew where the wall clock was set: they would wait for as long as the step."""
+        if (seconds := self._clock.jumped()) == 0.0:
+            self._scheduler.wakeup()  # it waits by a clock that stands still while the host is suspended
+            return
+        log.warning("worker.clock_jumped", seconds=round(seconds, 1))
+        for name, trigger in self._triggers.items():
+            due = trigger.get_next_fire_time(None, datetime.now(UTC))
+            self._scheduler.modify_job(name, next_run_time=due)
+        self._store_plan()
+
+    def _run(self, name: str) -> None:
+        """Run a job, unless the process is ending: runs that were queued still come here."""
+        if self._parts.stop.is_set():
+            return
+        now = datetime.now(UTC)
+        following = self._triggers[name].get_next_fire_time(now, now)
+        execute(self._parts, self._jobs[name], trigger=SCHEDULE, next_run_at=following)
+
+    def _store_plan(self) -> None:
+        """Have stored when each job runs next, without waiting for a database that is away."""
+
+        def store() -> None:
+            jobs = self._scheduler.get_jobs()
+            due = {job.id: job.next_run_time for job in jobs if job.id != PLAN and job.next_run_time}
+            with suppress(WorkerError):  # it is told by the runs, and each run stores its own
+                record.plan(self._parts.database, due)
+
+        self._scheduler.add_job(store, id=PLAN, replace_existing=True)
+
+
+class Misses:
+    """Says which runs did not take place: once while a run still works, else each time."""
+
+    def __init__(self) -> None:
+        """Know of none yet."""
+        self._overlapping: set[str] = set()
+
+    def listen(self, event: JobEvent) -> None:
+        """Take one event of the scheduler; called by its threads."""
+        job = event.job_id
+        if event.code == EVENT_JOB_EXECUTED:
+            self._overlapping.discard(job)
+        elif event.code != EVENT_JOB_MAX_INSTANCES:
+            log.warning("job.missed", job=job, error_code="not_started_in_time")
+        elif job not in self._overlapping:
+            self._overlapping.add(job)
+            log.info("job.missed", job=job, error_code="still_running")
