@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from worker import failpoints
-from worker.cli.output import complain, say
+from worker.cli.output import complain, say, take_streams
 from worker.errors import ExitCode, UsageError, WorkerError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def run_command(arguments: Sequence[str]) -> int:
     from worker.cli.app import app
 
     failpoints.arm_from(os.environ)
+    take_streams()
     try:
         ended = app(args=list(arguments), prog_name="envoy-worker", standalone_mode=False)
     except WorkerError as error:
@@ -42,7 +43,8 @@ def run_command(arguments: Sequence[str]) -> int:
         _teach(error)
         return error.exit_code
     except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if sys.stdout is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
@@ -54,17 +56,19 @@ def run_command(arguments: Sequence[str]) -> int:
 
 def _bug(error: Exception) -> WorkerError:
     """Print where an unexpected error came from; return the line that says so."""
-    for line in traceback.format_tb(error.__traceback__):
-        say(line.rstrip())
+    for place in traceback.extract_tb(error.__traceback__):
+        say(f'  File "{place.filename}", line {place.lineno}, in {place.name}')
+        say(f"    {place.line}")
     return WorkerError(f"unexpected {type(error).__name__}", hint="this is a bug: please report these lines")
 
 
 def _teach(error: "TyperException") -> None:
     """Print what typer has to say about the arguments, in one line; or the help that it says instead."""
     message = error.format_message()
-    if "\n" in message:
-        say(message)
-        return
     context = getattr(error, "ctx", None)
+    if context and message == context.get_help():  # our own words, and so are its line breaks
+        for line in message.splitlines():
+            say(line)
+        return
     path = context.command_path if context else "envoy-worker"
     complain(UsageError(message[:1].lower() + message[1:].rstrip("."), hint=f"see `{path} --help`"))

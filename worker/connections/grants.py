@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 import structlog
 
+from worker.commands import command
 from worker.connections.authorise import AuthorisationRequest
 from worker.connections.expiry import DEFAULT_LIFETIME
 from worker.connections.hold_rules import RELEASED, UNDISTURBED
@@ -144,7 +145,7 @@ def _require_same_company(
     if other is not None:
         raise UsageError(
             f"company {company_id} in Envoy is connected as {other} already; this grant was dropped",
-            hint=f"use {other}, or remove it first with `envoy-worker connections remove {other}`",
+            hint=f"use {other}, or remove it first with `{command('connections remove', other)}`",
         )
 
 

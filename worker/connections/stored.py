@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import sqlalchemy as sa
 
+from worker.commands import command
 from worker.connections.expiry import AccessToken, is_fresh
 from worker.connections.model import Connection, ConnectionStatus
 from worker.connections.rows import CONNECTIONS, look
@@ -96,5 +97,5 @@ def _require_grant(row: TokenRow | Connection | None) -> None:
     if row.status != ConnectionStatus.ACTIVE or not row.access_token_enc:
         raise NeedsAuthorisation(
             f"{row.name}: no usable grant ({row.status_reason or row.status})",
-            hint=f"run `envoy-worker connect {row.name}`",
+            hint=f"run `{command('connect', row.name)}`",
         )

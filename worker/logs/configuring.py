@@ -12,6 +12,7 @@ from worker.logs.known import KnownSecrets
 from worker.logs.output import Output
 from worker.logs.redaction import FAILED, Redactor, moment
 from worker.logs.rendering import console_line, is_terminal, json_line
+from worker.visible import visible
 
 # At DEBUG these write headers, URLs and whole rows; at INFO a line per request or run.
 QUIET = ("httpx", "httpcore", "hpack", "h2", "sqlalchemy", "psycopg", "apscheduler", "alembic")
@@ -78,7 +79,8 @@ class Finish:
 
     def _fields(self, event: EventDict) -> dict[str, Any]:
         plain = {key: event.pop(key) for key in ("ts", "level") if key in event}
-        return plain | _redactor.fields(event)
+        # A field's name is the code's own; where it is not, it is shown like any other text.
+        return plain | {visible(key): value for key, value in _redactor.fields(event).items()}
 
 
 class LibraryHandler(logging.Handler):

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping
+from textwrap import indent
 from typing import Any, TextIO
 
 from structlog.dev import ConsoleRenderer, plain_traceback
@@ -47,7 +48,7 @@ def console_line(stream: TextIO | None) -> Callable[[Mapping[str, Any]], str]:
     )
 
     def line(fields: Mapping[str, Any]) -> str:
-        return str(renderer(None, "", dict(fields)))
+        return str(renderer(None, "", _indented(fields)))
 
     return line
 
@@ -64,6 +65,11 @@ def wants_colour(stream: TextIO | None) -> bool:
 def is_terminal(stream: TextIO | None) -> bool:
     """Tell whether a person reads along."""
     return stream is not None and not stream.closed and stream.isatty()
+
+
+def _indented(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields with an exception moved in: what an error says begins no line of the log."""
+    return {key: indent(value, "  ") if key in LAST else value for key, value in fields.items()}
 
 
 def _dump(fields: Mapping[str, Any]) -> str:
