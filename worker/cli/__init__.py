@@ -1,18 +1,22 @@
 """The command line: one module a noun, each thin; imports late, so that --help answers at once."""
 
+import functools
 import os
+import re
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from worker import failpoints
 from worker.cli.output import complain, say, take_streams
+from worker.commands import PROGRAM
 from worker.errors import ExitCode, UsageError, WorkerError
 
 if TYPE_CHECKING:
     from typer import TyperException
 
+_HALVES = re.compile("[\ud800-\udfff]")  # how Python keeps bytes that are no UTF-8
 INTERRUPTED = 130  # as a shell reports SIGINT
 
 
@@ -30,12 +34,10 @@ def run_command(arguments: Sequence[str]) -> int:
     """Run one command; return its exit code.  An operator's mistake is one line on stderr."""
     import typer
 
-    from worker.cli.app import app
-
     failpoints.arm_from(os.environ)
     take_streams()
     try:
-        ended = app(args=list(arguments), prog_name="envoy-worker", standalone_mode=False)
+        ended = _all()(args=list(arguments), prog_name=PROGRAM, standalone_mode=False)
     except WorkerError as error:
         complain(error)
         return error.exit_code
@@ -49,9 +51,30 @@ def run_command(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 -- a bug; its text may hold a row, so it is not shown
-        complain(_bug(error))
-        return ExitCode.UNEXPECTED
-    return int(ended or ExitCode.DONE)
+        told = _no_text(arguments, error) or _bug(error)
+        complain(told)
+        return told.exit_code
+    return ended if isinstance(ended, int) else ExitCode.DONE
+
+
+@functools.cache
+def _all() -> Callable[..., object]:
+    """Return all commands as one, made once in a process."""
+    from typer.main import get_command
+
+    from worker.cli.app import app
+
+    return get_command(app)
+
+
+def _no_text(arguments: Sequence[str], error: Exception) -> WorkerError | None:
+    """Return what is wrong with an argument that neither a database nor Envoy takes; None where none is.
+
+    The name of a file may have any bytes, so that the others cannot be told before.
+    """
+    if isinstance(error, UnicodeEncodeError) and any(map(_HALVES.search, arguments)):
+        return UsageError("an argument is no text in UTF-8", hint="type it again; see `locale`")
+    return None
 
 
 def _bug(error: Exception) -> WorkerError:
@@ -70,5 +93,5 @@ def _teach(error: "TyperException") -> None:
         for line in message.splitlines():
             say(line)
         return
-    path = context.command_path if context else "envoy-worker"
+    path = context.command_path if context else PROGRAM
     complain(UsageError(message[:1].lower() + message[1:].rstrip("."), hint=f"see `{path} --help`"))

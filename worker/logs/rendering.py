@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from textwrap import indent
 from typing import Any, TextIO
 
@@ -26,15 +27,16 @@ def ordered(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {key: fields[key] for key in (*first, *between, *last)}
 
 
-def json_line(fields: Mapping[str, Any]) -> str:
+def json_line(fields: Mapping[str, Any], *, ascii_only: bool = False) -> str:
     """Return one JSON object of less than ``LONGEST_LINE`` bytes."""
-    line = _dump(fields)
+    dump = partial(_dump, ascii_only=ascii_only)
+    line = dump(fields)
     for longest in (400, 60):
         if _fits(line):
             return line
-        line = _dump({**_shortened(fields, longest), "cut": True})
+        line = dump({**_shortened(fields, longest), "cut": True})
     core = {key: fields[key] for key in FIRST if key in fields}
-    return line if _fits(line) else _dump({**_shortened(core, 60), "cut": True})
+    return line if _fits(line) else dump({**_shortened(core, 60), "cut": True})
 
 
 def console_line(stream: TextIO | None) -> Callable[[Mapping[str, Any]], str]:
@@ -72,8 +74,14 @@ def _indented(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {key: indent(value, "  ") if key in LAST else value for key, value in fields.items()}
 
 
-def _dump(fields: Mapping[str, Any]) -> str:
-    return json.dumps(ordered(fields), ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
+def is_unicode(stream: TextIO | None) -> bool:
+    """Tell whether every letter can be written to a stream, and none of its bytes is taken for another."""
+    name = getattr(stream, "encoding", None) or "utf-8"
+    return name.lower().replace("-", "").replace("_", "") == "utf8"
+
+
+def _dump(fields: Mapping[str, Any], *, ascii_only: bool) -> str:
+    return json.dumps(ordered(fields), ensure_ascii=ascii_only, allow_nan=False, separators=(", ", ": "))
 
 
 def _fits(line: str) -> bool:

@@ -1,0 +1,230 @@
+"""Text of strangers in every place that has some, and a look at it through the real commands."""
+
+import io
+import json
+import random
+import sys
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from worker.cli import run_command
+from worker.database import Database
+
+FORGED = "FAIL forged"
+ACTING = (
+    "\x1b[31m", "\x1b]0;title\x07", "\x1b]8;;http://127.0.0.1/\x1b\\here", "\x9b2J", "\x9d", "\r", "\x08\x08",
+    "\x7f", "\x85", "\v", "\f", "\u202e", "\u202d", "\u2066", "\u2069", "\u061c", "\u200e", "\u200f",
+    "\u200b", "\u2060", "\ufeff", "\xad", "\U000e0041", "\ufff9", "\u2028" + FORGED, "\u2029" + FORGED,
+    "\n" + FORGED, "\r\n" + FORGED, "\t", "\u3164",
+)  # fmt: skip
+MARKUP = ("[/nope]", "[link=http://127.0.0.1/]a[/link]", "[red]b", ":smile:", "[", "\\[x]")
+TYPED = ("$(touch x)", "`touch x`", "'; touch x; '", "| touch x", "%s{0}{x}", "-x", "--json", "=1+1")
+LETTERS = ("Ann", "Zoë", "漢字", "עִבְרִית", "ไทย", "Ｗ", "山\u3000田", "🙂", "a b")
+HALF = "\ud800"  # of a pair: no database takes it, a command line does
+
+
+def hostile(chance: random.Random, *, halves: bool = False) -> str:
+    """Return a text of a stranger."""
+    parts = [chance.choice(kind) for kind in (LETTERS, ACTING, MARKUP, TYPED, ACTING)]
+    chance.shuffle(parts)
+    return "".join([*parts[: chance.randint(1, 5)], chance.choice(ACTING), HALF if halves else ""])
+
+
+class Screen(io.TextIOWrapper):
+    """A stream that a command writes to: a terminal, or a file; of any encoding, and strict."""
+
+    def __init__(self, *, terminal: bool, encoding: str) -> None:
+        """Be empty."""
+        self.bytes = io.BytesIO()
+        super().__init__(self.bytes, encoding=encoding, errors="strict", write_through=True)
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        """Say whether a person sits there."""
+        return self._terminal
+
+    def read_all(self) -> str:
+        """Return what was written."""
+        self.flush()
+        return self.bytes.getvalue().decode(self.encoding)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A command as it was typed, and what it said."""
+
+    command: tuple[str, ...]
+    terminal: bool
+    code: int
+    out: str
+    err: str
+
+    def require_harmless(self) -> None:
+        """Fail where something of a stranger's got out raw, began a line, or was too much for us."""
+        told = f"{self.command!r} terminal={self.terminal}: exit {self.code}\n{self.out!r}\n{self.err!r}"
+        allowed = "\n" if self.terminal else "\n\t"
+        for text in (self.out, self.err):
+            acting = {sign for sign in text if sign not in allowed and acts(sign)}
+            assert not acting, f"{acting!r} in {told}"
+            # Not splitlines: what only Python takes for an end of line was looked for above.
+            assert not [line for line in text.split("\n") if line.startswith(FORGED)], told
+            assert "this is a bug" not in text, told
+        assert self.code != 1 or self.command[0] == "check", told
+        if "--json" in self.command and self.code in {0, 3} and self.out:
+            json.loads(self.out)
+
+
+def acts(sign: str) -> bool:
+    """Tell whether a character does something, or hides: said here once more, in other words."""
+    return unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} or sign in "\u3164\uffa0"
+
+
+@contextmanager
+def _streams(*, terminal: bool, encoding: str) -> Iterator[tuple[Screen, Screen]]:
+    before = sys.stdout, sys.stderr
+    screens = [Screen(terminal=terminal, encoding=encoding) for _ in before]
+    sys.stdout, sys.stderr = screens
+    try:
+        yield screens[0], screens[1]
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+def look(*command: str, terminal: bool = False, encoding: str = "utf-8") -> Look:
+    """Type a command in this process."""
+    with _streams(terminal=terminal, encoding=encoding) as (out, err):
+        code = run_command(command)
+        return Look(command, terminal, int(code), out.read_all(), err.read_all())
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A database with strangers' text in every column that may have some."""
+
+    connections: Sequence[str]
+    invites: Sequence[str]
+
+    def commands(self, chance: random.Random) -> Iterator[tuple[str, ...]]:
+        """Yield commands without end that show it, and some that name what is not there."""
+        shown = (
+            *(("invites", "show", one) for one in self.invites),
+            *(("connections", "show", one) for one in self.connections),
+        )
+        fixed = (
+            ("status",), ("check",), ("directory",), ("connections", "list"), ("invites", "list"),
+            ("run-once", "--dry-run"), ("invites", "list", "--connection", chance.choice(self.connections)),
+        )  # fmt: skip
+        while True:
+            yield chance.choice((*fixed, *shown))
+            odd = hostile(chance, halves=chance.random() < 0.2)
+            yield chance.choice(_typed(odd))
+
+
+def _typed(odd: str) -> Sequence[tuple[str, ...]]:
+    """Return commands with a stranger's text where the operator's own should be."""
+    return (
+        (odd,), ("status", odd), ("status", "--connection", odd), (f"--{odd}",), ("invites", odd),
+        ("invites", "show", odd), ("invites", "show", f"a/{odd}"), ("invites", "list", "--status", odd),
+        ("invites", "list", "--limit", odd), ("invites", "import", f"/nowhere/{odd}"), ("directory", odd),
+        ("connect", odd), ("connections", "show", odd), ("connections", "pause", "a", "--until", odd),
+        ("connections", "list", "--status", odd), ("run-once", odd), ("run-once", "--connection", odd),
+        ("invites", "resolve", odd, "--resend"), ("sandbox", "--port", odd), ("invites", "add", odd),
+        ("demo", "--keep", f"/dev/null/{odd}"), ("invites", "withdraw", odd), ("db", odd),
+    )  # fmt: skip
+
+
+def settle(database: Database, chance: random.Random, rows: int = 6) -> Scene:
+    """Put strangers' text everywhere."""
+    names = ["acme", *(hostile(chance)[:100] for _ in range(2))]
+    keys = {f"{number}{hostile(chance)}" for number in range(rows)}
+    with database.write() as connection:
+        for name in names:
+            _connection(connection, name, chance)
+        for number, key in enumerate(sorted(keys)):
+            _invite(connection, names[number % len(names)], key, chance)
+        _invite(connection, f"gone {hostile(chance)}"[:100], "x", chance)
+        for number, state in enumerate(_STATES):
+            _run(
+                connection,
+                f"UPDATE delivery SET {state} WHERE id % {len(_STATES)} = {number}",  # noqa: S608 -- ours
+                {name: f"{number}{hostile(chance)}" for name in "abc" if f":{name}" in state},
+            )
+        _attempts(connection, chance)
+        _run(connection, _JOB, {"a": hostile(chance)})
+        found = connection.execute(sa.text("SELECT connection, external_id FROM invite")).all()
+    return Scene(names, [f"{row.connection}/{row.external_id}" for row in found])
+
+
+_LATER = "'2035-05-01T10:00:00Z'"
+_STATES = (
+    "error_code = :a, error_detail = :b",
+    "status = 'rejected', error_code = :a, error_detail = :b, next_attempt_at = NULL",
+    "status = 'sent', envoy_invite_id = :a || id, sent_revision = 1, approval_status = :b, next_attempt_at = NULL",
+    "status = 'unknown', attempt_id = :a || id, attempts = 1, fencing_token = 1, error_code = :b,"
+    " error_detail = :c, next_attempt_at = NULL",
+)
+_JOB = "INSERT INTO job (name, last_run_at, last_result) VALUES ('push_invites', '2026-01-01T00:00:00Z', :a)"
+
+
+def _run(connection: sa.Connection, statement: str, values: Mapping[str, object]) -> None:
+    connection.execute(sa.text(statement), values)
+
+
+def _connection(connection: sa.Connection, name: str, chance: random.Random) -> None:
+    """Insert a connection with a directory: each of its texts a stranger's."""
+    columns = ("status_reason", "company_id", "refresh_error", "default_location", "default_flow", "scopes")
+    values = {column: hostile(chance) for column in columns}
+    kind = chance.choice(("'active', 'rate_limited'", "'needs_authorisation', NULL", "'active', NULL"))
+    until = f"'2036-01-01T00:00:00Z', {_LATER}"
+    _run(
+        connection,
+        "INSERT INTO connection (name, status, hold_reason, held_until, directory_refreshed_at,"
+        f" default_custom_fields, {', '.join(columns)})"  # noqa: S608 -- ours
+        f" VALUES (:name, {kind}, {until}, :fields, {', '.join(f':{column}' for column in columns)})",
+        {"name": name, "fields": json.dumps({hostile(chance): hostile(chance)}), **values},
+    )  # fmt: skip
+    for number in range(3):
+        own = {
+            "name": name,
+            "id": f"{number}{hostile(chance)}",
+            "named": hostile(chance),
+            "more": hostile(chance),
+        }
+        of = "(SELECT id FROM connection WHERE name = :name)"
+        _run(connection, f"INSERT INTO location VALUES ({of}, :id, :named, true, :more)", own)  # noqa: S608
+        _run(
+            connection,
+            f"INSERT INTO flow VALUES ({of}, :id, :named, true, :more, :more)",  # noqa: S608 -- ours
+            own,
+        )
+
+
+def _invite(connection: sa.Connection, name: str, key: str, chance: random.Random) -> None:
+    values: Mapping[str, object] = {
+        **{column: hostile(chance) for column in ("invitee_name", "location", "flow", "notes")},
+        "connection": name, "external_id": key, "host_employee_id": hostile(chance)[:64],
+        "invitee_email": f"a@b{hostile(chance)}", "host_email": f"a@b{hostile(chance)}",
+        "custom_fields": json.dumps({hostile(chance): hostile(chance)}),
+    }  # fmt: skip
+    columns = ", ".join(values)
+    marks = ", ".join(f":{column}" for column in values)
+    _run(
+        connection,
+        f"INSERT INTO invite (expected_arrival_at, {columns}) VALUES ({_LATER}, {marks})",  # noqa: S608
+        values,
+    )
+
+
+def _attempts(connection: sa.Connection, chance: random.Random) -> None:
+    for (delivery,) in connection.execute(sa.text("SELECT id FROM delivery")).all():
+        _run(
+            connection,
+            "INSERT INTO attempt (id, delivery_id, kind, revision, fencing_token, started_at, verdict,"
+            " http_status, error_code, detail, envoy_invite_id)"
+            f" VALUES (:a, :delivery, 'create', 1, 1, {_LATER}, 'rejected', 422, :b, :c, :d)",  # noqa: S608
+            {"delivery": delivery, "a": f"{delivery}", **{name: hostile(chance) for name in "bcd"}},
+        )  # fmt: skip
