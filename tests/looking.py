@@ -23,7 +23,7 @@ ACTING = (
 )  # fmt: skip
 MARKUP = ("[/nope]", "[link=http://127.0.0.1/]a[/link]", "[red]b", ":smile:", "[", "\\[x]")
 TYPED = ("$(touch x)", "`touch x`", "'; touch x; '", "| touch x", "%s{0}{x}", "-x", "--json", "=1+1")
-LETTERS = ("Ann", "Zoë", "漢字", "עִבְרִית", "ไทย", "Ｗ", "山\u3000田", "🙂", "a b")
+LETTERS = ("Ann", "Zoë", "漢字", "עִבְרִית", "ไทย", "\uff37", "山\u3000田", "🙂", "a b")
 HALF = "\ud800"  # of a pair: no database takes it, a command line does
 
 
@@ -140,91 +140,84 @@ def _typed(odd: str) -> Sequence[tuple[str, ...]]:
 def settle(database: Database, chance: random.Random, rows: int = 6) -> Scene:
     """Put strangers' text everywhere."""
     names = ["acme", *(hostile(chance)[:100] for _ in range(2))]
-    keys = {f"{number}{hostile(chance)}" for number in range(rows)}
+    keys = sorted({f"{number}{hostile(chance)}" for number in range(rows)})
     with database.write() as connection:
         for name in names:
             _connection(connection, name, chance)
-        for number, key in enumerate(sorted(keys)):
+        for number, key in enumerate(keys):
             _invite(connection, names[number % len(names)], key, chance)
         _invite(connection, f"gone {hostile(chance)}"[:100], "x", chance)
-        for number, state in enumerate(_STATES):
-            _run(
-                connection,
-                f"UPDATE delivery SET {state} WHERE id % {len(_STATES)} = {number}",  # noqa: S608 -- ours
-                {name: f"{number}{hostile(chance)}" for name in "abc" if f":{name}" in state},
-            )
-        _attempts(connection, chance)
-        _run(connection, _JOB, {"a": hostile(chance)})
-        found = connection.execute(sa.text("SELECT connection, external_id FROM invite")).all()
+        found = connection.execute(sa.text("SELECT id, connection, external_id FROM delivery")).all()
+        for row in found:
+            _delivery(connection, row.id, chance)
+        _insert(connection, "job", name="push_invites", last_run_at=_LATER, last_result=hostile(chance))
     return Scene(names, [f"{row.connection}/{row.external_id}" for row in found])
 
 
-_LATER = "'2035-05-01T10:00:00Z'"
-_STATES = (
-    "error_code = :a, error_detail = :b",
-    "status = 'rejected', error_code = :a, error_detail = :b, next_attempt_at = NULL",
-    "status = 'sent', envoy_invite_id = :a || id, sent_revision = 1, approval_status = :b, next_attempt_at = NULL",
-    "status = 'unknown', attempt_id = :a || id, attempts = 1, fencing_token = 1, error_code = :b,"
-    " error_detail = :c, next_attempt_at = NULL",
+_LATER = "2035-05-01T10:00:00Z"
+_UNKNOWN = {"status": "unknown", "attempts": 1, "fencing_token": 1, "next_attempt_at": None}
+_STATES: Sequence[Mapping[str, object]] = (
+    {},
+    {"status": "rejected", "next_attempt_at": None},
+    {"status": "sent", "sent_revision": 1, "next_attempt_at": None},
+    _UNKNOWN,
 )
-_JOB = "INSERT INTO job (name, last_run_at, last_result) VALUES ('push_invites', '2026-01-01T00:00:00Z', :a)"
 
 
-def _run(connection: sa.Connection, statement: str, values: Mapping[str, object]) -> None:
-    connection.execute(sa.text(statement), values)
+def _insert(bind: sa.Connection, table: str, /, **values: object) -> None:
+    columns, places = ", ".join(values), ", ".join(f":{name}" for name in values)
+    bind.execute(sa.text(f"INSERT INTO {table} ({columns}) VALUES ({places})"), values)  # noqa: S608
 
 
-def _connection(connection: sa.Connection, name: str, chance: random.Random) -> None:
+def _texts(chance: random.Random, *names: str) -> dict[str, str]:
+    return {name: hostile(chance) for name in names}
+
+
+def _fields(chance: random.Random) -> str:
+    return json.dumps({hostile(chance): hostile(chance)})
+
+
+def _connection(bind: sa.Connection, name: str, chance: random.Random) -> None:
     """Insert a connection with a directory: each of its texts a stranger's."""
-    columns = ("status_reason", "company_id", "refresh_error", "default_location", "default_flow", "scopes")
-    values = {column: hostile(chance) for column in columns}
-    kind = chance.choice(("'active', 'rate_limited'", "'needs_authorisation', NULL", "'active', NULL"))
-    until = f"'2036-01-01T00:00:00Z', {_LATER}"
-    _run(
-        connection,
-        "INSERT INTO connection (name, status, hold_reason, held_until, directory_refreshed_at,"
-        f" default_custom_fields, {', '.join(columns)})"  # noqa: S608 -- ours
-        f" VALUES (:name, {kind}, {until}, :fields, {', '.join(f':{column}' for column in columns)})",
-        {"name": name, "fields": json.dumps({hostile(chance): hostile(chance)}), **values},
-    )  # fmt: skip
-    for number in range(3):
-        own = {
-            "name": name,
-            "id": f"{number}{hostile(chance)}",
-            "named": hostile(chance),
-            "more": hostile(chance),
-        }
-        of = "(SELECT id FROM connection WHERE name = :name)"
-        _run(connection, f"INSERT INTO location VALUES ({of}, :id, :named, true, :more)", own)  # noqa: S608
-        _run(
-            connection,
-            f"INSERT INTO flow VALUES ({of}, :id, :named, true, :more, :more)",  # noqa: S608 -- ours
-            own,
-        )
-
-
-def _invite(connection: sa.Connection, name: str, key: str, chance: random.Random) -> None:
-    values: Mapping[str, object] = {
-        **{column: hostile(chance) for column in ("invitee_name", "location", "flow", "notes")},
-        "connection": name, "external_id": key, "host_employee_id": hostile(chance)[:64],
-        "invitee_email": f"a@b{hostile(chance)}", "host_email": f"a@b{hostile(chance)}",
-        "custom_fields": json.dumps({hostile(chance): hostile(chance)}),
-    }  # fmt: skip
-    columns = ", ".join(values)
-    marks = ", ".join(f":{column}" for column in values)
-    _run(
-        connection,
-        f"INSERT INTO invite (expected_arrival_at, {columns}) VALUES ({_LATER}, {marks})",  # noqa: S608
-        values,
+    texts = ("status_reason", "company_id", "refresh_error", "default_location", "default_flow", "scopes")
+    status, reason = chance.choice(
+        (("active", "rate_limited"), ("needs_authorisation", None), ("active", None))
     )
+    held = {"status": status, "hold_reason": reason, "held_until": _LATER, "directory_refreshed_at": _LATER}
+    own = {"default_custom_fields": _fields(chance), **_texts(chance, *texts)}
+    _insert(bind, "connection", name=name, **held, **own)
+    number = bind.execute(
+        sa.text("SELECT id FROM connection WHERE name = :name"), {"name": name}
+    ).scalar_one()
+    for place in range(3):
+        entry = {"connection_id": number, "envoy_id": f"{place}{hostile(chance)}", "enabled": True}
+        _insert(bind, "location", **entry, **_texts(chance, "name", "timezone"))
+        _insert(bind, "flow", **entry, **_texts(chance, "name", "type", "location_id"))
 
 
-def _attempts(connection: sa.Connection, chance: random.Random) -> None:
-    for (delivery,) in connection.execute(sa.text("SELECT id FROM delivery")).all():
-        _run(
-            connection,
-            "INSERT INTO attempt (id, delivery_id, kind, revision, fencing_token, started_at, verdict,"
-            " http_status, error_code, detail, envoy_invite_id)"
-            f" VALUES (:a, :delivery, 'create', 1, 1, {_LATER}, 'rejected', 422, :b, :c, :d)",  # noqa: S608
-            {"delivery": delivery, "a": f"{delivery}", **{name: hostile(chance) for name in "bcd"}},
-        )  # fmt: skip
+def _invite(bind: sa.Connection, name: str, key: str, chance: random.Random) -> None:
+    mails = {column: f"a@b{hostile(chance)}" for column in ("invitee_email", "host_email")}
+    _insert(
+        bind, "invite", connection=name, external_id=key, expected_arrival_at=_LATER, **mails,
+        custom_fields=_fields(chance), host_employee_id=hostile(chance)[:64],
+        **_texts(chance, "invitee_name", "location", "flow", "notes"),
+    )  # fmt: skip
+
+
+def _delivery(bind: sa.Connection, number: int, chance: random.Random) -> None:
+    """Let an invite stand in one of the ways that there are, with a line in the ledger."""
+    ids = {name: f"{number}{hostile(chance)}" for name in ("envoy_invite_id", "attempt_id")}
+    state = {
+        **_STATES[number % len(_STATES)],
+        **_texts(chance, "error_code", "error_detail", "approval_status"),
+    }
+    state |= {name: ids[name] for name in ids if (name == "attempt_id") == (state.get("status") == "unknown")}
+    if state.get("status") not in {"sent", "unknown"}:
+        state.pop("envoy_invite_id", None)
+    changes = ", ".join(f"{name} = :{name}" for name in state)
+    bind.execute(sa.text(f"UPDATE delivery SET {changes} WHERE id = :id"), {**state, "id": number})  # noqa: S608
+    _insert(
+        bind, "attempt", id=f"{number}", delivery_id=number, kind="create", revision=1, fencing_token=1,
+        started_at=_LATER, verdict="rejected", http_status=422,
+        **_texts(chance, "error_code", "detail", "envoy_invite_id"),
+    )  # fmt: skip

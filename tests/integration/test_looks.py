@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.looking import Look, look, settle
+from tests.looking import look, settle
 from worker.connections.vault import new_key
 from worker.database import Database
 
