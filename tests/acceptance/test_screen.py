@@ -9,7 +9,7 @@ import sys
 from http import HTTPStatus
 
 from tests.acceptance.installation import ROOT, Installation
-from tests.looking import acts
+from tests.strangers import acts
 from worker.sandbox import Sandbox
 from worker.sandbox.api import Answer, Call
 from worker.sandbox.state import State

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.looking import hostile
+from tests.strangers import hostile
 from worker.commands import command, quoted, quoted_path
 
 ROOT = Path(__file__).parents[2]

@@ -68,11 +68,13 @@ def confirm(question: str) -> bool:
 
 
 def take_streams() -> None:
-    """Let nothing that is printed by others fail for a letter that the output's encoding lacks."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
+    """Let nothing that others print fail, where a stream is closed or lacks a letter."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is not None and stream.closed:
+            setattr(sys, name, None)  # as it is where a process was started without one
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _print(text: str, stream: TextIO | None) -> None:
