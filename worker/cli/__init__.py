@@ -4,9 +4,10 @@ import functools
 import os
 import re
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from worker import failpoints
 from worker.cli.output import complain, say, take_streams
@@ -22,12 +23,23 @@ INTERRUPTED = 130  # as a shell reports SIGINT
 
 def main() -> None:
     """Run ``envoy-worker`` and end the process with its exit code."""
-    raise SystemExit(run_command(sys.argv[1:]))
+    _end(sys.argv[1:])
 
 
 def run_once_main() -> None:
     """Run ``run-once``, which is ``envoy-worker run-once``."""
-    raise SystemExit(run_command(["run-once", *sys.argv[1:]]))
+    _end(["run-once", *sys.argv[1:]])
+
+
+def _end(arguments: Sequence[str]) -> NoReturn:
+    threading.excepthook = _thread_ended
+    raise SystemExit(run_command(arguments))
+
+
+def _thread_ended(told: threading.ExceptHookArgs) -> None:
+    """Tell of a bug that ended a thread as of any other."""
+    if isinstance(told.exc_value, Exception):
+        complain(_bug(told.exc_value))
 
 
 def run_command(arguments: Sequence[str]) -> int:
