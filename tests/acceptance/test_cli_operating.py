@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from tests.acceptance.installation import Installation, free_port
 from worker.connections.vault import new_key
+from worker.migrations import HEAD
 from worker.sandbox import Sandbox
 
 STATUSES = ["pending", "sending", "sent", "unknown", "rejected", "expired", "withdrawn"]

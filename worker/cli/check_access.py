@@ -11,6 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from worker.cli.findings import Finding, warn
+from worker.commands import quoted_path
 from worker.context import Context
 from worker.database.files import MAGIC, SIDE_FILES
 from worker.errors import WorkerError
@@ -71,7 +72,7 @@ def _readable(files: Iterable[Path], why: str) -> Iterator[Finding]:
     for file in files:
         with suppress(OSError):
             if file.stat().st_mode & stat.S_IROTH:
-                yield warn(f"{file}: {why}, and everybody may read it", f"chmod 0600 {file}")
+                yield warn(f"{file}: {why}, and everybody may read it", f"chmod 0600 {quoted_path(file)}")
 
 
 def _data(parts: Context) -> Iterator[Finding]:

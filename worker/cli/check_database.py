@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from worker.cli import check_damage, check_keys, check_postgresql, check_rows, restored
 from worker.cli.findings import FAIL, Finding, failures, ok, warn
 from worker.cli.words import counted
+from worker.commands import command
 from worker.connections import store as connections
 from worker.connections.reading import readers
 from worker.context import Context
@@ -69,7 +70,7 @@ def _invites(database: Database, only: str | None) -> Iterator[Finding]:
         if only in {None, name}:
             yield warn(
                 f"{counted(number, 'invite')} for the connection {name}, which is not there",
-                f"run `envoy-worker connect {name}`, or correct the rows",
+                f"run `{command('connect', name)}`, or correct the rows",
             )
     yield from check_rows.in_step(database, only)
     yield from _unknown(database, only)

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from worker.cli.findings import Finding, attempt, fail, failures, ok, warn
-from worker.cli.words import counted, moment
+from worker.cli.words import counted, moment, resume
+from worker.commands import command
 from worker.connections import store
 from worker.connections.company import another_companys
 from worker.connections.expiry import AccessToken
@@ -54,7 +55,7 @@ def _grant(row: Connection, status: ConnectionStatus, now: datetime) -> Iterator
         yield from failures(
             NeedsAuthorisation(
                 f"{row.name}: must be authorised again ({row.status_reason or 'no grant yet'})",
-                hint=f"run `envoy-worker connect {row.name}`",
+                hint=f"run `{command('connect', row.name)}`",
             )
         )
         return
@@ -68,21 +69,20 @@ def _grant(row: Connection, status: ConnectionStatus, now: datetime) -> Iterator
 
 def _end_of_hold(row: Connection) -> str:
     """Say what ends a hold before its time, or at all."""
+    ends = resume(row.name, row.hold_reason)
     if row.hold_reason == HoldReason.DAMAGED_TOKEN:
-        connect = f"`envoy-worker connect {row.name}`"
-        return f"the next start of the worker ends it if its tokens can be read; else {connect}"
-    whom = "--all" if row.hold_reason == HoldReason.REFUSES_ALL else row.name
-    return f"`envoy-worker connections resume {whom}` ends it"
+        return f"the next start of the worker ends it if its tokens can be read; else `{ends}`"
+    return f"`{ends}` ends it"
 
 
 def _reading(rows: Sequence[Connection]) -> Iterator[Finding]:
     """Yield which connections may not read invites; of many in one line."""
     said = "may not read invites, so that a doubtful one waits for a person"
-    mend = "add invites.read to [envoy] scopes, and run `envoy-worker connect {}`"
+    mend = "add invites.read to [envoy] scopes, and run"
     if len(rows) > MOST_LINES:
-        yield warn(f"{_together(rows)}: {said}", mend.format("NAME"))
+        yield warn(f"{_together(rows)}: {said}", f"{mend} `envoy-worker connect NAME`")
     else:
-        yield from (warn(f"{row.name}: {said}", mend.format(row.name)) for row in rows)
+        yield from (warn(f"{row.name}: {said}", f"{mend} `{command('connect', row.name)}`") for row in rows)
 
 
 def _ending(row: Connection, now: datetime) -> Iterator[Finding]:
@@ -90,13 +90,13 @@ def _ending(row: Connection, now: datetime) -> Iterator[Finding]:
     if row.refresh_expires_at is not None and row.refresh_expires_at - now < ENDS_SOON:
         yield warn(
             f"{row.name}: its grant ends at {moment(row.refresh_expires_at)} unless it is refreshed",
-            f"`envoy-worker run-once keep_tokens_fresh --connection {row.name}`, and see why nothing ran",
+            f"`{command('run-once keep_tokens_fresh --connection', row.name)}`, and see why nothing ran",
         )
     if row.refresh_token_enc is None:
         yield warn(
             f"{row.name}: its refresh token came from a backup and is not used;"
             f" its access token ends at {moment(row.access_expires_at)}",
-            f"run `envoy-worker connect {row.name}`",
+            f"run `{command('connect', row.name)}`",
         )
     if row.refresh_error is not None:
         yield warn(f"{row.name}: its last refresh failed ({row.refresh_error})", "it is repeated by itself")
@@ -129,15 +129,16 @@ def _tokens(
 
 def _ended(rows: Sequence[Connection]) -> Iterator[Finding]:
     """Yield whose tokens have ended; of many in one line."""
-    mend = "the next push refreshes it; or `envoy-worker directory --refresh --connection {}` now"
+    mend = "the next push refreshes it; or `{}` now"
     if len(rows) > MOST_LINES:
         yield warn(
-            f"{_together(rows)}: the access tokens have ended, so Envoy is not asked", mend.format("NAME")
+            f"{_together(rows)}: the access tokens have ended, so Envoy is not asked",
+            mend.format(_refresh("NAME")),
         )
         return
     for row in rows:
         text = f"{row.name}: its access token ended at {moment(row.access_expires_at)}, so Envoy is not asked"
-        yield warn(text, mend.format(row.name))
+        yield warn(text, mend.format(_refresh(row.name)))
 
 
 def _probes(parts: Context, tokens: Sequence[tuple[Connection, AccessToken]]) -> Iterator[Finding]:
@@ -173,15 +174,18 @@ def _probe(parts: Context, row: Connection, token: AccessToken) -> Finding | Non
         parts.api.probe(token.value)
     if isinstance(asked.error, Unauthorised):
         # Whether the grant is over, too, only a refresh could tell.
-        refresh = f"`envoy-worker directory --refresh --connection {row.name}`"
         return fail(
             f"{row.name}: Envoy does not accept its access token",
-            f"run `envoy-worker connect {row.name}`, unless {refresh} renews it",
+            f"run `{command('connect', row.name)}`, unless `{_refresh(row.name)}` renews it",
             ExitCode.NEEDS_AUTHORISATION,
         )
     if not isinstance(asked.error, EnvoyError):
         return asked.found[0] if asked.found else None
     return replace(asked.found[0], text=f"{row.name}: {asked.found[0].text}, asked at {parts.api.probe_url}")
+
+
+def _refresh(name: str) -> str:
+    return command("directory --refresh --connection", name)
 
 
 def _together(rows: Sequence[Connection]) -> str:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from worker.cli import connections_set
-from worker.cli.output import say, show, show_json, show_rows
+from worker.cli.output import confirm, say, show, show_json, show_rows
 from worker.cli.parts import opened
 from worker.cli.words import as_data, moment, parse_moment
+from worker.commands import command
 from worker.errors import UsageError
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def pause(
         if end is not None and end <= parts.database.read_now():
             raise UsageError("--until: lies in the past")
         store.pause(parts.database, name, end)
-    show(f"{name}: paused until {moment(end) or f'`envoy-worker connections resume {name}`'}")
+    again = f"`{command('connections resume', name)}`"
+    show(f"{name}: paused until {moment(end) or again}")
 
 
 def resume(
@@ -102,7 +104,10 @@ def resume(
             show(f"{name}: {'is used again' if held else 'was not held'}")
             return
         resumed = resuming.resume_all(parts.database)
-    show("\n".join(f"{one}: is used again" for one in resumed) or "no connection was held")
+    for one in resumed:
+        show(f"{one}: is used again")
+    if not resumed:
+        show("no connection was held")
 
 
 def remove(name: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
@@ -138,5 +143,5 @@ def _ask(name: str) -> None:
     # A script would wait for good for an answer that nobody gives.
     if not sys.stdin.isatty():
         raise UsageError(f"{name} would lose its tokens", hint="say --yes where nobody can be asked")
-    if not typer.confirm(f"Wipe the tokens of {name}? Only the customer can give new ones.", err=True):
+    if not confirm(f"Wipe the tokens of {name}? Only the customer can give new ones."):
         raise UsageError(f"{name} stays as it is")

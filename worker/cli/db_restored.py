@@ -9,6 +9,7 @@ from worker.cli.output import show
 from worker.cli.parts import opened
 from worker.cli.restored import ENDS, number
 from worker.cli.words import counted, moment
+from worker.commands import command
 
 if TYPE_CHECKING:
     from worker.connections.spent import Spent
@@ -62,4 +63,5 @@ def _ended(parts: "Context") -> Iterator[str]:
 
 def _told_spent(one: "Spent") -> str:
     used = f", its access token is used until {moment(one.usable_until)}" if one.usable_until else ""
-    return f"{one.name}: its refresh token is taken for spent{used} -- run `envoy-worker connect {one.name}`"
+    again = command("connect", one.name)
+    return f"{one.name}: its refresh token is taken for spent{used} -- run `{again}`"

@@ -1,6 +1,5 @@
 """``envoy-worker demo``: the main job end to end, on this machine alone."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +7,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.output import show
+from worker.commands import quoted_path
 
 DEFAULT_FOLDER = Path("demo")
 
@@ -29,19 +29,15 @@ def demo(
     from worker.demo.running import play
     from worker.demo.story import Story
 
-    raise typer.Exit(play(Story(show, colour=_wants_colour()), keep, _program()))
-
-
-def _wants_colour() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    raise typer.Exit(play(Story(show), keep, _program()))
 
 
 def _program() -> str:
     """Return how this program was called, so that it can be called again from here."""
     called = Path(sys.argv[0])
     if called.name == "envoy-worker":
-        return _from_here(called)
-    return f"{_from_here(Path(sys.executable))} -m worker"
+        return quoted_path(_from_here(called))
+    return f"{quoted_path(_from_here(Path(sys.executable)))} -m worker"
 
 
 def _from_here(path: Path) -> str:

@@ -6,6 +6,7 @@ import typer
 
 from worker.cli.output import say, show
 from worker.cli.parts import opened
+from worker.commands import command
 from worker.errors import UsageError
 
 Connection = Annotated[str, typer.Option("--connection", help="The connection's name.")]
@@ -78,7 +79,7 @@ def add(
         known = store.find(parts.database, connection) is not None
     show(f"{connection}/{external_id}: stored as invite {invite_id}")
     if not known:
-        say(f"{connection} is not there yet: run `envoy-worker connect {connection}`")
+        say(f"{connection} is not there yet: run `{command('connect', connection)}`")
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from worker.cli.import_files import STDIN, Bar, bar, reading, rejected_to
 from worker.cli.output import say, show
 from worker.cli.parts import opened
 from worker.cli.words import counted, moment
+from worker.commands import command
 from worker.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -160,4 +161,5 @@ def _tell(report: "ImportReport", run: _Run, *, mirror: bool) -> None:
             f"{run.rejected.path}: {counted(run.rejected.number, 'rejected line')}, to be mended and imported"
         )
     for unknown in sorted(report.unknown_connections):
-        say(f"there is no connection {unknown} yet: its invites wait for `envoy-worker connect {unknown}`")
+        mend = command("connect", unknown)
+        say(f"there is no connection {unknown} yet: its invites wait for `{mend}`")

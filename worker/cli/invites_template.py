@@ -24,6 +24,8 @@ def template(
     from worker.intake.template import as_csv, as_json_lines
 
     today = datetime.now(UTC).date()
-    show((as_json_lines(today) if json else as_csv(today)).rstrip("\n"))
+    text = as_json_lines(today) if json else as_csv(today)
+    for line in text.rstrip("\n").split("\n"):
+        show(line)
     if not json:
         say("take out the columns that you do not fill: an empty cell clears what a visit has there")

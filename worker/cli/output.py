@@ -1,4 +1,7 @@
-"""Write to the operator: data to stdout, messages to stderr; tables only on a terminal."""
+"""Write to the operator: data to stdout, messages to stderr; tables only on a terminal.
+
+All text counts as a stranger's: one call is one line, whatever stands in it.
+"""
 
 import errno
 import json
@@ -9,6 +12,11 @@ from contextlib import suppress
 from typing import TextIO
 
 from worker.errors import DiskFull, WorkerError
+from worker.visible import visible, visible_json
+
+# Whoever read it has seen enough, or is not there any more.
+GONE = frozenset({errno.EPIPE, errno.EBADF, errno.EIO})
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def complain(error: WorkerError) -> None:
@@ -19,64 +27,108 @@ def complain(error: WorkerError) -> None:
 def say(message: str) -> None:
     """Print a message for the person at the terminal; where that cannot be, nothing else suffers."""
     with suppress(DiskFull):
-        _print(message, sys.stderr)
+        _print(visible(message), sys.stderr)
 
 
-def show(line: str = "") -> None:
-    """Print a line of data.
+def show(line: str = "", *, style: str = "") -> None:
+    """Print a line of data; in a *style*, as escape codes have it, where a terminal has colours.
 
     Raises:
         DiskFull: stdout is a file without room for it.
     """
-    _print(line, sys.stdout)
+    plain = visible(line)
+    _print(f"\x1b[{style}m{plain}\x1b[0m" if style and _has_colours() else plain, sys.stdout)
 
 
 def show_json(data: object) -> None:
     """Print data as one JSON document."""
-    show(json.dumps(data, ensure_ascii=False, indent=2, default=str))
+    # JSON is UTF-8; what is no UTF-8 has at least no other letters.
+    ascii_only = _encoding(sys.stdout) != "utf-8"
+    text = json.dumps(data, ensure_ascii=ascii_only, indent=2, default=str)
+    _print(visible_json(text), sys.stdout)
+
+
+def show_rows(columns: Sequence[str], rows: Sequence[Mapping[str, object]], *, empty: str = "") -> None:
+    """Print rows as a table on a terminal, else as one line each with tabs between the cells."""
+    cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+    if not rows and empty:
+        say(empty)
+    elif _is_terminal(sys.stdout):
+        _print(_table(columns, cells), sys.stdout)
+    else:
+        for row in cells:
+            _print("\t".join(row), sys.stdout)
+
+
+def confirm(question: str) -> bool:
+    """Ask the person at the terminal; what is no yes is a no."""
+    import typer
+
+    return typer.confirm(visible(question), err=True)
+
+
+def take_streams() -> None:
+    """Let nothing that others print fail, where a stream is closed or lacks a letter."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is not None and stream.closed:
+            setattr(sys, name, None)  # as it is where a process was started without one
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _print(text: str, stream: TextIO | None) -> None:
-    if stream is None:  # the process was started without one
+    """Print what is visible already."""
+    if stream is None or stream.closed:  # the process was started without one
         return
+    encoding = _encoding(stream)
+    if encoding != "utf-8":
+        text = text.encode(encoding, "backslashreplace").decode(encoding)
     try:
         print(text, file=stream, flush=True)
     except OSError as error:
-        if error.errno not in {errno.EPIPE, errno.ENOSPC, errno.EDQUOT}:
+        if error.errno not in GONE | FULL:
             raise
-        full = error.errno != errno.EPIPE
+        full = error.errno in FULL
     else:
         return
-    # Whoever read it has seen enough; what is under way goes on, and its exit code is its own.
+    # What is under way goes on, and its exit code is its own.
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     if full:
         raise DiskFull("the disk is full where the output goes", hint="make room, and run it again")
 
 
-def show_rows(columns: Sequence[str], rows: Sequence[Mapping[str, object]], *, empty: str = "") -> None:
-    """Print rows as a table on a terminal, else as one line each with tabs between the cells."""
-    cells = [[_text(row.get(column)) for column in columns] for row in rows]
-    if not rows and empty:
-        say(empty)
-    elif sys.stdout.isatty():
-        _table(columns, cells)
-    else:
-        for row in cells:
-            show("\t".join(row))
+def _encoding(stream: TextIO | None) -> str:
+    name = (getattr(stream, "encoding", None) or "utf-8").lower().replace("_", "-")
+    return "utf-8" if name == "utf8" else name
 
 
-def _table(columns: Sequence[str], cells: list[list[str]]) -> None:
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def _has_colours() -> bool:
+    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return wanted and _is_terminal(sys.stdout)
+
+
+def _table(columns: Sequence[str], cells: list[list[str]]) -> str:
+    """Return a table of cells that are visible already; nothing in it is taken for markup."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD, header_style="")
     for column in columns:
-        table.add_column(column, overflow="fold")  # names are to be typed again: never cut
+        table.add_column(Text(column), overflow="fold")  # names are to be typed again: never cut
     for row in cells:
-        table.add_row(*row)
-    Console().print(table)
+        table.add_row(*map(Text, row))
+    console = Console(markup=False, emoji=False, highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get().removesuffix("\n")
 
 
-def _text(value: object) -> str:
-    return "-" if value is None or value == "" else str(value)
+def _cell(value: object) -> str:
+    return "-" if value is None or value == "" else visible(str(value))

@@ -10,6 +10,7 @@ from worker.cli.output import show, show_json
 from worker.cli.parts import opened
 from worker.cli.status_connections import connection_lines, first_of
 from worker.cli.words import as_data, counted, moment
+from worker.commands import command
 
 if TYPE_CHECKING:
     from worker.connections.store import ConnectionView
@@ -140,9 +141,8 @@ def _unknown(standing: "Standing", may_read: set[str]) -> str:
     reason = delivery.error_code
     if standing.invite.connection not in may_read:
         reason = f"{reason}; {standing.invite.connection} may not read invites"
-    return (
-        f"{standing.name} ({reason}) -- look into Envoy, then: envoy-worker invites resolve {standing.name}"
-    )
+    settle = command("invites resolve", standing.name)
+    return f"{standing.name} ({reason}) -- look into Envoy, then: {settle}"
 
 
 def _told_missing(number: int) -> list[str]:
@@ -150,4 +150,4 @@ def _told_missing(number: int) -> list[str]:
 
 
 def _told_lost(name: str, number: int) -> str:
-    return f"{number:,} for the unknown connection {name} -- envoy-worker connect {name}, or correct the rows"
+    return f"{number:,} for the unknown connection {name} -- {command('connect', name)}, or correct the rows"

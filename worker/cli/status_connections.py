@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from worker.cli.words import counted, moment
+from worker.cli.words import counted, moment, resume
+from worker.commands import command
 
 if TYPE_CHECKING:
     from worker.connections.store import ConnectionView
@@ -43,16 +44,10 @@ def _line(view: "ConnectionView") -> str:
     match view.status:
         case "needs_authorisation":
             reason = f" ({view.status_reason})" if view.status_reason else ""
-            return f"{view.name} needs_authorisation{reason} -- envoy-worker connect {view.name}"
+            return f"{view.name} needs_authorisation{reason} -- {command('connect', view.name)}"
         case "held":
             until = f" until {moment(view.held_until)}" if view.held_until else ""
-            mend = f" -- {_mend(view)}" if _needs_a_person(view) else ""
+            mend = f" -- {resume(view.name, view.hold_reason)}" if _needs_a_person(view) else ""
             return f"{view.name} held{until} ({view.hold_reason}){mend}"
         case _:
             return f"{view.name} {view.status}"
-
-
-def _mend(view: "ConnectionView") -> str:
-    if view.hold_reason in _BY_CONSENT:
-        return f"envoy-worker connect {view.name}"
-    return f"envoy-worker connections resume {'--all' if view.hold_reason == 'refuses_all' else view.name}"

@@ -4,6 +4,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
+from worker.commands import command
 from worker.errors import UsageError
 
 
@@ -20,6 +21,15 @@ def plain(value: object) -> object:
 def as_data(value: Any) -> dict[str, object]:  # noqa: ANN401 -- any dataclass
     """Return a dataclass as a table of plain values."""
     return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+
+
+def resume(connection: str, hold_reason: str | None) -> str:
+    """Return the command that ends a connection's hold."""
+    if hold_reason in {"other_company", "damaged_token"}:
+        return command("connect", connection)
+    if hold_reason == "refuses_all":  # it is the whole host's
+        return command("connections resume --all")
+    return command("connections resume", connection)
 
 
 def parse_moment(text: str, option: str) -> datetime:

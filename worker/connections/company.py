@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from worker.commands import command
 from worker.connections.hold_rules import over_a_pause
 from worker.connections.model import Connection, ConnectionStatus, HoldReason
 from worker.connections.rows import CONNECTIONS, change
@@ -77,7 +78,7 @@ def require_right_company(
         company = f"company {found.company_id}" if found.company_id else "this company"
         raise UsageError(
             f"{company} in Envoy is connected as {other} already; this grant was dropped",
-            hint=f"use {other}, or remove it first with `envoy-worker connections remove {other}`",
+            hint=f"use {other}, or remove it first with `{command('connections remove', other)}`",
         )
 
 
@@ -99,7 +100,7 @@ def another_companys(name: str) -> NeedsAuthorisation:
     """Return the error of a connection that is held since its grant became another company's."""
     return NeedsAuthorisation(
         f"{name}: its grant is another company's in Envoy",
-        hint=f"sign in there as the right company: run `envoy-worker connect {name}`",
+        hint=f"sign in there as the right company: run `{command('connect', name)}`",
     )
 
 

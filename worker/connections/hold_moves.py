@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import structlog
 
+from worker.commands import command
 from worker.connections.hold_rules import Values, in_force
 from worker.connections.model import Connection, HoldReason
 from worker.connections.rows import CONNECTIONS, change, clock_of, locked
@@ -18,11 +19,10 @@ Decision: TypeAlias = Callable[[Connection, datetime], Values]
 
 HINTS = {
     HoldReason.FORBIDDEN: "a scope or role is missing in Envoy: mend it there or run"
-    " `envoy-worker connect {name}`, then `envoy-worker connections resume {name}`",
-    HoldReason.UNAUTHORISED: "Envoy refuses this customer's newest tokens: if it lasts,"
-    " run `envoy-worker connect {name}`",
+    " `{connect}`, then `{resume}`",
+    HoldReason.UNAUTHORISED: "Envoy refuses this customer's newest tokens: if it lasts, run `{connect}`",
     HoldReason.OTHER_COMPANY: "Envoy says that this grant is another company's, so nothing is sent with it:"
-    " sign in there as the right company, by `envoy-worker connect {name}`",
+    " sign in there as the right company, by `{connect}`",
 }
 REFUSES_ALL_HINT = (
     "Envoy refuses every row of every customer alike: one request at a time is tried;"
@@ -62,7 +62,7 @@ def move(
 def announce_another_company(name: str, company_id: str | None) -> None:
     """Emit that a connection is held since its grant became the company's of that id."""
     reason = HoldReason.OTHER_COMPANY
-    hint = HINTS[reason].format(name=name)
+    hint = HINTS[reason].format(connect=command("connect", name))
     log.error("connection.held", connection=name, error_code=reason.value, detail=company_id, hint=hint)
 
 
@@ -70,7 +70,8 @@ def announce_hold(name: str, reason: HoldReason, until: datetime | None) -> None
     """Emit that a connection is held; as an error where a person must look at it."""
     ends = None if until is None else utc_text(until)
     if reason in HINTS:
-        hint = HINTS[reason].format(name=name)
+        connect, resume = command("connect", name), command("connections resume", name)
+        hint = HINTS[reason].format(connect=connect, resume=resume)
         log.error("connection.held", connection=name, error_code=reason.value, held_until=ends, hint=hint)
     elif reason is HoldReason.PAUSED:
         log.info("connection.held", connection=name, error_code=reason.value, held_until=ends)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from worker.commands import command
 from worker.connections.model import ConnectionStatus
 from worker.connections.rows import CONNECTIONS
 from worker.connections.vault import Vault
@@ -55,7 +56,7 @@ class SealedRow:
 
     def named(self, error: TokenDamaged) -> TokenDamaged:
         """Return the same error, of this connection."""
-        hint = f"{error.hint}, or run `envoy-worker connect {self.name}`"
+        hint = f"{error.hint}, or run `{command('connect', self.name)}`"
         return TokenDamaged(f"{self.name}: {error}", hint=hint)
 
 

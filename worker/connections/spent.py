@@ -11,6 +11,7 @@ from datetime import datetime
 import sqlalchemy as sa
 import structlog
 
+from worker.commands import command
 from worker.connections.model import Connection, ConnectionStatus
 from worker.connections.rows import CONNECTIONS, change
 from worker.connections.saving import CLEARED
@@ -68,7 +69,7 @@ def end(database: Database, row: Connection) -> NeedsAuthorisation:
             & own.refresh_token_enc.is_(None),
             **_ended(database),
         )
-    hint = f"run `envoy-worker connect {row.name}`"
+    hint = f"run `{command('connect', row.name)}`"
     if ended:
         told = {"connection": row.name, "error_code": REASON}
         log.error("connection.needs_authorisation", **told, hint=f"the customer must authorise again: {hint}")

@@ -7,6 +7,7 @@ from typing import TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
+from worker.commands import command
 from worker.connections.company import another_companys
 from worker.connections.expiry import AccessToken, is_fresh
 from worker.connections.model import Connection, ConnectionStatus, HoldReason
@@ -120,5 +121,5 @@ def _with_grant(row: Row | None) -> Row:
 def _no_grant(row: TokenRow | Connection) -> NeedsAuthorisation:
     return NeedsAuthorisation(
         f"{row.name}: no usable grant ({row.status_reason or row.status})",
-        hint=f"run `envoy-worker connect {row.name}`",
+        hint=f"run `{command('connect', row.name)}`",
     )

@@ -11,6 +11,7 @@ from datetime import datetime
 import sqlalchemy as sa
 import structlog
 
+from worker.commands import command
 from worker.connections.client import ClientStanding
 from worker.connections.hold_moves import move
 from worker.connections.hold_rules import DEFAULT_HOLD_SECONDS, grown, hold
@@ -79,7 +80,7 @@ class Troubles:
                 error_code=reason,
                 http_status=failure.http_status,
                 hint=(LOST if lost else "")
-                + f"the customer must authorise again: run `envoy-worker connect {lease.row.name}`",
+                + f"the customer must authorise again: run `{command('connect', lease.row.name)}`",
             )
 
     def _blame_client(self, lease: Lease, failure: EnvoyError, doubtful: bool) -> None:

@@ -5,6 +5,7 @@ import pwd
 import stat
 from pathlib import Path
 
+from worker.commands import quoted, quoted_path
 from worker.errors import DatabaseUnfit
 
 
@@ -18,7 +19,7 @@ def require_owner(path: Path, found: os.stat_result, mode: int) -> None:
     if owner == us or (us != 0 and _is_shared(found, mode)):
         return
     if owner == 0:
-        hint = f"give it to the worker's user: `chown {_name(us)} {path}`, as root"
+        hint = f"give it to the worker's user: `chown {quoted(_name(us))} {quoted_path(path)}`, as root"
     else:
         hint = f"run this as {_name(owner)}; where systemd runs the worker, by deploy/envoy-worker"
     raise DatabaseUnfit(
@@ -37,7 +38,7 @@ def require_owner_of_side(side: Path, found: os.stat_result, mode: int) -> None:
     raise DatabaseUnfit(
         f"{side} belongs to {_user(found.st_uid)}, and this is {_user(os.geteuid())}",
         hint=f"end what runs as {_name(found.st_uid)} on this database, then, as root,"
-        f" `chown {_name(os.geteuid())} {side}`",
+        f" `chown {quoted(_name(os.geteuid()))} {quoted_path(side)}`",
     )
 
 

@@ -2,6 +2,7 @@
 
 import structlog
 
+from worker.commands import command
 from worker.delivery.claim import Claim
 from worker.delivery.deciding import Decision
 from worker.delivery.doubts import Doubt
@@ -18,14 +19,12 @@ from worker.invites import Status
 log = structlog.get_logger()
 
 HINTS = {
-    Status.REJECTED: "mend the row and it is tried again, or: envoy-worker invites retry {invite}",
-    Status.UNKNOWN: "look it up in Envoy, then: envoy-worker invites resolve {invite}",
+    Status.REJECTED: "mend the row and it is tried again, or: {retry}",
+    Status.UNKNOWN: "look it up in Envoy, then: {resolve}",
 }
 
-NOT_FOUND_HINT = (
-    "look into Envoy: only where the invite is not there, envoy-worker invites resolve {invite} --resend"
-)
-GONE_HINT = "if it shall be there again: envoy-worker invites resolve {invite} --resend; else withdraw it"
+NOT_FOUND_HINT = "look into Envoy: only where the invite is not there, {resend}"
+GONE_HINT = "if it shall be there again: {resend}; else withdraw it"
 
 
 def attempted(
@@ -78,7 +77,6 @@ def settled(row: DueRow, decision: Settled) -> None:
 
 def looked_up(doubt: Doubt, decision: Decision) -> None:
     """Emit what a look into Envoy settled, or that it left the invite for a person."""
-    invite = f"{doubt.connection}/{doubt.external_id}"
     fields: dict[str, object] = {
         **_identity(doubt),
         "attempt": doubt.attempt_id,
@@ -89,11 +87,11 @@ def looked_up(doubt: Doubt, decision: Decision) -> None:
     }
     shown = {key: value for key, value in fields.items() if value is not None}
     if decision.status is Status.REJECTED:
-        log.error("invite.rejected", **shown, hint=HINTS[Status.REJECTED].format(invite=invite))
+        log.error("invite.rejected", **shown, hint=_filled(HINTS[Status.REJECTED], doubt))
     elif decision.status is not Status.UNKNOWN:
         log.info("invite.reconciled", **shown, by="look_up", status=decision.status.value)
     elif decision.for_a_person:
-        log.error("invite.unknown", **shown, hint=HINTS[Status.UNKNOWN].format(invite=invite))
+        log.error("invite.unknown", **shown, hint=_filled(HINTS[Status.UNKNOWN], doubt))
     elif decision.error_code != doubt.error_code:
         log.warning("invite.unknown", **shown)
 
@@ -111,7 +109,7 @@ def healed(found: Healed) -> None:
         hint = "they were written while no trigger fired; they are sent now"
         log.warning("invite.deferred", connection=connection, number=number, error_code=MISSING, hint=hint)
     for connection, external_id in found.doubtful:
-        hint = HINTS[Status.UNKNOWN].format(invite=f"{connection}/{external_id}")
+        hint = _typed(HINTS[Status.UNKNOWN], connection, external_id)
         fields = {"connection": connection, "external_id": external_id, "error_code": LOST}
         log.error("invite.unknown", **fields, hint=hint)
 
@@ -134,8 +132,8 @@ def may_not_look(doubt: Doubt) -> None:
         "invite.unknown",
         **_identity(doubt),
         error_code="look_up_forbidden",
-        hint=f"let the customer grant invites.read: `envoy-worker connect {doubt.connection}`;"
-        f" or settle it by `envoy-worker invites resolve {doubt.connection}/{doubt.external_id}`",
+        hint=f"let the customer grant invites.read: `{command('connect', doubt.connection)}`;"
+        f" or settle it by {_filled('`{resolve}`', doubt)}",
     )
 
 
@@ -160,7 +158,7 @@ def interrupted(connection: str, external_id: str, *, doubtful: bool, looked_up:
     if doubtful and looked_up:
         log.warning("invite.unknown", **fields, error_code="interrupted")
     elif doubtful:
-        hint = HINTS[Status.UNKNOWN].format(invite=f"{connection}/{external_id}")
+        hint = _typed(HINTS[Status.UNKNOWN], connection, external_id)
         log.error("invite.unknown", **fields, error_code="interrupted", hint=hint)
     else:
         log.warning("invite.deferred", **fields, error_code="interrupted")
@@ -185,8 +183,7 @@ def _identity(row: DueRow | Doubt) -> dict[str, object]:
 def _result(
     event: str, status: Status, row: DueRow, fields: dict[str, object], *, looked_up: bool = False
 ) -> None:
-    hint = _hint(row, status, fields.get("error_code"))
-    hint = hint.format(invite=f"{row.connection}/{row.external_id}")
+    hint = _filled(_hint(row, status, fields.get("error_code")), row)
     match event:
         case "sent":
             log.info("invite.sent", **fields)
@@ -206,6 +203,20 @@ def _result(
             log.error("invite.unknown", **fields, hint=hint)
         case _:
             log.error("invite.rejected", **fields, hint=hint)
+
+
+def _filled(hint: str, row: DueRow | Doubt) -> str:
+    return _typed(hint, row.connection, row.external_id) if hint else ""
+
+
+def _typed(hint: str, connection: str, external_id: str) -> str:
+    """Return a hint with the commands that it names, for one invite."""
+    invite = f"{connection}/{external_id}"
+    return hint.format(
+        retry=command("invites retry", invite),
+        resolve=command("invites resolve", invite),
+        resend=command("invites resolve", invite, then="--resend"),
+    )
 
 
 def _hint(row: DueRow, status: Status, error_code: object) -> str:

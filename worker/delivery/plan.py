@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
+from worker.commands import command
 from worker.connections.model import Connection
 from worker.delivery import clears
 from worker.delivery.content import blank_to_none, content_key, content_of
@@ -153,7 +154,7 @@ def _location(row: DueRow, directory: Directory, connection: Connection) -> Loca
             "location",
             "no location is given, and the connection has no default",
             code="location_missing",
-            hint=f"envoy-worker connections set {row.connection} --default-location NAME",
+            hint=command("connections set", row.connection, then="--default-location NAME"),
         )
     return directory.location(wanted)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from worker.commands import command
 from worker.connections import pace
 from worker.connections.gate import Gate
 from worker.connections.holds import Holds
@@ -117,7 +118,7 @@ class Push:
                 connection=name,
                 number=number,
                 error_code=recovery.CONNECTION_UNKNOWN,
-                hint=f"envoy-worker connect {name}, or correct the rows",
+                hint=f"{command('connect', name)}, or correct the rows",
             )
 
     def _drain(self, report: Report) -> None:

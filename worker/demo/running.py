@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from worker import logs
+from worker.commands import quoted
 from worker.demo.acts import Acts
 from worker.demo.story import Story
 from worker.demo.workshop import Workshop
@@ -27,7 +28,7 @@ SHOWN_EVENTS = ("connection.authorised", "invite.sent", "invite.rejected")
 def play(story: Story, folder: Path, program: str) -> ExitCode:
     """Play the demo in *folder*; return DONE if Envoy has every good visit exactly once.
 
-    *program* is how the audience calls the worker.
+    *program* is how the audience calls the worker, quoted for its shell.
 
     Raises:
         WorkerError: something is missing that the demo needs.
@@ -72,7 +73,7 @@ def _first_of_each(file: Path) -> Iterator[str]:
 def _show_next(story: Story, shop: Workshop, program: str) -> None:
     story.heading("What to type next")
     for command in NEXT:
-        story.command(f"DATABASE_URL={shop.database_url} {program} {command}")
+        story.command(f"DATABASE_URL={quoted(shop.database_url)} {program} {command}")
     story.tell("To try your own data against the sandbox (it prints what to set):")
     story.command(f"{program} sandbox")
     story.tell("To connect a real Envoy account, see README.md.")

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -11,7 +12,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from worker.logs.known import KnownSecrets
 from worker.logs.output import Output
 from worker.logs.redaction import FAILED, Redactor, moment
-from worker.logs.rendering import console_line, is_terminal, json_line
+from worker.logs.rendering import console_line, is_terminal, is_unicode, json_line
+from worker.visible import visible
 
 # At DEBUG these write headers, URLs and whole rows; at INFO a line per request or run.
 QUIET = ("httpx", "httpcore", "hpack", "h2", "sqlalchemy", "psycopg", "apscheduler", "alembic")
@@ -36,7 +38,8 @@ def configure(
     threshold = logging.getLevelNamesMapping()[level.upper()]
     output = Output(stream)
     as_json = format == "json" or (format == "auto" and not is_terminal(stream))
-    finish = Finish(json_line if as_json else console_line(stream), output)
+    to_json = partial(json_line, ascii_only=not is_unicode(stream))
+    finish = Finish(to_json if as_json else console_line(stream), output)
     start: list[Processor] = [structlog.contextvars.merge_contextvars, structlog.stdlib.add_log_level, _stamp]
     structlog.configure(
         processors=[*start, finish],
@@ -78,7 +81,8 @@ class Finish:
 
     def _fields(self, event: EventDict) -> dict[str, Any]:
         plain = {key: event.pop(key) for key in ("ts", "level") if key in event}
-        return plain | _redactor.fields(event)
+        # A field's name is the code's own; where it is not, it is shown like any other text.
+        return plain | {visible(key): value for key, value in _redactor.fields(event).items()}
 
 
 class LibraryHandler(logging.Handler):

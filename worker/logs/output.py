@@ -21,6 +21,7 @@ class Output:
         """Write to *stream*; it stays its owner's, who may close it at any time."""
         self._stream = stream
         self._patience = patience
+        self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._stuck = False
         self._torn = False
         # Re-entrant: the garbage collector may warn, and so log, in the middle of a line.
@@ -31,7 +32,7 @@ class Output:
         """Write one line; never raises."""
         with self._lock:
             try:
-                self._write(text.encode("utf-8", "backslashreplace") + b"\n")
+                self._write(text.encode(self._encoding, "backslashreplace") + b"\n")
             except (OSError, ValueError):
                 self.dropped += 1
 
@@ -43,7 +44,7 @@ class Output:
             raise ValueError("no stream")
         descriptor = self._descriptor()
         if descriptor is None:
-            self._stream.write(data.decode("utf-8"))
+            self._stream.write(data.decode(self._encoding))
             self._stream.flush()
             return
         # Not through the stream's buffer: what a failure leaves in there would fail again at exit.

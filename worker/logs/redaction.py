@@ -9,6 +9,7 @@ from typing import Any
 
 from worker.logs.known import MASK, KnownSecrets
 from worker.logs.patterns import mask_patterns
+from worker.visible import visible
 
 FAILED = "[redaction-failed]"
 LONGEST_TEXT = 1_000
@@ -37,7 +38,6 @@ _KEYS = ("api_key", "private_key", "encryption_key", "encryption_keys")
 # What is said about a secret is none: token_expires_at, token_url, refresh_token_expires_in.
 _ABOUT = ("_at", "_in", "_seconds", "_url", "_count", "_version")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
 
 @functools.lru_cache(maxsize=1024)
@@ -68,9 +68,16 @@ class Redactor:
         return {str(key): self._field(key, value) for key, value in event.items()}
 
     def text(self, text: str, *, longest: int = LONGEST_TEXT, identifier: bool = False) -> str:
-        """Return one text redacted and cut to about *longest* characters."""
-        text = mask_patterns(self._known.mask(_crop(text, 2 * longest)), identifier=identifier)
-        return shorten(text if text.isprintable() else text.translate(_CONTROLS), longest)
+        """Return one text redacted, on one line, and cut to about *longest* characters."""
+        return shorten(visible(self._masked(text, longest, identifier=identifier)), longest)
+
+    def exception(self, text: str) -> str:
+        """Return a traceback redacted and cut, its lines as they are."""
+        masked = self._masked(text, LONGEST_EXCEPTION)
+        return shorten("\n".join(map(visible, masked.split("\n"))), LONGEST_EXCEPTION)
+
+    def _masked(self, text: str, longest: int, *, identifier: bool = False) -> str:
+        return mask_patterns(self._known.mask(_crop(text, 2 * longest)), identifier=identifier)
 
     def _key(self, key: object) -> str:
         return str(_guarded(lambda: self.text(str(key), longest=100, identifier=True)))
@@ -111,8 +118,9 @@ class Redactor:
             return f"[{len(value)} bytes]"
         if isinstance(value, datetime) and value.tzinfo:
             return moment(value)
-        longest = LONGEST_EXCEPTION if key == "exception" else LONGEST_TEXT
-        return self.text(str(value), longest=longest, identifier=is_identifier(key))
+        if key == "exception":
+            return self.exception(str(value))
+        return self.text(str(value), identifier=is_identifier(key))
 
 
 def moment(at: datetime) -> str:

@@ -3,6 +3,8 @@
 import json
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
+from textwrap import indent
 from typing import Any, TextIO
 
 from structlog.dev import ConsoleRenderer, plain_traceback
@@ -25,15 +27,16 @@ def ordered(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {key: fields[key] for key in (*first, *between, *last)}
 
 
-def json_line(fields: Mapping[str, Any]) -> str:
+def json_line(fields: Mapping[str, Any], *, ascii_only: bool = False) -> str:
     """Return one JSON object of less than ``LONGEST_LINE`` bytes."""
-    line = _dump(fields)
+    dump = partial(_dump, ascii_only=ascii_only)
+    line = dump(fields)
     for longest in (400, 60):
         if _fits(line):
             return line
-        line = _dump({**_shortened(fields, longest), "cut": True})
+        line = dump({**_shortened(fields, longest), "cut": True})
     core = {key: fields[key] for key in FIRST if key in fields}
-    return line if _fits(line) else _dump({**_shortened(core, 60), "cut": True})
+    return line if _fits(line) else dump({**_shortened(core, 60), "cut": True})
 
 
 def console_line(stream: TextIO | None) -> Callable[[Mapping[str, Any]], str]:
@@ -47,7 +50,7 @@ def console_line(stream: TextIO | None) -> Callable[[Mapping[str, Any]], str]:
     )
 
     def line(fields: Mapping[str, Any]) -> str:
-        return str(renderer(None, "", dict(fields)))
+        return str(renderer(None, "", _indented(fields)))
 
     return line
 
@@ -66,8 +69,19 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and not stream.closed and stream.isatty()
 
 
-def _dump(fields: Mapping[str, Any]) -> str:
-    return json.dumps(ordered(fields), ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
+def _indented(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields with an exception moved in: what an error says begins no line of the log."""
+    return {key: indent(value, "  ") if key in LAST else value for key, value in fields.items()}
+
+
+def is_unicode(stream: TextIO | None) -> bool:
+    """Tell whether every letter can be written to a stream, and none of its bytes is taken for another."""
+    name = getattr(stream, "encoding", None) or "utf-8"
+    return name.lower().replace("-", "").replace("_", "") == "utf8"
+
+
+def _dump(fields: Mapping[str, Any], *, ascii_only: bool) -> str:
+    return json.dumps(ordered(fields), ensure_ascii=ascii_only, allow_nan=False, separators=(", ", ": "))
 
 
 def _fits(line: str) -> bool:

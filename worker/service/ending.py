@@ -60,7 +60,8 @@ class Ending:
         cut = unstored.in_progress() or self.parts.tokens.in_progress
         left = NOT_STORED if unstored.left() else ()
         code = self._told(*(CUT_OFF if cut else left))
-        sys.stdout.flush()
+        if sys.stdout is not None:  # where the events went
+            sys.stdout.flush()
         os._exit(code)
 
     def _tokens_are_saved(self) -> bool:

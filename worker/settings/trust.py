@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from worker.commands import quoted, quoted_path
 from worker.errors import SettingsError
 from worker.settings.plain import MOST_BYTES, open_plain, require_plain
 
@@ -111,7 +112,7 @@ def _require(step: Step, path: Path, name: str, *, others_may_add: bool) -> None
     us = os.geteuid()
     open_to_all = step.may_write(stat.S_IWOTH) and not (step.is_sticky and others_may_add)
     if step.status.st_uid not in {ROOT, us}:
-        flaw, mend = "belongs to another user", f"chown {user_name(us)}"
+        flaw, mend = "belongs to another user", f"chown {quoted(user_name(us).removeprefix('uid '))}"
     elif open_to_all:
         flaw, mend = "can be written by everybody", "chmod o-w"
     else:
@@ -119,8 +120,8 @@ def _require(step: Step, path: Path, name: str, *, others_may_add: bool) -> None
     raise SettingsError(
         f"{name}: {_called(step, path)} {flaw} (owner {user_name(step.status.st_uid)},"
         f" we are {user_name(us)}), so nothing of it is used",
-        hint=f"look at what it holds, then `{mend} {step.path}`; or set {OVERRIDE}=1 in the environment,"
-        " if you trust all who can write there",
+        hint=f"look at what it holds, then `{mend} {quoted_path(step.path)}`;"
+        f" or set {OVERRIDE}=1 in the environment, if you trust all who can write there",
     )
 
 

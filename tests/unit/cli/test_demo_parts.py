@@ -11,10 +11,14 @@ PAGE = """<main><form method="post" action="/agree?x=1&amp;y=2">
 </form></main>"""
 
 
-def told(*, colour: bool) -> list[str]:
-    """Return the lines of a short story."""
-    lines: list[str] = []
-    story = Story(lines.append, colour=colour)
+def told() -> list[tuple[str, str]]:
+    """Return the lines of a short story, with the style of each."""
+    lines: list[tuple[str, str]] = []
+
+    def show(line: str, *, style: str = "") -> None:
+        lines.append((line, style))
+
+    story = Story(show)
     story.title("Title")
     story.step("First")
     story.tell("word " * 40)
@@ -25,9 +29,9 @@ def told(*, colour: bool) -> list[str]:
     return lines
 
 
-def test_a_story_is_plain_where_nobody_sees_colour() -> None:
+def test_a_story_is_told_in_lines() -> None:
     """Steps are numbered, sentences wrapped, quotations left whole, and there is no escape code."""
-    lines = told(colour=False)
+    lines = [line for line, _style in told()]
 
     assert lines[:3] == ["Title", "", "1. First"]
     assert "2. Second" in lines
@@ -36,16 +40,12 @@ def test_a_story_is_plain_where_nobody_sees_colour() -> None:
     assert not [line for line in lines if "\x1b" in line]
 
 
-def test_colour_changes_no_word() -> None:
-    """On a terminal the same lines are there, inside escape codes that are all closed again."""
-    plain, coloured = told(colour=False), told(colour=True)
+def test_what_went_wrong_looks_other_than_what_went_well() -> None:
+    """A line has a style, which is nothing that is written into it."""
+    styles = {line.strip(): style for line, style in told()}
 
-    codes = ("\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[0m")
-    stripped = list(coloured)
-    for code in codes:
-        stripped = [line.replace(code, "") for line in stripped]
-    assert stripped == plain
-    assert all(line.count("\x1b[") == 2 * line.count("\x1b[0m") for line in coloured)
+    assert styles["fine"] == "32"
+    assert styles["not fine"] == "31"
 
 
 @pytest.mark.parametrize("chunk", [1, 7, len(PAGE)])
