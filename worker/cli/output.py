@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TextIO
 
+from worker.addresses import without_addresses
 from worker.errors import DiskFull, WorkerError
 
 
@@ -17,9 +18,12 @@ def complain(error: WorkerError) -> None:
 
 
 def say(message: str) -> None:
-    """Print a message for the person at the terminal; where that cannot be, nothing else suffers."""
+    """Print a message for the person at the terminal; where that cannot be, nothing else suffers.
+
+    It names nobody's e-mail address: one that is in it was an argument, a file's name, or stood in a file.
+    """
     with suppress(DiskFull):
-        _print(message, sys.stderr)
+        _print(without_addresses(message), sys.stderr)
 
 
 def show(line: str = "") -> None:
