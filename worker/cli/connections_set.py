@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from worker.addresses import without_addresses
 from worker.cli.output import show
 from worker.cli.parts import opened
 from worker.errors import InputError, UsageError
@@ -64,7 +65,7 @@ def set_defaults(
         revise = (lambda present: _revised(present, fields)) if fields else None
         store.set_defaults(parts.database, name, custom_fields=revise, **changed)
     for line in _told(changed, fields):
-        show(f"{name}: {line}")
+        show(f"{name}: {without_addresses(line)}")
 
 
 def _fields(texts: Iterable[str]) -> dict[str, str | None]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from worker.addresses import without_addresses
 from worker.errors import ExitCode, SettingsError, WorkerError
 
 OK, WARN, FAIL = "ok", "warn", "FAIL"
@@ -20,13 +21,15 @@ class Finding:
 
     @property
     def line(self) -> str:
-        """The finding as one line."""
-        return f"{self.level:<4} {self.text}" + (f" -- {self.mend}" if self.mend else "")
+        """The finding as one line, which names nobody's e-mail address."""
+        line = f"{self.level:<4} {self.text}" + (f" -- {self.mend}" if self.mend else "")
+        return without_addresses(line)
 
     def as_data(self) -> dict[str, object]:
         """Return the finding for JSON."""
         level, code = self.level.lower(), int(self.code)
-        return {"level": level, "text": self.text, "mend": self.mend, "exit_code": code}
+        text, mend = without_addresses(self.text), without_addresses(self.mend)
+        return {"level": level, "text": text, "mend": mend, "exit_code": code}
 
 
 def ok(text: str) -> Finding:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from worker.addresses import without_addresses
 from worker.cli import invites_add, invites_import, invites_show, invites_template
 from worker.cli.output import complain, show
 from worker.cli.parts import opened
@@ -70,7 +71,7 @@ def _retry_named(invites: list[str]) -> None:
                 refused = True
                 complain(error)
             else:
-                show(f"{standing.name}: pending")
+                show(f"{without_addresses(standing.name)}: pending")
     raise typer.Exit(ExitCode.USAGE if refused else ExitCode.DONE)
 
 
@@ -81,7 +82,7 @@ def withdraw(invite: Invite) -> None:
     with opened() as parts:
         standing = store.require(parts.database, invite)
         withdrawn = moves.withdraw(parts.database, standing)
-    show(f"{standing.name}: {_fate(standing) if withdrawn else 'was withdrawn before'}")
+    show(f"{without_addresses(standing.name)}: {_fate(standing) if withdrawn else 'was withdrawn before'}")
 
 
 def _fate(standing: "Standing") -> str:
@@ -108,4 +109,4 @@ def resolve(
     with opened() as parts:
         standing = store.require(parts.database, invite)
         status = moves.resolve(parts.database, standing, envoy_invite_id=sent)
-    show(f"{standing.name}: {status}")
+    show(f"{without_addresses(standing.name)}: {status}")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from worker.addresses import without_addresses
 from worker.cli.output import say, show
 from worker.cli.parts import opened
 from worker.commands import command
@@ -77,7 +78,7 @@ def add(
         invite = parse(values)
         invite_id = hand_in(parts.database, invite)
         known = store.find(parts.database, connection) is not None
-    show(f"{connection}/{external_id}: stored as invite {invite_id}")
+    show(f"{without_addresses(f'{connection}/{external_id}')}: stored as invite {invite_id}")
     if not known:
         say(f"{connection} is not there yet: run `{command('connect', connection)}`")
 

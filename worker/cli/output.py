@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TextIO
 
+from worker.addresses import without_addresses
 from worker.errors import DiskFull, WorkerError
 from worker.visible import visible, visible_json
 
@@ -25,9 +26,12 @@ def complain(error: WorkerError) -> None:
 
 
 def say(message: str) -> None:
-    """Print a message for the person at the terminal; where that cannot be, nothing else suffers."""
+    """Print a message for the person at the terminal; where that cannot be, nothing else suffers.
+
+    It names nobody's e-mail address: one that is in it was an argument, a file's name, or stood in a file.
+    """
     with suppress(DiskFull):
-        _print(visible(message), sys.stderr)
+        _print(visible(without_addresses(message)), sys.stderr)
 
 
 def show(line: str = "", *, style: str = "") -> None:

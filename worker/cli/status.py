@@ -1,10 +1,12 @@
 """``envoy-worker status``: what is going on."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from worker.addresses import without_addresses
 from worker.cli import restored
 from worker.cli.output import show, show_json
 from worker.cli.parts import opened
@@ -111,8 +113,11 @@ def _lost(parts: "Context", only: str | None) -> dict[str, int]:
     """Return how many invites wait for connections that are not there."""
     from worker.invites import pending
 
-    found = pending.without_connection(parts.database)
-    return {name: number for name, number in found.items() if only in {None, name}}
+    found: Counter[str] = Counter()
+    for name, number in pending.without_connection(parts.database).items():
+        if only in {None, name}:
+            found[without_addresses(name)] += number
+    return found
 
 
 def _block(title: str, lines: Iterable[str]) -> Iterator[str]:

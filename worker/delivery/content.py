@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from worker.delivery.marks import Content
 from worker.delivery.rows import DueRow
 from worker.folding import fold
+from worker.invites.signs import one_kind_of_breaks
 
 
 def content_of(
@@ -33,7 +34,7 @@ def content_of(
         "flowId": flow_id,
         "hostEmployeeId": host_id,
         "invitee": {key: value for key, value in invitee.items() if value is not None},
-        "notes": _marked_notes(row) if marked else blank_to_none(row.notes),
+        "notes": notes_of(row, marked=marked),
         # Envoy's default is not documented, and a mail to a visitor cannot be taken back.
         "sendEmailToInvitee": row.send_email,
         "customFields": custom_fields,
@@ -72,7 +73,10 @@ def blank_to_none(text: str | None) -> str | None:
     return (text or "").strip() or None
 
 
-def _marked_notes(row: DueRow) -> str:
+def notes_of(row: DueRow, *, marked: bool = False) -> str | None:
+    """Return the notes as they are sent, their line breaks as in those of a file."""
+    notes = blank_to_none(one_kind_of_breaks(row.notes or ""))
+    if not marked:
+        return notes
     marker = marker_of(row.connection, row.external_id)
-    notes = blank_to_none(row.notes)
     return f"{notes} {marker}" if notes else marker

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 from worker.commands import command
 from worker.connections.model import Connection
-from worker.delivery import clears
+from worker.delivery import clears, fit
 from worker.delivery.content import blank_to_none, content_key, content_of
 from worker.delivery.defaults import custom_fields
 from worker.delivery.marks import (
@@ -100,17 +100,33 @@ def plan(
     _require_visitor(row)
     if looks_first and (first := _look_first(row, location, marked=marked)):
         return first
+    content = _content(row, directory, connection, location, host_of=host_of, marked=marked)
+    return update_or_create(row, content)
+
+
+def _content(
+    row: DueRow,
+    directory: Directory,
+    connection: Connection,
+    location: Location,
+    *,
+    host_of: HostOf,
+    marked: bool,
+) -> Content:
+    """Return what Envoy shall have, once all of it may be sent."""
     flow = _flow(row, directory, connection, location)
     flow_id, flow_name = (flow.envoy_id, flow.name) if flow else (None, None)
-    content = content_of(
+    fields = custom_fields(row.custom_fields, connection.default_custom_fields, flow_name=flow_name)
+    before = _before(row)
+    fit.require_fit_visit(row, fields, before)
+    return content_of(
         row,
         location_id=location.envoy_id,
         flow_id=flow_id,
-        custom_fields=custom_fields(row.custom_fields, connection.default_custom_fields, flow_name=flow_name),
-        host_id=host_of(row, location),
+        custom_fields=fields,
+        host_id=fit.host(row, before, lambda: host_of(row, location)),
         marked=marked,
     )
-    return update_or_create(row, content)
 
 
 def end_of_day(arrival: datetime, location: Location) -> datetime:
@@ -156,12 +172,21 @@ def _location(row: DueRow, directory: Directory, connection: Connection) -> Loca
             code="location_missing",
             hint=command("connections set", row.connection, then="--default-location NAME"),
         )
-    return directory.location(wanted)
+    held = (_before(row) or {}).get("locationId")
+    return fit.place("location", wanted, held, directory.location)
 
 
 def _flow(row: DueRow, directory: Directory, connection: Connection, location: Location) -> Flow | None:
     wanted = blank_to_none(row.flow) or blank_to_none(connection.default_flow)
-    return directory.flow(wanted, location) if wanted else None
+    if wanted is None:
+        return None
+    held = (_before(row) or {}).get("flowId")
+    return fit.place("flow", wanted, held, lambda name: directory.flow(name, location))
+
+
+def _before(row: DueRow) -> Content | None:
+    """Return what Envoy has, None where it has nothing of the row: what a lost create said is not there."""
+    return row.sent_content if row.envoy_invite_id is not None else None
 
 
 def _require_visitor(row: DueRow) -> None:

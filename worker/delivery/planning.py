@@ -27,6 +27,7 @@ from worker.errors import (
     Unauthorised,
     WorkerError,
 )
+from worker.invites.signs import CODES
 from worker.report import Report
 
 NAMED_IN_DIRECTORY = frozenset({"location", "flow"})
@@ -140,7 +141,7 @@ class PagePlanner:
 
     def _may_be_news(self, error: InputError, row: DueRow) -> bool:
         """Say whether Envoy may know more; a directory read after the row was written has nothing new."""
-        if error.field not in NAMED_IN_DIRECTORY or error.code.endswith("_missing"):
+        if error.field not in NAMED_IN_DIRECTORY or error.code.endswith("_missing") or error.code in CODES:
             return False
         refreshed_at = self.directory.refreshed_at
         return refreshed_at is None or refreshed_at < row.changed_at

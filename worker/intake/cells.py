@@ -4,20 +4,17 @@ Every reader takes the field's name and its value as it came, from a cell of a f
 JSON object or a Python argument.  A blank value counts as not given.  Errors never quote the value.
 """
 
-import re
 import unicodedata
 from collections.abc import Callable
 from typing import TypeVar
 
 from worker.errors import InputError
+from worker.invites.signs import FORMS, Form, one_kind_of_breaks, require_email, require_fit
 
 Result = TypeVar("Result")
 Reader = Callable[[str, object], Result]
 
 LONGEST_EMAIL = 320
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
-LINE_BREAKS = re.compile(r"\r\n?")
-UNPRINTABLE = frozenset({"Cc", "Cs"})  # control characters, halves of surrogate pairs
 SWITCHES = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -33,22 +30,20 @@ def required(reader: Reader[Result | None]) -> Reader[Result]:
     return read
 
 
-def text(longest: int, *, several_lines: bool = False) -> Reader[str | None]:
-    """Return a reader of text of up to *longest* characters; tabs and line breaks only where allowed."""
+def text(longest: int) -> Reader[str | None]:
+    """Return a reader of text of up to *longest* characters; which ones they may be goes by the field."""
 
     def read(field: str, value: object) -> str | None:
-        return checked_text(field, given(field, value), longest, several_lines=several_lines)
+        return checked_text(field, given(field, value), longest, FORMS[field])
 
     return read
 
 
 def email(field: str, value: object) -> str | None:
     """Return an e-mail address, checked for its form only."""
-    address = checked_text(field, given(field, value), LONGEST_EMAIL)
-    if address is not None and not EMAIL.fullmatch(address):
-        raise InputError(
-            field, "must have one @, something on both sides of it, and no spaces", code="email_form"
-        )
+    address = checked_text(field, given(field, value), LONGEST_EMAIL, FORMS[field])
+    if address is not None:
+        require_email(field, address)
     return address
 
 
@@ -86,24 +81,13 @@ def given(field: str, value: object) -> str | None:
     raise InputError(field, "must be text")
 
 
-def checked_text(field: str, found: str | None, longest: int, *, several_lines: bool = False) -> str | None:
+def checked_text(field: str, found: str | None, longest: int, form: Form) -> str | None:
     """Return the text in Unicode's composed form (NFC), its line breaks as one sign each."""
     if found is None:
         return None
     if not (found.isascii() and found.isprintable()):
-        found = unicodedata.normalize("NFC", LINE_BREAKS.sub("\n", found) if several_lines else found)
-        _refuse_unprintable(field, found, allowed="\n\t" if several_lines else "")
+        found = unicodedata.normalize("NFC", one_kind_of_breaks(found) if form is Form.LINES else found)
+        require_fit(field, found, form)
     if len(found) > longest:
         raise InputError(field, f"has {len(found):,} characters, the most is {longest:,}", code="too_long")
     return found
-
-
-def _refuse_unprintable(field: str, found: str, *, allowed: str) -> None:
-    plain = found
-    for sign in allowed:
-        plain = plain.replace(sign, "")
-    # Most texts are printable, and that is told at once; some letters are not and are fine.
-    if not plain.isprintable() and any(
-        unicodedata.category(sign) in UNPRINTABLE and sign not in allowed for sign in found
-    ):
-        raise InputError(field, "holds a control character, such as NUL or a tab", code="control_character")

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from worker.errors import InputError
 from worker.intake.cells import checked_text, given
-from worker.invites.custom_fields import LONGEST, MOST
+from worker.invites.custom_fields import LABEL, LONGEST, MOST, VALUE
 
 
 def custom_fields(field: str, value: object) -> dict[str, str] | None:
@@ -49,7 +49,7 @@ def _parsed(field: str, written: str | None) -> Mapping[object, object]:
 
 
 def _label(field: str, label: object) -> str:
-    found = checked_text(field, given(field, label), LONGEST)
+    found = checked_text(field, given(field, label), LONGEST, LABEL)
     if found is None:
         raise InputError(field, "has a label that is blank")
     return found
@@ -60,4 +60,4 @@ def _text(field: str, answer: object) -> str | None:
         answer = json.dumps(answer)
     if answer is not None and not isinstance(answer, str | int):
         raise InputError(field, "may hold text, numbers, true and false only, nothing nested")
-    return checked_text(field, given(field, answer), LONGEST, several_lines=True)
+    return checked_text(field, given(field, answer), LONGEST, VALUE)

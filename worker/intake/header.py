@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
+from worker.addresses import without_addresses
 from worker.intake.csv_records import Record
 from worker.intake.problems import PROBLEM, FileRefused
 from worker.intake.rows import FIELDS, REQUIRED, nearest
@@ -39,6 +40,7 @@ def columns_of(name: str, header: Record, filled: Collection[str] = ()) -> list[
 def _unknown(place: int, column: str) -> str:
     if not column:
         return f"column {place} of the header has no name"
+    column = without_addresses(column)
     shown = column if column.isprintable() and len(column) <= LONGEST_SHOWN else "unreadable"
     return f"column {place} of the header ({shown}) is no column of an invite; {nearest(shown)}"
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
+from worker.addresses import without_addresses
 from worker.errors import InputError
 
 
@@ -52,9 +53,9 @@ class FileRefused(InputError):
     """The file as a whole cannot be read; nothing of it was imported."""
 
     def __init__(self, name: str, line: int, message: str, *, field: str = "") -> None:
-        """Make ``FILE:LINE: COLUMN: MESSAGE`` the error's text."""
+        """Make ``FILE:LINE: COLUMN: MESSAGE`` the error's text; a file may be named after a visitor."""
         where = f"{field}: " if field else ""
-        super().__init__(field, f"{name}:{line}: {where}{message}", code="file_refused")
+        super().__init__(field, f"{without_addresses(name)}:{line}: {where}{message}", code="file_refused")
 
 
 PROBLEM = "problem"  # the column of a file of rejected lines that says why; ignored when read

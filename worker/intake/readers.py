@@ -12,6 +12,7 @@ from worker.intake.custom_fields import load_json
 from worker.intake.header import columns_of, delimiter_of
 from worker.intake.lines import TextLine, text_lines
 from worker.intake.problems import PROBLEM, FileRefused
+from worker.intake.spreadsheets import as_meant
 
 JSON_LINES = frozenset({".jsonl", ".ndjson"})
 SEVERAL_LINES = frozenset({"notes", "custom_fields"})
@@ -113,7 +114,8 @@ def _flaw(columns: list[str], cells: list[str]) -> str:
 
 
 def _csv_row(columns: list[str], record: Record) -> Line:
-    values = dict(zip(columns, record.cells, strict=False)) if record.whole is None else {}
+    cells = map(as_meant, record.cells)
+    values = dict(zip(columns, cells, strict=False)) if record.whole is None else {}
     values.pop(PROBLEM, None)
     if not record.flaw:
         return Line(record.number, values)

@@ -1,15 +1,14 @@
 """Write a file's rejected lines with what is wrong, so that they can be mended and imported again.
 
-A CSV file keeps its delimiter, its columns and the cells as they were; the column ``problem`` comes last,
-and an import ignores it.  A line that cannot be cut into cells stands whole in the first one; then what
-an invite needs is missing, so that it is rejected until somebody takes it apart.  JSON Lines have a key
-``problem``; what is no JSON object stands whole under the key ``line``.
+A CSV file keeps its delimiter, its columns and the cells as they were, but for an apostrophe where a
+spreadsheet would run a cell; the column ``problem`` comes last.  An import ignores that column and takes the
+apostrophe back.  A line that cannot be cut into cells stands whole in the first one; then what an invite
+needs is missing, so that it is rejected until somebody takes it apart.  JSON Lines have a key ``problem``;
+what is no JSON object stands whole under the key ``line``.
 """
 
 import contextlib
-import csv
 import errno
-import io
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from worker.errors import DiskFull, UsageError, WorkerError
 from worker.intake.importing import AGAIN
 from worker.intake.problems import PROBLEM, Problem
 from worker.intake.readers import Line, Rows
+from worker.intake.spreadsheets import END, csv_line
 
 MODE = 0o600  # it holds visitors' data
 WHOLE = "line"
@@ -77,17 +77,12 @@ class Rejects:
         self.path.unlink(missing_ok=True)
 
     def _csv(self, rows: Rows, line: Line, wrong: str) -> str:
-        out = io.StringIO()
-        # With the line's end of RFC 4180 the writer quotes every kind of line break.
-        writer = csv.writer(out, delimiter=rows.delimiter, lineterminator="\r\n")
-        if not self.number:
-            writer.writerow([*rows.columns, PROBLEM])
+        header = "" if self.number else csv_line([*rows.columns, PROBLEM], rows.delimiter) + END
         if line.whole is None:
             cells = [line.values[column] for column in rows.columns]
         else:
             cells = [line.whole, *[""] * (len(rows.columns) - 1)]
-        writer.writerow([*cells, wrong])
-        return out.getvalue()
+        return header + csv_line([*cells, wrong], rows.delimiter) + END
 
 
 def _json(line: Line, wrong: str) -> str:

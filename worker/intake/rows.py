@@ -68,7 +68,7 @@ READERS: dict[str, Reader[object]] = {
     "host_email": email,
     "expected_arrival_at": required(moment),
     "expected_departure_at": moment,
-    "notes": text(2000, several_lines=True),
+    "notes": text(2000),
     "custom_fields": custom_fields,
     "send_email": switch,
     "wanted": one_of(*Wanted),

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 
 from worker.errors import InputError
 from worker.folding import fold
+from worker.invites.signs import Form
 
 FIELD = "custom_fields"
 MOST = 50
 LONGEST = 255  # characters of a label, and of a value
+LABEL, VALUE = Form.KEY, Form.LINES
 
 _UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
+from worker.addresses import without_addresses
 from worker.connections.model import Connection
 from worker.database import Database
 from worker.errors import UsageError
@@ -38,8 +39,11 @@ class Standing:
 
     @property
     def name(self) -> str:
-        """How an operator names it: CONNECTION/EXTERNAL_ID."""
-        return f"{self.invite.connection}/{self.invite.external_id}"
+        """How an operator names it: CONNECTION/EXTERNAL_ID; its id, where an address stands there."""
+        connection = self.invite.connection
+        if without_addresses(connection) != connection:
+            return str(self.invite.id)
+        return f"{connection}/{self.invite.external_id}"
 
     def is_looked_up(self, readers: Collection[str]) -> bool:
         """Whether an unknown one settles itself; *readers* are the connections that may read invites."""

@@ -43,7 +43,9 @@ def reject(database: Database, tmp_path: Path) -> Reject:
             on_rejected=rejects.add,
         )
         rejects.close()
-        return rejects.path.read_bytes().decode(errors="surrogateescape") if rejects.number else ""
+        found = rejects.path.read_bytes().decode(errors="surrogateescape") if rejects.number else ""
+        rejects.path.unlink(missing_ok=True)
+        return found
 
     return run
 
@@ -57,6 +59,32 @@ def test_cells_stay_as_they_were_and_the_last_says_what_is_wrong(reject: Reject)
         'acme;2;" J;""x""";2091;"one\ntwo";'
         "expected_arrival_at: is no time: write it as in 2026-03-02T15:00:00+01:00\r\n"
     )
+
+
+def test_no_cell_is_run_by_a_spreadsheet_and_the_import_takes_that_back(
+    reject: Reject, import_text: Import, stored: Callable[[str], list[tuple[object, ...]]]
+) -> None:
+    """Whoever opens the file to mend it runs nothing of what strangers wrote; what they wrote is kept."""
+    written = ["=HYPERLINK(1)", "+49 151", "-5", "@SUM(1)", "'t Hart", "''=1", "\uff1d1", '="007"']
+    meant = [*written[:5], "'=1", "\uff1d1", "007"]
+    lines = "".join(f"acme;{number};;2091-03-02T15:00Z;{text}\n" for number, text in enumerate(written))
+    found = reject(f"{HEADER}\n{lines}")
+    again = reject(found)
+
+    report, _ = import_text(found.replace(";;", ";Jane;"))
+
+    cells = [row.split(";")[4] for row in found.splitlines()[1:]]
+    assert cells == [*(f"'{text}" for text in meant[:7]), "007"]
+    assert again == found
+    assert (report.created, report.rejected) == (len(meant), 0)
+    assert stored("notes") == [(text,) for text in meant]
+
+
+def test_a_whole_line_is_not_run_either(reject: Reject) -> None:
+    """It stands in the first cell, whatever it begins with."""
+    found = reject(f"{HEADER}\n=cmd|' /C calc'!A0;2\n")
+
+    assert found.splitlines()[1].startswith("\"'=cmd|' /C calc'!A0;2\";")
 
 
 def test_the_mended_file_is_imported_as_it_is(reject: Reject, import_text: Import) -> None:

@@ -46,7 +46,7 @@ def test_a_name_with_a_control_character_is_refused(sign: str) -> None:
 
 def test_notes_may_have_lines_and_their_breaks_become_alike() -> None:
     """Notes keep tabs and line breaks; those of Windows and old Macs become newlines."""
-    assert text(99, several_lines=True)("notes", "one\r\ntwo\rthree\n\tfour") == "one\ntwo\nthree\n\tfour"
+    assert text(99)("notes", "one\r\ntwo\rthree\n\tfour") == "one\ntwo\nthree\n\tfour"
 
 
 def test_whole_numbers_are_text() -> None:
