@@ -1,6 +1,9 @@
-"""A clock for deadlines and leases."""
+"""A clock for deadlines and leases, which nobody can set."""
 
 import time
+from pathlib import Path
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def boot_clock() -> float:
@@ -12,3 +15,11 @@ def boot_clock() -> float:
     """
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+def boot_id() -> str | None:
+    """Name the boot that ``boot_clock`` counts from, None where the platform does not say."""
+    try:
+        return BOOT_ID.read_text(encoding="ascii").strip() or None
+    except (OSError, ValueError):
+        return None
