@@ -71,12 +71,12 @@ def test_killed_in_the_middle_it_is_gone_on_with(full: Installation) -> None:
 
 def test_by_a_wrong_clock_nothing_is_cleared_and_then_a_part_a_night(full: Installation) -> None:
     """With Envoy's clock ten years behind ours one of them is wrong; once they agree, the oldest go first."""
+    full.sandbox.set_faults(Faults(outage="drop"))
+    alone = full.run("run-once", "prune_history", expect=69)
     full.sandbox.set_faults(Faults(date="-315360000"))
     wrong = full.run("run-once", "prune_history", expect=75)
     after_wrong = uncleared(full)
     warned = full.run("check").stdout
-    full.sandbox.set_faults(Faults(outage="drop"))
-    alone = full.run("run-once", "prune_history", expect=69)
     full.sandbox.set_faults(Faults())
 
     told = full.run("run-once", "prune_history").stdout

@@ -173,7 +173,7 @@ def _summarise(results: "list[RunResult]", *, as_json: bool) -> None:
         if result.error is not None:
             told = f"{told}; ended early: {result.error}".removeprefix("; ")
         if result.report.hint:
-            told = f"{told} -- {result.report.hint}"
+            told = " -- ".join(part for part in (told, result.report.hint) if part)
         if result.ran_elsewhere:
             told = "runs in another process now"
         show(f"{result.job}: {told or 'nothing to do'} ({result.duration_ms / 1000:.1f} s)")
