@@ -15,6 +15,7 @@ from worker.connections.holds import Holds
 from worker.connections.outages import Outages
 from worker.connections.tokens import Tokens
 from worker.connections.vault import Vault
+from worker.connections.witness import Witness
 from worker.database import Access, Database
 from worker.database.failures import DATABASE_ERRORS
 from worker.database.files import database_path
@@ -26,6 +27,7 @@ from worker.envoy.api import EnvoyApi
 from worker.envoy.clock import WallClock, boot_clock
 from worker.envoy.http import HttpClient
 from worker.envoy.oauth import ClientCredentials, OAuth
+from worker.envoy.server_clock import ServerClock
 from worker.errors import SettingsError, WorkerError
 from worker.settings import Secrets, Settings, load_settings
 from worker.settings import secrets as names
@@ -144,6 +146,16 @@ class Context:
         )
 
     @cached_property
+    def envoy_clock(self) -> ServerClock:
+        """What time it is at Envoy."""
+        return ServerClock()
+
+    @cached_property
+    def witness(self) -> Witness:
+        """Whether Envoy's clock confirms the database's."""
+        return Witness(self.database, self._envoy_host, self.envoy_clock)
+
+    @cached_property
     def oauth(self) -> OAuth:
         """Envoy's OAuth2 endpoints, with our client's credentials."""
         credentials = ClientCredentials(
@@ -165,6 +177,7 @@ class Context:
             self.settings.envoy.api_url,
             deadline_seconds=self.settings.push.request_timeout_seconds,
             stop=self.stop,
+            clock=self.envoy_clock,
         )
 
     @cached_property
@@ -186,6 +199,10 @@ class Context:
         """What gives invites the deliveries that they lack."""
         return Healing(self.database, self.stop, boot_clock)
 
+    @property
+    def _envoy_host(self) -> str:
+        return urlsplit(self.settings.envoy.api_url).netloc
+
     @cached_property
     def wall_clock(self) -> WallClock:
         """What notices that this host's clock is set, from the time on when it is first asked for."""
@@ -196,7 +213,7 @@ class Context:
         """What keeps invites back while Envoy's host does not answer."""
         outages = Outages(
             self.database,
-            urlsplit(self.settings.envoy.api_url).netloc,
+            self._envoy_host,
             hold_seconds=self.settings.push.hold_seconds,
             rate_per_second=self.settings.push.rate_per_second,
         )

@@ -22,6 +22,7 @@
     │   ├── WrongIssuer            the browser was sent back by another server than Envoy's
     │   └── TokenDamaged           or whoever damaged the row, or took its key away, mends that
     ├── TryLater                   held, or a named job runs elsewhere: come back
+    │   └── ClockDoubted           nothing confirms the database's clock: what cannot be undone waits
     └── EnvoyError                 Envoy, or the way to it
         ├── NotSent                no byte left this host: repeat at will
         │   └── Stopping           the process is to end, and asks nothing more
@@ -174,6 +175,16 @@ class TryLater(WorkerError):
     """Nothing is broken, but not now: a hold, or another process is at it."""
 
     exit_code = ExitCode.TRY_LATER
+
+
+class ClockDoubted(TryLater):
+    """Nothing confirms the database's clock, so that what cannot be undone is not done by it."""
+
+    def __init__(self, message: str, *, hint: str, error_code: str, exit_code: ExitCode) -> None:
+        """Take the stable *error_code*, too, and the exit code that tells what is to be mended."""
+        super().__init__(message, hint=hint)
+        self.error_code = error_code
+        self.exit_code = exit_code
 
 
 class EnvoyError(WorkerError):

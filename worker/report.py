@@ -33,6 +33,8 @@ class Report:
     counts: Counter[str] = field(default_factory=Counter)
     troubles: set[ExitCode] = field(default_factory=set)
     hint: str = ""  # what to do about a trouble that no event tells
+    unfinished: bool = False  # a part is left for the next run, on purpose
+    error_code: str = ""  # the reason, where it is one from the list
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def add(self, outcome: str, number: int = 1) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.installation import ROOT, Installation, events
+from worker.sandbox import Faults
 
 VISITS = 1200  # more than fit into two batches
 
@@ -38,12 +39,12 @@ def uncleared(installation: Installation) -> int:
 
 def test_it_is_told_before_it_is_done(full: Installation) -> None:
     """A dry run counts and writes nothing; the run counts the same, and tells it in its event."""
-    said = full.run("run-once", "prune_history", "--dry-run").stdout
-    data = json.loads(full.run("run-once", "prune_history", "--dry-run", "--json").stdout)
-    with_all = full.run("run-once", "--dry-run").stdout
+    said = full.run("run-once", "prune_history", "--yes", "--dry-run").stdout
+    data = json.loads(full.run("run-once", "prune_history", "--yes", "--dry-run", "--json").stdout)
+    with_all = full.run("run-once", "--yes", "--dry-run").stdout
     before = uncleared(full)
 
-    done = full.run("run-once", "prune_history", "--json")
+    done = full.run("run-once", "prune_history", "--yes", "--json")
 
     counts = {"cleared": VISITS, "attempts_deleted": 0, "runs_deleted": 0}
     assert said == f"prune_history: {VISITS} cleared (dry run, nothing was written)\n"
@@ -58,13 +59,65 @@ def test_it_is_told_before_it_is_done(full: Installation) -> None:
 
 def test_killed_in_the_middle_it_is_gone_on_with(full: Installation) -> None:
     """The next run takes the dead one's lease at once, and does the rest."""
-    full.run("run-once", "prune_history", expect=-signal.SIGKILL, WORKER_FAILPOINTS="after_clear_commit:2")
+    all_of_it = ("run-once", "prune_history", "--yes")
+    full.run(*all_of_it, expect=-signal.SIGKILL, WORKER_FAILPOINTS="after_clear_commit:2")
     halfway = uncleared(full)
 
     full.run("run-once", "prune_history")
 
     assert (halfway, uncleared(full)) == (201, 1)
     assert full.statuses() == {"expired": VISITS, "pending": 1}
+
+
+def test_by_a_wrong_clock_nothing_is_cleared_and_then_a_part_a_night(full: Installation) -> None:
+    """With Envoy's clock ten years behind ours one of them is wrong; once they agree, the oldest go first."""
+    full.sandbox.set_faults(Faults(outage="drop"))
+    alone = full.run("run-once", "prune_history", expect=69)
+    full.sandbox.set_faults(Faults(date="-315360000"))
+    wrong = full.run("run-once", "prune_history", expect=75)
+    after_wrong = uncleared(full)
+    warned = full.run("check").stdout
+    full.sandbox.set_faults(Faults())
+
+    told = full.run("run-once", "prune_history").stdout
+
+    (finished,) = [event for event in events(wrong.stderr) if event["event"] == "job.finished"]
+    assert (finished["level"], finished["error_code"]) == ("warning", "clock_disagrees")
+    assert "3,650 days ahead of Envoy's" in wrong.stdout
+    assert "is 3,650 days ahead of Envoy's" in warned
+    assert "nothing was cleared or deleted" in alone.stdout
+    assert (after_wrong, uncleared(full)) == (VISITS + 1, VISITS + 1 - 1000)
+    assert "1000 cleared, 200 left" in told
+    assert "run-once prune_history --yes" in told
+
+
+def test_all_at_once_is_for_jobs_that_do_a_part(small_connected: Installation) -> None:
+    """Of a job that does all anyhow it would be a mistake."""
+    refused = small_connected.run("run-once", "push_invites", "--yes", expect=2)
+
+    assert refused.stderr.startswith("error: --yes: none of these jobs")
+
+
+def test_what_was_cleared_too_early_is_imported_again(small_connected: Installation, tmp_path: Path) -> None:
+    """The same file changes a visit that lies ahead, and Envoy is told once."""
+    small_connected.add(1)
+    small_connected.run("run-once", "push_invites")
+    small_connected.execute(
+        "UPDATE invite SET invitee_name = '(cleared)', cleared_at = '2026-01-01T10:00:00.000Z'"
+    )
+    small_connected.execute("UPDATE delivery SET sent_content = NULL")
+    file = tmp_path / "visits.csv"
+    file.write_text(
+        "connection,external_id,invitee_name,location,expected_arrival_at\n"
+        "acme,v-0,Visitor 0,Berlin,2035-05-01T10:00:00Z\n"
+    )
+
+    said = small_connected.run("invites", "import", str(file)).stdout
+    pushed = json.loads(small_connected.run("run-once", "push_invites", "--json").stdout)
+
+    assert "1 changed" in said
+    assert pushed["jobs"]["push_invites"]["updated"] == 1
+    assert small_connected.rows("SELECT invitee_name FROM invite") == [{"invitee_name": "Visitor 0"}]
 
 
 def test_an_unregistered_job_does_nothing(full: Installation, tmp_path: Path) -> None:

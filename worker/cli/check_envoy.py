@@ -14,12 +14,13 @@ from worker.connections.expiry import AccessToken
 from worker.connections.model import Connection, ConnectionStatus, HoldReason
 from worker.connections.reading import may_read
 from worker.connections.stored import StoredTokens
+from worker.connections.witness import apart
 from worker.context import Context
 from worker.database import utc_now
 from worker.errors import EnvoyError, ExitCode, NeedsAuthorisation, Unauthorised
 from worker.settings import secrets as names
 
-REACH_SECONDS = 10.0
+MOST_SKEW_SECONDS = 30.0  # a date has whole seconds, and an answer its way
 ENDS_SOON = timedelta(days=3)
 USABLE = frozenset({ConnectionStatus.ACTIVE, ConnectionStatus.HELD})
 MOST_LINES = 10  # more connections than these are told together, where nothing is wrong with one
@@ -47,6 +48,7 @@ def findings(parts: Context, only: str | None = None) -> Iterator[Finding]:
         yield from _probes(parts, tokens)
     else:
         yield _reach(parts)
+    yield from _clocks(parts)
 
 
 def _grant(row: Connection, status: ConnectionStatus, now: datetime) -> Iterator[Finding]:
@@ -198,7 +200,28 @@ def _reach(parts: Context) -> Finding:
     """Ask for anything at all: an answer of any kind shows that the way is open."""
     url = parts.settings.envoy.api_url
     with attempt() as asked:
-        parts.http.send("GET", url, deadline_seconds=REACH_SECONDS)
+        parts.envoy_clock.ask(parts.http, url)
     if asked.found:
         return replace(asked.found[0], text=f"{asked.found[0].text}, asked at {url}")
     return ok(f"Envoy answers at {url}")
+
+
+def _clocks(parts: Context) -> Iterator[Finding]:
+    """Compare this host's clock with Envoy's, where Envoy said what time it is; and that of a server."""
+    envoy = parts.envoy_clock.now()
+    if envoy is None:
+        return
+    yield _clock("this host's", utc_now() - envoy)
+    with attempt() as looked:
+        apart_by = None if parts.database.is_sqlite else parts.database.read_now() - envoy
+    if looked.error is None and apart_by is not None:
+        yield _clock("the database's", apart_by)
+
+
+def _clock(whose: str, ahead: timedelta) -> Finding:
+    if abs(ahead.total_seconds()) <= MOST_SKEW_SECONDS:
+        return ok(f"clock: {whose} and Envoy's agree")
+    return warn(
+        f"clock: {whose} is {apart(ahead.total_seconds())} Envoy's",
+        "let all hosts keep time (NTP): by a wrong clock tokens end early or late, and nothing is cleared",
+    )

@@ -1,7 +1,7 @@
 """``envoy-worker run-once``: one pass by hand."""
 
 import signal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
     from worker.context import Context
     from worker.delivery.preview import Fate
+    from worker.report import Report
     from worker.runs import ResolvedJob, RunResult
+
+
+class _Scope(NamedTuple):
+    """What the operator narrowed, or widened."""
+
+    connection: str | None
+    limit: int | None
+    everything: bool
 
 
 def register(app: typer.Typer) -> None:
@@ -30,6 +39,9 @@ def run_once(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="All that is due at once, where a job does a part a night.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Run the registered jobs once, now, and say what became of it."""
@@ -42,13 +54,15 @@ def run_once(
         chosen = [_named(registered, name) for name in jobs or registered]
         if connection is not None:
             store.require(parts.database, connection)
+        _require_bounded(chosen, yes=yes)
+        scope = _Scope(connection, limit, yes)
         if dry_run:
-            _rehearse(parts, chosen, connection, limit, as_json=json)
+            _rehearse(parts, chosen, scope, as_json=json)
             return
         _ = parts.tokens, parts.api  # what is missing is said once, before any job
         look_through(parts.database, parts.vault)
         _end_in_order(parts)
-        results = [_execute(parts, job, connection, limit) for job in chosen if not parts.stop.is_set()]
+        results = [_execute(parts, job, scope) for job in chosen if not parts.stop.is_set()]
         _summarise(results, as_json=json)
         codes = _codes(parts, results, connection)
         if jobs and any(result.ran_elsewhere for result in results):
@@ -87,56 +101,65 @@ def _named(registered: "dict[str, ResolvedJob]", name: str) -> "ResolvedJob":
     return registered[name]
 
 
-def _execute(parts: "Context", job: "ResolvedJob", connection: str | None, limit: int | None) -> "RunResult":
+def _require_bounded(chosen: "list[ResolvedJob]", *, yes: bool) -> None:
+    if yes and not any(job.bounded for job in chosen):
+        raise UsageError(
+            "--yes: none of these jobs does only a part of what is due",
+            hint="leave it out; it is for a job that clears or deletes",
+        )
+
+
+def _execute(parts: "Context", job: "ResolvedJob", scope: _Scope) -> "RunResult":
     from worker.runs import execute
     from worker.runs.context import MANUAL
 
-    return execute(parts, job, trigger=MANUAL, connection=connection, limit=limit)
+    return execute(
+        parts,
+        job,
+        trigger=MANUAL,
+        connection=scope.connection,
+        limit=scope.limit,
+        everything=scope.everything,
+    )
 
 
-def _rehearse(
-    parts: "Context",
-    chosen: "list[ResolvedJob]",
-    connection: str | None,
-    limit: int | None,
-    *,
-    as_json: bool,
-) -> None:
+def _rehearse(parts: "Context", chosen: "list[ResolvedJob]", scope: _Scope, *, as_json: bool) -> None:
     """Name each due invite's fate, and what the jobs would do that can say it themselves."""
-    counts = {job.name: _counts(parts, job, connection, limit) for job in chosen if job.preview}
+    reports = {job.name: _preview(parts, job, scope) for job in chosen if job.preview}
+    counts = {name: dict(report.counts) for name, report in reports.items()}
     # Only such jobs were named: then nobody asked for the invites.
-    fates = _fates(parts, connection, limit) if len(counts) < len(chosen) else iter(())
+    fates = _fates(parts, scope) if len(counts) < len(chosen) else iter(())
     if as_json:
         rows = [{"invite": f"{x.connection}/{x.external_id}", "fate": x.fate, "why": x.why} for x in fates]
-        show_json({"invites": rows, "jobs": counts})
+        hints = {name: report.hint for name, report in reports.items() if report.hint}
+        show_json({"invites": rows, "jobs": counts} | ({"hints": hints} if hints else {}))
         return
     for fate in fates:
         show(f"{fate.connection}/{fate.external_id}: {fate.fate}" + (f" ({fate.why})" if fate.why else ""))
     for name, would in counts.items():
-        show(f"{name}: {_told(would) or 'nothing to do'} (dry run, nothing was written)")
+        told = f"{name}: {_told(would) or 'nothing to do'} (dry run, nothing was written)"
+        show(" -- ".join(part for part in (told, reports[name].hint) if part))
 
 
-def _fates(parts: "Context", connection: str | None, limit: int | None) -> "Iterator[Fate]":
+def _fates(parts: "Context", scope: _Scope) -> "Iterator[Fate]":
     from worker.delivery.preview import preview
 
     settings = parts.settings
     return preview(
         parts.database,
-        only=connection,
-        limit=limit,
+        only=scope.connection,
+        limit=scope.limit,
         longest_wait=max(*settings.reconcile.look_up_after, settings.push.backoff_seconds[1]),
         marked=settings.reconcile.marker,
     )
 
 
-def _counts(
-    parts: "Context", job: "ResolvedJob", connection: str | None, limit: int | None
-) -> dict[str, int]:
+def _preview(parts: "Context", job: "ResolvedJob", scope: _Scope) -> "Report":
     from worker.runs import RunContext
     from worker.runs.context import MANUAL
 
     assert job.preview is not None  # noqa: S101 -- the caller asked
-    return dict(job.preview(RunContext(parts, "", MANUAL, connection, limit)).counts)
+    return job.preview(RunContext(parts, "", MANUAL, scope.connection, scope.limit, scope.everything))
 
 
 def _told(counts: dict[str, int]) -> str:
@@ -153,7 +176,7 @@ def _summarise(results: "list[RunResult]", *, as_json: bool) -> None:
         if result.error is not None:
             told = f"{told}; ended early: {result.error}".removeprefix("; ")
         if result.report.hint:
-            told = f"{told} -- {result.report.hint}"
+            told = " -- ".join(part for part in (told, result.report.hint) if part)
         if result.ran_elsewhere:
             told = "runs in another process now"
         show(f"{result.job}: {told or 'nothing to do'} ({result.duration_ms / 1000:.1f} s)")

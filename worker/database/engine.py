@@ -28,6 +28,22 @@ SLACK_SECONDS = 60.0
 STEP_SECONDS = 5.0
 
 
+CLOCK = "worker_clock"  # of an engine's connections, where it is not the database's own
+
+
+def now_of(connection: sa.Connection) -> sa.ColumnElement[datetime]:
+    """Return the expression for the time on any connection, a caller's own, too."""
+    turned: Callable[[], sa.ColumnElement[datetime]] | None = connection.get_execution_options().get(CLOCK)
+    return turned() if turned is not None else _now(is_sqlite=connection.dialect.name == "sqlite")
+
+
+def _now(*, is_sqlite: bool) -> sa.ColumnElement[datetime]:
+    if is_sqlite:
+        return sa.type_coerce(sa.func.strftime("%Y-%m-%dT%H:%M:%fZ", "now"), Timestamp())
+    # The transaction's start, and not clock_timestamp(), which an index cannot be searched by.
+    return sa.type_coerce(sa.func.now(), Timestamp())
+
+
 class Database:
     """One database, shared by all threads of a process.
 
@@ -66,6 +82,7 @@ class Database:
             json_serializer=json.dumps if self.is_sqlite else partial(server.json_of),
             json_deserializer=lenient_json,
             connect_args={"timeout": self._file.moment} if self._file else NO_ENDLESS_WAITS,
+            execution_options={CLOCK: self.now} if clock is not None else {},
         )
         if self._file is not None:
             self._file.listen(self.engine)
@@ -81,10 +98,7 @@ class Database:
         """
         if self._clock is not None:
             return sa.bindparam(None, callable_=self._clock, type_=Timestamp(), unique=True)
-        if self.is_sqlite:
-            return sa.type_coerce(sa.func.strftime("%Y-%m-%dT%H:%M:%fZ", "now"), Timestamp())
-        # The transaction's start, and not clock_timestamp(), which an index cannot be searched by.
-        return sa.type_coerce(sa.func.now(), Timestamp())
+        return _now(is_sqlite=self.is_sqlite)
 
     def later(self, seconds: float) -> sa.ColumnElement[datetime]:
         """Return the expression for the time so many seconds from now; before now if negative."""

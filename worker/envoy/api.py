@@ -25,6 +25,7 @@ from worker.envoy.http import BeforeWrite, HttpClient
 from worker.envoy.identifiers import identifier
 from worker.envoy.paging import PER_PAGE
 from worker.envoy.resources import Employee, Flow, Invite, Json, Location
+from worker.envoy.server_clock import ServerClock
 from worker.errors import Forbidden, NotFound, OutcomeUnknown
 
 _Resource = TypeVar("_Resource")
@@ -56,9 +57,10 @@ class EnvoyApi:
         *,
         deadline_seconds: float,
         stop: threading.Event | None = None,
+        clock: ServerClock | None = None,
     ) -> None:
-        """Do no network; *stop* ends the waits between attempts."""
-        self._calls = Calls(http, base_url, deadline_seconds=deadline_seconds, stop=stop)
+        """Do no network; *stop* ends the waits between attempts, *clock* is shown every answer."""
+        self._calls = Calls(http, base_url, deadline_seconds=deadline_seconds, stop=stop, clock=clock)
 
     def locations(self, token: str) -> list[Location]:
         """Return all locations of the token's company, disabled ones too."""

@@ -14,6 +14,7 @@ from worker.envoy.identifiers import item_path
 from worker.envoy.paging import all_items
 from worker.envoy.resources import Json
 from worker.envoy.retries import read_policy, unsent_policy
+from worker.envoy.server_clock import ServerClock
 from worker.errors import Refused, Stopping
 
 LOCATIONS, FLOWS, EMPLOYEES, INVITES = LISTS = (
@@ -37,13 +38,23 @@ class Calls:
     """Reads, which may be repeated, and writes, which may not unless they were not sent."""
 
     def __init__(
-        self, http: HttpClient, base_url: str, *, deadline_seconds: float, stop: threading.Event | None
+        self,
+        http: HttpClient,
+        base_url: str,
+        *,
+        deadline_seconds: float,
+        stop: threading.Event | None,
+        clock: ServerClock | None = None,
     ) -> None:
-        """Do no network; *stop* ends the waits between attempts, and lists between their pages."""
+        """Do no network; *stop* ends the waits between attempts, and lists between their pages.
+
+        *clock* is shown every answer.
+        """
         self._http = http
         self._base_url = base_url.rstrip("/")
         self._deadline_seconds = deadline_seconds
         self._stop = stop or threading.Event()
+        self._clock = clock or ServerClock()
         self._reads = read_policy(self._stop)
         self._unsent = unsent_policy(self._stop)
 
@@ -121,6 +132,7 @@ class Calls:
             json=body,
             before_write=before_write,
         )
+        self._clock.see(answer.headers)
         if on_headers is not None:
             on_headers(answer.headers)
         return Success(answer.status, decipher(answer.status, answer.headers, answer.body))

@@ -89,13 +89,14 @@ class HttpClient:
         deadline_seconds: float,
         headers: Mapping[str, str] | None = None,
         json: object | None = None,
-        max_bytes: int = 2_000_000,
+        max_bytes: int | None = 2_000_000,
         before_write: BeforeWrite | None = None,
     ) -> Answer:
         """Send one request, and return its answer within *deadline_seconds*, all told.
 
         *before_write* is called right before the first byte is written; what it raises goes up
-        unchanged, and nothing was sent.  NotSent and OutcomeUnknown say how far it came.
+        unchanged, and nothing was sent.  *max_bytes*: None reads no body at all.  NotSent and
+        OutcomeUnknown say how far it came.
         """
         if self._closed:
             raise NotSent("the HTTP client is closed", error_code="client_closed")
@@ -119,7 +120,9 @@ class HttpClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _outcome(self, request: httpx.Request, exchange: "_Exchange", max_bytes: int) -> Answer | EnvoyError:
+    def _outcome(
+        self, request: httpx.Request, exchange: "_Exchange", max_bytes: int | None
+    ) -> Answer | EnvoyError:
         request.extensions["trace"] = exchange.trace
         try:
             with self._transports.lend(wait_seconds=exchange.wait_seconds()) as transport:
@@ -192,9 +195,9 @@ def _rehearsed() -> None:
     require_deadlines(lambda backend: KeptTransport(tls_context(trust_env=False), backend))
 
 
-def _received(response: httpx.Response, max_bytes: int) -> Answer:
+def _received(response: httpx.Response, max_bytes: int | None) -> Answer:
     with closing(response):
-        body = _body(response, max_bytes)
+        body = b"" if max_bytes is None else _body(response, max_bytes)
     return Answer(response.status_code, response.headers, body)
 
 

@@ -3,12 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
+from worker.database.engine import now_of
 from worker.errors import InputError
 from worker.intake.rows import FIELDS, NewInvite
 from worker.invites.model import Invite
@@ -16,6 +18,7 @@ from worker.invites.personal import PERSONAL, is_cleared
 
 INVITES = SQLModel.metadata.tables[str(Invite.__tablename__)]
 Key = tuple[str, str]
+A_DAY = timedelta(days=1)
 
 
 @dataclass(slots=True)
@@ -52,11 +55,17 @@ def plan(connection: sa.Connection, invites: Sequence[NewInvite]) -> Plan:
 
 
 def _differing(row: sa.RowMapping, invite: NewInvite) -> dict[str, Any]:
-    """Return what the row must be given; a visit that was cleared is not filled again for nothing."""
-    ignored = (*PERSONAL, "send_email") if is_cleared(row["invitee_name"]) else ()
+    """Return what the row must be given; a visit that was cleared is filled again only if it is to come."""
+    ignored = (*PERSONAL, "send_email") if is_cleared(row["invitee_name"]) and _is_over(row) else ()
     said = invite.changes()
     differing = {name: value for name, value in said.items() if row[name] != value}
     return differing if differing.keys() - {*ignored} else {}
+
+
+def _is_over(row: sa.RowMapping) -> bool:
+    """Say whether a visit is over; without a departure it is when its day is, wherever that is."""
+    ends_at = row["expected_departure_at"] or row["expected_arrival_at"] + A_DAY
+    return bool(ends_at < row["now"])
 
 
 def _misfit(row: sa.RowMapping, invite: NewInvite) -> InputError | None:
@@ -111,7 +120,8 @@ def _stored(
     found: dict[Key, sa.RowMapping] = {}
     own = INVITES.c
     for name, external_ids in keys.items():
-        query = sa.select(own.id, *(own[column] for column in {*columns, "external_id"})).where(
+        read = [own[column] for column in {*columns, "external_id"}]
+        query = sa.select(own.id, now_of(connection).label("now"), *read).where(
             own.connection == name, own.external_id.in_(external_ids)
         )
         for row in connection.execute(query).mappings():

@@ -1,6 +1,7 @@
 """Clear the personal data of finished invites; for the triggers, and for Envoy, that is no change."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -13,8 +14,8 @@ from worker.retention.finished import ATTEMPTS, DELIVERIES, INVITES, Finished, f
 OURS = ("sent_content", "error_detail", "content_key", "absent_key")
 
 
-def clearable(database: Database, days: int, *, connection: str | None) -> Finished:
-    """Select the finished rows in which anything personal is left.
+def clearable(before: datetime, *, connection: str | None) -> Finished:
+    """Select the rows that were finished by then, and in which anything personal is left.
 
     What is left is looked at itself, not the mark of an earlier clearing: a caller may have filled the
     row again.
@@ -24,7 +25,7 @@ def clearable(database: Database, days: int, *, connection: str | None) -> Finis
     filled = [visit[name].is_not(sa.null()) for name in PERSONAL if name != "invitee_name"]
     known = [own[name].is_not(sa.null()) for name in OURS]
     anything = sa.or_(visit.invitee_name != CLEARED_NAME, *filled, *known, detailed)
-    return finished(database, days, connection=connection).where(anything)
+    return finished(before, connection=connection).where(anything)
 
 
 @repeated

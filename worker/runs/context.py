@@ -23,13 +23,17 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]  # a job's paramete
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """One run; ``connection`` and ``limit`` narrow it where the operator asked for that."""
+    """One run; ``connection`` and ``limit`` narrow it where the operator asked for that.
+
+    ``everything``: a job that does a part of what is due at a time shall do all of it now.
+    """
 
     parts: Context
     run_id: str
     trigger: str = SCHEDULE
     connection: str | None = None
     limit: int | None = None
+    everything: bool = False
 
     @property
     def scheduled(self) -> bool:

@@ -11,7 +11,7 @@ import structlog
 
 from worker.context import Context
 from worker.envoy.clock import boot_clock
-from worker.errors import ExitCode, WorkerError
+from worker.errors import ClockDoubted, ExitCode, WorkerError
 from worker.invites.pending import oldest_due_seconds
 from worker.report import Report
 from worker.runs import record
@@ -46,10 +46,11 @@ def execute(
     trigger: str,
     connection: str | None = None,
     limit: int | None = None,
+    everything: bool = False,
     next_run_at: datetime | None = None,
 ) -> RunResult:
     """Run *job* once; its errors are logged and returned, never raised."""
-    context = RunContext(parts, uuid.uuid4().hex, trigger, connection, limit)
+    context = RunContext(parts, uuid.uuid4().hex, trigger, connection, limit, everything)
     began = boot_clock()
     with structlog.contextvars.bound_contextvars(run_id=context.run_id, job=job.name):
         log.debug("job.started", trigger=trigger)
@@ -78,6 +79,9 @@ def _run(context: RunContext, job: ResolvedJob, next_run_at: datetime | None) ->
         try:
             report = job(context)
             result = record.DONE
+            # What nobody needs before tomorrow must not fail the run.
+            with suppress(WorkerError):
+                context.parts.witness.keep_if_old()
         finally:
             # A run that failed because the database is away cannot be recorded, and is told all the same.
             with suppress(WorkerError) if result == record.FAILED else nullcontext():
@@ -131,7 +135,8 @@ def _tell(parts: Context, result: RunResult, trigger: str) -> None:
     if oldest is not None:
         fields["oldest_pending_seconds"] = round(oldest, 1)
     if result.report.hint:
-        log.warning("job.finished", **fields, hint=result.report.hint)
+        coded = {"error_code": result.report.error_code} if result.report.error_code else {}
+        log.warning("job.finished", **fields, **coded, hint=result.report.hint)
     else:
         (log.info if result.report.did_something else log.debug)("job.finished", **fields)
 
@@ -139,6 +144,8 @@ def _tell(parts: Context, result: RunResult, trigger: str) -> None:
 def _tell_error(error: WorkerError, trigger: str, fields: dict[str, object]) -> None:
     """Say why a run ended early; what the others meet too is told by the database or the service, once."""
     said = {**fields, "error": str(error), "hint": error.hint}
+    if isinstance(error, ClockDoubted):
+        said["error_code"] = error.error_code
     if trigger == SCHEDULE and is_told_once(error):
         log.debug("job.failed", **said)
     elif error.exit_code is not ExitCode.UNEXPECTED:

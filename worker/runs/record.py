@@ -9,7 +9,6 @@ from sqlmodel import SQLModel
 
 from worker.database import Database
 from worker.database.repeating import repeated
-from worker.retention.finished import days_ago
 from worker.runs.lease import register
 from worker.runs.model import Job, JobRun
 
@@ -67,17 +66,25 @@ def plan(database: Database, due: Mapping[str, datetime]) -> None:
                 connection.execute(update)
 
 
-def count_old(database: Database, *, days: int) -> int:
-    """Return how many runs ended more than *days* ago."""
+def any_old(database: Database, *, before: datetime) -> bool:
+    """Say whether any run had ended by then."""
     with database.read() as connection:
-        return connection.execute(sa.select(sa.func.count()).where(_is_old(database, days))).scalar_one()
+        query = sa.select(RUNS.c.id).where(RUNS.c.finished_at < before).limit(1)
+        return connection.execute(query).first() is not None
 
 
-def delete_old(database: Database, *, days: int, more: Callable[[], bool]) -> int:
-    """Delete the runs that ended more than *days* ago, while *more* says so; return how many."""
+def count_old(database: Database, *, before: datetime) -> int:
+    """Return how many runs had ended by then."""
+    with database.read() as connection:
+        return connection.execute(sa.select(sa.func.count()).where(RUNS.c.finished_at < before)).scalar_one()
+
+
+def delete_old(database: Database, *, before: datetime, most: int | None, more: Callable[[], bool]) -> int:
+    """Delete *most* of the runs that had ended by then, while *more* says so; return how many."""
     deleted = 0
-    page = sa.select(RUNS.c.id).where(_is_old(database, days)).limit(DELETED_AT_ONCE)
-    while more():
+    old = sa.select(RUNS.c.id).where(RUNS.c.finished_at < before)
+    while more() and (most is None or deleted < most):
+        page = old.limit(DELETED_AT_ONCE if most is None else min(DELETED_AT_ONCE, most - deleted))
         with database.read() as connection:
             ids = connection.execute(page).scalars().all()
         if not ids:
@@ -90,7 +97,3 @@ def delete_old(database: Database, *, days: int, more: Callable[[], bool]) -> in
 def _delete(database: Database, ids: Sequence[str]) -> int:
     with database.write() as connection:
         return connection.execute(sa.delete(RUNS).where(RUNS.c.id.in_(ids))).rowcount
-
-
-def _is_old(database: Database, days: int) -> sa.ColumnElement[bool]:
-    return RUNS.c.finished_at < days_ago(database, days)

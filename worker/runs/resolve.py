@@ -27,6 +27,7 @@ class ResolvedJob:
     exclusive: bool
     settings: JobSettings
     preview: Callable[[RunContext], Report] | None = None  # says what a run would do, where the job can
+    bounded: bool = False  # one run does a part of what is due, unless it is told to do everything
 
     def __call__(self, context: RunContext) -> Report:
         """Run it."""
@@ -98,6 +99,7 @@ def _job(name: str, settings: JobSettings, module: ModuleType, function: JobFunc
         getattr(module, "EXCLUSIVE", True),
         settings,
         preview=getattr(module, "preview", None),
+        bounded=getattr(module, "BOUNDED", False),
     )
 
 

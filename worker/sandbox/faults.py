@@ -77,6 +77,9 @@ class Faults:
     *refuse_status*: every write of the companies in *refuse_companies* (ids,
     "" = all) is refused alike, with *refuse_message*, in which {n} becomes
     another number each time.
+
+    *date*: the Date of every answer; "" is the true one, ``absent`` sends none,
+    ``+SECONDS`` and ``-SECONDS`` are ahead and behind, anything else is sent as it is.
     """
 
     latency_seconds: float = 0.0
@@ -112,6 +115,7 @@ class Faults:
     refuse_status: int = 0
     refuse_message: str = "Request {n} is invalid"
     refuse_companies: str = ""
+    date: str = ""
     slow_body_seconds: float = 0.0
     read_lag_seconds: float = 0.0
     idle_close_seconds: float = 0.0

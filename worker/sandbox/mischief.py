@@ -98,6 +98,15 @@ class Mischief:
         headers = {} if value is None else {"Retry-After": _written(value)}
         return Refused(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests", headers)
 
+    def date(self) -> str | None:
+        """Return the Date of an answer: "" is the true one, None is none at all."""
+        wanted = self.faults.date
+        if wanted == "absent":
+            return None
+        if wanted[:1] in ("+", "-") and wanted[1:].isdecimal():
+            return formatdate(time.time() + int(wanted), usegmt=True)
+        return wanted
+
     def drops_token(self) -> bool:
         """Tell whether this refresh's answer is lost, and count it."""
         lost = self._token_drops > 0

@@ -26,7 +26,7 @@ ITEM_DEPTH = 4
 def respond(state: State, request: Request) -> Response | None:
     """Return the answer to a request, None if the connection is to be closed without one."""
     template, item = _template(request.path)
-    if (request.method, template) in CONTROLS:
+    if (request.method, template) in CONTROLS and not _is_of_the_api(request):
         response = _attempted(lambda: _control(state, request))
     else:
         with state.lock:
@@ -36,6 +36,11 @@ def respond(state: State, request: Request) -> Response | None:
             outcome = "dropped" if response is None else str(int(response.status))
             state.ledger.note(request, f"{request.method} {template}", outcome)
     return response
+
+
+def _is_of_the_api(request: Request) -> bool:
+    """Tell whether a client of the API asks at its address, and no browser for the page."""
+    return request.path == "/" and request.headers.get("accept", "").startswith("application/json")
 
 
 def _attempted(handle: Callable[[], Response]) -> Response | None:
@@ -68,6 +73,8 @@ def _answer(state: State, request: Request, template: str, item: str) -> Respons
         )
     if key in OAUTH:
         return OAUTH[key](state, request)
+    if _is_of_the_api(request):
+        raise Refused(HTTPStatus.NOT_FOUND, "no such address")
     raise _no_route(template)
 
 

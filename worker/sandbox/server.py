@@ -106,5 +106,8 @@ class Connection(socketserver.StreamRequestHandler):
         return 0 < most < time.monotonic() - self._idle_since
 
     def _write(self, response: Response, *, close: bool) -> None:
-        write_response(self.connection.sendall, response, close=close, wait=self.server.state.wait)
+        state = self.server.state
+        write_response(
+            self.connection.sendall, response, close=close, wait=state.wait, date=state.mischief.date()
+        )
         self._idle_since = time.monotonic()

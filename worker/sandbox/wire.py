@@ -124,10 +124,18 @@ def _body(stream: BufferedIOBase, headers: Mapping[str, str]) -> bytes | None:
 
 
 def write_response(
-    send: Callable[[bytes], object], response: Response, *, close: bool, wait: Callable[[float], object]
+    send: Callable[[bytes], object],
+    response: Response,
+    *,
+    close: bool,
+    wait: Callable[[float], object],
+    date: str | None = "",
 ) -> None:
-    """Send an answer in one write, or as slowly and as incompletely as it asks for."""
-    head = _head(response, close=close or response.cut)
+    """Send an answer in one write, or as slowly and as incompletely as it asks for.
+
+    *date*: "" is now, None sends none.
+    """
+    head = _head(response, close=close or response.cut, date=date)
     body = response.body[: len(response.body) // 2] if response.cut else response.body
     if not response.drip_seconds:
         send(head + body)
@@ -139,10 +147,11 @@ def write_response(
         send(body[start : start + step])
 
 
-def _head(response: Response, *, close: bool) -> bytes:
+def _head(response: Response, *, close: bool, date: str | None) -> bytes:
+    date = formatdate(usegmt=True) if date == "" else date
     lines = [
         f"HTTP/1.1 {response.status:d} {HTTPStatus(response.status).phrase}",
-        f"Date: {formatdate(usegmt=True)}",
+        *([] if date is None else [f"Date: {date}"]),
         f"Content-Type: {response.content_type}",
         f"Content-Length: {len(response.body)}",
         f"Connection: {'close' if close else 'keep-alive'}",

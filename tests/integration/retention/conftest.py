@@ -1,6 +1,7 @@
 """A worker whose clock is turned by hand, with visits that go by."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import structlog
 from jobs import prune_history
 from tests.integration.delivery.world import World
 from tests.integration.standings import completed
+from worker.envoy.server_clock import ServerClock
 from worker.report import Report
 from worker.runs import RunContext
 from worker.sandbox import Sandbox
@@ -29,15 +31,33 @@ class Office:
     def __init__(self, database_url: str, sandbox: Sandbox, **settings: str) -> None:
         """Connect; the clock stands a day ahead of the triggers', so that rows are due."""
         self.now = datetime.now(UTC) + timedelta(days=1)
+        self.boot = 0.0  # seconds, by a clock that nobody can set
         self.sandbox = sandbox
         self.world = World(database_url, sandbox, lambda: self.now, **settings)
+        self.world.parts.envoy_clock = ServerClock(clock=lambda: self.boot)
         self.world.connect()
+        self.agree()
         berlin = self.world.rows("SELECT envoy_id FROM location WHERE name = 'Berlin'")[0]["envoy_id"]
         self.host = sandbox.add_employee("Host", "host@example.com", location_ids=[berlin])["id"]
 
     def pass_days(self, days: float) -> None:
-        """Turn the database's clock."""
+        """Let time pass, everywhere; the host is rebooted meanwhile, so that its own count begins anew."""
         self.now += timedelta(days=days)
+        self.boot += days * 86_400
+        self.agree()
+        self.world.execute("UPDATE job SET seen_boot = 'the boot before'")
+
+    def turn(self, **ahead: float) -> None:
+        """Turn the database's clock, and no other."""
+        self.now += timedelta(**ahead)
+
+    def agree(self) -> None:
+        """Let Envoy's clock tell the same time as the database's."""
+        self.let_envoy_say(f"+{round((self.now - datetime.now(UTC)).total_seconds())}".replace("+-", "-"))
+
+    def let_envoy_say(self, date: str) -> None:
+        """Let Envoy's answers have this date, as the sandbox takes it."""
+        self.sandbox.set_faults(replace(self.sandbox.faults, date=date))
 
     def visit(self, external_id: str = "v-1", *, in_days: float = 2, **columns: Any) -> None:
         """Insert a visit that tells much of its visitor."""

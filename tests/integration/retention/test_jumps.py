@@ -1,0 +1,67 @@
+"""A clock that has jumped since the last run is not believed by that run, whoever confirms it."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.integration.retention.conftest import Office
+from worker.database.owner import this_boot_clock
+
+
+@pytest.fixture
+def seen(over: Office) -> Office:
+    """Give an office in which a run has seen the clocks of this boot, and a visit is due."""
+    over.prune()
+    assert over.world.rows("SELECT seen_boot FROM job WHERE name = 'prune_history'") == [
+        {"seen_boot": this_boot_clock()}
+    ]
+    over.visit("second", in_days=-31)
+    over.stand("second", status="expired", updated_at="2020-06-01T10:00:00.000Z")
+    return over
+
+
+@pytest.mark.parametrize("jump", [{"minutes": 6}, {"days": 3650}])
+def test_the_next_run_does_nothing_and_the_one_after_goes_on(seen: Office, jump: dict[str, float]) -> None:
+    """Should Envoy's clock tell the same time by then."""
+    seen.turn(**jump)
+    seen.agree()
+
+    first, second = seen.prune(), seen.prune()
+
+    assert (first.error_code, first.counts["cleared"]) == ("clock_jumped", 0)
+    assert "jumped" in first.hint
+    assert [int(code) for code in first.troubles] == [75]
+    assert (second.troubles, second.counts["cleared"]) == (set(), 1)
+
+
+def test_what_was_seen_before_a_jump_confirms_nothing_after_it(seen: Office) -> None:
+    """Though it is less than a day old by the clock that jumped: Envoy is asked anew."""
+    seen.turn(hours=20)
+    seen.sandbox.set_faults(replace(seen.sandbox.faults, outage="drop"))
+    seen.boot += 90_000  # nothing in memory tells it either, as in a process that was just started
+
+    codes = [seen.prune().error_code for _ in range(2)]
+
+    assert codes == ["clock_jumped", "clock_unconfirmed"]
+
+
+@pytest.mark.parametrize("step", [200, -200])
+def test_a_little_step_is_none(seen: Office, step: float) -> None:
+    """Clocks are put right now and then."""
+    seen.turn(seconds=step)
+
+    assert seen.prune().counts["cleared"] == 1
+
+
+def test_a_jump_is_seen_by_a_run_that_has_nothing_to_do(over: Office) -> None:
+    """It is no trouble then, and the runs after it look from there on."""
+    over.prune()
+    over.turn(hours=3)
+    over.agree()
+
+    idle = over.prune()
+    over.visit("second", in_days=-31)
+    over.stand("second", status="expired", updated_at="2020-06-01T10:00:00.000Z")
+
+    assert (idle.hint, idle.troubles) == ("", set())
+    assert over.prune().counts["cleared"] == 1

@@ -1,0 +1,209 @@
+"""Nothing is cleared or deleted by one clock alone: Envoy's must confirm the database's."""
+
+from dataclasses import replace
+
+import pytest
+import structlog
+
+from jobs import prune_history
+from tests.integration.retention.conftest import Office
+from worker.cli import check_envoy
+from worker.errors import ClockDoubted
+from worker.failpoints import armed
+from worker.report import Report
+from worker.runs import ResolvedJob, execute, resolve_all
+from worker.settings import JobSettings
+
+TABLES = ("invite", "delivery", "attempt", "job_run")
+YEARS = 3652
+
+
+def everything(office: Office) -> list[object]:
+    """Return all that a run could clear or delete."""
+    return [office.world.rows(f"SELECT * FROM {table} ORDER BY id") for table in TABLES]  # noqa: S608
+
+
+def nothing(report: Report) -> bool:
+    """Say whether a run did nothing, and said so by all counts."""
+    return set(report.counts.values()) == {0}
+
+
+def job() -> ResolvedJob:
+    """Return the job as it is registered."""
+    settings = JobSettings(run="jobs.prune_history:run", cron="17 3 * * *")
+    return resolve_all({"prune_history": settings})["prune_history"]
+
+
+def in_a_service(office: Office) -> list[dict[str, object]]:
+    """Run the job as the scheduler does, and return what it says above DEBUG."""
+    with structlog.testing.capture_logs() as said:
+        execute(office.world.parts, job(), trigger="schedule")
+    return [dict(event) for event in said if event["log_level"] != "debug"]
+
+
+@pytest.mark.parametrize("ahead", [YEARS, 0.05])
+def test_a_clock_that_is_ahead_clears_no_coming_visits(office: Office, ahead: float) -> None:
+    """By it all of them are over for long; by Envoy's they are still to come."""
+    office.visit(in_days=20)
+    office.world.push()
+    office.visit("gone", in_days=-31)
+    office.stand("gone", status="expired", updated_at="2020-06-01T10:00:00.000Z")
+    office.turn(days=ahead)
+    before = everything(office)
+
+    report = office.prune()
+
+    assert nothing(report)
+    assert everything(office) == before
+    assert report.error_code == "clock_disagrees"
+    assert "ahead of Envoy's" in report.hint
+    assert [int(code) for code in report.troubles] == [75]
+
+
+def test_a_clock_that_is_behind_clears_nothing_either(over: Office) -> None:
+    """Nobody knows which of the two is wrong."""
+    over.turn(hours=-3)
+
+    report = over.prune()
+
+    assert nothing(report)
+    assert "3 hours behind Envoy's" in report.hint
+
+
+def test_once_the_clocks_agree_again_it_goes_on(over: Office) -> None:
+    """What was said before is not held against the clock that was put right."""
+    over.let_envoy_say("-86400")
+    first = over.prune()
+    over.agree()
+
+    assert (nothing(first), over.prune().counts["cleared"]) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    ("outage", "code", "exit_code"), [("drop", "clock_unconfirmed", 69), ("", "clock_unconfirmed", 75)]
+)
+def test_without_an_answer_nothing_is_done(over: Office, outage: str, code: str, exit_code: int) -> None:
+    """Or with one that does not say what time it is."""
+    over.sandbox.set_faults(replace(over.sandbox.faults, outage=outage, date="absent"))
+    before = everything(over)
+
+    report = over.prune()
+
+    assert nothing(report)
+    assert everything(over) == before
+    assert (report.error_code, [int(code) for code in report.troubles]) == (code, [exit_code])
+
+
+def test_a_date_that_nobody_can_mean_confirms_nothing(over: Office) -> None:
+    """And breaks nothing."""
+    over.let_envoy_say("Fri, 31 Dec 9999 23:59:59 GMT")
+
+    assert nothing(over.prune())
+
+
+def test_any_answer_with_a_date_will_do(over: Office) -> None:
+    """Whether Envoy is well is another question."""
+    over.sandbox.set_faults(replace(over.sandbox.faults, outage="503"))
+
+    assert over.prune().counts["cleared"] == 1
+
+
+def test_what_was_seen_within_a_day_is_believed_without_asking(over: Office) -> None:
+    """One request a day, at most, and an Envoy that is down is no hindrance until then."""
+    over.prune()
+    over.visit("second", in_days=-31)
+    over.stand("second", status="expired", updated_at="2020-06-01T10:00:00.000Z")
+    over.sandbox.set_faults(replace(over.sandbox.faults, outage="drop"))
+    over.turn(seconds=240)
+
+    assert over.prune().counts["cleared"] == 1
+
+
+def test_any_run_stores_what_it_saw(office: Office) -> None:
+    """So that Envoy need not be asked at night: it was seen by day."""
+    settings = JobSettings(run="jobs.push_invites:run", every=5)
+    push = resolve_all({"push_invites": settings})["push_invites"]
+    query = "SELECT envoy_time, envoy_time_seen_at FROM host"
+    before = office.world.rows(query)
+
+    execute(office.world.parts, push, trigger="manual")
+
+    (after,) = office.world.rows(query)
+    assert before == []
+    assert None not in after.values()
+
+
+def test_check_compares_the_clocks_with_envoys(office: Office) -> None:
+    """This host's, and that of a database server; the clock of an SQLite file is this host's."""
+    is_sqlite = office.world.parts.database.is_sqlite
+    office.boot += 100
+    lines = [finding.line for finding in check_envoy.findings(office.world.parts)]
+    office.turn(days=10)
+    turned = [finding.line for finding in check_envoy.findings(office.world.parts)]
+
+    told = [line for line in lines if " clock: " in line]
+    assert told[0].startswith("warn clock: this host's is 24 hours behind Envoy's -- ")
+    assert told[1:] == ([] if is_sqlite else ["ok   clock: the database's and Envoy's agree"])
+    assert any("the database's is 10 days ahead of" in line for line in turned) is not is_sqlite
+
+
+def test_where_nothing_is_due_nobody_is_asked(office: Office) -> None:
+    """And nobody is bothered: an installation without visits may have no way to Envoy."""
+    office.pass_days(2)
+    office.sandbox.set_faults(replace(office.sandbox.faults, outage="drop"))
+
+    report = office.prune()
+
+    assert (report.hint, report.troubles) == ("", set())
+
+
+def test_a_run_that_clears_by_one_time_is_not_misled_by_a_jump(over: Office) -> None:
+    """The clock jumps while it works: what is cleared goes by the time that was confirmed."""
+    over.visit("ahead", in_days=20)
+    over.stand("ahead", status="rejected", updated_at="2020-06-01T10:00:00.000Z")
+
+    with armed("before_clear", action=lambda: over.turn(days=YEARS)):
+        report = over.prune()
+
+    assert report.counts["cleared"] == 1
+    assert over.invite("ahead")["invitee_name"] != "(cleared)"
+
+
+def test_it_warns_and_after_three_days_it_is_an_error(over: Office) -> None:
+    """The scheduled runs say so each night, with what to do, until somebody mends it."""
+    over.sandbox.set_faults(replace(over.sandbox.faults, outage="drop"))
+    levels, codes = [], set()
+    for _ in range(4):
+        over.pass_days(1)
+        (said,) = in_a_service(over)
+        levels.append((said["event"], said["log_level"]))
+        codes.add(said["error_code"])
+        assert "envoy-worker check" in str(said["hint"])
+
+    with pytest.raises(ClockDoubted, match="nothing was cleared or deleted"):
+        over.prune()
+    over.sandbox.set_faults(replace(over.sandbox.faults, outage=""))
+    over.agree()
+    (after,) = in_a_service(over)
+
+    assert levels == [("job.finished", "warning")] * 3 + [("job.failed", "error")]
+    assert codes == {"clock_unconfirmed"}
+    assert (after["event"], after["log_level"], after["cleared"]) == ("job.finished", "info", 1)
+    assert over.world.rows("SELECT unwitnessed_since FROM job WHERE name = 'prune_history'") == [
+        {"unwitnessed_since": None}
+    ]
+
+
+def test_a_dry_run_says_what_is_known_to_hinder_it_and_writes_nothing(over: Office) -> None:
+    """From the database alone: nobody is asked."""
+    over.let_envoy_say("-86400")
+    over.prune()
+    tables = (*TABLES[:3], "job", "host")
+    before = [over.world.rows(f"SELECT * FROM {table}") for table in tables]  # noqa: S608
+    over.sandbox.set_faults(replace(over.sandbox.faults, outage="drop"))
+
+    told = prune_history.preview(over.context())
+
+    assert [over.world.rows(f"SELECT * FROM {table}") for table in tables] == before  # noqa: S608
+    assert told.counts["cleared"] == 1
+    assert "42 days ahead of Envoy's" in told.hint
