@@ -182,5 +182,5 @@ def _announce(row: Connection, found: Evidence) -> None:
         error_code="company_unproven",
         **why,
         hint="neither the token nor a location names the company, so nobody can tell whose grant it is: see"
-        f" whether the locations are this customer's, `envoy-worker directory --connection {row.name}`",
+        f" whether the locations are this customer's, `{command('directory --connection', row.name)}`",
     )

@@ -70,7 +70,10 @@ def test_a_pause_is_not_prolonged() -> None:
     """The operator's own time stands."""
     assert prolong(held(HoldReason.PAUSED, 10), NOW, 100) == {}
     assert prolong(held(HoldReason.OUTAGE, 10), NOW, None) == {}
-    assert prolong(held(HoldReason.OUTAGE, 10), NOW, 100) == {"held_until": NOW + timedelta(seconds=100)}
+    assert prolong(held(HoldReason.OUTAGE, 10), NOW, 100) == {
+        "held_until": NOW + timedelta(seconds=100),
+        "held_since": NOW,
+    }
 
 
 @given(rate=st.floats(0.1, 1000), times=st.integers(0, 50))
