@@ -3,16 +3,21 @@
 import json
 from collections.abc import Callable
 
+# Read as Python's objects, parts of some bytes each take fifty and more.
+MOST_PARTS = 200_000
+
 
 def _refuse(constant: str) -> float:
     raise ValueError(f"{constant} is not JSON")
 
 
 def json_object(body: bytes, *, constant: Callable[[str], float] = _refuse) -> dict[str, object] | None:
-    """Return the object in *body*; None for anything else, however it is broken.
+    """Return the object in *body*; None for anything else, however it is broken, or of too many parts.
 
     *constant* reads NaN and Infinity, which JSON does not know; as a rule they are refused.
     """
+    if sum(map(body.count, (b"{", b"[", b","))) > MOST_PARTS:
+        return None
     try:
         data = json.loads(body, parse_constant=constant)
     except (ValueError, RecursionError):

@@ -7,6 +7,7 @@ is None.
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 
 Json = dict[str, object]
 
@@ -105,7 +106,7 @@ def invite(item: Json) -> Invite | None:
     invitee = item.get("invitee")
     person: Json = invitee if isinstance(invitee, dict) else {}
     optional = _optional(item, person)
-    filled = frozenset(name for name, value in optional.items() if value)
+    filled = _shared(tuple(name for name, value in optional.items() if value))
     return Invite(
         id=key,
         approval_status=_word(item.get("approvalStatus")),
@@ -116,8 +117,14 @@ def invite(item: Json) -> Invite | None:
         email=_text(person.get("email")),
         notes=_text(item.get("notes")),
         filled=filled,
-        empty=frozenset(optional.keys() - filled),
+        empty=_shared(tuple(name for name, value in optional.items() if not value)),
     )
+
+
+@cache
+def _shared(names: tuple[str, ...]) -> frozenset[str]:
+    """Return the set of some fields' names, one for all invites that have the same."""
+    return frozenset(names)
 
 
 def _optional(item: Json, person: Json) -> Json:
