@@ -12,6 +12,7 @@ from functools import cache
 Json = dict[str, object]
 
 MOST_NUMBER = 10**40
+MOST_NAME = 1_000  # letters of a name that is kept: no caller can mean one that is longer
 
 # Not "." or "..": as a part of a path they mean another place.
 _IDENTIFIER = re.compile(r"(?!\.{1,2}$)[!-~]{1,128}")
@@ -71,7 +72,7 @@ def location(item: Json) -> Location | None:
     key = identifier(item.get("id"))
     if key is None:
         return None
-    return Location(key, _text(item.get("name")) or "", _enabled(item), _text(item.get("timezone")))
+    return Location(key, _name(item), _enabled(item), _text(item.get("timezone")))
 
 
 def flow(item: Json) -> Flow | None:
@@ -80,7 +81,7 @@ def flow(item: Json) -> Flow | None:
     if key is None:
         return None
     place = identifier(item.get("locationId"))
-    return Flow(key, _text(item.get("name")) or "", _enabled(item), _text(item.get("type")), place)
+    return Flow(key, _name(item), _enabled(item), _text(item.get("type")), place)
 
 
 def employee(item: Json) -> Employee | None:
@@ -92,7 +93,7 @@ def employee(item: Json) -> Employee | None:
     places = [identifier(place) for place in listed] if isinstance(listed, list) else []
     return Employee(
         key,
-        _text(item.get("name")) or "",
+        _name(item),
         _text(item.get("email")) or "",
         tuple(place for place in places if place is not None),
     )
@@ -159,6 +160,10 @@ def _text(value: object) -> str | None:
     if not isinstance(value, str):
         return None
     return value.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+def _name(item: Json) -> str:
+    return (_text(item.get("name")) or "")[:MOST_NAME]
 
 
 def _word(value: object) -> str | None:

@@ -1,7 +1,7 @@
 """Bring rows of the table ``invite`` to what the caller wants, touching only those that differ."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -9,6 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
+from worker.database.sizes import LIGHT_BYTES
+from worker.database.types import OVERSIZED, json_up_to
 from worker.errors import InputError
 from worker.intake.rows import FIELDS, NewInvite
 from worker.invites.model import Invite
@@ -16,6 +18,7 @@ from worker.invites.personal import PERSONAL, is_cleared
 
 INVITES = SQLModel.metadata.tables[str(Invite.__tablename__)]
 Key = tuple[str, str]
+Row = Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -41,7 +44,9 @@ def plan(connection: sa.Connection, invites: Sequence[NewInvite]) -> Plan:
         row = stored.get((invite.connection, invite.external_id))
         if row is None:
             made.new.append(invite)
-        elif not (differing := _differing(row, invite)):
+            continue
+        row = _whole(connection, row)
+        if not (differing := _differing(row, invite)):
             made.unchanged.append(row["id"])
         elif error := _misfit(row, invite):
             made.refused.append((place, error))
@@ -51,7 +56,15 @@ def plan(connection: sa.Connection, invites: Sequence[NewInvite]) -> Plan:
     return made
 
 
-def _differing(row: sa.RowMapping, invite: NewInvite) -> dict[str, Any]:
+def _whole(connection: sa.Connection, row: Row) -> Row:
+    """Return a stored row with its custom fields, which are loaded one at a time where they are long."""
+    if row.get("custom_fields") != OVERSIZED:
+        return row
+    query = sa.select(INVITES.c.custom_fields).where(INVITES.c.id == row["id"])
+    return {**row, "custom_fields": connection.execute(query).scalar()}
+
+
+def _differing(row: Row, invite: NewInvite) -> dict[str, Any]:
     """Return what the row must be given; a visit that was cleared is not filled again for nothing."""
     ignored = (*PERSONAL, "send_email") if is_cleared(row["invitee_name"]) else ()
     said = invite.changes()
@@ -59,7 +72,7 @@ def _differing(row: sa.RowMapping, invite: NewInvite) -> dict[str, Any]:
     return differing if differing.keys() - {*ignored} else {}
 
 
-def _misfit(row: sa.RowMapping, invite: NewInvite) -> InputError | None:
+def _misfit(row: Row, invite: NewInvite) -> InputError | None:
     """Return what keeps the row from being changed: a departure that nothing is said of, and that stays."""
     kept = row["expected_departure_at"]
     if "expected_departure_at" in invite.said or kept is None or kept >= invite.expected_arrival_at:
@@ -104,16 +117,22 @@ def places_of(connection: sa.Connection, invites: Iterable[NewInvite]) -> dict[K
 
 def _stored(
     connection: sa.Connection, invites: Iterable[NewInvite], columns: Sequence[str] = FIELDS
-) -> dict[Key, sa.RowMapping]:
+) -> dict[Key, Row]:
     keys: dict[str, list[str]] = defaultdict(list)
     for invite in invites:
         keys[invite.connection].append(invite.external_id)
-    found: dict[Key, sa.RowMapping] = {}
+    found: dict[Key, Row] = {}
     own = INVITES.c
     for name, external_ids in keys.items():
-        query = sa.select(own.id, *(own[column] for column in {*columns, "external_id"})).where(
+        query = sa.select(own.id, *(_column(column) for column in {*columns, "external_id"})).where(
             own.connection == name, own.external_id.in_(external_ids)
         )
         for row in connection.execute(query).mappings():
-            found[name, row["external_id"]] = row
+            found[name, row["external_id"]] = dict(row)
     return found
+
+
+def _column(name: str) -> sa.ColumnElement[Any]:
+    """Return a column to select; for custom fields that are not light OVERSIZED stands at first."""
+    own = INVITES.c[name]
+    return json_up_to(own, LIGHT_BYTES).label(name) if name == "custom_fields" else own

@@ -266,10 +266,10 @@ def test_a_list_ends_at_a_bound_of_what_is_received() -> None:
 
 
 def test_a_list_ends_at_a_bound_of_what_is_kept() -> None:
-    """Names of 100,000 letters would fill the memory, though no page is long."""
+    """Types of 100,000 letters would fill the memory, though no page is long."""
 
     def fetch(page: int, _size: int) -> Json:
-        return {"data": [{"id": f"{page}-{number}", "name": "x" * 100_000} for number in range(20)]}
+        return {"data": [{"id": f"{page}-{number}", "type": "x" * 100_000} for number in range(20)]}
 
     assert failure(fetch) == "list_too_large"
 
