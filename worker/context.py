@@ -10,6 +10,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from worker import __version__
+from worker.allocator import give_large_blocks_back
 from worker.connections.gate import Gate
 from worker.connections.holds import Holds
 from worker.connections.outages import Outages
@@ -55,6 +56,7 @@ class Context:
     @classmethod
     def from_environment(cls, env: Mapping[str, str], *, access: Access = "write") -> Self:
         """Read the settings of *env*."""
+        give_large_blocks_back()
         return cls(load_settings(env), Secrets(env), env, access=access)
 
     def __enter__(self) -> Self:

@@ -188,7 +188,7 @@ def _doubt(number: int, row: Row, token: int, look_ups: int, since: int) -> Doub
         delivery_id=number, invite_id=number, connection_id=1, connection="acme", external_id="x",
         fencing_token=token, look_ups=look_ups, interruptions=0, deferrals=0, next_attempt_at=PAST,
         unknown_since=PAST + timedelta(minutes=since), error_code=None, revision=row.tried,
-        attempt_id=attempt_id(number, token), started_at=PAST, content=None,
+        attempt_id=attempt_id(number, token), started_at=PAST,
     )  # fmt: skip
 
 

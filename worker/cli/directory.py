@@ -1,6 +1,7 @@
 """``envoy-worker directory``: the locations and flows that the worker knows."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from worker.connections.model import Connection
     from worker.context import Context
     from worker.directory import Directory
+    from worker.directory.entries import Flow, Location
 
 LOCATION_COLUMNS = ("connection", "kind", "id", "name", "enabled", "timezone")
 FLOW_COLUMNS = ("connection", "kind", "id", "name", "enabled", "type", "location")
@@ -101,13 +103,16 @@ def _flows(name: str, entries: "Directory") -> list[dict[str, object]]:
 
 
 def _as_json(entries: "Directory", kind: str | None) -> dict[str, object]:
-    columns = {"connection_id"}
     parts = {
-        "locations": [x.model_dump(exclude=columns) for x in entries.locations],
-        "flows": [x.model_dump(exclude=columns) for x in entries.flows],
+        "locations": [_fields(x) for x in entries.locations],
+        "flows": [_fields(x) for x in entries.flows],
     }
     wanted = {name: rows for name, rows in parts.items() if kind in {None, name}}
     return {"refreshed_at": moment(entries.refreshed_at), **wanted}
+
+
+def _fields(entry: "Location | Flow") -> dict[str, object]:
+    return {name: value for name, value in asdict(entry).items() if name != "connection_id"}
 
 
 def _yes(value: bool) -> str:

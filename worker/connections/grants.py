@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 import structlog
 
+from worker.commands import command
 from worker.connections.authorise import AuthorisationRequest
 from worker.connections.company import Evidence, Look, evidence, require_right_company
 from worker.connections.expiry import DEFAULT_LIFETIME

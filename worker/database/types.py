@@ -7,7 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
+from worker.database.sizes import MOST_BYTES, byte_length
+
 UNREADABLE = "unreadable"
+OVERSIZED = "oversized"
+MOST_PARTS = 30_000  # more than commas and brackets in fifty custom fields of the longest
+_PLAIN_JSON = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 def utc_now() -> datetime:
@@ -52,14 +57,56 @@ class Timestamp(sa.types.TypeDecorator[datetime]):
 def lenient_json(text: str | bytes) -> Any:  # noqa: ANN401 -- JSON is anything
     """Return the JSON in *text*, or UNREADABLE where Python cannot hold what the database could.
 
-    A number of 5,000 digits, or a list a thousand deep, must not keep all other rows from being read.
+    A number of 5,000 digits, or a list a thousand deep, must not keep all other rows from being read; nor
+    must many tiny parts, each of which takes a multiple of itself, fill the memory.
     """
+    if len(text) > MOST_PARTS and _parts(text) > MOST_PARTS:
+        return UNREADABLE
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         return UNREADABLE
 
 
-def StrictJson() -> sa.types.TypeEngine[Any]:  # noqa: N802 -- it is used as a column type
-    """Return the JSON type of the database; None is SQL's NULL, never JSON's."""
-    return sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+def _parts(text: str | bytes) -> int:
+    if isinstance(text, str):
+        return sum(map(text.count, "{[,"))
+    return sum(map(text.count, (b"{", b"[", b",")))
+
+
+class StrictJson(sa.types.TypeDecorator[Any]):
+    """The JSON type of the database; None is SQL's NULL, never JSON's.
+
+    What is longer than MOST_BYTES is OVERSIZED, and is never loaded, whoever selects it.
+    """
+
+    impl = sa.JSON
+    cache_ok = True
+
+    def __init__(self) -> None:
+        """Take no options."""
+        super().__init__(none_as_null=True)
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        """Choose the database's own type."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(JSONB(none_as_null=True))
+        return dialect.type_descriptor(sa.JSON(none_as_null=True))
+
+    def coerce_compared_value(self, op: Any, value: Any) -> Any:  # noqa: ANN401
+        """Take a key or a path for what it is, and not for JSON."""
+        return self.impl_instance.coerce_compared_value(op, value)
+
+    def column_expression(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Have the database look how long it is first."""
+        return _unless_longer(column, MOST_BYTES)
+
+
+def json_up_to(column: sa.ColumnElement[Any], most: int) -> sa.ColumnElement[Any]:
+    """Return the expression for a JSON column that is OVERSIZED beyond *most* bytes, and then not loaded."""
+    return sa.type_coerce(_unless_longer(column, most), _PLAIN_JSON)
+
+
+def _unless_longer(column: sa.ColumnElement[Any], most: int) -> sa.ColumnElement[Any]:
+    too_long: sa.ColumnElement[Any] = sa.literal_column(f"'\"{OVERSIZED}\"'")
+    return sa.case((byte_length(column) > most, too_long), else_=column)

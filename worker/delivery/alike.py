@@ -160,10 +160,11 @@ class Alike:
         )
         waiting = (own.status == Status.PENDING.value) & own.attempt_id.in_(refused)
         # A row that its caller holds is passed over: it keeps what it says, and tells it in the end.
-        query = sa.select(own.id, own.sent_content).where(waiting).with_for_update(skip_locked=True)
-        for row in writer.execute(query).all():
-            kept = when_refused_without(row.sent_content)
-            writer.execute(sa.update(DELIVERIES).where(own.id == row.id, waiting).values(sent_content=kept))
+        query = sa.select(own.id).where(waiting).with_for_update(skip_locked=True)
+        for number in writer.execute(query).scalars().all():
+            content = writer.execute(sa.select(own.sent_content).where(own.id == number)).scalar()
+            kept = when_refused_without(content if isinstance(content, dict) else None)
+            writer.execute(sa.update(DELIVERIES).where(own.id == number, waiting).values(sent_content=kept))
 
 
 def _after(since: datetime | None) -> sa.ColumnElement[bool]:

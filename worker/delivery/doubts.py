@@ -1,7 +1,7 @@
 """The doubtful creates that are due for a look into Envoy, and what a look is compared with."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,7 +43,6 @@ class Doubt:
     attempt_id: str | None
     revision: int  # that was tried
     started_at: datetime
-    content: dict[str, Any] | None = field(repr=False)
     owner: str | None = None  # of the attempt
     boot_seconds: float | None = None  # when it began, on the boot clock of its owner's host
     restored: bool = False  # Envoy may have it from before a restore, in a form that is not known here
@@ -77,6 +76,17 @@ def due_doubts(
     with database.read() as connection:
         rows = connection.execute(ordered).mappings().all()
     return [Doubt(**{name: row[name] for name in Doubt.__slots__}) for row in rows]
+
+
+def content_of(database: Database, delivery_id: int) -> dict[str, Any]:
+    """Return what a create would have made, empty where that is not stored any more, or too long to be ours.
+
+    It is read for one look at a time, since it may be long.
+    """
+    query = sa.select(DELIVERIES.c.sent_content).where(DELIVERIES.c.id == delivery_id)
+    with database.read() as connection:
+        found = connection.execute(query).scalar()
+    return found if isinstance(found, dict) else {}
 
 
 def owned(database: Database, connection_name: str, ids: Collection[str]) -> set[str]:
@@ -122,7 +132,8 @@ def controls(
     if location_id is not None:  # which is not stored where retention has cleared it
         query = query.where(own.sent_content["locationId"].as_string() == location_id)
     with database.read() as connection:
-        return [(row.envoy_invite_id, row.sent_content) for row in connection.execute(query)]
+        found = connection.execute(query).all()
+    return [(row.envoy_invite_id, row.sent_content) for row in found if isinstance(row.sent_content, dict)]
 
 
 def _doubts(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
@@ -143,7 +154,6 @@ def _doubts(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
             tried.owner,
             tried.boot_seconds,
             own.restored_at.is_not(None).label("restored"),
-            own.sent_content.label("content"),
             *more,
         )
         .outerjoin(ATTEMPTS, tried.id == own.attempt_id)

@@ -14,13 +14,14 @@ from worker.connections.rows import look
 from worker.connections.tokens import AccessToken, Tokens
 from worker.database import Database
 from worker.delivery import events
+from worker.delivery.due_page import PAGE_BYTES, due_page
 from worker.delivery.finishing import settle_without_call
 from worker.delivery.lane import Lane, Work
 from worker.delivery.lanes import Lanes
 from worker.delivery.plan import Call, LookFirst, Settled
 from worker.delivery.planning import PagePlanner
 from worker.delivery.restored import Doubtful, leave_in_doubt
-from worker.delivery.rows import DueRow, due_page
+from worker.delivery.rows import DueRow
 from worker.directory import load
 from worker.envoy.api import EnvoyApi
 from worker.errors import (
@@ -59,9 +60,11 @@ class Filling:
         if usable is None:
             return
         connection, now = usable
-        size = lanes.page_size(PAGE)
-        page = due_page(self.database, lane.name, after=lane.cursor, until=now, size=size)
-        lane.read_to_end = len(page) < size
+        size, most_bytes = lanes.page_size(PAGE), lanes.page_bytes(PAGE_BYTES)
+        found = due_page(
+            self.database, lane.name, after=lane.cursor, until=now, size=size, most_bytes=most_bytes
+        )
+        lane.read_to_end, page = found.is_last, found.rows
         if not page:
             return
         lane.cursor = page[-1].cursor

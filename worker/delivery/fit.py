@@ -20,8 +20,11 @@ CustomFields = list[dict[str, str]] | None
 
 
 class _Place(Protocol):
-    envoy_id: str
-    name: str
+    @property
+    def envoy_id(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
 
 
 Place = TypeVar("Place", bound=_Place)

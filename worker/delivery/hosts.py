@@ -8,7 +8,7 @@ from worker.delivery.content import blank_to_none
 from worker.delivery.rows import DueRow
 from worker.directory import Directory
 from worker.directory.employees import By, Look, Person, Sought
-from worker.directory.model import Location
+from worker.directory.entries import Location
 from worker.errors import InputError
 
 SCOPE = "employees.read"

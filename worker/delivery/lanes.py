@@ -11,6 +11,7 @@ from worker.delivery.turns import Turns
 
 LONGEST_WAIT_SECONDS, SHORTEST_WAIT_SECONDS = 1.0, 0.001
 MOST_READY = 10_000  # rows in memory, of all lanes together
+MOST_READY_BYTES = 16_000_000  # of their JSON
 LEAST_PAGE = 10
 
 
@@ -84,6 +85,10 @@ class Lanes:
         """Return how many rows a page may have: no more than the limit allows, and fewer with many lanes."""
         share = max(LEAST_PAGE, MOST_READY // max(1, len(self._turns)))
         return min(most, share) if self._left is None else min(most, share, max(1, self._left))
+
+    def page_bytes(self, most: int) -> int:
+        """Return how many bytes a page may have: its share of what all lanes may hold ready."""
+        return min(most, MOST_READY_BYTES // max(1, len(self._turns)))
 
     def allowed(self, number: int) -> int:
         """Return how many rows of so many may be finished without a call, and count them for the limit."""

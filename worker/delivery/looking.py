@@ -10,7 +10,7 @@ from worker.database import Database
 from worker.database.owner import is_of_this_boot
 from worker.delivery.content import marker_of
 from worker.delivery.deciding import CONTENT_GONE, Decision, Schedule, decide, left_for_a_person
-from worker.delivery.doubts import LONG_AGO, Doubt, controls, former_ids, owned
+from worker.delivery.doubts import LONG_AGO, Doubt, content_of, controls, former_ids, owned
 from worker.delivery.matching import NEAR, Match, judge, sought_in
 from worker.envoy.api import EnvoyApi, Listing
 from worker.envoy.clock import WallClock, boot_clock
@@ -49,7 +49,8 @@ class Looking:
             NeedsAuthorisation, TryLater, EnvoyError: it could not be looked up.
         """
         marker = marker_of(doubt.connection, doubt.external_id) if self._marked else None
-        sought = sought_in(doubt.content or {}, marker=marker, begun_at=doubt.started_at)
+        content = content_of(self._database, doubt.delivery_id)
+        sought = sought_in(content, marker=marker, begun_at=doubt.started_at)
         if sought is None:
             return left_for_a_person(CONTENT_GONE, doubt.look_ups, "what was sent is not stored any more")
         listing = self._list(doubt.connection_id, sought.location_id, sought.arrival)

@@ -21,10 +21,11 @@ from worker.delivery.marks import (
 )
 from worker.delivery.rows import DueRow
 from worker.directory import Directory
-from worker.directory.model import Flow, Location
+from worker.directory.entries import Flow, Location
 from worker.directory.resolve import zone_of
 from worker.errors import InputError
 from worker.invites import Kind, Status, Wanted
+from worker.invites.bounds import require_bounded
 from worker.invites.personal import is_cleared
 
 LAST_ZONE_ON_EARTH = timezone(timedelta(hours=-12))
@@ -93,6 +94,7 @@ def plan(
     departure = row.expected_departure_at
     if row.envoy_invite_id is None and departure is not None and departure < now:
         return Settled(Status.EXPIRED, visit_end=departure)
+    require_bounded(row)
     location = _location(row, directory, connection)
     end = departure or end_of_day(row.expected_arrival_at, location)
     if row.envoy_invite_id is None and end < now:

@@ -14,7 +14,7 @@ from worker.delivery.plan import Plan, plan, rejection
 from worker.delivery.rows import DueRow
 from worker.directory import Directory, employees, refresh
 from worker.directory.employees import Look, Sought
-from worker.directory.model import Location
+from worker.directory.entries import Location
 from worker.envoy.api import EnvoyApi
 from worker.envoy.paging import NO_LIST
 from worker.errors import (

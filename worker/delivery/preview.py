@@ -12,12 +12,13 @@ from worker.connections.rows import look
 from worker.database import Database
 from worker.delivery import hosts
 from worker.delivery.doubts import due_doubts
+from worker.delivery.due_page import due_page
 from worker.delivery.plan import HostOf, LookFirst, Plan, Settled, plan
 from worker.delivery.restored import RESTORED
-from worker.delivery.rows import Cursor, DueRow, due_connections, due_page
+from worker.delivery.rows import Cursor, DueRow, due_connections
 from worker.directory import Directory, employees, load
 from worker.directory.employees import Look, Sought
-from worker.directory.model import Location
+from worker.directory.entries import Location
 from worker.errors import InputError
 from worker.invites import Kind
 from worker.invites.restored import since
@@ -78,7 +79,7 @@ def _fates(database: Database, connection: Connection, now: datetime, *, marked:
         restored=since(database) is not None,
     )
     after: Cursor | None = None
-    while page := due_page(database, connection.name, after=after, until=now, size=PAGE):
+    while page := due_page(database, connection.name, after=after, until=now, size=PAGE).rows:
         after = page[-1].cursor
         for row in page:
             yield _fate(row, planned, waits)

@@ -25,7 +25,7 @@ from worker.delivery.look_ups import LookUps
 from worker.delivery.looking import Looking
 from worker.delivery.rivals import id_of
 from worker.envoy.clock import boot_clock
-from worker.envoy.paging import NO_LIST, TOO_MANY
+from worker.envoy.paging import BEYOND_BOUNDS, NO_LIST
 from worker.errors import (
     EnvoyError,
     ExitCode,
@@ -194,6 +194,6 @@ def is_hopeless(error: EnvoyError, *, failed_before: int) -> bool:
 
     A list that contradicts itself may be read while it changes, and be whole the next time.
     """
-    if isinstance(error, Refused) or error.error_code == TOO_MANY:
+    if isinstance(error, Refused) or error.error_code in BEYOND_BOUNDS:
         return True
     return error.error_code in NO_LIST and failed_before + 1 >= MOST_BROKEN_LISTS

@@ -65,49 +65,12 @@ class DueRow:
     refused_at: datetime | None = None  # since when it is refused in the same way
     gone_at: datetime | None = None  # when Envoy was seen not to have it, since then
     absent_key: str | None = None  # what Envoy was seen not to have, since a restore
+    weight: int = 0  # bytes of its JSON, as it is stored
 
     @property
     def cursor(self) -> Cursor:
         """The place of this row among the due ones of its connection."""
         return self.next_attempt_at, self.delivery_id
-
-
-_DELIVERY_FIELDS = (
-    "revision", "fencing_token", "attempts", "deferrals", "next_attempt_at", "error_code",
-    "envoy_invite_id", "sent_content", "refused_at", "gone_at", "absent_key",
-)  # fmt: skip
-_INVITE_FIELDS = (
-    "connection", "external_id", "invitee_name", "invitee_email", "location", "flow", "host_employee_id",
-    "host_email", "expected_arrival_at", "expected_departure_at", "notes", "custom_fields", "send_email",
-    "wanted",
-)  # fmt: skip
-
-
-def due_page(
-    database: Database, connection: str, *, after: Cursor | None, until: datetime, size: int
-) -> list[DueRow]:
-    """Return the next due rows of a connection, those due longest first, with the content to send."""
-    due = DELIVERIES.c
-    query = (
-        sa.select(
-            due.id.label("delivery_id"),
-            INVITES.c.id.label("invite_id"),
-            *(due[name] for name in _DELIVERY_FIELDS),
-            *(INVITES.c[name] for name in _INVITE_FIELDS),
-            INVITES.c.updated_at.label("changed_at"),
-        )
-        .join(
-            INVITES,
-            sa.and_(INVITES.c.connection == due.connection, INVITES.c.external_id == due.external_id),
-        )
-        .where(due.connection == connection, due.status == PENDING, due.next_attempt_at <= until)
-        .order_by(due.next_attempt_at, due.id)
-        .limit(size)
-    )
-    if after is not None:
-        query = query.where(sa.tuple_(due.next_attempt_at, due.id) > sa.tuple_(*_bound(after)))
-    with database.read() as reader:
-        return [DueRow(**row) for row in reader.execute(query).mappings()]
 
 
 def due_connections(database: Database, *, only: str | None = None) -> Sequence[DueConnection]:
@@ -132,11 +95,6 @@ def _due(database: Database, only: str | None) -> sa.Select[tuple[int, str]]:
     )
     query = sa.select(CONNECTIONS.c.id, CONNECTIONS.c.name).where(has_due)
     return query if only is None else query.where(CONNECTIONS.c.name == only)
-
-
-def _bound(cursor: Cursor) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
-    moment, number = cursor
-    return sa.literal(moment, DELIVERIES.c.next_attempt_at.type), sa.literal(number)
 
 
 def skipping_locked(database: Database, ids: sa.Select[tuple[int]]) -> sa.Select[tuple[int]]:

@@ -88,7 +88,9 @@ def known(database: Database, connection_id: int, sought: Sought) -> Look | None
     )
     with database.read() as connection:
         row = connection.execute(query).one_or_none()
-    return None if row is None else Look(tuple(_person(item) for item in row.found), row.read_at)
+    if row is None or not isinstance(row.found, list):  # not there, or too long to be loaded
+        return None
+    return Look(tuple(_person(item) for item in row.found), row.read_at)
 
 
 def look_up(database: Database, api: EnvoyApi, tokens: Tokens, connection_id: int, sought: Sought) -> Look:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from worker.directory.model import Flow, Location
+from worker.directory.entries import Flow, Location
 from worker.errors import InputError
 from worker.folding import fold
 
@@ -17,8 +17,10 @@ MOST_NAMES = 10_000
 
 
 class _Named(Protocol):
-    envoy_id: str
-    name: str
+    @property
+    def envoy_id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
 
 
 Entry = TypeVar("Entry", bound=_Named)

@@ -1,6 +1,6 @@
 """Keep a connection's directory: replaced whole, so that what Envoy no longer has is gone."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import sqlalchemy as sa
 from sqlmodel import SQLModel
@@ -9,24 +9,25 @@ from worker.connections.model import Connection
 from worker.connections.rows import locked
 from worker.database import Database
 from worker.database.repeating import repeated
-from worker.directory.model import Flow, Location
+from worker.directory import model
+from worker.directory.entries import Flow, Location
 from worker.directory.resolve import Directory
 from worker.envoy import resources
 
-LOCATIONS = SQLModel.metadata.tables["location"]
-FLOWS = SQLModel.metadata.tables["flow"]
+LOCATIONS = SQLModel.metadata.tables[str(model.Location.__tablename__)]
+FLOWS = SQLModel.metadata.tables[str(model.Flow.__tablename__)]
 CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
 
 
 def load(database: Database, connection_id: int) -> Directory:
     """Return what is known of a connection's locations and flows, in the order of their names."""
     with database.read() as connection:
-        locations = connection.execute(_entries(LOCATIONS, connection_id)).mappings().all()
-        flows = connection.execute(_entries(FLOWS, connection_id)).mappings().all()
+        locations = [Location(**row) for row in _entries(connection, LOCATIONS, connection_id)]
+        flows = [Flow(**row) for row in _entries(connection, FLOWS, connection_id)]
         refreshed_at = connection.execute(
             sa.select(CONNECTIONS.c.directory_refreshed_at).where(CONNECTIONS.c.id == connection_id)
         ).scalar()
-    return Directory([Location(**row) for row in locations], [Flow(**row) for row in flows], refreshed_at)
+    return Directory(locations, flows, refreshed_at)
 
 
 def replace(
@@ -66,5 +67,6 @@ def _replace(
         )
 
 
-def _entries(table: sa.Table, connection_id: int) -> sa.Select[tuple[object, ...]]:
-    return sa.select(table).where(table.c.connection_id == connection_id).order_by(table.c.name)
+def _entries(connection: sa.Connection, table: sa.Table, connection_id: int) -> Iterator[sa.RowMapping]:
+    query = sa.select(table).where(table.c.connection_id == connection_id).order_by(table.c.name)
+    yield from connection.execute(query).mappings()

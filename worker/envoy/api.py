@@ -5,7 +5,7 @@ invite may be sent again is decided where its intent is stored.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -18,11 +18,13 @@ from worker.envoy.calls import (
     LOCATIONS,
     Calls,
     Success,
+    Take,
     employee_path,
     invite_path,
 )
 from worker.envoy.http import BeforeWrite, HttpClient
 from worker.envoy.identifiers import identifier
+from worker.envoy.pages import Page, page_of
 from worker.envoy.paging import PER_PAGE
 from worker.envoy.resources import Employee, Flow, Invite, Json, Location
 from worker.envoy.server_clock import ServerClock
@@ -64,22 +66,26 @@ class EnvoyApi:
 
     def locations(self, token: str) -> list[Location]:
         """Return all locations of the token's company, disabled ones too."""
-        return _parsed(resources.location, self._calls.read_all(token, LOCATIONS))
+        return self._calls.read_all(token, LOCATIONS, resources.location)
 
     def first_locations(self, token: str) -> list[Location]:
         """Return the locations of the first page: enough to see whose token it is."""
-        data = self._calls.read(token, LOCATIONS, {"page": 1, "perPage": PER_PAGE}).get("data")
-        if not isinstance(data, list):
+
+        def take(answer: Success) -> Page[Location]:
+            return page_of(answer.data, resources.location)
+
+        page = self._calls.read(token, LOCATIONS, {"page": 1, "perPage": PER_PAGE}, take)
+        if page.items is None:
             raise OutcomeUnknown("Envoy answered a list without data", error_code="bad_answer")
-        return _parsed(resources.location, (item for item in data if isinstance(item, dict)))
+        return [place for place in page.items if place is not None]
 
     def flows(self, token: str) -> list[Flow]:
         """Return all flows of the token's company, disabled and global ones too."""
-        return _parsed(resources.flow, self._calls.read_all(token, FLOWS))
+        return self._calls.read_all(token, FLOWS, resources.flow)
 
     def employees(self, token: str, *, email: str) -> list[Employee]:
         """Return the employees whom Envoy's filter finds; it finds parts of addresses, too: compare them."""
-        return _parsed(resources.employee, self._calls.read_all(token, EMPLOYEES, {"email": email}))
+        return self._calls.read_all(token, EMPLOYEES, resources.employee, {"email": email})
 
     def employee(self, token: str, employee_id: str) -> Employee | None:
         """Return the employee of that id, None where there is none or it can be no one's id.
@@ -89,17 +95,16 @@ class EnvoyApi:
         if identifier(employee_id) is None:
             return None
         try:
-            data = self._calls.read(token, employee_path(employee_id), {}).get("data")
+            found = self._calls.read(token, employee_path(employee_id), {}, _one(resources.employee))
         except NotFound:
             # Only where employees are answered at all is it this one who is not there.
-            self._calls.read(token, EMPLOYEES, {"perPage": 1})
+            self._calls.read(token, EMPLOYEES, {"perPage": 1}, _nothing)
             return None
-        found = resources.employee(data) if isinstance(data, dict) else None
         return found or Employee(employee_id, "", "", ())
 
     def probe(self, token: str) -> None:
         """Return if Envoy answers and accepts the token; otherwise raise why not."""
-        self._calls.read(token, LOCATIONS, {"perPage": 1})
+        self._calls.read(token, LOCATIONS, {"perPage": 1}, _nothing)
 
     @property
     def probe_url(self) -> str:
@@ -111,17 +116,17 @@ class EnvoyApi:
         if identifier(invite_id) is None:
             return False
         try:
-            data = self._calls.read(token, invite_path(invite_id), {}).get("data")
+            found = self._calls.read(token, invite_path(invite_id), {}, _one(resources.invite))
         except NotFound:
             return False
-        if not isinstance(data, dict) or identifier(data.get("id")) != invite_id:
+        if found is None or found.id != invite_id:
             raise OutcomeUnknown("Envoy answered with another invite than asked for", error_code="bad_answer")
         return True
 
     def can_read_invites(self, token: str) -> bool:
         """Tell whether the grant holds ``invites.read``, which no token answer says."""
         try:
-            self._calls.read(token, INVITES, {"perPage": 1})
+            self._calls.read(token, INVITES, {"perPage": 1}, _nothing)
         except Forbidden:
             return False
         return True
@@ -150,11 +155,12 @@ class EnvoyApi:
         items = self._calls.read_all(
             token,
             INVITES,
+            resources.invite,
             query,
             on_headers=lambda headers: times.append(http_date.parse(headers.get("Date"))),
             whole=True,
         )
-        return Listing(_parsed(resources.invite, items), times[0] if times else None)
+        return Listing(items, times[0] if times else None)
 
     def create_invite(
         self,
@@ -165,18 +171,20 @@ class EnvoyApi:
         before_write: BeforeWrite | None = None,
     ) -> Written:
         """Create one invite; OutcomeUnknown where it was sent and its id did not come back."""
-        answer = self._calls.write(
+        created = self._calls.write(
             token,
             "POST",
             INVITES,
+            _written,
             body={"invite": dict(body)},
             request_id=request_id,
             before_write=before_write,
         )
-        created = _written(answer)
         if created.invite is None:
             raise OutcomeUnknown(
-                "Envoy accepted the invite and named no id", error_code="no_id", http_status=answer.status
+                "Envoy accepted the invite and named no id",
+                error_code="no_id",
+                http_status=created.http_status,
             )
         return created
 
@@ -190,15 +198,15 @@ class EnvoyApi:
         before_write: BeforeWrite | None = None,
     ) -> Written:
         """Change one invite (a POST, as Envoy has it)."""
-        answer = self._calls.write(
+        return self._calls.write(
             token,
             "POST",
             invite_path(invite_id),
+            _written,
             body={"invite": dict(body)},
             request_id=request_id,
             before_write=before_write,
         )
-        return _written(answer)
 
     def remove_invite(
         self,
@@ -209,15 +217,15 @@ class EnvoyApi:
         before_write: BeforeWrite | None = None,
     ) -> Written:
         """Remove one invite; NotFound where Envoy, or what stands before it, knows none of that id."""
-        answer = self._calls.write(
+        return self._calls.write(
             token,
             "DELETE",
             invite_path(invite_id),
+            lambda answer: Written(answer.status, None),
             body=None,
             request_id=request_id,
             before_write=before_write,
         )
-        return Written(answer.status, None)
 
 
 def utc_text(moment: datetime) -> str:
@@ -226,9 +234,18 @@ def utc_text(moment: datetime) -> str:
 
 
 def _written(answer: Success) -> Written:
-    data = answer.data.get("data")
-    return Written(answer.status, resources.invite(data) if isinstance(data, dict) else None)
+    return Written(answer.status, _one(resources.invite)(answer))
 
 
-def _parsed(parse: Callable[[Json], _Resource | None], items: Iterable[Json]) -> list[_Resource]:
-    return [parsed for item in items if (parsed := parse(item)) is not None]
+def _one(parse: Callable[[Json], _Resource | None]) -> Take[_Resource | None]:
+    """Return what takes one thing out of an answer, None where it shows none that is usable."""
+
+    def take(answer: Success) -> _Resource | None:
+        data = answer.data.get("data")
+        return parse(data) if isinstance(data, dict) else None
+
+    return take
+
+
+def _nothing(_answer: Success) -> None:
+    pass

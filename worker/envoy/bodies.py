@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 
 MOST_DIGITS = 1000
+# Read as Python's objects, parts of some bytes each take fifty and more.
+MOST_PARTS = 200_000
 
 
 def _refuse(constant: str) -> float:
@@ -16,10 +18,12 @@ def _whole_number(digits: str) -> float:
 
 
 def json_object(body: bytes, *, constant: Callable[[str], float] = _refuse) -> dict[str, object] | None:
-    """Return the object in *body*; None for anything else, however it is broken.
+    """Return the object in *body*; None for anything else, however it is broken, or of too many parts.
 
     *constant* reads NaN and Infinity, which JSON does not know; as a rule they are refused.
     """
+    if sum(map(body.count, (b"{", b"[", b","))) > MOST_PARTS:
+        return None
     try:
         data = json.loads(body, parse_constant=constant, parse_int=_whole_number)
     except (ValueError, RecursionError):

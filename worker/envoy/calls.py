@@ -1,16 +1,18 @@
 """Single calls to the API: token, address, retry policy, and the meaning of the answer."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 from worker.envoy.answers import decipher, may_be_a_gateways, route_lost
 from worker.envoy.headers import authorization
 from worker.envoy.http import BeforeWrite, HttpClient
 from worker.envoy.identifiers import item_path
+from worker.envoy.pages import Item, Page, page_of
 from worker.envoy.paging import all_items
 from worker.envoy.resources import Json
 from worker.envoy.retries import read_policy, unsent_policy
@@ -23,15 +25,21 @@ LOCATIONS, FLOWS, EMPLOYEES, INVITES = LISTS = (
     "/v1/employees",
     "/v1/invites",
 )
+LARGE_BYTES = 64_000  # of an answer; a usual page of a list has less
 OnHeaders: TypeAlias = Callable[[Mapping[str, str]], None]
+_Taken = TypeVar("_Taken")
 
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """An answer to a request that was accepted: its status, and what it says."""
+    """An answer to a request that was accepted: its status, what it says, and its length in bytes."""
 
     status: int
     data: Json = field(repr=False)
+    size: int = 0
+
+
+Take: TypeAlias = Callable[[Success], _Taken]
 
 
 class Calls:
@@ -57,46 +65,59 @@ class Calls:
         self._clock = clock or ServerClock()
         self._reads = read_policy(self._stop)
         self._unsent = unsent_policy(self._stop)
+        self._large = threading.Lock()
 
     def address(self, path: str) -> str:
         """Return where a path is asked for."""
         return self._base_url + path
 
     def read(
-        self, token: str, path: str, query: Mapping[str, str | int], *, on_headers: OnHeaders | None = None
-    ) -> Json:
-        """Return the answer to a GET; *on_headers* is shown the answer's headers."""
+        self,
+        token: str,
+        path: str,
+        query: Mapping[str, str | int],
+        take: Take[_Taken],
+        *,
+        on_headers: OnHeaders | None = None,
+    ) -> _Taken:
+        """Return what *take* makes of the answer to a GET; *on_headers* is shown the answer's headers."""
         address = f"{path}?{urlencode(query)}" if query else path
+        headers = authorization(token)
         try:
-            return self._reads(self._send, "GET", address, authorization(token), on_headers=on_headers).data
+            taken: _Taken = self._reads(self._send, "GET", address, headers, take, on_headers=on_headers)
         except Refused as error:
             # A list is always there, at least its first page; only what stands before it can have lost it.
             no_such_page = query.get("page", 1) != 1 and error.http_status == HTTPStatus.NOT_FOUND
             if path in LISTS and may_be_a_gateways(error) and not no_such_page:
                 raise route_lost(error) from None
             raise
+        return taken
 
     def read_all(
         self,
         token: str,
         path: str,
+        parse: Callable[[Json], Item | None],
         query: Mapping[str, str | int] | None = None,
         *,
         on_headers: OnHeaders | None = None,
         whole: bool = False,
-    ) -> list[Json]:
-        """Return the items of every page of a list; *whole*: one without a usable id makes it no list.
+    ) -> list[Item]:
+        """Return what *parse* makes of every item of a list; *whole*: None of one makes it no list.
 
         Raises:
             Stopping: the process is to end, and shall not wait for more pages.
             EnvoyError: a page could not be read, or the pages do not make up a list.
         """
 
-        def page(number: int, size: int) -> Json:
+        def take(answer: Success) -> Page[Item]:
+            return page_of(answer.data, parse, size=answer.size)
+
+        def page(number: int, size: int) -> Page[Item]:
             if self._stop.is_set():
                 raise Stopping("the worker is stopping")
             numbered = {**(query or {}), "page": number, "perPage": size}
-            return self.read(token, path, numbered, on_headers=on_headers)
+            return self.read(token, path, numbered, take, on_headers=on_headers)
 
         return all_items(page, whole=whole)
 
@@ -105,25 +126,31 @@ class Calls:
         token: str,
         method: str,
         path: str,
+        take: Take[_Taken],
         *,
         body: Json | None,
         request_id: str,
         before_write: BeforeWrite | None,
-    ) -> Success:
-        """Return the answer to a POST or DELETE; *before_write* is asked before every attempt."""
+    ) -> _Taken:
+        """Return what *take* makes of the answer to a POST or DELETE.
+
+        *before_write* is asked before every attempt.
+        """
         headers = {**authorization(token), "X-Request-Id": request_id}
-        return self._unsent(self._send, method, path, headers, body, before_write)
+        taken: _Taken = self._unsent(self._send, method, path, headers, take, body, before_write)
+        return taken
 
     def _send(
         self,
         method: str,
         path: str,
         headers: Mapping[str, str],
+        take: Take[_Taken],
         body: Json | None = None,
         before_write: BeforeWrite | None = None,
         *,
         on_headers: OnHeaders | None = None,
-    ) -> Success:
+    ) -> _Taken:
         answer = self._http.send(
             method,
             self.address(path),
@@ -135,7 +162,18 @@ class Calls:
         self._clock.see(answer.headers)
         if on_headers is not None:
             on_headers(answer.headers)
-        return Success(answer.status, decipher(answer.status, answer.headers, answer.body))
+        size = len(answer.body)
+        with self._alone(size):
+            return take(Success(answer.status, decipher(answer.status, answer.headers, answer.body), size))
+
+    @contextmanager
+    def _alone(self, size: int) -> Iterator[None]:
+        """Let one thread at a time take a large answer apart: read as JSON, it is many times as large."""
+        if size <= LARGE_BYTES:
+            yield
+            return
+        with self._large:
+            yield
 
 
 def invite_path(invite_id: str) -> str:

@@ -7,6 +7,7 @@ is None.
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 
 from worker.envoy.identifiers import identifier
 
@@ -14,6 +15,8 @@ Json = dict[str, object]
 
 # Stands for a place whose id is unusable: who belongs there only does not belong everywhere.
 NO_PLACE_OF_OURS = "?"
+MOST_NAME = 1_000  # letters of a name that is kept: no caller can mean one that is longer
+
 # Envoy documents APPROVED, PENDING, AWAITING_REVIEW and DENIED; a new word is taken as it comes.
 _WORD = re.compile(r"[A-Za-z_]{1,40}")
 
@@ -73,7 +76,7 @@ def location(item: Json) -> Location | None:
         return None
     return Location(
         key,
-        _text(item.get("name")) or "",
+        _name(item),
         _enabled(item),
         _text(item.get("timezone")),
         identifier(item.get("companyId")),
@@ -89,7 +92,7 @@ def flow(item: Json) -> Flow | None:
     place = identifier(shown)
     if place is None and shown not in (None, ""):
         return None  # without its location it would serve every one
-    return Flow(key, _text(item.get("name")) or "", _enabled(item), _text(item.get("type")), place)
+    return Flow(key, _name(item), _enabled(item), _text(item.get("type")), place)
 
 
 def employee(item: Json) -> Employee | None:
@@ -101,7 +104,7 @@ def employee(item: Json) -> Employee | None:
     places = [place for place in listed if place not in (None, "")] if isinstance(listed, list) else []
     return Employee(
         key,
-        _text(item.get("name")) or "",
+        _name(item),
         _text(item.get("email")) or "",
         tuple(identifier(place) or NO_PLACE_OF_OURS for place in places),
     )
@@ -115,7 +118,7 @@ def invite(item: Json) -> Invite | None:
     invitee = item.get("invitee")
     person: Json = invitee if isinstance(invitee, dict) else {}
     optional = _optional(item, person)
-    filled = frozenset(name for name, value in optional.items() if value)
+    filled = _shared(tuple(name for name, value in optional.items() if value))
     return Invite(
         id=key,
         approval_status=_word(item.get("approvalStatus")),
@@ -126,8 +129,14 @@ def invite(item: Json) -> Invite | None:
         email=_text(person.get("email")),
         notes=_text(item.get("notes")),
         filled=filled,
-        empty=frozenset(optional.keys() - filled),
+        empty=_shared(tuple(name for name, value in optional.items() if not value)),
     )
+
+
+@cache
+def _shared(names: tuple[str, ...]) -> frozenset[str]:
+    """Return the set of some fields' names, one for all invites that have the same."""
+    return frozenset(names)
 
 
 def _optional(item: Json, person: Json) -> Json:
@@ -155,6 +164,10 @@ def _text(value: object) -> str | None:
     if not isinstance(value, str):
         return None
     return value.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+def _name(item: Json) -> str:
+    return (_name(item))[:MOST_NAME]
 
 
 def _word(value: object) -> str | None:

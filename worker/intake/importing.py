@@ -25,6 +25,7 @@ from worker.intake.storable import require_storable
 from worker.intake.storing import Key, Plan, places_of
 
 BATCH = 500
+BATCH_LETTERS = 2_000_000
 AGAIN = "import the file again: what is in stays as it is"
 OnRejected = Callable[[Rows, Line, Sequence[Problem]], None]
 
@@ -80,7 +81,7 @@ def import_file(
     done = 0
     while True:
         try:
-            last = work.take(islice(rows.lines, BATCH))
+            last = work.take(_batch(rows.lines))
         except (DatabaseUnfit, DatabaseUnreachable, DiskFull, SchemaError) as error:
             state = f"the lines up to {done:,} are in" if done else "nothing was imported"
             failure = interrupted(error, state)
@@ -91,6 +92,16 @@ def import_file(
         if on_progress:
             on_progress(last)
     raise failure
+
+
+def _batch(lines: Iterator[Line]) -> Iterator[Line]:
+    """Yield the next lines that are stored together: as many as fit in memory, whatever they hold."""
+    letters = 0
+    for line in islice(lines, BATCH):
+        yield line
+        letters += line.size
+        if letters > BATCH_LETTERS:
+            return
 
 
 class _Import:

@@ -9,11 +9,12 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel
 
 from worker.connections.model import Connection
-from worker.directory.model import Location
+from worker.directory import model
+from worker.directory.entries import Location
 from worker.directory.resolve import name_key, zone_of
 
 CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
-LOCATIONS = SQLModel.metadata.tables[str(Location.__tablename__)]
+LOCATIONS = SQLModel.metadata.tables[str(model.Location.__tablename__)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class Line:
     values: Mapping[str, object] = field(default_factory=dict, repr=False)
     error: InputError | None = None
     whole: str | None = field(default=None, repr=False)
+    size: int = 0  # letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +75,17 @@ def _json_rows(lines: Iterator[TextLine]) -> Iterator[Line]:
 
 def _json_row(line: TextLine) -> Line:
     written = line.text.rstrip()
+    size = len(written)
     try:
         values = load_json(written)
     except ValueError as error:
         place = f", at character {error.colno}" if hasattr(error, "colno") else ""
-        return Line(line.number, error=_unreadable(line.flaw or f"is no JSON object{place}"), whole=written)
+        return Line(line.number, {}, _unreadable(line.flaw or f"is no JSON object{place}"), written, size)
     if not isinstance(values, dict):
         flaw = line.flaw or "is no JSON object, as in {" + '"external_id": "42", ...}'
-        return Line(line.number, error=_unreadable(flaw), whole=written)
+        return Line(line.number, {}, _unreadable(flaw), written, size)
     values.pop(PROBLEM, None)
-    return Line(line.number, values, _unreadable(line.flaw) if line.flaw else None)
+    return Line(line.number, values, _unreadable(line.flaw) if line.flaw else None, size=size)
 
 
 def _csv_rows(lines: Iterator[TextLine], name: str, delimiter: str, filled: Collection[str]) -> Rows:
@@ -117,10 +119,11 @@ def _csv_row(columns: list[str], record: Record) -> Line:
     cells = map(as_meant, record.cells)
     values = dict(zip(columns, cells, strict=False)) if record.whole is None else {}
     values.pop(PROBLEM, None)
+    size = len(record.whole or "") + sum(map(len, record.cells))
     if not record.flaw:
-        return Line(record.number, values)
+        return Line(record.number, values, size=size)
     flawed = (column for column, cell in zip(columns, record.cells, strict=False) if not _encodable(cell))
-    return Line(record.number, values, _unreadable(record.flaw, next(flawed, "")), record.whole)
+    return Line(record.number, values, _unreadable(record.flaw, next(flawed, "")), record.whole, size)
 
 
 def _encodable(cell: str) -> bool:

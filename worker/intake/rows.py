@@ -14,6 +14,7 @@ from worker.intake.cells import Reader, email, one_of, required, switch, text
 from worker.intake.custom_fields import custom_fields
 from worker.intake.problems import Collector
 from worker.intake.times import is_local, moment, refuse_disorder, settled
+from worker.invites.bounds import LONGEST
 from worker.invites.states import Wanted
 
 
@@ -56,19 +57,18 @@ COLUMN_LIKE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 REQUIRED = ("connection", "external_id", "invitee_name", "expected_arrival_at")
 # A visit that is named again is wanted again.
 ALWAYS_SAID = frozenset({*REQUIRED, "wanted"})
-# The lengths are those of the CHECK constraints of the table.
 READERS: dict[str, Reader[object]] = {
     "connection": required(text(100)),
     "external_id": required(text(255)),
-    "invitee_name": required(text(255)),
+    "invitee_name": required(text(LONGEST["invitee_name"])),
     "invitee_email": email,
-    "location": text(255),
-    "flow": text(255),
-    "host_employee_id": text(64),
+    "location": text(LONGEST["location"]),
+    "flow": text(LONGEST["flow"]),
+    "host_employee_id": text(LONGEST["host_employee_id"]),
     "host_email": email,
     "expected_arrival_at": required(moment),
     "expected_departure_at": moment,
-    "notes": text(2000),
+    "notes": text(LONGEST["notes"]),
     "custom_fields": custom_fields,
     "send_email": switch,
     "wanted": one_of(*Wanted),

@@ -1,7 +1,7 @@
 """Bring rows of the table ``invite`` to what the caller wants, touching only those that differ."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel
 
 from worker.database.engine import now_of
+from worker.database.sizes import LIGHT_BYTES
+from worker.database.types import OVERSIZED, json_up_to
 from worker.errors import InputError
 from worker.intake.rows import FIELDS, NewInvite
 from worker.invites.model import Invite
@@ -19,6 +21,7 @@ from worker.invites.personal import PERSONAL, is_cleared
 INVITES = SQLModel.metadata.tables[str(Invite.__tablename__)]
 Key = tuple[str, str]
 A_DAY = timedelta(days=1)
+Row = Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -44,7 +47,9 @@ def plan(connection: sa.Connection, invites: Sequence[NewInvite]) -> Plan:
         row = stored.get((invite.connection, invite.external_id))
         if row is None:
             made.new.append(invite)
-        elif not (differing := _differing(row, invite)):
+            continue
+        row = _whole(connection, row)
+        if not (differing := _differing(row, invite)):
             made.unchanged.append(row["id"])
         elif error := _misfit(row, invite):
             made.refused.append((place, error))
@@ -54,7 +59,15 @@ def plan(connection: sa.Connection, invites: Sequence[NewInvite]) -> Plan:
     return made
 
 
-def _differing(row: sa.RowMapping, invite: NewInvite) -> dict[str, Any]:
+def _whole(connection: sa.Connection, row: Row) -> Row:
+    """Return a stored row with its custom fields, which are loaded one at a time where they are long."""
+    if row.get("custom_fields") != OVERSIZED:
+        return row
+    query = sa.select(INVITES.c.custom_fields).where(INVITES.c.id == row["id"])
+    return {**row, "custom_fields": connection.execute(query).scalar()}
+
+
+def _differing(row: Row, invite: NewInvite) -> dict[str, Any]:
     """Return what the row must be given; a visit that was cleared is filled again only if it is to come."""
     ignored = (*PERSONAL, "send_email") if is_cleared(row["invitee_name"]) and _is_over(row) else ()
     said = invite.changes()
@@ -62,13 +75,13 @@ def _differing(row: sa.RowMapping, invite: NewInvite) -> dict[str, Any]:
     return differing if differing.keys() - {*ignored} else {}
 
 
-def _is_over(row: sa.RowMapping) -> bool:
+def _is_over(row: Row) -> bool:
     """Say whether a visit is over; without a departure it is when its day is, wherever that is."""
     ends_at = row["expected_departure_at"] or row["expected_arrival_at"] + A_DAY
     return bool(ends_at < row["now"])
 
 
-def _misfit(row: sa.RowMapping, invite: NewInvite) -> InputError | None:
+def _misfit(row: Row, invite: NewInvite) -> InputError | None:
     """Return what keeps the row from being changed: a departure that nothing is said of, and that stays."""
     kept = row["expected_departure_at"]
     if "expected_departure_at" in invite.said or kept is None or kept >= invite.expected_arrival_at:
@@ -113,17 +126,23 @@ def places_of(connection: sa.Connection, invites: Iterable[NewInvite]) -> dict[K
 
 def _stored(
     connection: sa.Connection, invites: Iterable[NewInvite], columns: Sequence[str] = FIELDS
-) -> dict[Key, sa.RowMapping]:
+) -> dict[Key, Row]:
     keys: dict[str, list[str]] = defaultdict(list)
     for invite in invites:
         keys[invite.connection].append(invite.external_id)
-    found: dict[Key, sa.RowMapping] = {}
+    found: dict[Key, Row] = {}
     own = INVITES.c
     for name, external_ids in keys.items():
-        read = [own[column] for column in {*columns, "external_id"}]
+        read = [_column(column) for column in {*columns, "external_id"}]
         query = sa.select(own.id, now_of(connection).label("now"), *read).where(
             own.connection == name, own.external_id.in_(external_ids)
         )
         for row in connection.execute(query).mappings():
-            found[name, row["external_id"]] = row
+            found[name, row["external_id"]] = dict(row)
     return found
+
+
+def _column(name: str) -> sa.ColumnElement[Any]:
+    """Return a column to select; for custom fields that are not light OVERSIZED stands at first."""
+    own = INVITES.c[name]
+    return json_up_to(own, LIGHT_BYTES).label(name) if name == "custom_fields" else own

@@ -8,6 +8,8 @@ import math
 import re
 from collections.abc import Mapping
 
+from worker.database.sizes import MOST_BYTES
+from worker.database.types import OVERSIZED
 from worker.errors import InputError
 from worker.folding import fold
 from worker.invites.signs import Form
@@ -30,6 +32,8 @@ def checked(fields: object, *, whose: str = "") -> dict[str, str]:
     """
     if fields is None:
         return {}
+    if fields == OVERSIZED:
+        raise _error("too_long", f"{whose}they have more than {MOST_BYTES:,} bytes")
     if not isinstance(fields, Mapping):
         raise _error("unreadable", f"{whose}they are no JSON object, or cannot be read")
     found: dict[str, str] = {}

@@ -12,6 +12,7 @@ from worker.connections.model import Connection
 from worker.database import Database
 from worker.errors import UsageError
 from worker.invites.model import Attempt, Delivery, Invite
+from worker.invites.personal import PERSONAL
 from worker.invites.states import Status
 
 INVITES = SQLModel.metadata.tables[str(Invite.__tablename__)]
@@ -25,6 +26,8 @@ JOINED = (INVITES.c.connection == DELIVERIES.c.connection) & (
 DELIVERY_MISSING = "delivery_missing"  # the view has the same word
 SENT = sa.literal_column(f"'{Status.SENT}'", sa.Text())  # the same text wherever it stands in a GROUP BY
 LARGEST_ID = 2**63 - 1  # what is larger is an error to PostgreSQL, not a row that is missing
+# What no list shows, and may be long, or is the visitor's.
+UNLISTED = frozenset({*PERSONAL, "sent_content"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Standing:
     """One invite, and how it stands with Envoy.
 
     One without a delivery is pending with the error code ``delivery_missing``; its delivery has no id.
+    What Envoy has of it (``sent_content``) is not loaded; in a list, nothing personal is.
     """
 
     invite: Invite
@@ -65,7 +69,7 @@ def require(database: Database, named: str) -> Standing:
         UsageError: there is none.
     """
     with database.read() as connection:
-        row = connection.execute(_both().where(_named(named))).one_or_none()
+        row = connection.execute(_both({"sent_content"}).where(_named(named))).one_or_none()
     if row is None:
         raise UsageError(
             f"there is no invite {named}",
@@ -83,7 +87,7 @@ def page(
     limit: int = 50,
 ) -> list[Standing]:
     """Return the newest invites that fit."""
-    query = _both().order_by(INVITES.c.id.desc()).limit(limit)
+    query = _both(UNLISTED).order_by(INVITES.c.id.desc()).limit(limit)
     if status is not None:
         missing = DELIVERIES.c.id.is_(None) if status is Status.PENDING else sa.false()
         query = query.where(sa.or_(DELIVERIES.c.status == status, missing))
@@ -124,16 +128,20 @@ def counts(database: Database, *, connection: str | None = None) -> Counts:
 
 def unknown(database: Database, *, connection: str | None = None, limit: int) -> list[Standing]:
     """Return the invites that Envoy may or may not have, those in doubt longest first."""
-    query = _both().where(DELIVERIES.c.status == Status.UNKNOWN).order_by(DELIVERIES.c.unknown_since)
+    query = _both(UNLISTED).where(DELIVERIES.c.status == Status.UNKNOWN)
+    query = query.order_by(DELIVERIES.c.unknown_since)
     if connection is not None:
         query = query.where(DELIVERIES.c.connection == connection)
     with database.read() as reader:
         return [_standing(row) for row in reader.execute(query.limit(limit))]
 
 
-def _both() -> sa.Select[Any]:
+def _both(left_out: Collection[str]) -> sa.Select[Any]:
     columns = [
-        column.label(f"{table.name}_{column.name}") for table in (INVITES, DELIVERIES) for column in table.c
+        column.label(f"{table.name}_{column.name}")
+        for table in (INVITES, DELIVERIES)
+        for column in table.c
+        if column.name not in left_out
     ]
     return sa.select(*columns).select_from(INVITES.outerjoin(DELIVERIES, JOINED))
 
@@ -148,15 +156,14 @@ def _named(named: str) -> sa.ColumnElement[bool]:
 
 
 def _standing(row: sa.Row[Any]) -> Standing:
-    values = row._mapping  # noqa: SLF001 -- SQLAlchemy's public name for it
-    of = {
-        table.name: {column.name: values[f"{table.name}_{column.name}"] for column in table.c}
-        for table in (INVITES, DELIVERIES)
-    }
-    invite = Invite(**of[INVITES.name])
-    if of[DELIVERIES.name]["id"] is None:
-        return Standing(invite, _missing(invite))
-    return Standing(invite, Delivery(**of[DELIVERIES.name]))
+    invite = Invite(**_of(INVITES, row))
+    delivery = _of(DELIVERIES, row)
+    return Standing(invite, _missing(invite) if delivery["id"] is None else Delivery(**delivery))
+
+
+def _of(table: sa.Table, row: sa.Row[Any]) -> dict[str, Any]:
+    start = f"{table.name}_"
+    return {name.removeprefix(start): value for name, value in row._mapping.items() if name.startswith(start)}  # noqa: SLF001 -- SQLAlchemy's public name for it
 
 
 def _missing(invite: Invite) -> Delivery:

@@ -12,11 +12,12 @@ from worker.database.owner import this_process
 from worker.delivery.claim import Claim, Claims, Lease
 from worker.delivery.deciding import Decision, Schedule
 from worker.delivery.doubts import Doubt, due_doubts
+from worker.delivery.due_page import due_page
 from worker.delivery.look_ups import LookUps
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call
 from worker.delivery.recovery import abandoned, give_up
-from worker.delivery.rows import DueRow, due_page
+from worker.delivery.rows import DueRow
 from worker.delivery.verdicts import BackOff, Stored, Verdicts
 from worker.envoy.clock import boot_clock
 from worker.envoy.resources import Invite as EnvoyInvite
@@ -77,7 +78,7 @@ class Scene:
     def due(self) -> DueRow:
         """Return it as a push reads it."""
         until = self.database.read_now() + timedelta(seconds=1)
-        page = due_page(self.database, "acme", after=None, until=until, size=999)
+        page = due_page(self.database, "acme", after=None, until=until, size=999).rows
         return next(row for row in page if row.external_id == self.key)
 
     def claim(self, row: DueRow | None = None, kind: Kind = Kind.CREATE, *, key: str = "") -> Claim | None:
@@ -114,7 +115,7 @@ class Scene:
         """Let another row of equal content be claimed."""
         self.world.add(f"twin-{self.key}", invitee_name=f"Visitor {self.key}")
         until = self.database.read_now() + timedelta(seconds=1)
-        page = due_page(self.database, "acme", after=None, until=until, size=999)
+        page = due_page(self.database, "acme", after=None, until=until, size=999).rows
         (row,) = (row for row in page if row.external_id == f"twin-{self.key}")
         assert self.claim(row) is not None
 

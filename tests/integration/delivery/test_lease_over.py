@@ -8,8 +8,8 @@ import pytest
 from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.world import World
 from worker.delivery.claim import Claim, Claims, Lease
+from worker.delivery.due_page import due_page
 from worker.delivery.plan import Call
-from worker.delivery.rows import due_page
 from worker.errors import NotSent
 from worker.failpoints import armed
 from worker.invites import Kind
@@ -30,7 +30,7 @@ def test_a_claim_lasts_as_long_as_a_whole_request_still_fits_into_its_lease(worl
     world.add()
     clock = Clock()
     database = world.parts.database
-    (row,) = due_page(database, "acme", after=None, until=datetime.now(UTC), size=9)
+    (row,) = due_page(database, "acme", after=None, until=datetime.now(UTC), size=9).rows
     claims = Claims(database, host="h", lease=Lease(60, 15), run_id="run", clock=clock)
 
     claimed = claims.take(row, Call(Kind.CREATE, content_key="k"), "a-1")

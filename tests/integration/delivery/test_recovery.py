@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from tests.integration.delivery.world import World
 from worker.database.owner import this_process
 from worker.delivery.claim import Claims, Lease
+from worker.delivery.due_page import due_page
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call
-from worker.delivery.rows import due_page
 from worker.delivery.verdicts import BackOff, Stored, Verdicts
 from worker.envoy.clock import boot_clock
 from worker.invites import Kind, Status, Verdict
@@ -102,7 +102,7 @@ def test_a_late_answer_settles_its_own_unknown_row(world: World) -> None:
     """The fencing token changes with the next attempt, not when the lease ends."""
     world.add()
     database = world.parts.database
-    (row,) = due_page(database, "acme", after=None, until=datetime.now(UTC), size=9)
+    (row,) = due_page(database, "acme", after=None, until=datetime.now(UTC), size=9).rows
     claims = Claims(database, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock)
     claimed = claims.take(row, Call(Kind.CREATE, content_key="k"), "a-1")
     assert claimed is not None
@@ -125,7 +125,7 @@ def test_a_change_during_an_attempt_is_not_overwritten_by_its_verdict(world: Wor
     """The answer settles the attempt's revision; the newer one is due at once, as an update."""
     world.add(notes="a")
     database = world.parts.database
-    (row,) = due_page(database, "acme", after=None, until=datetime.now(UTC), size=9)
+    (row,) = due_page(database, "acme", after=None, until=datetime.now(UTC), size=9).rows
     claimed = Claims(database, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock).take(
         row, Call(Kind.CREATE, content_key="k"), "a-1"
     )

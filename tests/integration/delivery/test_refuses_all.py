@@ -14,8 +14,8 @@ from worker.connections import resuming, store
 from worker.connections.refusing import Refusing
 from worker.delivery.alike import Alike
 from worker.delivery.claim import Claims, Lease
+from worker.delivery.due_page import due_page
 from worker.delivery.plan import Call
-from worker.delivery.rows import due_page
 from worker.envoy.clock import boot_clock
 from worker.errors import ExitCode
 from worker.invites import Kind
@@ -281,7 +281,7 @@ def test_nothing_but_a_trial_is_claimed_meanwhile(world: World) -> None:
     world.execute("UPDATE connection SET hold_reason = NULL, held_until = NULL")
     parts = world.parts
     claims = Claims(parts.database, host=parts.gate.host, lease=Lease(60, 15), run_id="run", clock=boot_clock)
-    row = due_page(parts.database, "acme", after=None, until=parts.database.read_now(), size=1)[0]
+    row = due_page(parts.database, "acme", after=None, until=parts.database.read_now(), size=1).rows[0]
 
     assert claims.take(row, Call(Kind.CREATE), "a-1") is None
     assert claims.take(row, Call(Kind.CREATE), "a-2", trial=True) is not None

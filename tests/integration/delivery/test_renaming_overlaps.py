@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from tests.acceptance.installation import wait_until
 from tests.integration.delivery.world import World
 from worker.delivery.claim import Claim, Claims, Lease
+from worker.delivery.due_page import due_page
 from worker.delivery.plan import Call
-from worker.delivery.rows import due_page
 from worker.envoy.clock import boot_clock
 from worker.invites import Kind
 from worker.sandbox import Sandbox
@@ -38,7 +38,7 @@ def postgresql_world(postgresql_url: str, sandbox: Sandbox) -> Iterator[World]:
 def claim(world: World) -> Claim | None:
     """Claim the first invite, as a sender does."""
     database = world.parts.database
-    row = due_page(database, "acme", after=None, until=datetime.now(UTC), size=9)[0]
+    row = due_page(database, "acme", after=None, until=datetime.now(UTC), size=9).rows[0]
     claims = Claims(database, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock)
     return claims.take(row, Call(Kind.CREATE, content_key="same"), "a-1")
 

@@ -10,9 +10,9 @@ from tests.acceptance.installation import wait_until
 from tests.integration.delivery.restoring import standing, waiting
 from tests.integration.delivery.world import World
 from tests.interleaving import overtaken, stored
+from worker.delivery.due_page import due_page
 from worker.delivery.plan import LookFirst
 from worker.delivery.restored import Doubtful, leave_in_doubt
-from worker.delivery.rows import due_page
 
 IN_DOUBT = (
     "UPDATE delivery SET status = 'unknown', attempt_id = 'a', fencing_token = 1, content_key = 'same'"
@@ -31,7 +31,9 @@ def world(known_world: World) -> World:
 
 def planned(world: World, *keys: str, content_key: str = "same") -> list[Doubtful]:
     """Return what a worker has planned about some visits."""
-    page = due_page(world.parts.database, "acme", after=None, until=world.parts.database.read_now(), size=100)
+    page = due_page(
+        world.parts.database, "acme", after=None, until=world.parts.database.read_now(), size=100
+    ).rows
     plan = LookFirst({"locationId": "1"}, content_key)
     return [(row, plan) for row in page if row.external_id in keys]
 

@@ -7,7 +7,7 @@ from typing import Any
 from worker.connections.model import Connection
 from worker.delivery.rows import DueRow
 from worker.directory import Directory
-from worker.directory.model import Flow, Location
+from worker.directory.entries import Flow, Location
 
 NOW = datetime(2030, 1, 10, 12, tzinfo=UTC)
 

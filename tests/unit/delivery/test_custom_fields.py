@@ -13,7 +13,7 @@ from worker.database.types import UNREADABLE
 from worker.delivery.defaults import custom_fields
 from worker.delivery.plan import Call, plan
 from worker.delivery.rows import DueRow
-from worker.directory.model import Location
+from worker.directory.entries import Location
 from worker.errors import InputError
 from worker.intake.custom_fields import custom_fields as taken_in
 

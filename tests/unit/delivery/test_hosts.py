@@ -12,7 +12,7 @@ from worker.delivery.hosts import Place
 from worker.delivery.rows import DueRow
 from worker.directory import Directory
 from worker.directory.employees import By, Look, Person, Sought
-from worker.directory.model import Location
+from worker.directory.entries import Location
 from worker.errors import InputError
 
 OSLO = Location(connection_id=1, envoy_id="101", name="Oslo", enabled=True)

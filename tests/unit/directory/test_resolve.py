@@ -3,7 +3,7 @@
 import pytest
 
 from worker.directory import Directory
-from worker.directory.model import Flow, Location
+from worker.directory.entries import Flow, Location
 from worker.directory.resolve import zone_of
 from worker.errors import InputError
 

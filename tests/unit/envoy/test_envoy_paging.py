@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.envoy.paging import MOST_ITEMS, MOST_PAGES, NO_LIST, PER_PAGE, all_items
-from worker.envoy.resources import Json
+from worker.envoy import paging
+from worker.envoy.pages import page_of
+from worker.envoy.paging import MOST_ITEMS, MOST_PAGES, NO_LIST, PER_PAGE
+from worker.envoy.resources import Flow, Json, flow
 from worker.errors import EnvoyError, NotFound, OutcomeUnknown, Refused, RouteLost
 
 
@@ -46,6 +48,11 @@ def echo(total: int, _size: int) -> Json:
     return {"total": str(total), "perPage": PER_PAGE}
 
 
+def all_items(fetch: Callable[[int, int], Json], *, size: int = 0, **options: Any) -> list[Flow]:
+    """Read a list of which every page has so many bytes."""
+    return paging.all_items(lambda page, length: page_of(fetch(page, length), flow, size=size), **options)
+
+
 def failure(fetch: Callable[[int, int], Json], **options: Any) -> str:
     """Return the code with which reading a list ends."""
     with pytest.raises(OutcomeUnknown) as caught:
@@ -66,7 +73,7 @@ def test_all_of_a_list_is_read_however_short_its_pages_are(
 
     found = all_items(fetch)
 
-    assert [str(number) for number in range(length)] == [item["id"] for item in found]
+    assert [str(number) for number in range(length)] == [item.id for item in found]
     assert [page for page, _ in fetch.asked] == list(range(1, len(fetch.asked) + 1))
 
 
@@ -238,7 +245,8 @@ ODD: list[object] = [None, "x", {}, {"id": None}, {"id": []}, {"id": ".."}, {"id
 
 def test_items_without_a_usable_id_are_passed_over_and_counted() -> None:
     """One broken item does not hide the others, and the total counts it."""
-    assert all_items(scripted([{"data": ODD, "meta": {"total": 7}}])) == [{"id": 7}]
+    (found,) = all_items(scripted([{"data": ODD, "meta": {"total": 7}}]))
+    assert found.id == "7"
 
 
 def test_where_each_item_matters_one_without_an_id_makes_it_no_list() -> None:
@@ -246,3 +254,34 @@ def test_where_each_item_matters_one_without_an_id_makes_it_no_list() -> None:
     answer: Json = {"data": ODD, "meta": {"total": 7}}
 
     assert failure(scripted([answer], [answer]), whole=True) == "list_incomplete"
+
+
+def test_a_list_ends_at_a_bound_of_what_is_received() -> None:
+    """Where each page is as long as an answer may be, nothing is concluded after the twenty-sixth."""
+    fetch = Pages(MOST_ITEMS, meta=honest)
+
+    assert failure(fetch, size=2_000_000) == "list_too_large"
+    assert len(fetch.asked) == 26
+    assert "list_too_large" in NO_LIST
+
+
+def test_a_list_ends_at_a_bound_of_what_is_kept() -> None:
+    """Types of 100,000 letters would fill the memory, though no page is long."""
+
+    def fetch(page: int, _size: int) -> Json:
+        return {"data": [{"id": f"{page}-{number}", "type": "x" * 100_000} for number in range(20)]}
+
+    assert failure(fetch) == "list_too_large"
+
+
+def test_a_full_list_of_ordinary_items_is_within_the_bounds() -> None:
+    """10,000 flows, each with the names that customers give."""
+
+    def fetch(page: int, size: int) -> Json:
+        numbers = range((page - 1) * size, min(page * size, MOST_ITEMS))
+        items = [
+            {"id": str(1000000 + n), "name": f"Visitors of building {n}", "type": "VISITOR"} for n in numbers
+        ]
+        return {"data": items, "meta": {"total": MOST_ITEMS, "perPage": size}}
+
+    assert len(all_items(fetch, size=200_000)) == MOST_ITEMS

@@ -1,0 +1,174 @@
+"""Rows with more than a process should hold: refused by the table, rejected unread, taken a few at a time."""
+
+import json
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.integration.delivery.world import World
+from tests.integration.oversized import long_object, unguarded
+from worker.database.sizes import MOST_BYTES
+from worker.delivery.due_page import PAGE_BYTES, DuePage, due_page
+from worker.errors import InputError
+from worker.intake import enqueue
+from worker.intake.importing import import_file
+from worker.invites import store
+from worker.invites.personal import PERSONAL
+
+VALID = {f"{number:03}" + "\U0001f600" * 200: "\U0001f601" * 255 for number in range(50)}
+SET_LONG = "UPDATE invite SET custom_fields = {} WHERE external_id = :key"
+
+
+def make_long(world: World, key: str = "v-1", size: int = MOST_BYTES + 2) -> None:
+    """Store custom fields of so many bytes, as it was possible before."""
+    database = world.parts.database
+    with unguarded(database):
+        world.execute(SET_LONG.format(long_object(database, size)), key=key)
+
+
+def test_the_table_refuses_what_is_oversized_whoever_writes_it(world: World) -> None:
+    """By the constraint's name, in the caller's own transaction; what is within the bound goes in."""
+    database = world.parts.database
+    world.add()
+
+    for size in (MOST_BYTES + 2, 1_800_000):
+        with pytest.raises(sa.exc.IntegrityError, match="custom_fields"):
+            world.execute(SET_LONG.format(long_object(database, size)), key="v-1")
+        with pytest.raises(sa.exc.IntegrityError, match="custom_fields"):
+            world.add("v-2", custom_fields=json.dumps({"Purpose": "x" * size}))
+    world.execute(SET_LONG.format(long_object(database, MOST_BYTES - 100)), key="v-1")
+
+    assert [row["external_id"] for row in world.rows("SELECT external_id FROM invite")] == ["v-1"]
+
+
+def test_an_oversized_row_is_rejected_by_its_length_until_it_is_changed(world: World) -> None:
+    """Nothing else of its page suffers; its other columns may be changed, and it is rejected again."""
+    world.add()
+    world.add("v-2")
+    make_long(world)
+
+    report = world.push()
+    assert (report.counts["rejected"], report.counts["sent"]) == (1, 1)
+    assert world.delivery()["error_code"] == "custom_fields_too_long"
+    assert f"more than {MOST_BYTES:,} bytes" in world.delivery()["error_detail"]
+
+    world.execute("UPDATE invite SET notes = 'later' WHERE external_id = 'v-1'")
+    assert world.push().counts["rejected"] == 1
+    world.execute("UPDATE invite SET custom_fields = NULL WHERE external_id = 'v-1'")
+    assert world.push().counts["sent"] == 1
+
+
+def test_what_is_oversized_can_still_be_removed(world: World) -> None:
+    """A removal is never refused for what a row holds."""
+    world.add()
+    world.push()
+    make_long(world)
+    world.execute("UPDATE invite SET wanted = 'absent' WHERE external_id = 'v-1'")
+
+    world.push()
+
+    assert world.delivery()["status"] == "withdrawn"
+    assert len(world.sandbox.ledger()["removes"]) == 1
+
+
+def test_what_envoy_has_is_told_anew_where_it_was_stored_at_a_length_that_is_not_loaded(world: World) -> None:
+    """An update then says everything, and stores it at its own length."""
+    world.add()
+    world.push()
+    long = long_object(world.parts.database, MOST_BYTES + 2)
+    world.execute("UPDATE delivery SET sent_content = " + long)  # noqa: S608 -- the test's own
+    world.execute("UPDATE invite SET notes = 'new' WHERE external_id = 'v-1'")
+
+    assert world.push().counts["updated"] == 1
+
+    (stored,) = world.rows("SELECT length(CAST(sent_content AS text)) AS size FROM delivery")
+    assert stored["size"] < 1_000
+
+
+def test_a_page_of_due_rows_ends_at_its_bound_of_bytes(world: World) -> None:
+    """The pages hold every row once, each whole, in their order; a row that is longer stands alone."""
+    for number in range(6):
+        world.add(f"v-{number}", custom_fields=json.dumps(VALID if number % 2 else {"a": "b"}))
+
+    database, after = world.parts.database, None
+    pages: list[DuePage] = []
+    until = database.read_now()
+    while not pages or not pages[-1].is_last:
+        pages.append(due_page(database, "acme", after=after, until=until, size=100))
+        after = pages[-1].rows[-1].cursor
+
+    rows = [row for page in pages for row in page.rows]
+    assert [row.external_id for row in rows] == [f"v-{number}" for number in range(6)]
+    assert [row.custom_fields for row in rows] == [VALID if n % 2 else {"a": "b"} for n in range(6)]
+    assert all(sum(row.weight for row in page.rows) <= PAGE_BYTES or len(page.rows) == 1 for page in pages)
+    assert world.push().counts["sent"] == 6
+
+
+def test_a_text_that_is_too_long_is_rejected_and_no_more_of_it_is_loaded(world: World) -> None:
+    """It was written while checks were off: a restore, or a pragma of the caller's."""
+    database = world.parts.database
+    world.add()
+    with database.write() as connection:
+        if database.is_sqlite:
+            connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
+        else:
+            connection.exec_driver_sql("ALTER TABLE invite DROP CONSTRAINT invite_notes_length")
+        connection.execute(sa.text("UPDATE invite SET notes = :notes"), {"notes": "x" * 50_000})
+        if database.is_sqlite:
+            connection.exec_driver_sql("PRAGMA ignore_check_constraints = OFF")
+
+    (row,) = due_page(database, "acme", after=None, until=database.read_now(), size=9).rows
+    world.push()
+
+    assert row.notes == "x" * 2_001
+    assert world.delivery()["error_code"] == "too_long"
+
+
+def test_a_list_of_invites_holds_nothing_personal_and_one_that_is_shown_does(world: World) -> None:
+    """What a list does not print is not loaded for it."""
+    world.add(notes="of the visitor", custom_fields='{"a": "b"}')
+    world.push()
+
+    (listed,) = store.page(world.parts.database)
+    shown = store.require(world.parts.database, "acme/v-1")
+
+    assert (listed.name, listed.delivery.status, listed.invite.location) == ("acme/v-1", "sent", "Berlin")
+    assert all(getattr(listed.invite, name) is None for name in PERSONAL)
+    assert (shown.invite.notes, shown.invite.custom_fields) == ("of the visitor", {"a": "b"})
+    assert shown.delivery.sent_content is None
+
+
+def test_an_import_compares_long_custom_fields_as_well(world: World, tmp_path: Path) -> None:
+    """They are loaded one by one: what is equal is unchanged, and what is oversized is replaced."""
+    database = world.parts.database
+    row = {"connection": "acme", "invitee_name": "x", "location": "Berlin"}
+    row["expected_arrival_at"] = "2035-05-01T10:00:00Z"
+    lines = [json.dumps({**row, "external_id": f"v-{number}", "custom_fields": VALID}) for number in range(3)]
+    file = tmp_path / "visits.jsonl"
+    file.write_text("\n".join(lines))
+
+    def imported() -> tuple[int, int, int]:
+        with file.open("rb") as stream:
+            report = import_file(
+                database, stream, name=file.name, connection=None, dry_run=False, on_problem=print
+            )
+        return report.created, report.changed, report.unchanged
+
+    assert imported() == (3, 0, 0)
+    make_long(world)
+    assert imported() == (0, 1, 2)
+    assert imported() == (0, 0, 3)
+
+
+def test_what_is_handed_in_from_python_is_bounded_by_the_same_rules(world: World) -> None:
+    """So that the table is never asked for more than it takes."""
+    with pytest.raises(InputError), world.parts.database.write() as connection:
+        enqueue(
+            connection,
+            connection="acme",
+            external_id="v-1",
+            invitee_name="x",
+            expected_arrival_at=world.parts.database.read_now(),
+            custom_fields={"Purpose": "x" * MOST_BYTES},
+        )

@@ -1,0 +1,106 @@
+"""The dearest that strangers can do, to ten customers at once: memory stays within its bound."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+import sqlalchemy as sa
+
+from bench.workplace import connect
+from tests.acceptance.costs import MOST_MIB, branching, expensive, measured, wide
+from tests.acceptance.installation import Installation
+from worker.context import Context
+from worker.sandbox import Sandbox
+
+CUSTOMERS = 10  # as many as there are senders
+HEAVY_ROWS = 60
+LONG = 600.0  # seconds
+SHORT = {"WORKER_PUSH__REQUEST_TIMEOUT_SECONDS": "30", "WORKER_PUSH__LEASE_SECONDS": "90"}
+INSERT = (
+    "INSERT INTO invite (connection, external_id, invitee_name, location, expected_arrival_at, custom_fields)"
+    " VALUES (:connection, :key, 'x', :location, '2035-05-01T10:00:00Z', :fields)"
+)
+LONGEST = {f"{number:03}" + "\U0001f600" * 252: "\U0001f601" * 255 for number in range(50)}
+SMALL_PARTS = b",".join(b'{"":%d}' % number for number in range(950))
+
+
+def filled(page: int, kind: str, size: int, *, name: str, value: str) -> bytes:
+    """Return a page of 100 items that have these as name, and for the rest as something unknown."""
+    more = value * ((size // 100 - 200 - len(name)) // len(value.encode()))
+    items = [{"id": f"{kind}-{page}-{number}", "name": name, "x": more} for number in range(100)]
+    return json.dumps({"data": items}, ensure_ascii=False).encode()
+
+
+def crumbs(page: int, kind: str, _size: int) -> bytes:
+    """Return a page of 100 items with as many tiny parts as an answer may have."""
+    item = b'{"id": "%s-%d-%%d", "x": [%s]}' % (kind.encode(), page, SMALL_PARTS)
+    return b'{"data": [%s]}' % b", ".join(item % number for number in range(100))
+
+
+@pytest.fixture
+def customers(sqlite_url: str) -> Iterator[Installation]:
+    """Give an installation with ten of them, each of a company of its own."""
+    with Sandbox(port=0, companies=CUSTOMERS) as sandbox:
+        made = Installation(sqlite_url, sandbox, **SHORT)
+        with Context.from_environment(made.env) as parts:
+            for number in range(CUSTOMERS):
+                connect(parts, f"c-{number}", company_id=str(10_000 + number))
+        made.database.dispose()  # a connection of before has lost its locks to the parts' end
+        yield made
+        made.database.dispose()
+
+
+def hand_in(installation: Installation, number: int, location: str, fields: str | None = None) -> None:
+    """Insert so many invites for each customer."""
+    rows = [
+        {"connection": f"c-{customer}", "key": f"v-{row}", "location": location, "fields": fields}
+        for customer in range(CUSTOMERS)
+        for row in range(number)
+    ]
+    with installation.database.write() as connection:
+        connection.execute(sa.text(INSERT), rows)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        wide,
+        branching,
+        crumbs,
+        partial(filled, name="n" * 300, value="x"),
+        partial(filled, name="n", value="\U0001f600" + "x" * 4_000),
+    ],
+    ids=["wide", "branching", "crumbs", "names", "widened"],
+)
+def test_ten_lists_without_end_at_once(
+    make: Callable[[int, str, int], bytes], customers: Installation, counts: Counter[str]
+) -> None:
+    """Each row names a place that is not known, so that each customer's directory is read."""
+    hand_in(customers, 1, "Nowhere")
+
+    with expensive(make) as peer:
+        cost = measured(customers, "run-once", "push_invites", seconds=LONG, WORKER_ENVOY__API_URL=peer.url)
+
+    counts["mib"], counts["requests"] = round(cost.mib), peer.requests
+    assert cost.mib < MOST_MIB
+    assert customers.statuses() == {"pending": CUSTOMERS}
+
+
+def test_ten_times_sixty_of_the_longest_rows(customers: Installation, counts: Counter[str]) -> None:
+    """All that custom fields may hold, in a push, an update, a list, a rehearsal and an import."""
+    hand_in(customers, HEAVY_ROWS, "Berlin", json.dumps(LONGEST))
+
+    costs = [
+        measured(customers, "run-once", "push_invites", seconds=LONG),
+        measured(customers, "invites", "list", "--json"),
+    ]
+    customers.execute("UPDATE invite SET notes = 'new'")
+    costs.append(measured(customers, "run-once", "push_invites", "--dry-run"))
+    costs.append(measured(customers, "run-once", "push_invites", seconds=LONG))
+
+    counts["mib"] = round(max(cost.mib for cost in costs))
+    assert {cost.code for cost in costs} == {0}
+    assert counts["mib"] < MOST_MIB
+    assert len(customers.sandbox.ledger()["updates"]) == CUSTOMERS * HEAVY_ROWS

@@ -1,0 +1,132 @@
+"""Read due rows page by page; no page is larger than its bound of bytes, whatever callers have stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from worker.database import Database
+from worker.database.sizes import LIGHT_BYTES, MOST_BYTES, byte_length, first_bytes
+from worker.database.types import OVERSIZED, json_up_to
+from worker.delivery.rows import DELIVERIES, INVITES, PENDING, Cursor, DueRow
+from worker.invites.bounds import LONGEST
+
+PAGE_BYTES = 250_000  # of JSON; as Python's objects it may take twenty times as much
+
+_DELIVERY_FIELDS = (
+    "revision", "fencing_token", "attempts", "deferrals", "next_attempt_at", "error_code",
+    "envoy_invite_id", "refused_at", "gone_at", "absent_key",
+)  # fmt: skip
+_INVITE_FIELDS = (
+    "connection", "external_id", "expected_arrival_at", "expected_departure_at", "send_email", "wanted",
+)  # fmt: skip
+# What may be long; its length is asked for, and it is loaded in a second statement where it is not light.
+_JSON = {"custom_fields": INVITES.c.custom_fields, "sent_content": DELIVERIES.c.sent_content}
+_JOINED = sa.and_(
+    INVITES.c.connection == DELIVERIES.c.connection, INVITES.c.external_id == DELIVERIES.c.external_id
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DuePage:
+    """Some due rows; ``is_last`` where no others lay behind them."""
+
+    rows: list[DueRow]
+    is_last: bool
+
+
+def due_page(
+    database: Database,
+    connection: str,
+    *,
+    after: Cursor | None,
+    until: datetime,
+    size: int,
+    most_bytes: int = PAGE_BYTES,
+) -> DuePage:
+    """Return the next due rows of a connection, those due longest first, with the content to send.
+
+    There are *size* rows at most, and fewer where they have more than *most_bytes*; but at least one.
+    """
+    with database.read() as reader:
+        found = reader.execute(_query(connection, after, until, size)).mappings().all()
+        rows = list(first_bytes(found, _weight, most_bytes))
+        heavy = _heavy(reader, [row["delivery_id"] for row in rows if _is_heavy(row)])
+    return DuePage(
+        [_due_row(row, heavy.get(row["delivery_id"])) for row in rows],
+        is_last=len(found) < size and len(rows) == len(found),
+    )
+
+
+def _query(connection: str, after: Cursor | None, until: datetime, size: int) -> sa.Select[Any]:
+    due = DELIVERIES.c
+    query = (
+        sa.select(
+            due.id.label("delivery_id"),
+            INVITES.c.id.label("invite_id"),
+            *(due[name] for name in _DELIVERY_FIELDS),
+            *(INVITES.c[name] for name in _INVITE_FIELDS),
+            *(_cut(name, longest) for name, longest in LONGEST.items()),
+            INVITES.c.updated_at.label("changed_at"),
+            *(json_up_to(column, LIGHT_BYTES).label(name) for name, column in _JSON.items()),
+            *(byte_length(column).label(f"{name}_bytes") for name, column in _JSON.items()),
+        )
+        .join(INVITES, _JOINED)
+        .where(due.connection == connection, due.status == PENDING, due.next_attempt_at <= until)
+        .order_by(due.next_attempt_at, due.id)
+        .limit(size)
+    )
+    if after is not None:
+        query = query.where(sa.tuple_(due.next_attempt_at, due.id) > sa.tuple_(*_bound(after)))
+    return query
+
+
+def _cut(name: str, longest: int) -> sa.ColumnElement[str]:
+    """Return as much of a text as shows that it is too long."""
+    return sa.func.substr(INVITES.c[name], 1, longest + 1).label(name)
+
+
+def _heavy(reader: sa.Connection, ids: Sequence[int]) -> dict[int, sa.RowMapping]:
+    """Return the JSON of rows in which some is not light."""
+    if not ids:
+        return {}
+    query = (
+        sa.select(DELIVERIES.c.id, *_JSON.values())
+        .select_from(DELIVERIES.join(INVITES, _JOINED))
+        .where(DELIVERIES.c.id.in_(ids))
+    )
+    return {row["id"]: row for row in reader.execute(query).mappings()}
+
+
+def _lengths(row: sa.RowMapping) -> list[int]:
+    """Return the lengths of what a row has loaded, in the end."""
+    lengths = [row[f"{name}_bytes"] or 0 for name in _JSON]
+    return [length for length in lengths if length <= MOST_BYTES]
+
+
+def _weight(row: sa.RowMapping) -> int:
+    return sum(_lengths(row))
+
+
+def _is_heavy(row: sa.RowMapping) -> bool:
+    return any(length > LIGHT_BYTES for length in _lengths(row))
+
+
+def _due_row(row: sa.RowMapping, heavy: sa.RowMapping | None) -> DueRow:
+    values = {name: value for name, value in row.items() if not name.endswith("_bytes")}
+    values |= {name: _loaded(name, row, heavy or row) for name in _JSON}
+    # What Envoy has is not known where it cannot be read; then all of it is told anew.
+    if not isinstance(values["sent_content"], dict):
+        values["sent_content"] = None
+    return DueRow(**values, weight=_weight(row))
+
+
+def _loaded(name: str, row: sa.RowMapping, source: sa.RowMapping) -> Any:  # noqa: ANN401 -- JSON is anything
+    return OVERSIZED if (row[f"{name}_bytes"] or 0) > MOST_BYTES else source[name]
+
+
+def _bound(cursor: Cursor) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
+    moment, number = cursor
+    return sa.literal(moment, DELIVERIES.c.next_attempt_at.type), sa.literal(number)
