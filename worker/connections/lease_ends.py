@@ -13,6 +13,7 @@ from worker.connections.model import Connection
 from worker.connections.rows import CONNECTIONS, change, lies_ahead
 from worker.database import Database
 from worker.database.owner import is_dead, this_boot_clock
+from worker.database.repeating import repeated
 
 
 class LeaseEnds:
@@ -55,6 +56,7 @@ class LeaseEnds:
                 self._seen[row.id or 0] = owner, since
         return self._clock() - since >= self._seconds
 
+    @repeated
     def _watch(self, row: Connection, owner: str) -> None:
         """Store since when it is watched: a process that runs once does not live to see the end."""
         own = CONNECTIONS.c
