@@ -1,12 +1,14 @@
 """Stored tokens that cannot be read, through real processes."""
 
 import subprocess
+from functools import partial
 from typing import Any
 
 import pytest
 
 from bench.workplace import connect
 from tests.acceptance.installation import PATIENCE_SECONDS, Installation, events, wait_until
+from tests.integration.commands import commands
 from worker.connections.vault import Vault, new_key
 from worker.context import Context
 from worker.sandbox import Sandbox
@@ -63,10 +65,10 @@ def test_one_damaged_row_stops_its_connection_and_no_other(two: Installation, sa
     service = two.start("run", WORKER_JOBS__PUSH_INVITES__EVERY="0.2")
     wait_until(lambda: len(sandbox.invites()) == 1)
     told = resealed_while_it_runs(two, service)
-    shown = two.run("status").stdout
-    checked = two.run("check", expect=77).stdout
-    passed = two.run("run-once", "push_invites", expect=77)
-    rotated = two.run("keys", "rotate", expect=77, WORKER_ENCRYPTION_KEYS=new)
+    with commands(**two.env | {"WORKER_ENCRYPTION_KEYS": new}) as session:
+        run = partial(session.run, two.env["DATABASE_URL"])
+        shown, checked = run("status").out, run("check")
+        passed, rotated = run("run-once push_invites"), run("keys rotate")
 
     assert [(one.get("connection"), one["error_code"]) for one in told if one["level"] == "error"] == [
         ("globex", "damaged_token"),
@@ -74,11 +76,12 @@ def test_one_damaged_row_stops_its_connection_and_no_other(two: Installation, sa
     ]
     assert service.returncode == 78
     assert "globex held (damaged_token) -- envoy-worker connect globex" in shown
-    assert "FAIL globex: its refresh token is no sealed text -- " in checked
-    assert "ok   acme: Envoy answers and accepts its token" in checked
-    assert "connection.held" not in passed.stderr  # that was told
-    assert rotated.stdout == "1 connection re-encrypted under the newest key\n"
-    assert "error: globex: its refresh token is no sealed text" in rotated.stderr
+    assert [checked.code, passed.code, rotated.code] == [77] * 3
+    assert "FAIL globex: its refresh token is no sealed text -- " in checked.out
+    assert "ok   acme: Envoy answers and accepts its token" in checked.out
+    assert "connection.held" not in passed.err  # that was told
+    assert rotated.out == "1 connection re-encrypted under the newest key\n"
+    assert "error: globex: its refresh token is no sealed text" in rotated.err
 
     two.env["WORKER_ENCRYPTION_KEYS"] = new
     two.execute("UPDATE connection SET company_id = NULL")

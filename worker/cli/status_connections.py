@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from worker.cli.words import counted, moment, resume
+from worker.cli.words import BY_CONSENT, counted, moment, resume
 from worker.commands import command
 
 if TYPE_CHECKING:
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 MOST_LINES = 10
 
 # The other holds end by themselves.
-_BY_CONSENT = frozenset({"other_company", "damaged_token"})
-_BY_PERSON = frozenset({"paused", "forbidden", "unauthorised", "refuses_all"}) | _BY_CONSENT
+_BY_PERSON = frozenset({"paused", "forbidden", "unauthorised", "refuses_all"}) | BY_CONSENT
 
 
 def connection_lines(views: "Sequence[ConnectionView]") -> Iterator[str]:

@@ -23,9 +23,13 @@ def as_data(value: Any) -> dict[str, object]:  # noqa: ANN401 -- any dataclass
     return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
 
 
+# The holds that a consent ends, as the model has them; named here, since `status` starts without it.
+BY_CONSENT = frozenset({"other_company", "damaged_token"})
+
+
 def resume(connection: str, hold_reason: str | None) -> str:
     """Return the command that ends a connection's hold."""
-    if hold_reason in {"other_company", "damaged_token"}:
+    if hold_reason in BY_CONSENT:
         return command("connect", connection)
     if hold_reason == "refuses_all":  # it is the whole host's
         return command("connections resume --all")

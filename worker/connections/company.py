@@ -122,19 +122,25 @@ def _require_the_same(before: Connection, found: Evidence) -> None:
 
 def _connected_as(connection: sa.Connection, name: str, found: Evidence) -> str | None:
     """Return the other name under which the company is connected already."""
-    if found.company_id is not None:
-        return _holder(connection, name, {found.company_id})
-    return _holder(connection, name, found.shown) or _neighbour(connection, name, found.location_ids)
+    others = _others(name)
+    if found.company_id is None:
+        return _holder(connection, name, found.shown) or _neighbour(connection, others, found.location_ids)
+    unproven = others.where(CONNECTIONS.c.company_id.is_(None))
+    return _holder(connection, name, {found.company_id}) or _neighbour(
+        connection, unproven, found.location_ids
+    )
 
 
 def _holder(connection: sa.Connection, name: str, companies: Collection[str]) -> str | None:
     return _first(connection, _others(name).where(CONNECTIONS.c.company_id.in_(companies)))
 
 
-def _neighbour(connection: sa.Connection, name: str, location_ids: Collection[str]) -> str | None:
+def _neighbour(
+    connection: sa.Connection, others: sa.Select[Any], location_ids: Collection[str]
+) -> str | None:
     same = LOCATIONS.c.envoy_id.in_(location_ids)
     shown = sa.exists().where(LOCATIONS.c.connection_id == CONNECTIONS.c.id, same)
-    return _first(connection, _others(name).where(shown))
+    return _first(connection, others.where(shown))
 
 
 def _others(name: str) -> sa.Select[Any]:

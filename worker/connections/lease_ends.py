@@ -31,8 +31,7 @@ class LeaseEnds:
         """Say whether nobody holds the lease of a row that was just read; *now* is the database's time."""
         if row.lease_owner is None or is_dead(row.lease_owner.partition("#")[0]):
             return True
-        ends = _ends_here(row.lease_owner)
-        left = None if ends is None else ends - self._clock()
+        left = self._left(row.lease_owner)
         if left is not None and left <= self._seconds:
             return left <= 0
         if left is None and (row.lease_until is None or row.lease_until <= now):
@@ -41,13 +40,19 @@ class LeaseEnds:
             return False
         return self._stood_still(row, row.lease_owner)
 
+    def _left(self, signature: str) -> float | None:
+        """Return how many seconds are left until the end that a signature names, None where it names none."""
+        ends = _ends_here(signature)
+        return None if ends is None else ends - self._clock()
+
     def _stood_still(self, row: Connection, owner: str) -> bool:
         """Say whether an odd lease was seen unchanged for the length of a lease, on our clock since boot."""
         watched = (row.lease_watched or "").removeprefix(f"{owner}#")
         known = watched != (row.lease_watched or "")
-        if known and (ends := _ends_here(watched)) is not None:
-            return self._clock() >= ends
-        if not known:
+        left = self._left(watched) if known else None
+        if left is not None and left <= self._seconds:
+            return left <= 0
+        if not known or left is not None:  # a note of ours that is odd itself is made anew
             self._watch(row, owner)
         with self._lock:
             seen, since = self._seen.get(row.id or 0, ("", 0.0))

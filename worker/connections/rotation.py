@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from worker.connections.rows import CONNECTIONS, change, clock_of, lies_ahead
+from worker.connections.rows import CONNECTIONS, change
 from worker.connections.sealed import SealedRow, require_key, sealed_row
 from worker.connections.vault import Vault
 from worker.database import Database
 from worker.database.repeating import repeated
 from worker.errors import TokenDamaged
-
-LEASE_MAXIMUM = 3600.0
 
 
 @dataclass(slots=True)
@@ -24,8 +22,8 @@ class Rotation:
 def rotate(database: Database, vault: Vault) -> Rotation:
     """Seal all tokens under the newest key, but for those that cannot be read.
 
-    Each connection is a transaction of its own, so what was interrupted is simply run again.  One
-    that is being refreshed right now is left out: its new tokens come under the newest key anyway.
+    Each connection is a transaction of its own, so what was interrupted is simply run again.  A refresh that
+    goes on meanwhile stores its new tokens over these.
 
     Raises:
         KeysLost: none can be read, for the keys are not those that sealed them; nothing was changed.
@@ -46,8 +44,7 @@ def _rotate(database: Database, vault: Vault, seen: SealedRow) -> tuple[SealedRo
     """Return the row as it was found, and whether it changed."""
     with database.write() as connection:
         row = sealed_row(connection, seen.id, lock=True)
-        now = clock_of(connection, database)
-        if row is None or lies_ahead(row.lease_until, now, LEASE_MAXIMUM):
+        if row is None:
             return seen, False
         unreadable = row.troubles(vault)
         values = {

@@ -1,7 +1,6 @@
 """What the table holds of grants, unopened, and what is wrong with it."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -28,7 +27,6 @@ class SealedRow:
     status: str
     hold_reason: str | None
     token_version: int
-    lease_until: datetime | None
     access_token_enc: str | None = field(repr=False)
     refresh_token_enc: str | None = field(repr=False)
 

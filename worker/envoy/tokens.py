@@ -130,11 +130,13 @@ def _mended(body: bytes) -> bytes:
 
 def _text(value: object) -> str | None:
     """Return a text that can be stored and sent again; half a surrogate pair cannot."""
-    return value if isinstance(value, str) and value and value.isprintable() else None
+    if not isinstance(value, str) or not value:
+        return None
+    return value if value == value.encode(errors="replace").decode() else None
 
 
 def _scopes(value: object) -> tuple[str, ...] | None:
-    if isinstance(value, list):
-        return tuple(scope for scope in value if isinstance(scope, str) and _SCOPE.fullmatch(scope))
-    words = re.split(r"[\s,]+", value.strip()) if isinstance(value, str) else []
-    return tuple(filter(_SCOPE.fullmatch, words)) or None
+    words = value if isinstance(value, list) else []
+    if isinstance(value, str):
+        words = re.split(r"[\s,]+", value.strip())
+    return tuple(word for word in words if isinstance(word, str) and _SCOPE.fullmatch(word)) or None

@@ -156,6 +156,19 @@ def test_a_second_name_is_refused_by_a_location_that_the_first_one_has(house: Ho
     assert store.names(house.database) == ["acme", "acme-two", "globex"]
 
 
+def test_a_proven_company_is_refused_where_an_unproven_name_has_its_locations(house: House) -> None:
+    """That one is the same customer's; a name of a known company is told by the company alone."""
+    knows_location(house, connect(house, "acme"), "100001")
+    house.locations = [Location("100001", "HQ", True, None, "10000")]
+    with pytest.raises(UsageError, match="company 10000 in Envoy is connected as acme already"):
+        house.connect("acme-two")
+
+    house.change(company_id="20000")
+    house.connect("acme-two")
+
+    assert store.names(house.database) == ["acme", "acme-two"]
+
+
 def test_a_removed_connection_is_a_known_company_too(small_house: House) -> None:
     """Its invites are still there, and must not go on with another's grant."""
     small_house.connect()

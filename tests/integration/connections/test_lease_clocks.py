@@ -134,6 +134,20 @@ def test_what_another_host_saw_is_not_read_as_ours(house: House) -> None:
     assert tokens.access(number, rejected_version=1).version == 2
 
 
+@pytest.mark.parametrize("end", ["500000.0", "nan", "inf"])
+def test_a_note_that_cannot_be_is_made_anew(house: House, end: str) -> None:
+    """A machine that was set back to a snapshot after it was written does not wait for its former time."""
+    number = house.connect()
+    note = f"{THEIRS}#{this_boot_clock()}={end}"
+    house.change(lease_owner=THEIRS, lease_until=house.clock() + HOURS, lease_watched=note)
+    ticks = Ticks()
+    with pytest.raises(TryLater):
+        impatient(house, ticks).access(number, rejected_version=1)
+    ticks.seconds += 91
+
+    assert impatient(house, ticks).access(number, rejected_version=1).version == 2
+
+
 @pytest.mark.parametrize("end", ["5900.0", "nan", "inf", "tomorrow", ""])
 def test_a_lease_of_this_host_that_cannot_be_is_odd_as_well(house: House, end: str) -> None:
     """A machine that was set back to a snapshot, or somebody's hand: it is waited for, and then over."""

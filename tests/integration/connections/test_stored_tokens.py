@@ -1,6 +1,7 @@
 """Tokens at rest: sealed to their place, under keys that can be changed, and nowhere in clear."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -69,8 +70,8 @@ def test_a_rotation_passes_over_a_row_that_it_cannot_read(house: House) -> None:
     assert {house.row(name).hold_reason for name in ("acme", "globex", "initech")} == {None}
 
 
-def test_a_rotation_leaves_a_connection_alone_that_is_being_refreshed(house: House) -> None:
-    """The new pair of a refresh in flight is not overwritten with the spent one."""
+def test_a_refresh_that_goes_on_loses_nothing_by_a_rotation(house: House) -> None:
+    """The spent token is sealed anew, and then the new pair takes its place."""
     number = house.connect()
     newest = new_key()
     ring = Vault(f"{newest},{house.key}")
@@ -81,9 +82,21 @@ def test_a_rotation_leaves_a_connection_alone_that_is_being_refreshed(house: Hou
         number, rejected_version=1
     )
 
-    assert changed == [0]
+    assert changed == [1]
     house.vault = Vault(newest)
     assert house.stored_refresh_token() == "refresh-10000-000002"
+
+
+def test_a_rotation_passes_over_nobody_who_is_being_refreshed(house: House) -> None:
+    """Where a refresh was killed, or fails, nothing else would put its tokens under the newest key."""
+    house.connect()
+    house.change(lease_owner="host/1/1", lease_until=house.clock() + timedelta(seconds=60))
+    newest = new_key()
+
+    assert rotate(house.database, Vault(f"{newest},{house.key}")).changed == 1
+
+    house.vault = Vault(newest)
+    assert house.stored_refresh_token() == "refresh-10000-000001"
 
 
 @pytest.mark.parametrize("act", [look_through, rotate])

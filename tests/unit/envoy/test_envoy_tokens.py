@@ -78,6 +78,8 @@ def test_no_refresh_token_is_none_however_it_is_written(absent: object) -> None:
         ("a \ud800 b\x00 \x1b[2J", ("a",)),
         (["a", "b c", "\ud800", 7, "", "x" * 200], ("a",)),
         ({"a": 1}, None),
+        ([], None),
+        ([{"name": "a"}], None),
     ],
 )
 def test_scopes_are_read_in_every_form_seen(given_scope: object, expected: tuple[str, ...] | None) -> None:
@@ -110,10 +112,15 @@ def test_no_writing_of_an_odd_id_costs_the_tokens(odd: bytes) -> None:
     assert (found.company_id, found.refresh_token) == (None, "rt 1")
 
 
-@pytest.mark.parametrize("odd", ["\ud800", "a\x00b", "rt\r\n", "\u202e"])
-def test_a_refresh_token_that_cannot_be_stored_is_none(odd: str) -> None:
+def test_a_refresh_token_that_cannot_be_stored_is_none() -> None:
     """Nor could it be sent again."""
-    assert answer(refresh_token=odd).refresh_token is None
+    assert answer(refresh_token="rt \ud800").refresh_token is None
+
+
+@pytest.mark.parametrize("odd", ["a\x00b", "rt\r\n", "\u202e", " "])
+def test_a_refresh_token_is_kept_however_odd_it_is(odd: str) -> None:
+    """The one before is spent: to go on with that would end the grant."""
+    assert answer(refresh_token=odd).refresh_token == odd
 
 
 @pytest.mark.parametrize("odd", ["a \ud800 b\x00 \u202eb b", ["a", "\ud800", "b\x00", 'c"', "b"]])
