@@ -42,14 +42,13 @@ def abandoned(
     )  # fmt: skip
     with database.read() as connection:
         rows = connection.execute(query).mappings().all()
-    return [
-        row
-        for row in rows
-        if is_dead(row["lease_owner"]) or (row["over"] and not _has_just_begun(row, longest_lease, wall_clock))
-    ]
+    def is_over(row: sa.RowMapping) -> bool:
+        return row["over"] and not _goes_on(row, longest_lease, wall_clock)
+
+    return [row for row in rows if is_over(row) or is_dead(row["lease_owner"])]
 
 
-def _has_just_begun(row: sa.RowMapping, longest_lease: float, wall_clock: WallClock | None) -> bool:
+def _goes_on(row: sa.RowMapping, longest_lease: float, wall_clock: WallClock | None) -> bool:
     """Say whether a lease that a jump seems to have ended goes on, by the clock that nobody sets."""
     began = row["boot_seconds"]
     if began is None or wall_clock is None or not is_of_this_boot(row["lease_owner"]):
