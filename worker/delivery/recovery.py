@@ -42,6 +42,7 @@ def abandoned(
     )  # fmt: skip
     with database.read() as connection:
         rows = connection.execute(query).mappings().all()
+
     def is_over(row: sa.RowMapping) -> bool:
         return row["over"] and not _goes_on(row, longest_lease, wall_clock)
 
