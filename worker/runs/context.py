@@ -19,7 +19,8 @@ from worker.settings.model import MOST_SECONDS
 
 MANUAL = "manual"
 SCHEDULE = "schedule"
-Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS, allow_inf_nan=False)]  # a job's parameter, checked at start
+# A job's parameter, checked at start.
+Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
