@@ -30,6 +30,7 @@ def run(context: RunContext, *, max_seconds: Seconds = 300) -> Report:
         healing=context.healing,
         settings=context.settings.push,
         stop=context.stop,
+        wall_clock=context.wall_clock,
         run_id=context.run_id,
         first_look=context.settings.reconcile.look_up_after[0],
         marked=context.settings.reconcile.marker,

@@ -37,7 +37,6 @@ def run(context: RunContext, *, max_seconds: Seconds = 60) -> Report:
             context.tokens,
             schedule,
             marked=reconcile.marker,
-            wall_clock=context.wall_clock,
         ),
         longest_wait=max(*reconcile.look_up_after, back_off.most),
         threads=push.lookers,

@@ -13,7 +13,7 @@ from worker.delivery.deciding import CONTENT_GONE, Decision, Schedule, decide, l
 from worker.delivery.doubts import LONG_AGO, Doubt, content_of, controls, former_ids, owned
 from worker.delivery.matching import NEAR, Match, judge, sought_in
 from worker.envoy.api import EnvoyApi, Listing
-from worker.envoy.clock import WallClock, boot_clock
+from worker.envoy.clock import boot_clock
 
 
 class Looking:
@@ -31,10 +31,8 @@ class Looking:
         schedule: Schedule,
         *,
         marked: bool,
-        wall_clock: WallClock,
     ) -> None:
         """Know of no proof yet; *marked*: creates carry a marker in their notes."""
-        self._wall_clock = wall_clock
         self._database = database
         self._api = api
         self._tokens = tokens
@@ -101,11 +99,11 @@ class Looking:
     def _begun_on_envoys_clock(self, doubt: Doubt, listing: Listing, now: datetime) -> datetime:
         """Return what Envoy's clock showed when the attempt began, where the answer tells the time.
 
-        Since when is counted by the boot clock, where ours was set meanwhile: our own invite would seem
-        older than the attempt that made it, or a stranger's younger.
+        Since when is counted by the boot clock, where it is the same: by one that was set meanwhile our own
+        invite would seem older than the attempt that made it, or a stranger's younger.
         """
         there = now if listing.server_time is None else listing.server_time
         began = doubt.boot_seconds
-        if began is None or not is_of_this_boot(doubt.owner) or not self._wall_clock.was_set_since(began):
+        if began is None or not is_of_this_boot(doubt.owner):
             return there - (now - doubt.started_at)
         return there - timedelta(seconds=boot_clock() - began)

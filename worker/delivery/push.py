@@ -31,7 +31,7 @@ from worker.delivery.rows import due_connections, is_anything_due
 from worker.delivery.sending import Sending
 from worker.delivery.verdicts import BackOff, Verdicts
 from worker.envoy.api import EnvoyApi
-from worker.envoy.clock import boot_clock
+from worker.envoy.clock import WallClock, boot_clock
 from worker.errors import ExitCode
 from worker.report import Report
 from worker.settings.model import PushSettings
@@ -57,6 +57,7 @@ class Push:
     healing: Healing
     settings: PushSettings
     stop: threading.Event
+    wall_clock: WallClock
     run_id: str
     first_look: float  # seconds until a create in doubt is looked up
     marked: bool = False
@@ -84,7 +85,9 @@ class Push:
 
     def _recover(self, report: Report) -> None:
         database, settings = self.database, self.settings
-        for attempt in recovery.abandoned(database, longest_lease=settings.lease_seconds):
+        for attempt in recovery.abandoned(
+            database, longest_lease=settings.lease_seconds, wall_clock=self.wall_clock
+        ):
             if self.connection not in {None, attempt["connection"]}:
                 continue
             if recovery.give_up(database, attempt, first_look=self.first_look):

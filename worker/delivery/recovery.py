@@ -7,9 +7,10 @@ import sqlalchemy as sa
 from worker.connections.reading import reads_invites
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
-from worker.database.owner import is_dead
+from worker.database.owner import is_dead, is_of_this_boot
 from worker.database.repeating import repeated
 from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, EXPIRED, PENDING, SENDING, skipping_locked
+from worker.envoy.clock import WallClock, boot_clock
 from worker.invites import Kind, Status, Verdict
 from worker.invites.pending import lost_names, without_connection
 
@@ -17,18 +18,21 @@ CONNECTION_UNKNOWN = "connection_unknown"
 INTERRUPTED = "interrupted"
 
 
-def abandoned(database: Database, *, longest_lease: float) -> Sequence[sa.RowMapping]:
+def abandoned(
+    database: Database, *, longest_lease: float, wall_clock: WallClock | None = None
+) -> Sequence[sa.RowMapping]:
     """Return the attempts that nobody works on any more.
 
     Their owner is dead, or their lease is over.  A lease that ends later than any lease can is over
-    too: a clock has jumped.  Where the ledger has lost the line, the row says what was tried: what has no
+    too: a clock has jumped.  Where *wall_clock* was seen to be set since an attempt on this host began, its
+    clock since boot must agree.  Where the ledger has lost the line, the row says what was tried: what has no
     Envoy id was being created.
     """
     own = DELIVERIES.c
     was_create = sa.func.coalesce(ATTEMPTS.c.kind == Kind.CREATE, own.envoy_invite_id.is_(None))
     query = (
         sa.select(own.id, own.connection, own.external_id, own.attempt_id, own.lease_owner,
-                  own.fencing_token, was_create.label("doubtful"),
+                  own.fencing_token, ATTEMPTS.c.boot_seconds, was_create.label("doubtful"),
                   reads_invites(database).label("looked_up"),
                   sa.or_(own.lease_until < database.now(), own.lease_until.is_(None),
                          own.lease_until > database.later(longest_lease + SLACK_SECONDS)).label("over"))
@@ -38,7 +42,19 @@ def abandoned(database: Database, *, longest_lease: float) -> Sequence[sa.RowMap
     )  # fmt: skip
     with database.read() as connection:
         rows = connection.execute(query).mappings().all()
-    return [row for row in rows if row["over"] or is_dead(row["lease_owner"])]
+
+    def is_over(row: sa.RowMapping) -> bool:
+        return row["over"] and not _goes_on(row, longest_lease, wall_clock)
+
+    return [row for row in rows if is_over(row) or is_dead(row["lease_owner"])]
+
+
+def _goes_on(row: sa.RowMapping, longest_lease: float, wall_clock: WallClock | None) -> bool:
+    """Say whether a lease that a jump seems to have ended goes on, by the clock that nobody sets."""
+    began = row["boot_seconds"]
+    if began is None or wall_clock is None or not is_of_this_boot(row["lease_owner"]):
+        return False
+    return wall_clock.was_set_since(began) and boot_clock() - began < longest_lease
 
 
 @repeated

@@ -15,10 +15,12 @@ from worker.delivery.healing import Healing
 from worker.envoy.api import EnvoyApi
 from worker.envoy.clock import WallClock
 from worker.settings import Settings
+from worker.settings.model import MOST_SECONDS
 
 MANUAL = "manual"
 SCHEDULE = "schedule"
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]  # a job's parameter, checked at start
+# A job's parameter, checked at start.
+Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)

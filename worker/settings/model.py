@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+# What the clock adds to now must still be a date.
+MOST_DAYS = 36_500
+MOST_SECONDS = MOST_DAYS * 86_400.0
 DEFAULT_SCOPES = ("locations.read", "flows.read", "invites.write", "token.refresh")
 
 
@@ -65,7 +68,8 @@ Days = Annotated[int, BeforeValidator(_no_switch)]
 # A redirect URI is compared byte by byte (RFC 6749 section 3.1.2.3), so only a base loses its slash.
 Url = Annotated[str, AfterValidator(_https_or_loopback)]
 BaseUrl = Annotated[Url, AfterValidator(_without_slash), AfterValidator(_without_version)]
-LeastMost = Annotated[tuple[float, float], AfterValidator(_least_most)]
+Wait = Annotated[float, Field(le=MOST_SECONDS)]
+LeastMost = Annotated[tuple[Wait, Wait], AfterValidator(_least_most)]
 
 
 class Section(BaseModel):
@@ -135,7 +139,7 @@ class ReconcileSettings(Section):
     """When a doubtful create is looked up."""
 
     look_up_after: Annotated[
-        tuple[Annotated[float, Field(gt=0)], ...], AfterValidator(_one_after_the_other)
+        tuple[Annotated[Wait, Field(gt=0)], ...], AfterValidator(_one_after_the_other)
     ] = (5.0, 30.0, 120.0, 600.0)
     marker: bool = False
 
@@ -149,8 +153,8 @@ class IntakeSettings(Section):
 class RetentionSettings(Section):
     """How many days what is finished is kept; 0 = for ever."""
 
-    personal_days: Days = Field(default=30, ge=0, le=36_500)
-    history_days: Days = Field(default=90, ge=0, le=36_500)
+    personal_days: Days = Field(default=30, ge=0, le=MOST_DAYS)
+    history_days: Days = Field(default=90, ge=0, le=MOST_DAYS)
 
 
 class LogSettings(Section):
@@ -166,9 +170,9 @@ class JobSettings(Section):
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
     run: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
-    every: float | None = Field(default=None, ge=0.1)
+    every: float | None = Field(default=None, ge=0.1, le=MOST_SECONDS)
     cron: str | None = None
-    jitter: float = Field(default=0, ge=0)
+    jitter: float = Field(default=0, ge=0, le=MOST_SECONDS)
 
     @model_validator(mode="after")
     def _one_schedule(self) -> Self:

@@ -113,6 +113,6 @@ def test_what_was_there_before_the_attempt_is_not_near(world: World) -> None:
     in_envoy(world, invitee={"name": "Somebody"})
     begun = text_of(datetime.now(UTC) + CREATED_MARGIN + timedelta(minutes=1))
     this = "id = (SELECT attempt_id FROM delivery WHERE external_id = 'v-1')"
-    world.execute(f"UPDATE attempt SET started_at = :begun WHERE {this}", begun=begun)  # noqa: S608
+    world.execute(f"UPDATE attempt SET started_at = :begun, boot_seconds = NULL WHERE {this}", begun=begun)  # noqa: S608
 
     assert world.look_to_the_end()["pending"] == 1

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from jobs import keep_tokens_fresh, refresh_directory
+from tests.acceptance.installation import wait_until
 from tests.integration.delivery.conftest import READING_SCOPES
 from tests.integration.delivery.world import World
 from worker.connections.refusing import Refusing
@@ -79,8 +81,7 @@ def test_a_look_waits_no_longer_than_it_was_to(world: World, shift: list[timedel
 
 
 def test_our_own_invite_is_known_though_the_clock_was_set(world: World, shift: list[timedelta]) -> None:
-    """By a clock that was put back, the attempt seems to be later than what it made in Envoy."""
-    world.parts.wall_clock = WallClock(lambda: datetime.now(UTC) + shift[0])
+    """It seems older than its attempt, to a process that was started since, too: nobody saw the step."""
     world.sandbox.set_faults(LOST)
     world.add()
     assert world.push().counts["unknown"] == 1
@@ -88,6 +89,22 @@ def test_our_own_invite_is_known_though_the_clock_was_set(world: World, shift: l
     shift[0] -= STEP
 
     assert world.reconcile().counts["sent"] == 1
+
+
+@pytest.mark.parametrize("by", [timedelta(days=1), timedelta(days=-1)], ids=["ahead", "back"])
+def test_what_is_on_its_way_is_not_given_up(world: World, shift: list[timedelta], by: timedelta) -> None:
+    """By a clock that jumped its lease is over, or ends later than any can; a second worker looks."""
+    world.parts.wall_clock = WallClock(lambda: datetime.now(UTC) + shift[0])
+    world.sandbox.set_faults(Faults(latency_seconds=1.0, only="POST /v1/invites"))
+    world.add()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(world.push)
+        wait_until(lambda: world.sandbox.ledger()["in_flight"] > 0)
+        shift[0] += by
+        second = world.push()
+
+        assert second.counts["unknown"] == second.counts["sent"] == 0
+        assert first.result().counts["sent"] == 1
 
 
 def test_what_waits_for_a_person_waits_on(world: World, shift: list[timedelta]) -> None:

@@ -173,8 +173,8 @@ def test_an_invite_older_than_the_attempt_is_left_for_a_person(world: World) -> 
     doubt(world, "drop_before_share")
     in_envoy(world)
     world.execute(
-        "UPDATE attempt SET started_at = :later WHERE id = (SELECT attempt_id FROM delivery"
-        " WHERE external_id = 'v-1')",
+        "UPDATE attempt SET started_at = :later, boot_seconds = NULL"
+        " WHERE id = (SELECT attempt_id FROM delivery WHERE external_id = 'v-1')",
         later=text_of(datetime.now(UTC) + timedelta(minutes=10)),
     )
     world.make_looks_due()

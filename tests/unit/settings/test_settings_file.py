@@ -184,6 +184,8 @@ def test_a_lease_outlives_its_request() -> None:
         ({"run": "jobs.x", "every": 5}, "jobs.x.run"),
         ({"run": "jobs.x:run", "every": 0}, "jobs.x.every"),
         ({"run": "jobs.x:run", "every": float("inf")}, "jobs.x.every"),
+        ({"run": "jobs.x:run", "every": 1e12}, "jobs.x.every"),
+        ({**PUSH, "jitter": 1e12}, "jobs.x.jitter"),
         ({"every": 5}, "jobs.x.run"),
     ],
 )
