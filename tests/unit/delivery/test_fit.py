@@ -89,16 +89,17 @@ def test_a_visit_that_is_called_off_is_removed(row: DueRow) -> None:
 def test_only_what_differs_is_judged(sign: str) -> None:
     """What went out before the rule was there is moved; its custom fields are compared pair by pair."""
     text = f"x{sign}x"
+    value = text.replace("\r", "\v")  # a line break is a newline there
     fine = planned(due_row(custom_fields={"a": "1"}, host_employee_id="9", notes="n"))
     assert isinstance(fine, Call)
     assert fine.content
     had = fine.content | {
         "invitee": {"name": text}, "hostEmployeeId": text, "notes": "n",
-        "customFields": [{"field": "a", "value": text}, {"field": "b", "value": "1"}],
+        "customFields": [{"field": "a", "value": value}, {"field": "b", "value": "1"}],
     }  # fmt: skip
     there: dict[str, Any] = {
         "envoy_invite_id": "7", "sent_content": had, "invitee_name": text, "host_employee_id": text,
-        "notes": "n", "custom_fields": {"a": text, "b": "1"},
+        "notes": "n", "custom_fields": {"a": value, "b": "1"},
     }  # fmt: skip
 
     moved = planned(due_row(**there, expected_arrival_at=NOW + timedelta(days=3)))
