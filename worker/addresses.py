@@ -3,11 +3,12 @@
 import re
 
 # Neither a path before it nor a line's number behind it belongs to the address; what a URL has before its @
-# names a host's user, and the host must be read.
-_LOCAL = r"\w.!#$%&*+?^{|}~\-"
+# names a host's user, and the host must be read.  Signs that cannot be seen, a backslash and a second @ are
+# slips in an address, and make it no less a person's.
+_LOCAL = r"\w.!#$%&*+?^{|}~\-\\\x00-\x08\x0e-\x1b\x7f\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
 _ADDRESS = re.compile(
     rf"(?<!://)(?:\"[^\"\n]{{1,300}}\"|(?<![{_LOCAL}])([{_LOCAL}])[{_LOCAL}'`]{{0,300}}?)"
-    r"(?:[@\ufe6b\uff20]|%40)(?:\[[^\]\s]+\]|[^\s@<>()\[\]\"',;:&/?`]+)"
+    r"(?:[@\ufe6b\uff20]|%40)+(?:\[[^\]\s]+\]|[^\s<>()\[\]\"',;:&/?`]+)"
 )
 _SIGNS = ("@", "%40", "\ufe6b", "\uff20")
 

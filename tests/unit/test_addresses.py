@@ -23,6 +23,12 @@ from worker.addresses import without_addresses
         ("`envoy-worker connect nora@visitor.example`", "`envoy-worker connect n…@…`"),
         ("no.ra+o'hara@mail.visitor.example,", "n…@…,"),
         ("mailto:nora@visitor.example?x", "mailto:n…@…?x"),
+        ("nora@@visitor.example", "n…@…"),
+        ("nora@visitor.example@visitor.example", "n…@…"),
+        (r"nora\@visitor.example", "n…@…"),
+        (r"'nora\x1b.canary@visitor.example'", "'n…@…'"),
+        ("nora\x1b.canary@visitor.example", "n…@…"),
+        ("nora\u200b@\u200bvisitor.example", "n…@…"),
     ],
 )
 def test_of_an_address_only_the_first_letter_is_shown(text: str, shown: str) -> None:

@@ -120,7 +120,7 @@ def _content(
     flow_id, flow_name = (flow.envoy_id, flow.name) if flow else (None, None)
     fields = custom_fields(row.custom_fields, connection.default_custom_fields, flow_name=flow_name)
     before = _before(row)
-    fit.require_fit_visit(row, fields, before)
+    fit.require_fit_visit(row, fields, before, defaults=connection.default_custom_fields, marked=marked)
     return content_of(
         row,
         location_id=location.envoy_id,
@@ -157,7 +157,7 @@ def _look_first_unwanted(
 ) -> LookFirst | None:
     """Return the look that must come before a row counts as not wanted and not there."""
     try:
-        location = _location(row, directory, connection)
+        location = directory.location(_wanted_location(row, connection))  # not judged: nothing is sent
         _require_visitor(row)
     except InputError:  # it says nothing that could be looked for
         return None
@@ -166,6 +166,13 @@ def _look_first_unwanted(
 
 
 def _location(row: DueRow, directory: Directory, connection: Connection) -> Location:
+    wanted = _wanted_location(row, connection)
+    held = (_before(row) or {}).get("locationId")
+    own = blank_to_none(row.location) is not None
+    return fit.place("location", wanted, held, directory.location, own=own)
+
+
+def _wanted_location(row: DueRow, connection: Connection) -> str:
     wanted = blank_to_none(row.location) or blank_to_none(connection.default_location)
     if wanted is None:
         raise InputError(
@@ -174,16 +181,16 @@ def _location(row: DueRow, directory: Directory, connection: Connection) -> Loca
             code="location_missing",
             hint=command("connections set", row.connection, then="--default-location NAME"),
         )
-    held = (_before(row) or {}).get("locationId")
-    return fit.place("location", wanted, held, directory.location)
+    return wanted
 
 
 def _flow(row: DueRow, directory: Directory, connection: Connection, location: Location) -> Flow | None:
-    wanted = blank_to_none(row.flow) or blank_to_none(connection.default_flow)
+    own = blank_to_none(row.flow)
+    wanted = own or blank_to_none(connection.default_flow)
     if wanted is None:
         return None
     held = (_before(row) or {}).get("flowId")
-    return fit.place("flow", wanted, held, lambda name: directory.flow(name, location))
+    return fit.place("flow", wanted, held, lambda name: directory.flow(name, location), own=own is not None)
 
 
 def _before(row: DueRow) -> Content | None:

@@ -108,7 +108,7 @@ def _flaw(columns: list[str], cells: list[str]) -> str:
         return f"has {len(cells)} cells, the header has {len(columns)}"
     # A name of two lines is a quote that was never closed, and has eaten a line that is good.
     if any(
-        "\n" in cell.strip() and column not in SEVERAL_LINES
+        "\n" in cell and "\n" in as_meant(cell).strip() and column not in SEVERAL_LINES
         for column, cell in zip(columns, cells, strict=False)
     ):
         return "has a quote that is opened and not closed on the line"

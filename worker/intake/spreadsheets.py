@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterable
 
 END = "\r\n"  # RFC 4180; with it the writer quotes every kind of line break
-# As spreadsheets see them: in the wide form of East Asia, too, and behind blanks, which some leave out.
-_RUN = re.compile("[\\s\ufeff]*['=+\\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
+# As spreadsheets see them: in the wide form of East Asia, too, and behind what is blank or cannot be seen,
+# which some leave out.
+_RUN = re.compile("[\\s\\0\u200b-\u200f\u2060\ufeff]*['=+\\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 _NUMBER_AS_TEXT = re.compile(r'="((?:[^"]|"")*)"')
 
 

@@ -12,7 +12,7 @@ from worker.database.sizes import MOST_BYTES
 from worker.database.types import OVERSIZED
 from worker.errors import InputError
 from worker.folding import fold
-from worker.invites.signs import Form
+from worker.invites.signs import Form, one_kind_of_breaks
 
 FIELD = "custom_fields"
 MOST = 50
@@ -23,7 +23,7 @@ _UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def checked(fields: object, *, whose: str = "") -> dict[str, str]:
-    """Return label and value as text; a blank value leaves its label out.
+    """Return label and value as text, line breaks as in those of a file; a blank value leaves its label out.
 
     *whose* stands before what is wrong.  Labels are told by their place, since they may be anything.
 
@@ -73,7 +73,7 @@ def _text(value: object, what: str) -> str:
         raise _error("nested", f"{what} is a list or an object: only text, numbers, true and false may be")
     if value.strip():
         _check_text(value, what)
-    return value
+    return one_kind_of_breaks(value)
 
 
 def _check_text(text: str, what: str) -> None:

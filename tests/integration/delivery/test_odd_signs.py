@@ -57,7 +57,8 @@ def test_odd_signs_are_rejected_by_column_and_nothing_of_them_goes_to_envoy(
     """Each row costs itself alone; its column is named, its value is not quoted; others go out."""
     for external_id, (columns, _, _) in ODD.items():
         world.add(external_id, **columns)
-    world.add("plain", notes="two\r\nlines\tand a tab", invitee_name="\u05e0\u05d5\u05e8\u05d4\u200e")
+    fine = {"notes": "two\r\nlines\tand a tab", "custom_fields": '{"Company": "two\\r\\nlines"}'}
+    world.add("plain", **fine, invitee_name="\u05e0\u05d5\u05e8\u05d4\u200e")
 
     reads = world.reads()
     report = world.push()
@@ -73,6 +74,7 @@ def test_odd_signs_are_rejected_by_column_and_nothing_of_them_goes_to_envoy(
         assert detail.isprintable()
     (sent,) = sandbox.invites()
     assert sent["notes"] == "two\nlines\tand a tab"
+    assert sent["customFields"] == [{"field": "Company", "value": "two\nlines"}]
     assert sent["invitee"]["name"] == "\u05e0\u05d5\u05e8\u05d4\u200e"
 
 

@@ -28,6 +28,8 @@ RUN = [
     "\uff20x",
     " =1",
     "\ufeff=1",
+    "\u200b=1",
+    "\0=1",
     "'x",
     "''",
     "'=1",
@@ -89,6 +91,17 @@ def test_a_file_says_what_was_put_into_it(name: str, notes: str, delimiter: str)
 
     said = (str(line.values["invitee_name"]), str(line.values["notes"]))
     assert [text.strip() for text in said] == [name.strip(), notes.strip()]
+
+
+def test_a_cell_that_begins_with_a_line_break_comes_back_whole() -> None:
+    """The blank around a name is no broken quote: neither before the apostrophe nor behind it."""
+    cells = ("\nacme", "1", "\n Ann", "2026-03-02T15:00Z", "")
+    file = csv_line(HEADER.split(",")) + END + csv_line(cells)
+
+    (line,) = read_rows(io.BytesIO(file.encode()), "visits.csv")
+
+    assert line.error is None
+    assert (line.values["connection"], line.values["invitee_name"]) == ("\nacme", "\n Ann")
 
 
 def test_a_spreadsheets_way_to_write_numbers_as_text_is_understood() -> None:
