@@ -1,5 +1,6 @@
 """Read due rows page by page; no page is larger than its bound of bytes, whatever callers have stored."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from worker.database.types import OVERSIZED, json_up_to
 from worker.delivery.rows import DELIVERIES, INVITES, PENDING, Cursor, DueRow
 from worker.invites.bounds import LONGEST
 
-PAGE_BYTES = 250_000  # of JSON; as Python's objects it may take twenty times as much
+PAGE_BYTES = 250_000  # of JSON, which as Python's objects may take twenty times as much, and of texts
 
 _DELIVERY_FIELDS = (
     "revision", "fencing_token", "attempts", "deferrals", "next_attempt_at", "error_code",
@@ -107,7 +108,8 @@ def _lengths(row: sa.RowMapping) -> list[int]:
 
 
 def _weight(row: sa.RowMapping) -> int:
-    return sum(_lengths(row))
+    """Return how much there is of what may be long: of texts what is loaded, and what they take in memory."""
+    return sum(_lengths(row)) + sum(sys.getsizeof(row[name]) for name in LONGEST if row[name])
 
 
 def _is_heavy(row: sa.RowMapping) -> bool:

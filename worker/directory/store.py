@@ -1,6 +1,7 @@
 """Keep a connection's directory: replaced whole, so that what Envoy no longer has is gone."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import SQLModel
@@ -67,6 +68,7 @@ def _replace(
         )
 
 
-def _entries(connection: sa.Connection, table: sa.Table, connection_id: int) -> Iterator[sa.RowMapping]:
+def _entries(connection: sa.Connection, table: sa.Table, connection_id: int) -> Iterator[dict[str, Any]]:
     query = sa.select(table).where(table.c.connection_id == connection_id).order_by(table.c.name)
-    yield from connection.execute(query).mappings()
+    for row in connection.execute(query).mappings():
+        yield {name: resources.shared(row[name]) if name in resources.SHARED else row[name] for name in row}

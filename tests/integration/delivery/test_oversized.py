@@ -1,6 +1,7 @@
 """Rows with more than a process should hold: refused by the table, rejected unread, taken a few at a time."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,19 @@ def test_a_page_of_due_rows_ends_at_its_bound_of_bytes(world: World) -> None:
     assert [row.custom_fields for row in rows] == [VALID if n % 2 else {"a": "b"} for n in range(6)]
     assert all(sum(row.weight for row in page.rows) <= PAGE_BYTES or len(page.rows) == 1 for page in pages)
     assert world.push().counts["sent"] == 6
+
+
+def test_a_page_ends_at_its_bound_for_texts_too(world: World) -> None:
+    """A hundred notes of the longest are many times the custom fields of as many usual rows."""
+    for number in range(60):
+        world.add(f"v-{number}", notes="\U0001f600" * 2_000)
+
+    database = world.parts.database
+    page = due_page(database, "acme", after=None, until=database.read_now(), size=100)
+
+    assert 10 < len(page.rows) < 60
+    assert not page.is_last
+    assert sum(sys.getsizeof(row.notes) for row in page.rows) <= PAGE_BYTES
 
 
 def test_a_text_that_is_too_long_is_rejected_and_no_more_of_it_is_loaded(world: World) -> None:
