@@ -16,6 +16,7 @@ Json = dict[str, object]
 
 # Stands for a place whose id is unusable: who belongs there only does not belong everywhere.
 NO_PLACE_OF_OURS = "?"
+MOST_PLACES = 10_000  # of one employee: as many as a list of locations may have
 MOST_NAME = 1_000  # letters of a name that is kept: no caller can mean one that is longer
 
 # Fields of which many items have the same; each such text is in memory once.
@@ -110,7 +111,7 @@ def employee(item: Json) -> Employee | None:
         key,
         _name(item),
         _text(item.get("email")) or "",
-        tuple(identifier(place) or NO_PLACE_OF_OURS for place in places),
+        tuple(identifier(place) or NO_PLACE_OF_OURS for place in places[:MOST_PLACES]),
     )
 
 
