@@ -19,6 +19,8 @@ LOCATIONS = SQLModel.metadata.tables[str(model.Location.__tablename__)]
 FLOWS = SQLModel.metadata.tables[str(model.Flow.__tablename__)]
 CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
 
+AT_ONCE = 100  # rows of an INSERT: a library keeps all that it sends until it is answered
+
 
 def load(database: Database, connection_id: int) -> Directory:
     """Return what is known of a connection's locations and flows, in the order of their names."""
@@ -59,8 +61,8 @@ def _replace(
         locked(connection, connection_id)  # two who have read it at once: one after the other
         for table, rows in content.items():
             connection.execute(sa.delete(table).where(table.c.connection_id == connection_id))
-            if rows:
-                connection.execute(sa.insert(table), rows)
+            for start in range(0, len(rows), AT_ONCE):
+                connection.execute(sa.insert(table), rows[start : start + AT_ONCE])
         connection.execute(
             sa.update(CONNECTIONS)
             .where(CONNECTIONS.c.id == connection_id)
