@@ -23,6 +23,7 @@ INSERT = (
     " VALUES (:connection, :key, 'x', :location, '2035-05-01T10:00:00Z', :fields)"
 )
 LONGEST = {f"{number:03}" + "\U0001f600" * 252: "\U0001f601" * 255 for number in range(50)}
+LONGEST_PAGES = 5  # of 90 names: not quite 2 MB
 SMALL_PARTS = b",".join(b'{"":%d}' % number for number in range(950))
 
 
@@ -37,6 +38,21 @@ def crumbs(page: int, kind: str, _size: int) -> bytes:
     """Return a page of 100 items with as many tiny parts as an answer may have."""
     item = b'{"id": "%s-%d-%%d", "x": [%s]}' % (kind.encode(), page, SMALL_PARTS)
     return b'{"data": [%s]}' % b", ".join(item % number for number in range(100))
+
+
+def longest(page: int, kind: str, _size: int) -> bytes:
+    """Return the pages of a list that is as long as may be, of names that grow when they are folded."""
+    keys = [f"{kind}-{page}-{number}" for number in range(90)] if page <= LONGEST_PAGES else []
+    items = [{"id": key, "name": key + "\U0001d160" * 950} for key in keys]
+    return json.dumps({"data": items, "meta": {"total": 90 * LONGEST_PAGES}}, ensure_ascii=False).encode()
+
+
+def everywhere(_page: int, kind: str, _size: int) -> bytes:
+    """Return short lists, and each employee who is asked for: one of more places than anybody has."""
+    if kind in {"locations", "flows"}:
+        return json.dumps({"data": [{"id": "1", "name": "Berlin"}], "meta": {"total": 1}}).encode()
+    places = [f"{number:060}" for number in range(28_000)]
+    return json.dumps({"data": {"id": kind, "locationIds": places}}).encode()
 
 
 @pytest.fixture
@@ -104,3 +120,30 @@ def test_ten_times_sixty_of_the_longest_rows(customers: Installation, counts: Co
     assert {cost.code for cost in costs} == {0}
     assert counts["mib"] < MOST_MIB
     assert len(customers.sandbox.ledger()["updates"]) == CUSTOMERS * HEAVY_ROWS
+
+
+def test_ten_lists_that_just_fit(customers: Installation, counts: Counter[str]) -> None:
+    """They are stored, and loaded again by each who plans a row, or looks at them."""
+    hand_in(customers, 1, "Nowhere")
+
+    with expensive(longest) as peer:
+        pushed = measured(customers, "run-once", "push_invites", seconds=LONG, WORKER_ENVOY__API_URL=peer.url)
+    costs = [pushed, measured(customers, "directory"), measured(customers, "directory", "--json")]
+
+    counts["mib"] = round(max(cost.mib for cost in costs))
+    assert [len(each["flows"]) for each in json.loads(costs[-1].out).values()] == [450] * CUSTOMERS
+    assert counts["mib"] < MOST_MIB
+
+
+def test_a_hundred_hosts_who_belong_everywhere(customers: Installation, counts: Counter[str]) -> None:
+    """What Envoy says of each is 2 MB."""
+    customers.execute("UPDATE connection SET scopes = 'employees.read'")
+    hand_in(customers, 10, "Berlin")
+    customers.execute("UPDATE invite SET host_employee_id = 'h' || id")
+
+    with expensive(everywhere) as peer:
+        cost = measured(customers, "run-once", "push_invites", seconds=LONG, WORKER_ENVOY__API_URL=peer.url)
+
+    counts["mib"], counts["requests"] = round(cost.mib), peer.requests
+    assert customers.statuses() == {"rejected": CUSTOMERS * 10}
+    assert cost.mib < MOST_MIB

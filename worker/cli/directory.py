@@ -1,12 +1,12 @@
 """``envoy-worker directory``: the locations and flows that the worker knows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from worker.cli.output import complain, say, show_json, show_rows
+from worker.cli.output import complain, say, show_json_object, show_rows
 from worker.cli.parts import opened
 from worker.cli.words import moment
 from worker.errors import EnvoyError, ExitCode, NeedsAuthorisation, SettingsError, TryLater
@@ -36,16 +36,14 @@ def directory(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the locations and flows that invites may name."""
-    from worker.directory import load
-
     with opened(access="write" if refresh else "read") as parts:
         rows = list(_chosen(parts, connection))
         codes = {_refresh(parts, row) for row in rows} if refresh else set()
-        known = {row.name: load(parts.database, row.id or 0) for row in rows}
-    if json:
-        show_json({name: _as_json(entries, kind) for name, entries in known.items()})
-    else:
-        _show(known, kind)
+        rows = list(_chosen(parts, connection)) if refresh else rows  # when they were read is news
+        if json:
+            show_json_object((name, _as_json(entries, kind)) for name, entries in _known(parts, rows))
+        else:
+            _show(parts, rows, kind)
     raise typer.Exit(first_that_applies(codes))
 
 
@@ -73,16 +71,27 @@ def _refresh(parts: "Context", row: "Connection") -> ExitCode:
     return ExitCode.DONE
 
 
-def _show(known: "dict[str, Directory]", kind: str | None) -> None:
-    if not known:
+def _known(parts: "Context", rows: "Sequence[Connection]") -> "Iterator[tuple[str, Directory]]":
+    """Yield each directory by its connection's name; one at a time is in memory."""
+    from worker.directory import load
+
+    for row in rows:
+        yield row.name, load(parts.database, row.id or 0)
+
+
+def _show(parts: "Context", rows: "Sequence[Connection]", kind: str | None) -> None:
+    if not rows:
         say("no connection yet: run `envoy-worker connect NAME`")
-    for name, entries in known.items():
-        if entries.refreshed_at is None:
-            say(f"{name}: not read yet: run `envoy-worker directory --refresh`")
-    if kind != "flows":
-        show_rows(LOCATION_COLUMNS, [row for name in known for row in _locations(name, known[name])])
-    if kind != "locations":
-        show_rows(FLOW_COLUMNS, [row for name in known for row in _flows(name, known[name])])
+    for row in rows:
+        if row.directory_refreshed_at is None:
+            say(f"{row.name}: not read yet: run `envoy-worker directory --refresh`")
+    for other, columns, shown in (
+        ("flows", LOCATION_COLUMNS, _locations),
+        ("locations", FLOW_COLUMNS, _flows),
+    ):
+        if kind != other:
+            found = _known(parts, rows)
+            show_rows(columns, (line for name, entries in found for line in shown(name, entries)))
 
 
 def _locations(name: str, entries: "Directory") -> list[dict[str, object]]:

@@ -7,8 +7,9 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain, islice
 from typing import TextIO
 
 from worker.addresses import without_addresses
@@ -17,6 +18,7 @@ from worker.visible import visible, visible_json
 
 # Whoever read it has seen enough, or is not there any more.
 GONE = frozenset({errno.EPIPE, errno.EBADF, errno.EIO})
+MOST_IN_A_TABLE = 1_000  # rows; one is as wide as its widest cell, and so is made as a whole
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -46,21 +48,33 @@ def show(line: str = "", *, style: str = "") -> None:
 
 def show_json(data: object) -> None:
     """Print data as one JSON document."""
-    # JSON is UTF-8; what is no UTF-8 has at least no other letters.
-    ascii_only = _encoding(sys.stdout) != "utf-8"
-    text = json.dumps(data, ensure_ascii=ascii_only, indent=2, default=str)
-    _print(visible_json(text), sys.stdout)
+    _print(_json(data), sys.stdout)
 
 
-def show_rows(columns: Sequence[str], rows: Sequence[Mapping[str, object]], *, empty: str = "") -> None:
-    """Print rows as a table on a terminal, else as one line each with tabs between the cells."""
-    cells = [[_cell(row.get(column)) for column in columns] for row in rows]
-    if not rows and empty:
+def show_json_object(members: Iterable[tuple[str, object]]) -> None:
+    """Print one JSON object, and hold no more than one of its members at a time."""
+    before = "{"
+    for name, value in members:
+        member = _json({name: value}).removeprefix("{").removesuffix("\n}")
+        _print(before + member, sys.stdout, end="")
+        before = ","
+    _print("{}" if before == "{" else "\n}", sys.stdout)
+
+
+def show_rows(columns: Sequence[str], rows: Iterable[Mapping[str, object]], *, empty: str = "") -> None:
+    """Print rows as a table on a terminal, else, or where there are very many, as one line each.
+
+    There are tabs between the cells of a line; no more rows are held than a table has.
+    """
+    cells = ([_cell(row.get(column)) for column in columns] for row in rows)
+    first = list(islice(cells, MOST_IN_A_TABLE if _is_terminal(sys.stdout) else 1))
+    more = list(islice(cells, 1))
+    if not first and empty:
         say(empty)
-    elif _is_terminal(sys.stdout):
-        _print(_table(columns, cells), sys.stdout)
+    elif _is_terminal(sys.stdout) and not more:
+        _print(_table(columns, first), sys.stdout)
     else:
-        for row in cells:
+        for row in chain(first, more, cells):
             _print("\t".join(row), sys.stdout)
 
 
@@ -81,7 +95,13 @@ def take_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _print(text: str, stream: TextIO | None) -> None:
+def _json(data: object) -> str:
+    # JSON is UTF-8; what is no UTF-8 has at least no other letters.
+    ascii_only = _encoding(sys.stdout) != "utf-8"
+    return visible_json(json.dumps(data, ensure_ascii=ascii_only, indent=2, default=str))
+
+
+def _print(text: str, stream: TextIO | None, *, end: str = "\n") -> None:
     """Print what is visible already."""
     if stream is None or stream.closed:  # the process was started without one
         return
@@ -89,7 +109,7 @@ def _print(text: str, stream: TextIO | None) -> None:
     if encoding != "utf-8":
         text = text.encode(encoding, "backslashreplace").decode(encoding)
     try:
-        print(text, file=stream, flush=True)
+        print(text, file=stream, end=end, flush=True)
     except OSError as error:
         if error.errno not in GONE | FULL:
             raise

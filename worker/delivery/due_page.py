@@ -1,5 +1,6 @@
 """Read due rows page by page; no page is larger than its bound of bytes, whatever callers have stored."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +12,9 @@ from worker.database import Database
 from worker.database.sizes import LIGHT_BYTES, MOST_BYTES, byte_length, first_bytes
 from worker.database.types import OVERSIZED, json_up_to
 from worker.delivery.rows import DELIVERIES, INVITES, PENDING, Cursor, DueRow
-from worker.invites.bounds import LONGEST
+from worker.invites.bounds import LONGEST, cut
 
-PAGE_BYTES = 250_000  # of JSON; as Python's objects it may take twenty times as much
+PAGE_BYTES = 250_000  # of JSON, which as Python's objects may take twenty times as much, and of texts
 
 _DELIVERY_FIELDS = (
     "revision", "fencing_token", "attempts", "deferrals", "next_attempt_at", "error_code",
@@ -68,7 +69,7 @@ def _query(connection: str, after: Cursor | None, until: datetime, size: int) ->
             INVITES.c.id.label("invite_id"),
             *(due[name] for name in _DELIVERY_FIELDS),
             *(INVITES.c[name] for name in _INVITE_FIELDS),
-            *(_cut(name, longest) for name, longest in LONGEST.items()),
+            *(cut(INVITES.c[name], name).label(name) for name in LONGEST),
             INVITES.c.updated_at.label("changed_at"),
             *(json_up_to(column, LIGHT_BYTES).label(name) for name, column in _JSON.items()),
             *(byte_length(column).label(f"{name}_bytes") for name, column in _JSON.items()),
@@ -81,11 +82,6 @@ def _query(connection: str, after: Cursor | None, until: datetime, size: int) ->
     if after is not None:
         query = query.where(sa.tuple_(due.next_attempt_at, due.id) > sa.tuple_(*_bound(after)))
     return query
-
-
-def _cut(name: str, longest: int) -> sa.ColumnElement[str]:
-    """Return as much of a text as shows that it is too long."""
-    return sa.func.substr(INVITES.c[name], 1, longest + 1).label(name)
 
 
 def _heavy(reader: sa.Connection, ids: Sequence[int]) -> dict[int, sa.RowMapping]:
@@ -107,7 +103,8 @@ def _lengths(row: sa.RowMapping) -> list[int]:
 
 
 def _weight(row: sa.RowMapping) -> int:
-    return sum(_lengths(row))
+    """Return how much there is of what may be long: of texts what is loaded, and what they take in memory."""
+    return sum(_lengths(row)) + sum(sys.getsizeof(row[name]) for name in LONGEST if row[name])
 
 
 def _is_heavy(row: sa.RowMapping) -> bool:

@@ -1,7 +1,7 @@
 """Read a lane's next page of due rows; finish those that need no call, keep the rest as work."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from worker.connections.gate import Gate
@@ -23,6 +23,7 @@ from worker.delivery.planning import PagePlanner
 from worker.delivery.restored import Doubtful, leave_in_doubt
 from worker.delivery.rows import DueRow
 from worker.directory import load
+from worker.directory.employees import Remembered
 from worker.envoy.api import EnvoyApi
 from worker.errors import (
     EnvoyError,
@@ -53,6 +54,7 @@ class Filling:
     stop: threading.Event
     marked: bool = False
     first_look: float = 0.0  # seconds until what may be in Envoy from before a restore is looked up
+    remembered: Remembered = field(default_factory=Remembered)
 
     def fill(self, lanes: Lanes, lane: Lane) -> None:
         """Put the lane's next page of work into it, or close it where its connection is of no use now."""
@@ -90,7 +92,7 @@ class Filling:
             connection=connection,
             directory=load(self.database, lane.connection_id),
             now=now,
-            looks=lane.looks,
+            remembered=self.remembered,
             marked=self.marked,
             restored=since(self.database) is not None,
         )

@@ -8,7 +8,6 @@ from worker.connections.model import Host
 from worker.delivery.freshness import Freshness
 from worker.delivery.plan import Call
 from worker.delivery.rows import Cursor, DueRow
-from worker.directory.employees import Look, Sought
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,6 @@ class Lane:
     closed: bool = False  # held, dead or unreachable: not again in this run
     busy: bool = False  # a thread reads its next page or waits for its pace
     has_slot: bool = False  # a place in the stored pace is reserved
-    looks: dict[Sought, Look] = field(default_factory=dict, repr=False)  # for hosts, in this run
     may_read: bool = False  # its doubtful invites are looked up
     doubts: int = 0  # answers in a row that left it open what Envoy did
     unproven: int = 0  # refusals in a row that may not be Envoy's own

@@ -11,7 +11,7 @@ from worker.delivery.turns import Turns
 
 LONGEST_WAIT_SECONDS, SHORTEST_WAIT_SECONDS = 1.0, 0.001
 MOST_READY = 10_000  # rows in memory, of all lanes together
-MOST_READY_BYTES = 16_000_000  # of their JSON
+MOST_READY_BYTES = 16_000_000  # of their JSON and texts
 LEAST_PAGE = 10
 
 

@@ -13,7 +13,7 @@ from worker.delivery import events, hosts
 from worker.delivery.plan import Plan, plan, rejection
 from worker.delivery.rows import DueRow
 from worker.directory import Directory, employees, refresh
-from worker.directory.employees import Look, Sought
+from worker.directory.employees import Look, Remembered, Sought
 from worker.directory.entries import Location
 from worker.envoy.api import EnvoyApi
 from worker.envoy.paging import NO_LIST
@@ -45,7 +45,7 @@ class PagePlanner:
     directory: Directory
     now: datetime
     stop: threading.Event
-    looks: dict[Sought, Look] = field(repr=False)  # for hosts, in this run
+    remembered: Remembered = field(repr=False)  # hosts, as they were looked up in this run
     marked: bool = False  # creates carry a marker in their notes
     restored: bool = False  # the database comes from a backup
     out_of_reach: bool = False  # a look at Envoy failed: no other look for this page
@@ -100,11 +100,12 @@ class PagePlanner:
         return hosts.host_of(row, place, self.connection, known=self._known, look_up=self._look_up)
 
     def _known(self, sought: Sought) -> Look | None:
-        look = self.looks.get(sought) or employees.known(self.database, self._connection_id, sought)
-        if look is None or not look.is_fresh(self.now):
-            return None
-        self.looks[sought] = look
-        return look
+        look = self.remembered.get(self._connection_id, sought)
+        if look is None:
+            look = employees.known(self.database, self._connection_id, sought)
+            if look is not None:
+                self.remembered.keep(self._connection_id, sought, look)
+        return look if look is not None and look.is_fresh(self.now) else None
 
     def _look_up(self, sought: Sought) -> Look:
         with self._within_reach(sought):
@@ -114,7 +115,7 @@ class PagePlanner:
                 raise hosts.not_permitted() from None
             except Refused as error:
                 raise hosts.not_searchable(error.error_code) from None
-        self.looks[sought] = look
+        self.remembered.keep(self._connection_id, sought, look)
         return look
 
     @property

@@ -65,7 +65,7 @@ class DueRow:
     refused_at: datetime | None = None  # since when it is refused in the same way
     gone_at: datetime | None = None  # when Envoy was seen not to have it, since then
     absent_key: str | None = None  # what Envoy was seen not to have, since a restore
-    weight: int = 0  # bytes of its JSON, as it is stored
+    weight: int = 0  # bytes of its JSON, as it is stored, and of its texts
 
     @property
     def cursor(self) -> Cursor:

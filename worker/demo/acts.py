@@ -126,7 +126,7 @@ class Acts:
         self.story.step("A visit is moved, and another one called off, in plain SQL")
         with self.parts.database.write() as connection:
             for statement in CHANGES:
-                self.story.quote(statement)
+                self.story.statement(statement)
                 connection.execute(sa.text(statement))
         counts = sum((counts for counts, _held in self._passes()), Counter[str]())
         self.story.good(f"{counts['updated']} updated, {counts['withdrawn']} withdrawn")

@@ -47,6 +47,11 @@ class Story:
         """Print something as it is: a path, a URL, a line of output."""
         self._show(INDENT + text, style=DIM)
 
+    def statement(self, sql: str) -> None:
+        """Print SQL of ours, in its own lines."""
+        for line in (INDENT + sql).splitlines():
+            self._show(line, style=DIM)
+
     def command(self, text: str) -> None:
         """Print something to type."""
         self._show(INDENT + text)

@@ -5,6 +5,7 @@ Kept are ids only, and of what was sought a digest: nobody's name or e-mail.
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -30,6 +31,8 @@ from worker.folding import fold
 EMPLOYEES = SQLModel.metadata.tables[str(Employee.__tablename__)]
 MAX_AGE_SECONDS = 3600.0
 MOST_NEAR = 3
+MOST_REMEMBERED = 2_000_000  # bytes, about: of all looks of a run
+BYTES_OF_A_LOOK, BYTES_OF_A_TEXT = 500, 60  # beside what is in it
 
 
 class By(StrEnum):
@@ -78,6 +81,41 @@ class Look:
     def is_fresh(self, now: datetime) -> bool:
         """Say whether it may still be believed; a time far ahead came from a clock that was wrong."""
         return abs(now - self.read_at) <= timedelta(seconds=MAX_AGE_SECONDS)
+
+
+class Remembered:
+    """What Envoy said in this run, as far as it has room: for all connections, and all threads."""
+
+    def __init__(self) -> None:
+        """Remember nothing yet."""
+        self._looks: dict[tuple[int, Sought], Look] = {}
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def get(self, connection_id: int, sought: Sought) -> Look | None:
+        """Return what was said of somebody, None where that is not remembered."""
+        return self._looks.get((connection_id, sought))
+
+    def keep(self, connection_id: int, sought: Sought, look: Look) -> None:
+        """Remember what was said; where there is no room for it, forget all that was said before."""
+        size = _size_of(look)
+        with self._lock:
+            self._forget((connection_id, sought))
+            if self._size + size > MOST_REMEMBERED:
+                self._looks.clear()
+                self._size = 0
+            if size <= MOST_REMEMBERED:
+                self._looks[connection_id, sought] = look
+                self._size += size
+
+    def _forget(self, key: tuple[int, Sought]) -> None:
+        look = self._looks.pop(key, None)
+        self._size -= _size_of(look) if look else 0
+
+
+def _size_of(look: Look) -> int:
+    texts = (text for person in look.people for text in (person.id, *person.location_ids))
+    return BYTES_OF_A_LOOK + sum(BYTES_OF_A_TEXT + len(text) for text in texts)
 
 
 def known(database: Database, connection_id: int, sought: Sought) -> Look | None:

@@ -21,8 +21,19 @@ def refresh(database: Database, api: EnvoyApi, tokens: Tokens, connection: Conne
         EnvoyError: Envoy could not be read; what was known before stays.
     """
     assert connection.id is not None  # noqa: S101 -- a stored row has its id
-    locations = with_token(tokens, connection.id, api.locations)
-    flows = with_token(tokens, connection.id, api.flows)
-    store.replace(database, connection.id, locations, flows)
-    log.info("directory.refreshed", connection=connection.name, locations=len(locations), flows=len(flows))
-    return store.load(database, connection.id)
+    _replace(database, api, tokens, connection.id)
+    directory = store.load(database, connection.id)
+    log.info(
+        "directory.refreshed",
+        connection=connection.name,
+        locations=len(directory.locations),
+        flows=len(directory.flows),
+    )
+    return directory
+
+
+def _replace(database: Database, api: EnvoyApi, tokens: Tokens, connection_id: int) -> None:
+    """Read and store; what was read is not kept beside what is loaded then."""
+    locations = with_token(tokens, connection_id, api.locations)
+    flows = with_token(tokens, connection_id, api.flows)
+    store.replace(database, connection_id, locations, flows)

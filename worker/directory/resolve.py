@@ -1,11 +1,13 @@
 """Resolve a location or flow by Envoy id or by name, or say what is wrong and what is near."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from typing import Protocol, TypeVar
+from functools import cached_property
+from typing import Protocol, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from worker.directory.entries import Flow, Location
@@ -13,7 +15,7 @@ from worker.errors import InputError
 from worker.folding import fold
 
 MOST_HINTS = 3
-MOST_NAMES = 10_000
+LONG = 255  # letters; what is longer when it is folded is remembered by its digest
 
 
 class _Named(Protocol):
@@ -24,17 +26,19 @@ class _Named(Protocol):
 
 
 Entry = TypeVar("Entry", bound=_Named)
+# Entries by their ids, and by the keys of their names: each row of a page asks for some.
+_ByKey: TypeAlias = tuple[Mapping[str, Sequence[Entry]], Mapping[str, Sequence[Entry]]]
 
 
-@lru_cache(maxsize=MOST_NAMES)
 def name_key(name: str) -> str:
-    """Return what two spellings of a name share; each row asks for those of all places."""
-    return fold(name)
+    """Return what two spellings of a name share, and no others."""
+    key = fold(name)
+    return key if len(key) <= LONG else hashlib.sha256(key.encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Directory:
-    """The locations and flows of one connection, as last read from Envoy."""
+    """The locations and flows of one connection, as last read from Envoy; one thread's."""
 
     locations: Sequence[Location]
     flows: Sequence[Flow]
@@ -46,7 +50,7 @@ class Directory:
         Raises:
             InputError: ``location_unknown``, ``location_ambiguous`` or ``location_disabled``.
         """
-        found = _matching(self.locations, wanted)
+        found = _matching(self._locations_by_key, wanted)
         usable = [entry for entry in found if entry.enabled]
         if not found:
             raise _unknown("location", wanted, self.locations)
@@ -61,7 +65,7 @@ class Directory:
             InputError: ``flow_unknown``, ``flow_ambiguous``, ``flow_disabled``, ``flow_not_for_visitors``
                 or ``flow_of_other_location``.
         """
-        found = _matching(self.flows, wanted)
+        found = _matching(self._flows_by_key, wanted)
         if not found:
             here = [flow for flow in self.flows if flow.location_id in {None, location.envoy_id}]
             raise _unknown("flow", wanted, here)
@@ -77,6 +81,14 @@ class Directory:
         own = [flow for flow in usable if flow.location_id is not None]
         return _only("flow", wanted, own or usable)
 
+    @cached_property
+    def _locations_by_key(self) -> "_ByKey[Location]":
+        return _by_key(self.locations)
+
+    @cached_property
+    def _flows_by_key(self) -> "_ByKey[Flow]":
+        return _by_key(self.flows)
+
 
 def zone_of(location: Location) -> ZoneInfo | None:
     """Return the location's time zone, None where Envoy gave none that is known here."""
@@ -86,9 +98,18 @@ def zone_of(location: Location) -> ZoneInfo | None:
         return None
 
 
-def _matching(entries: Sequence[Entry], wanted: str) -> list[Entry]:
-    by_id = [entry for entry in entries if entry.envoy_id == wanted.strip()]
-    return by_id or [entry for entry in entries if name_key(entry.name) == name_key(wanted)]
+def _by_key(entries: Sequence[Entry]) -> _ByKey[Entry]:
+    ids: dict[str, list[Entry]] = defaultdict(list)
+    names: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        ids[entry.envoy_id].append(entry)
+        names[name_key(entry.name)].append(entry)
+    return ids, names
+
+
+def _matching(by_key: _ByKey[Entry], wanted: str) -> Sequence[Entry]:
+    ids, names = by_key
+    return ids.get(wanted.strip()) or names.get(name_key(wanted), ())
 
 
 def _only(kind: str, wanted: str, entries: Sequence[Entry]) -> Entry:

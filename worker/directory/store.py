@@ -1,6 +1,7 @@
 """Keep a connection's directory: replaced whole, so that what Envoy no longer has is gone."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import SQLModel
@@ -17,6 +18,8 @@ from worker.envoy import resources
 LOCATIONS = SQLModel.metadata.tables[str(model.Location.__tablename__)]
 FLOWS = SQLModel.metadata.tables[str(model.Flow.__tablename__)]
 CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
+
+AT_ONCE = 100  # rows of an INSERT: a library keeps all that it sends until it is answered
 
 
 def load(database: Database, connection_id: int) -> Directory:
@@ -58,8 +61,8 @@ def _replace(
         locked(connection, connection_id)  # two who have read it at once: one after the other
         for table, rows in content.items():
             connection.execute(sa.delete(table).where(table.c.connection_id == connection_id))
-            if rows:
-                connection.execute(sa.insert(table), rows)
+            for start in range(0, len(rows), AT_ONCE):
+                connection.execute(sa.insert(table), rows[start : start + AT_ONCE])
         connection.execute(
             sa.update(CONNECTIONS)
             .where(CONNECTIONS.c.id == connection_id)
@@ -67,6 +70,7 @@ def _replace(
         )
 
 
-def _entries(connection: sa.Connection, table: sa.Table, connection_id: int) -> Iterator[sa.RowMapping]:
+def _entries(connection: sa.Connection, table: sa.Table, connection_id: int) -> Iterator[dict[str, Any]]:
     query = sa.select(table).where(table.c.connection_id == connection_id).order_by(table.c.name)
-    yield from connection.execute(query).mappings()
+    for row in connection.execute(query).mappings():
+        yield {name: resources.shared(row[name]) if name in resources.SHARED else row[name] for name in row}

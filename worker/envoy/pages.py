@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, Generic, Protocol, TypeVar, cast
 
-from worker.envoy.resources import Json
+from worker.envoy.resources import SHARED, Json
 
 _DIGITS = re.compile(r"[0-9]{1,15}")
 
@@ -44,9 +44,17 @@ def page_of(answer: Json, parse: Callable[[Json], Item | None], *, size: int = 0
     return Page(items, _number(answer, "total"), _number(answer, "perPage"), size)
 
 
-def kept_bytes(item: Identified) -> int:
-    """Return how much memory the texts of an item take."""
-    return sum(_bytes_of(getattr(item, one.name)) for one in fields(cast("Any", item)))
+def kept_bytes(item: Identified, shared: set[str]) -> int:
+    """Return how much memory the texts of an item take that are not in *shared*, and put some there."""
+    total = 0
+    for one in fields(cast("Any", item)):
+        value = getattr(item, one.name)
+        if one.name in SHARED and isinstance(value, str):
+            if value in shared:
+                continue
+            shared.add(value)
+        total += _bytes_of(value)
+    return total
 
 
 def _bytes_of(value: object) -> int:

@@ -21,7 +21,7 @@ PER_PAGE = 100
 MOST_ITEMS = 10_000
 MOST_PAGES = 500  # all that can be listed by 20; by one, some minutes of requests
 MOST_RECEIVED = 50_000_000  # bytes: of 10,000 items 5,000 each
-MOST_KEPT = 4_000_000  # bytes: of 10,000 locations 400 each
+MOST_KEPT = 2_000_000  # bytes: of 10,000 locations 200 each, without what many share
 
 TOO_MANY = "too_many_items"
 TOO_LARGE = "list_too_large"
@@ -75,6 +75,7 @@ class _Reading(Generic[Item]):
     received: int = 0  # bytes of all answers
     kept: int = 0  # bytes of what is found
     found: dict[str, Item] = field(default_factory=dict)
+    shared: set[str] = field(default_factory=set)  # texts that more than one item may have
 
     def items(self) -> list[Item]:
         """Read to the end, and return what was found."""
@@ -84,7 +85,7 @@ class _Reading(Generic[Item]):
             if number > MOST_PAGES or number * self.size > MOST_ITEMS:
                 if self._is_reached():
                     break
-                raise OutcomeUnknown("Envoy lists more items than can be read", error_code=TOO_MANY)
+                raise _too_many()
         return list(self.found.values())
 
     def _ends_with(self, number: int) -> bool:
@@ -140,15 +141,21 @@ class _Reading(Generic[Item]):
             raise OutcomeUnknown("Envoy repeats items of a list", error_code=REPEATS)
         self.found.update(keyed)
         self.seen += len(items)
+        if self.seen > MOST_ITEMS:  # pages may be longer than asked for
+            raise _too_many()
         if self.total is not None and self.seen > self.total:
             raise _incomplete("has more items than it says")
 
     def _bound(self, page: Page[Item]) -> None:
         """Refuse a list that is larger than what can be read in bounded memory and time."""
         self.received += page.size
-        self.kept += sum(kept_bytes(item) for item in page.items or () if item is not None)
+        self.kept += sum(kept_bytes(item, self.shared) for item in page.items or () if item is not None)
         if self.received > MOST_RECEIVED or self.kept > MOST_KEPT:
             raise OutcomeUnknown("Envoy's list is larger than can be read", error_code=TOO_LARGE)
+
+
+def _too_many() -> OutcomeUnknown:
+    return OutcomeUnknown("Envoy lists more items than can be read", error_code=TOO_MANY)
 
 
 def _incomplete(how: str) -> OutcomeUnknown:

@@ -5,6 +5,7 @@ is None.
 """
 
 import re
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -15,7 +16,11 @@ Json = dict[str, object]
 
 # Stands for a place whose id is unusable: who belongs there only does not belong everywhere.
 NO_PLACE_OF_OURS = "?"
+MOST_PLACES = 10_000  # of one employee: as many as a list of locations may have
 MOST_NAME = 1_000  # letters of a name that is kept: no caller can mean one that is longer
+
+# Fields of which many items have the same; each such text is in memory once.
+SHARED = frozenset({"timezone", "type", "company_id", "location_id", "approval_status"})
 
 # Envoy documents APPROVED, PENDING, AWAITING_REVIEW and DENIED; a new word is taken as it comes.
 _WORD = re.compile(r"[A-Za-z_]{1,40}")
@@ -78,8 +83,8 @@ def location(item: Json) -> Location | None:
         key,
         _name(item),
         _enabled(item),
-        _text(item.get("timezone")),
-        identifier(item.get("companyId")),
+        shared(_text(item.get("timezone"))),
+        shared(identifier(item.get("companyId"))),
     )
 
 
@@ -92,7 +97,7 @@ def flow(item: Json) -> Flow | None:
     place = identifier(shown)
     if place is None and shown not in (None, ""):
         return None  # without its location it would serve every one
-    return Flow(key, _name(item), _enabled(item), _text(item.get("type")), place)
+    return Flow(key, _name(item), _enabled(item), shared(_text(item.get("type"))), shared(place))
 
 
 def employee(item: Json) -> Employee | None:
@@ -106,7 +111,7 @@ def employee(item: Json) -> Employee | None:
         key,
         _name(item),
         _text(item.get("email")) or "",
-        tuple(identifier(place) or NO_PLACE_OF_OURS for place in places),
+        tuple(identifier(place) or NO_PLACE_OF_OURS for place in places[:MOST_PLACES]),
     )
 
 
@@ -118,23 +123,28 @@ def invite(item: Json) -> Invite | None:
     invitee = item.get("invitee")
     person: Json = invitee if isinstance(invitee, dict) else {}
     optional = _optional(item, person)
-    filled = _shared(tuple(name for name, value in optional.items() if value))
+    filled = _set_of(tuple(name for name, value in optional.items() if value))
     return Invite(
         id=key,
-        approval_status=_word(item.get("approvalStatus")),
+        approval_status=shared(_word(item.get("approvalStatus"))),
         created_at=instant(item.get("createdAt")),
         expected_arrival_at=instant(item.get("expectedArrivalAt")),
-        location_id=identifier(item.get("locationId")),
+        location_id=shared(identifier(item.get("locationId"))),
         name=_text(person.get("name")),
         email=_text(person.get("email")),
         notes=_text(item.get("notes")),
         filled=filled,
-        empty=_shared(tuple(name for name, value in optional.items() if not value)),
+        empty=_set_of(tuple(name for name, value in optional.items() if not value)),
     )
 
 
+def shared(text: str | None) -> str | None:
+    """Return the one copy of a text that many items have; it goes with the last of them."""
+    return None if text is None else sys.intern(text)
+
+
 @cache
-def _shared(names: tuple[str, ...]) -> frozenset[str]:
+def _set_of(names: tuple[str, ...]) -> frozenset[str]:
     """Return the set of some fields' names, one for all invites that have the same."""
     return frozenset(names)
 

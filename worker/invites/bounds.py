@@ -6,12 +6,19 @@ before it is sent, and of a text that is longer no more is loaded than shows tha
 
 from collections.abc import Mapping
 
+import sqlalchemy as sa
+
 from worker.errors import InputError
 
 LONGEST: Mapping[str, int] = {
     "invitee_name": 255, "invitee_email": 320, "location": 255, "flow": 255, "host_employee_id": 64,
     "host_email": 320, "notes": 2000,
 }  # fmt: skip
+
+
+def cut(column: sa.ColumnElement[str], name: str) -> sa.ColumnElement[str]:
+    """Return as much of a caller's text as shows that it is too long."""
+    return sa.func.substr(column, 1, LONGEST[name] + 1)
 
 
 def require_bounded(row: object) -> None:

@@ -11,6 +11,7 @@ from worker.addresses import without_addresses
 from worker.connections.model import Connection
 from worker.database import Database
 from worker.errors import UsageError
+from worker.invites.bounds import LONGEST, cut
 from worker.invites.model import Attempt, Delivery, Invite
 from worker.invites.personal import PERSONAL
 from worker.invites.states import Status
@@ -138,12 +139,17 @@ def unknown(database: Database, *, connection: str | None = None, limit: int) ->
 
 def _both(left_out: Collection[str]) -> sa.Select[Any]:
     columns = [
-        column.label(f"{table.name}_{column.name}")
+        _bounded(column).label(f"{table.name}_{column.name}")
         for table in (INVITES, DELIVERIES)
         for column in table.c
         if column.name not in left_out
     ]
     return sa.select(*columns).select_from(INVITES.outerjoin(DELIVERIES, JOINED))
+
+
+def _bounded(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    is_a_callers_text = column.table is INVITES and column.name in LONGEST
+    return cut(column, column.name) if is_a_callers_text else column
 
 
 def _named(named: str) -> sa.ColumnElement[bool]:

@@ -1,6 +1,7 @@
 """Rows with more than a process should hold: refused by the table, rejected unread, taken a few at a time."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from worker.errors import InputError
 from worker.intake import enqueue
 from worker.intake.importing import import_file
 from worker.invites import store
+from worker.invites.bounds import LONGEST
 from worker.invites.personal import PERSONAL
 
 VALID = {f"{number:03}" + "\U0001f600" * 200: "\U0001f601" * 255 for number in range(50)}
@@ -105,18 +107,51 @@ def test_a_page_of_due_rows_ends_at_its_bound_of_bytes(world: World) -> None:
     assert world.push().counts["sent"] == 6
 
 
-def test_a_text_that_is_too_long_is_rejected_and_no_more_of_it_is_loaded(world: World) -> None:
-    """It was written while checks were off: a restore, or a pragma of the caller's."""
+def test_a_page_ends_at_its_bound_for_texts_too(world: World) -> None:
+    """A hundred notes of the longest are many times the custom fields of as many usual rows."""
+    for number in range(60):
+        world.add(f"v-{number}", notes="\U0001f600" * 2_000)
+
     database = world.parts.database
-    world.add()
+    page = due_page(database, "acme", after=None, until=database.read_now(), size=100)
+
+    assert 10 < len(page.rows) < 60
+    assert not page.is_last
+    assert sum(sys.getsizeof(row.notes) for row in page.rows) <= PAGE_BYTES
+
+
+def set_unchecked(world: World, column: str, value: str) -> None:
+    """Write a text while checks are off: as in a restore, or by a pragma of the caller's."""
+    database = world.parts.database
     with database.write() as connection:
         if database.is_sqlite:
             connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
         else:
-            connection.exec_driver_sql("ALTER TABLE invite DROP CONSTRAINT invite_notes_length")
-        connection.execute(sa.text("UPDATE invite SET notes = :notes"), {"notes": "x" * 50_000})
+            connection.exec_driver_sql(f"ALTER TABLE invite DROP CONSTRAINT invite_{column}_length")
+        connection.execute(sa.text(f"UPDATE invite SET {column} = :value"), {"value": value})  # noqa: S608
         if database.is_sqlite:
             connection.exec_driver_sql("PRAGMA ignore_check_constraints = OFF")
+
+
+@pytest.mark.parametrize("column", ["location", "flow", "notes"])
+def test_a_list_loads_no_more_of_a_text_than_the_table_allows(column: str, world: World) -> None:
+    """So that a list of oversized places, or one such invite, costs no memory and floods no screen."""
+    world.add()
+    set_unchecked(world, column, "x" * 50_000)
+    database = world.parts.database
+
+    (listed,) = store.page(database)
+    shown = store.require(database, "acme/v-1")
+
+    assert getattr(shown.invite, column) == "x" * (LONGEST[column] + 1)
+    assert getattr(listed.invite, column) in {None, getattr(shown.invite, column)}
+
+
+def test_a_text_that_is_too_long_is_rejected_and_no_more_of_it_is_loaded(world: World) -> None:
+    """Whatever wrote it."""
+    database = world.parts.database
+    world.add()
+    set_unchecked(world, "notes", "x" * 50_000)
 
     (row,) = due_page(database, "acme", after=None, until=database.read_now(), size=9).rows
     world.push()

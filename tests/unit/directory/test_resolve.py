@@ -4,7 +4,7 @@ import pytest
 
 from worker.directory import Directory
 from worker.directory.entries import Flow, Location
-from worker.directory.resolve import zone_of
+from worker.directory.resolve import LONG, name_key, zone_of
 from worker.errors import InputError
 
 
@@ -115,3 +115,14 @@ def test_an_unknown_time_zone_is_none() -> None:
     assert zone_of(location("1", "x", timezone="Mars/Olympus")) is None
     assert zone_of(location("1", "x", timezone=None)) is None
     assert str(zone_of(BERLIN)) == "Europe/Berlin"
+
+
+@pytest.mark.parametrize("sign", ["n", "\U0001d160", "\ufb03"])
+def test_long_names_cost_no_more_than_short_ones_and_are_told_apart(sign: str) -> None:
+    """Some signs become three when they are folded: what is kept of a name to compare it is short."""
+    one, other = location("1", sign * 999 + "a"), location("2", sign * 999 + "b")
+    directory = Directory([one, other], [])
+
+    assert directory.location(one.name.upper()) is one
+    assert directory.location(other.name) is other
+    assert len(name_key(one.name)) <= LONG

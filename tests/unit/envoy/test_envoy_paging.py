@@ -254,34 +254,3 @@ def test_where_each_item_matters_one_without_an_id_makes_it_no_list() -> None:
     answer: Json = {"data": ODD, "meta": {"total": 7}}
 
     assert failure(scripted([answer], [answer]), whole=True) == "list_incomplete"
-
-
-def test_a_list_ends_at_a_bound_of_what_is_received() -> None:
-    """Where each page is as long as an answer may be, nothing is concluded after the twenty-sixth."""
-    fetch = Pages(MOST_ITEMS, meta=honest)
-
-    assert failure(fetch, size=2_000_000) == "list_too_large"
-    assert len(fetch.asked) == 26
-    assert "list_too_large" in NO_LIST
-
-
-def test_a_list_ends_at_a_bound_of_what_is_kept() -> None:
-    """Types of 100,000 letters would fill the memory, though no page is long."""
-
-    def fetch(page: int, _size: int) -> Json:
-        return {"data": [{"id": f"{page}-{number}", "type": "x" * 100_000} for number in range(20)]}
-
-    assert failure(fetch) == "list_too_large"
-
-
-def test_a_full_list_of_ordinary_items_is_within_the_bounds() -> None:
-    """10,000 flows, each with the names that customers give."""
-
-    def fetch(page: int, size: int) -> Json:
-        numbers = range((page - 1) * size, min(page * size, MOST_ITEMS))
-        items = [
-            {"id": str(1000000 + n), "name": f"Visitors of building {n}", "type": "VISITOR"} for n in numbers
-        ]
-        return {"data": items, "meta": {"total": MOST_ITEMS, "perPage": size}}
-
-    assert len(all_items(fetch, size=200_000)) == MOST_ITEMS

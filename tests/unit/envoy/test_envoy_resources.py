@@ -111,3 +111,13 @@ def test_any_item_is_a_storable_value_or_none(item: Json) -> None:
         texts = [getattr(value, name) for name in getattr(value, "__slots__", ())]
         stored = [text for text in texts if isinstance(text, str)]
         assert all("\x00" not in text and text.encode() is not None for text in stored)
+
+
+def test_an_employee_belongs_to_no_more_places_than_a_list_may_have() -> None:
+    """Of one who is said to be everywhere, 2 MB of ids need not be kept."""
+    found = resources.employee(
+        {"id": "1", "locationIds": [str(number) for number in range(resources.MOST_PLACES + 1)]}
+    )
+
+    assert found is not None
+    assert len(found.location_ids) == resources.MOST_PLACES
