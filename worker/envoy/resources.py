@@ -167,7 +167,7 @@ def _text(value: object) -> str | None:
 
 
 def _name(item: Json) -> str:
-    return (_name(item))[:MOST_NAME]
+    return (_text(item.get("name")) or "")[:MOST_NAME]
 
 
 def _word(value: object) -> str | None:
