@@ -5,10 +5,12 @@ All text counts as a stranger's: one call is one line, whatever stands in it.
 
 import errno
 import json
+import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TextIO
 
 from worker.addresses import without_addresses
@@ -18,6 +20,7 @@ from worker.visible import visible, visible_json
 # Whoever read it has seen enough, or is not there any more.
 GONE = frozenset({errno.EPIPE, errno.EBADF, errno.EIO})
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+DEEPEST = 100  # lists and objects in one another
 
 
 def complain(error: WorkerError) -> None:
@@ -48,7 +51,11 @@ def show_json(data: object) -> None:
     """Print data as one JSON document."""
     # JSON is UTF-8; what is no UTF-8 has at least no other letters.
     ascii_only = _encoding(sys.stdout) != "utf-8"
-    text = json.dumps(data, ensure_ascii=ascii_only, indent=2, default=str)
+    write = partial(json.dumps, ensure_ascii=ascii_only, indent=2, default=str, allow_nan=False)
+    try:
+        text = write(data)
+    except (ValueError, RecursionError):
+        text = write(_in_bounds(data))
     _print(visible_json(text), sys.stdout)
 
 
@@ -100,6 +107,19 @@ def _print(text: str, stream: TextIO | None) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     if full:
         raise DiskFull("the disk is full where the output goes", hint="make room, and run it again")
+
+
+def _in_bounds(value: object, depth: int = 0) -> object:
+    """Return data with its endless numbers, and what is nested too deep to be written, as texts."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if not isinstance(value, Mapping | list):
+        return value
+    if depth > DEEPEST:
+        return "[too deep]"
+    if isinstance(value, list):
+        return [_in_bounds(item, depth + 1) for item in value]
+    return {key: _in_bounds(item, depth + 1) for key, item in value.items()}
 
 
 def _encoding(stream: TextIO | None) -> str:
