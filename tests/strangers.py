@@ -20,6 +20,9 @@ ACTING = (
 MARKUP = ("[/nope]", "[link=http://127.0.0.1/]a[/link]", "[red]b", ":smile:", "[", "\\[x]")
 TYPED = ("$(touch x)", "`touch x`", "'; touch x; '", "| touch x", "%s{0}{x}", "-x", "--json", "=1+1")
 LETTERS = ("Ann", "Zoë", "漢字", "עִבְרִית", "ไทย", "\uff37", "山\u3000田", "🙂", "a b")
+TABLES = (
+    "attempt", "delivery", "invite", "employee", "location", "flow", "connection", "job", "job_run", "host",
+)  # fmt: skip
 HALF = "\ud800"  # of a pair: no database takes it, a command line does
 
 
@@ -60,7 +63,7 @@ class Scene:
     def clear(self, database: Database) -> None:
         """Take all of it away."""
         with database.write() as connection:
-            for table in ("attempt", "delivery", "invite", "location", "flow", "connection", "job"):
+            for table in TABLES:
                 connection.execute(sa.text(f"DELETE FROM {table}"))  # noqa: S608 -- ours
 
 
@@ -90,7 +93,7 @@ def settle(database: Database, chance: random.Random, rows: int = 6) -> Scene:
         found = connection.execute(sa.text("SELECT id, connection, external_id FROM delivery")).all()
         for row in found:
             _delivery(connection, row.id, chance)
-        _insert(connection, "job", name="push_invites", last_run_at=_LATER, last_result=hostile(chance))
+        _of_the_workers_own(connection, chance)
     return Scene(names, [f"{row.connection}/{row.external_id}" for row in found])
 
 
@@ -119,7 +122,11 @@ def _fields(chance: random.Random) -> str:
 
 def _connection(bind: sa.Connection, name: str, chance: random.Random) -> None:
     """Insert a connection with a directory: each of its texts a stranger's."""
-    texts = ("status_reason", "company_id", "refresh_error", "default_location", "default_flow", "scopes")
+    texts = (
+        "status_reason", "company_id", "refresh_error", "default_location", "default_flow", "scopes",
+        "lease_owner", "lease_watched", "refresh_fingerprint",
+        *chance.choice(((), ("access_token_enc", "refresh_token_enc"))),
+    )  # fmt: skip
     status, reason = chance.choice(
         (("active", "rate_limited"), ("needs_authorisation", None), ("active", None))
     )
@@ -133,6 +140,26 @@ def _connection(bind: sa.Connection, name: str, chance: random.Random) -> None:
         entry = {"connection_id": number, "envoy_id": f"{place}{hostile(chance)}", "enabled": True}
         _insert(bind, "location", **entry, **_texts(chance, "name", "timezone"))
         _insert(bind, "flow", **entry, **_texts(chance, "name", "type", "location_id"))
+
+
+def _of_the_workers_own(bind: sa.Connection, chance: random.Random) -> None:
+    """Insert what only the worker writes: about jobs, hosts and employees."""
+    for job in ("push_invites", hostile(chance)):
+        _insert(
+            bind,
+            "job",
+            name=job,
+            last_run_at=_LATER,
+            **_texts(chance, "last_result", "lease_owner", "seen_boot"),
+        )
+    times = {"started_at": _LATER, "finished_at": _LATER}
+    counts = json.dumps({hostile(chance): 1})
+    _insert(bind, "job_run", **_texts(chance, "id", "job", "trigger", "result"), **times, counts=counts)
+    for name in ("127.0.0.1:9", hostile(chance)):
+        _insert(bind, "host", name=name, **_texts(chance, "probe_owner", "refusal"))
+    number = bind.execute(sa.text("SELECT min(id) FROM connection")).scalar_one()
+    found = json.dumps([{hostile(chance): hostile(chance)}])
+    _insert(bind, "employee", connection_id=number, sought=hostile(chance), found=found, read_at=_LATER)
 
 
 def _invite(bind: sa.Connection, name: str, key: str, chance: random.Random) -> None:
@@ -159,5 +186,5 @@ def _delivery(bind: sa.Connection, number: int, chance: random.Random) -> None:
     _insert(
         bind, "attempt", id=f"{number}", delivery_id=number, kind="create", revision=1, fencing_token=1,
         started_at=_LATER, verdict="rejected", http_status=422,
-        **_texts(chance, "error_code", "detail", "envoy_invite_id"),
+        **_texts(chance, "error_code", "detail", "envoy_invite_id", "owner", "run_id", "refusal"),
     )  # fmt: skip

@@ -33,7 +33,8 @@ def quoted(text: str) -> str:
     and runs nothing of it.
     """
     if visible(text) == text:
-        return shlex.quote(text)
+        # zsh takes a word that begins so for the path of a command.
+        return f"'{text}'" if text.startswith("=") and shlex.quote(text) == text else shlex.quote(text)
     return f"$'{''.join(map(_typed, text))}'"
 
 

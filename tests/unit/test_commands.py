@@ -67,6 +67,7 @@ def test_no_shell_runs_any_of_it(tmp_path: Path) -> None:
         (command("status"), "envoy-worker status"),
         (command("connect", "acme"), "envoy-worker connect acme"),
         (command("connect", "$(touch x)"), "envoy-worker connect '$(touch x)'"),
+        (command("connect", "=ls"), "envoy-worker connect '=ls'"),
         (command("connect", "-x"), "envoy-worker connect -- -x"),
         (
             command("invites resolve", "acme/1", then="--resend"),

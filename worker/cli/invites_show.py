@@ -1,5 +1,6 @@
 """``envoy-worker invites list`` and ``show``."""
 
+from collections.abc import Collection
 from json import dumps
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,9 +13,12 @@ from worker.cli.words import moment, plain
 from worker.errors import UsageError
 
 if TYPE_CHECKING:
+    from sqlmodel import SQLModel
+
     from worker.invites import Attempt, Status
     from worker.invites.store import Standing
 
+MOST = 1_000_000_000  # no database has more, or takes any number as a limit
 COLUMNS = ("invite", "status", "arrival", "envoy_id", "error")  # as many as fit a terminal
 # What leases and look-ups need is nobody's business.
 HIDDEN = frozenset(
@@ -59,7 +63,7 @@ def list_all(
             status=wanted,
             connection=connection,
             approval=approval and approval.upper(),
-            limit=limit + 1,
+            limit=min(limit, MOST) + 1,
         )
         if connection is not None and not found:
             connections.require(parts.database, connection)  # a typo, and not one in the rows
@@ -82,9 +86,7 @@ def show_one(
         standing = store.require(parts.database, invite)
         tried = store.attempts(parts.database, standing.delivery)
         told = restored.told(parts.database)
-    wanted = {key: plain(value) for key, value in standing.invite.model_dump().items()}
-    stands = standing.delivery.model_dump(exclude=set(HIDDEN))
-    stands = {key: plain(value) for key, value in stands.items()}
+    wanted, stands = _columns(standing.invite), _columns(standing.delivery, HIDDEN)
     if json:
         show_json({"invite": wanted, "delivery": stands, "attempts": [_attempt(one) for one in tried]})
         return
@@ -140,9 +142,17 @@ def _show_fields(values: dict[str, object]) -> None:
             show(f"{key + ':':<24}{value if isinstance(value, str) else dumps(value, ensure_ascii=False)}")
 
 
-def _attempt(one: "Attempt") -> dict[str, object]:
-    values = one.model_dump(exclude={"delivery_id", "owner"})
+def _columns(row: "SQLModel", hidden: Collection[str] = ()) -> dict[str, object]:
+    """Return what is to be shown of a row.
+
+    A column of another type than it should be brings no warning: that would quote the value in the log.
+    """
+    values = row.model_dump(exclude=set(hidden), warnings=False)
     return {key: plain(value) for key, value in values.items()}
+
+
+def _attempt(one: "Attempt") -> dict[str, object]:
+    return _columns(one, {"delivery_id", "owner"})
 
 
 def _told(one: "Attempt") -> str:

@@ -5,11 +5,13 @@ All text counts as a stranger's: one call is one line, whatever stands in it.
 
 import errno
 import json
+import math
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain, islice
+from functools import partial
 from typing import TextIO
 
 from worker.addresses import without_addresses
@@ -20,6 +22,7 @@ from worker.visible import visible, visible_json
 GONE = frozenset({errno.EPIPE, errno.EBADF, errno.EIO})
 MOST_IN_A_TABLE = 1_000  # rows; one is as wide as its widest cell, and so is made as a whole
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+DEEPEST = 100  # lists and objects in one another
 
 
 def complain(error: WorkerError) -> None:
@@ -98,7 +101,12 @@ def take_streams() -> None:
 def _json(data: object) -> str:
     # JSON is UTF-8; what is no UTF-8 has at least no other letters.
     ascii_only = _encoding(sys.stdout) != "utf-8"
-    return visible_json(json.dumps(data, ensure_ascii=ascii_only, indent=2, default=str))
+    write = partial(json.dumps, ensure_ascii=ascii_only, indent=2, default=str, allow_nan=False)
+    try:
+        text = write(data)
+    except (ValueError, RecursionError):
+        text = write(_in_bounds(data))
+    return visible_json(text)
 
 
 def _print(text: str, stream: TextIO | None, *, end: str = "\n") -> None:
@@ -120,6 +128,19 @@ def _print(text: str, stream: TextIO | None, *, end: str = "\n") -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     if full:
         raise DiskFull("the disk is full where the output goes", hint="make room, and run it again")
+
+
+def _in_bounds(value: object, depth: int = 0) -> object:
+    """Return data with its endless numbers, and what is nested too deep to be written, as texts."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if not isinstance(value, Mapping | list):
+        return value
+    if depth > DEEPEST:
+        return "[too deep]"
+    if isinstance(value, list):
+        return [_in_bounds(item, depth + 1) for item in value]
+    return {key: _in_bounds(item, depth + 1) for key, item in value.items()}
 
 
 def _encoding(stream: TextIO | None) -> str:

@@ -44,11 +44,11 @@ def parse_moment(text: str, option: str) -> datetime:
     """
     try:
         value = datetime.fromisoformat(text.strip())
-    except ValueError:
-        value = None
-    if value is None or value.tzinfo is None:
-        raise UsageError(f"{option}: needs a time with its zone", hint="as in 2030-05-17T09:00:00+02:00")
-    return value.astimezone(UTC)
+        if value.tzinfo is not None:
+            return value.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter at either end of all years
+        pass
+    raise UsageError(f"{option}: needs a time with its zone", hint="as in 2030-05-17T09:00:00+02:00")
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:

@@ -63,7 +63,7 @@ class RedirectListener:
     def wait(self, timeout: float) -> str | None:
         """Return the URL that the browser was sent to, None if none came within *timeout* seconds."""
         try:
-            return self._urls.get(timeout=timeout)
+            return self._urls.get(timeout=min(timeout, threading.TIMEOUT_MAX))
         except queue.Empty:
             return None
 

@@ -11,6 +11,9 @@ from worker.database.sizes import MOST_BYTES, byte_length
 
 UNREADABLE = "unreadable"
 OVERSIZED = "oversized"
+# What stands for a time that Python does not have; each leaves room to count on, and back.
+FAR_AHEAD = datetime(9999, 12, 30, tzinfo=UTC)
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_PARTS = 30_000  # more than commas and brackets in fifty custom fields of the longest
 _PLAIN_JSON = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
@@ -23,6 +26,15 @@ def utc_now() -> datetime:
 def utc_text(moment: datetime) -> str:
     """Write a moment as SQLite stores it: UTC, milliseconds, ``Z``; such texts sort by time."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def _instead(value: object) -> datetime:
+    """Return what stands for a value that is no time: it lies where SQLite sorts it.
+
+    One such value must not keep all other rows from being read.
+    """
+    is_ahead = not isinstance(value, str) or value > utc_text(utc_now())
+    return FAR_AHEAD if is_ahead else LONG_AGO
 
 
 class Timestamp(sa.types.TypeDecorator[datetime]):
@@ -49,9 +61,12 @@ class Timestamp(sa.types.TypeDecorator[datetime]):
         """Return the moment in UTC."""
         if value is None:
             return None
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-        # What no trigger has seen may lack its zone, and is never the time of this host.
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        try:
+            moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+            # What no trigger has seen may lack its zone, and is never the time of this host.
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, TypeError, OverflowError):
+            return _instead(value)
 
 
 def lenient_json(text: str | bytes) -> Any:  # noqa: ANN401 -- JSON is anything

@@ -54,6 +54,9 @@ def load_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(_text(path))
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: no valid TOML: {error}") from None
+    except (ValueError, RecursionError):
+        # Its text may hold what stands in the file.
+        raise SettingsError(f"{path}: has a number too long, or lists nested too deep, to be read") from None
 
 
 def _text(path: Path) -> str:

@@ -185,3 +185,10 @@ def test_an_issuer_without_our_state_ends_nothing(listener: RedirectListener, po
     ):
         assert said(port, get(port, query))[0] == 400
     assert listener.wait(0.01) is None
+
+
+def test_a_wait_may_be_endless(listener: RedirectListener, port: int) -> None:
+    """No number of seconds is too large."""
+    assert said(port, get(port))[0] == 200
+
+    assert listener.wait(float("inf")) is not None

@@ -22,8 +22,12 @@ def test_a_moment_is_read_as_it_was_written(value: datetime) -> None:
     assert parse_moment(written, "--until") == value.astimezone(UTC).replace(microsecond=0)
 
 
-@pytest.mark.parametrize("text", ["", "tomorrow", "2030-01-01", "2030-01-01T10:00", "2030-02-31T10:00Z"])
-def test_a_time_without_a_zone_is_the_operators_mistake(text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["", "tomorrow", "2030-01-01", "2030-01-01T10:00", "2030-02-31T10:00Z", "9999-12-31T23:59:59-23:59",
+     "0001-01-01T00:00:00+23:59"],
+)  # fmt: skip
+def test_a_time_without_a_zone_or_beyond_all_years_is_the_operators_mistake(text: str) -> None:
     """The line names the option and shows the form."""
     with pytest.raises(UsageError, match="--until: needs a time with its zone") as caught:
         parse_moment(text, "--until")

@@ -81,6 +81,16 @@ def test_a_file_that_is_no_toml_is_named_with_its_line(tmp_path: Path) -> None:
         load_toml(path)
 
 
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 3000 + "]" * 3000])
+def test_a_value_that_is_too_much_is_no_traceback(tmp_path: Path, value: str) -> None:
+    """The line names the file, and quotes nothing."""
+    path = tmp_path / "much.toml"
+    path.write_text(f"x = {value}\n", encoding="utf-8")
+
+    with pytest.raises(SettingsError, match=r"much\.toml: has a number too long, or lists nested too deep"):
+        load_toml(path)
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     """A directory, or a file in another encoding, is no traceback."""
     latin = tmp_path / "latin.toml"
