@@ -10,8 +10,8 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from itertools import chain, islice
 from functools import partial
+from itertools import chain, islice
 from typing import TextIO
 
 from worker.addresses import without_addresses
