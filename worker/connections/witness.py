@@ -16,6 +16,7 @@ from worker.database.engine import SLACK_SECONDS
 from worker.database.repeating import repeated
 from worker.envoy.clock import boot_clock
 from worker.envoy.server_clock import DAY_SECONDS, ServerClock
+from worker.errors import ClockDoubted, ExitCode
 
 AGREES_SECONDS = 3600.0
 KEPT_SECONDS = 3600.0  # what is stored is replaced when it is older
@@ -106,6 +107,26 @@ class Witness:
         with self._database.write() as connection:
             register(connection, self._host)
             connection.execute(sa.update(HOSTS).where(HOSTS.c.name == self._host).values(**values))
+
+
+def require_not_behind(database: Database, consequence: str) -> None:
+    """Return where Envoy's clock was never seen well ahead of the database's; for that no answer is needed.
+
+    Raises:
+        ClockDoubted: it was, so the database's clock was put back since, or was wrong then; *consequence*
+            says what was left undone.
+    """
+    newest = sa.select(sa.func.max(HOSTS.c.envoy_time)).scalar_subquery()
+    with database.read() as connection:
+        now, envoy_time = connection.execute(sa.select(database.now(), newest)).one()
+    behind = 0.0 if envoy_time is None else (now - envoy_time).total_seconds()
+    if behind < -AGREES_SECONDS:
+        raise ClockDoubted(
+            f"the database's clock is {apart(behind)} what Envoy's was; {consequence}",
+            hint="let all hosts keep time (NTP); `envoy-worker check` compares the clocks",
+            error_code="clock_disagrees",
+            exit_code=ExitCode.TRY_LATER,
+        )
 
 
 def apart(ahead_seconds: float) -> str:

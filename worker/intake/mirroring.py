@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import BinaryIO
 
+from worker.connections.witness import require_not_behind
 from worker.database import Database
 from worker.errors import UsageError
 from worker.intake.importing import ImportReport, OnRejected, import_file
@@ -52,9 +53,12 @@ def mirror_file(
     Raises:
         UsageError: more than that share of the future invites would be withdrawn; nothing was written.
         FileRefused: the file cannot be read at all; nothing was written.
+        ClockDoubted: the database's clock is behind Envoy's; nothing was written.
         WorkerError: the database failed; its text says how far the file is in.
     """
     read = partial(import_file, database, stream, name=name, connection=connection, on_progress=on_progress)
+    # By a clock that was put back, visits that are over count as coming, and would be removed from Envoy.
+    require_not_behind(database, "nothing was written, since what lies ahead is not known")
     once = _Once(on_problem)
     missing = Missing(database, connection)
     rejected = on_rejected if dry_run else None

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.errors import SchemaError, UsageError
+from worker.errors import ClockDoubted, SchemaError, UsageError
 from worker.intake import Check, FileRefused, ImportReport, Problem, mirror_file
 
 Stored = Callable[[str], list[tuple[object, ...]]]
@@ -231,3 +231,21 @@ def test_a_database_that_fails_at_the_withdrawals_says_that_the_lines_are_in(
         mirror(lines(1), on_progress=on_progress)
 
     assert "import the file again" in caught.value.hint
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_by_a_clock_that_was_put_back_nothing_is_withdrawn(
+    database: Database, stored: Stored, mirror: Mirror, dry_run: bool
+) -> None:
+    """Visits that are over would count as coming, and Envoy would lose them: its clock was later once."""
+    insert(database, "acme", "gone")
+    execute(
+        database,
+        "INSERT INTO host (name, hold_count, refused_count, envoy_time, envoy_time_seen_at)"
+        " VALUES ('api.envoy.com', 0, 0, '2090-01-01T00:00:00Z', '2090-01-01T00:00:00Z')",
+    )
+
+    with pytest.raises(ClockDoubted, match=r"days behind what Envoy's was; nothing was written"):
+        mirror(lines("new"), dry_run=dry_run)
+
+    assert stored("external_id, wanted") == [("gone", "present")]
