@@ -86,7 +86,7 @@ def test_the_constraints_that_the_page_names_exist(caller: Caller) -> None:
     catalogue = (
         "SELECT sql AS text FROM sqlite_master"
         if caller.sqlite
-        else "SELECT conname AS text FROM pg_constraint UNION ALL SELECT prosrc FROM pg_proc"
+        else "SELECT conname::text AS text FROM pg_constraint UNION ALL SELECT prosrc FROM pg_proc"
     )
     existing = " ".join(str(row["text"]) for row in caller.rows(catalogue))
     only_sqlite = {name for name in named if name.endswith("_has_zone")}
