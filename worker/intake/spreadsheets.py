@@ -32,7 +32,10 @@ def harmless(cell: str) -> str:
 
 def as_meant(cell: str) -> str:
     """Return what a cell of a CSV file says: without our apostrophe, or the ="..." around a text."""
-    if cell.startswith("'"):
+    first = cell[:1]
+    if first == "'":
         return cell[1:] if _RUN.match(cell, 1) else cell
+    if first != "=":
+        return cell
     wrapped = _NUMBER_AS_TEXT.fullmatch(cell)
     return wrapped[1].replace('""', '"') if wrapped else cell

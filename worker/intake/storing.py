@@ -49,7 +49,7 @@ def plan(connection: sa.Connection, invites: Sequence[NewInvite]) -> Plan:
             made.new.append(invite)
             continue
         row = _whole(connection, row)
-        if not (differing := _differing(row, invite)):
+        if not (differing := _differing(connection, row, invite)):
             made.unchanged.append(row["id"])
         elif error := _misfit(row, invite):
             made.refused.append((place, error))
@@ -67,18 +67,19 @@ def _whole(connection: sa.Connection, row: Row) -> Row:
     return {**row, "custom_fields": connection.execute(query).scalar()}
 
 
-def _differing(row: Row, invite: NewInvite) -> dict[str, Any]:
+def _differing(connection: sa.Connection, row: Row, invite: NewInvite) -> dict[str, Any]:
     """Return what the row must be given; a visit that was cleared is filled again only if it is to come."""
-    ignored = (*PERSONAL, "send_email") if is_cleared(row["invitee_name"]) and _is_over(row) else ()
     said = invite.changes()
     differing = {name: value for name, value in said.items() if row[name] != value}
-    return differing if differing.keys() - {*ignored} else {}
+    if differing and is_cleared(row["invitee_name"]) and _is_over(connection, row):
+        return differing if differing.keys() - {*PERSONAL, "send_email"} else {}
+    return differing
 
 
-def _is_over(row: Row) -> bool:
+def _is_over(connection: sa.Connection, row: Row) -> bool:
     """Say whether a visit is over; without a departure it is when its day is, wherever that is."""
     ends_at = row["expected_departure_at"] or row["expected_arrival_at"] + A_DAY
-    return bool(ends_at < row["now"])
+    return bool(ends_at < connection.execute(sa.select(now_of(connection))).scalar_one())
 
 
 def _misfit(row: Row, invite: NewInvite) -> InputError | None:
@@ -134,9 +135,7 @@ def _stored(
     own = INVITES.c
     for name, external_ids in keys.items():
         read = [_column(column) for column in {*columns, "external_id"}]
-        query = sa.select(own.id, now_of(connection).label("now"), *read).where(
-            own.connection == name, own.external_id.in_(external_ids)
-        )
+        query = sa.select(own.id, *read).where(own.connection == name, own.external_id.in_(external_ids))
         for row in connection.execute(query).mappings():
             found[name, row["external_id"]] = dict(row)
     return found

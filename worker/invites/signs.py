@@ -55,7 +55,8 @@ def require_fit(field: str, text: str, form: Form, *, what: str = "") -> None:
     Raises:
         InputError: ``control_character`` or ``invisible_character``.
     """
-    if not text.isprintable():  # most are, and that is told at once
+    plain = text.replace("\n", "").replace("\t", "") if form is Form.LINES else text
+    if not plain.isprintable():  # most are, and that is told at once
         _require_no_odd_sign(field, text, form, what)
     if form is Form.LINE and not any(map(_can_be_seen, text)):
         raise InputError(field, f"{what}holds nothing that can be seen", code=INVISIBLE)
@@ -67,7 +68,8 @@ def require_email(field: str, address: str, *, what: str = "") -> None:
     Raises:
         InputError: ``email_form``, ``control_character`` or ``invisible_character``.
     """
-    require_fit(field, address, Form.ADDRESS, what=what)
+    if not (address.isascii() and address.isprintable()):
+        require_fit(field, address, Form.ADDRESS, what=what)
     if not _EMAIL.fullmatch(address):
         rule = "must have one @, something on both sides of it, and no spaces"
         raise InputError(field, f"{what}{rule}", code="email_form")
