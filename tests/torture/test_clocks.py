@@ -12,6 +12,8 @@ from tests.torture.scale import FULL
 from tests.torture.workers import Zygote
 from worker.sandbox import Faults
 
+ROOT = Path(__file__).parents[2]
+NIGHTLY = 'cron = "17 3 * * *"\njitter = 600'
 ROWS = 5
 SOON_SECONDS = 30  # of the minute that is promised
 # As an operator has them: what waits by a clock that is put back would wait for as long as the step.
@@ -31,6 +33,15 @@ ALL = (
     -MINUTES, MINUTES, -HOURS, HOURS, -YEARS, YEARS, YEARS, -YEARS, -timedelta(minutes=1),
     timedelta(minutes=1), -timedelta(minutes=59), -timedelta(days=30), timedelta(days=3), -HOURS, -MINUTES,
 )  # fmt: skip
+
+
+def pruned_often(folder: Path) -> dict[str, str]:
+    """Return the setting of a file by which all that is long over is cleared twice a second, not at night."""
+    delivered = (ROOT / "settings.toml").read_text(encoding="utf-8")
+    assert NIGHTLY in delivered
+    file = folder / "settings.toml"
+    file.write_text(delivered.replace(NIGHTLY, "every = 0.5"), encoding="utf-8")
+    return {"WORKER_SETTINGS": str(file)}
 
 
 def jump(ground: Ground, clock: Clock, by: timedelta) -> float:
@@ -55,7 +66,9 @@ def test_whatever_the_clock_jumps_by_all_is_sent_once_and_soon(
     database_url: str, zygote: Zygote, counts: Counter[str], tmp_path: Path, jumps: tuple[timedelta, ...]
 ) -> None:
     """Rows that are due, deferred, changed and on their way, a hold, a token that is to be replaced."""
-    with prepared(zygote, database_url, AS_DELIVERED) as ground, turned(ground, tmp_path) as clock:
+    settings = AS_DELIVERED | pruned_often(tmp_path)
+    with prepared(zygote, database_url, settings) as ground, turned(ground, tmp_path) as clock:
+        ground.add_near()
         ground.add(2 * ROWS)
         with ended(ground.services(SERVICES)) as services:
             ground.settle()
@@ -65,8 +78,13 @@ def test_whatever_the_clock_jumps_by_all_is_sent_once_and_soon(
         counts["jumps"] = len(jumps)
         counts["slowest"] = round(max(took))
         counts.update(require_exactly_once(ground))
+        pruned = ground.rows(
+            "SELECT last_run_at FROM job WHERE name = 'prune_history' AND last_run_at IS NOT NULL"
+        )
+        cleared = ground.rows("SELECT external_id FROM invite WHERE cleared_at IS NOT NULL")
         ledger = ground.sandbox.ledger()
 
+    assert (len(pruned), cleared) == (1, [])
     for output in outputs:  # two jumps within a second may come to nothing
         assert 0 < output.count('"worker.clock_jumped"') <= len(jumps)
     assert not any('"interrupted"' in output for output in outputs), "what was on its way was given up"
