@@ -13,7 +13,7 @@ from worker.delivery.look_ups import LookUps
 from worker.delivery.looking import Looking
 from worker.delivery.reconcile import Reconcile
 from worker.delivery.restored import remind
-from worker.delivery.verdicts import BackOff
+from worker.delivery.store.verdicts import BackOff
 from worker.report import Report
 from worker.runs import RunContext, Seconds
 

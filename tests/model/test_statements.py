@@ -14,15 +14,15 @@ from tests.model.desk import PAST, Desk, attempt_id, compared, envoy_id, is_poss
 from tests.model.state import Row, Seen
 from worker.database import Database
 from worker.delivery import recovery
-from worker.delivery.claim import Claim, Claims, Lease
 from worker.delivery.deciding import Decision, Schedule
 from worker.delivery.doubts import Doubt
-from worker.delivery.finishing import settle_without_call
 from worker.delivery.look_ups import LookUps
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call, Settled
 from worker.delivery.rows import DELIVERIES, INVITES
-from worker.delivery.verdicts import BackOff, Verdicts
+from worker.delivery.store.claim import Claim, Claims, Lease
+from worker.delivery.store.finishing import settle_without_call
+from worker.delivery.store.verdicts import BackOff, Verdicts
 from worker.envoy import resources
 from worker.envoy.clock import boot_clock
 from worker.errors import UsageError

@@ -3,7 +3,6 @@
 import structlog
 
 from worker.commands import command
-from worker.delivery.claim import Claim
 from worker.delivery.deciding import Decision
 from worker.delivery.doubts import Doubt
 from worker.delivery.healing import LOST, MISSING, Healed
@@ -12,7 +11,8 @@ from worker.delivery.plan import Settled
 from worker.delivery.remarks import HINTS as REMARKS
 from worker.delivery.restored import RESTORED
 from worker.delivery.rows import DueRow
-from worker.delivery.verdicts import Stored
+from worker.delivery.store.claim import Claim
+from worker.delivery.store.verdicts import Stored
 from worker.errors import EnvoyError, Forbidden, NotFound
 from worker.invites import Status
 

@@ -14,7 +14,7 @@ from worker.database.repeating import repeated
 from worker.delivery.deciding import Decision, Schedule
 from worker.delivery.doubts import Doubt
 from worker.delivery.rows import ATTEMPTS, DELIVERIES, PENDING, UNKNOWN, skipping_locked
-from worker.delivery.verdicts import BackOff
+from worker.delivery.store.verdicts import BackOff
 from worker.envoy.resources import Invite as EnvoyInvite
 from worker.errors import EnvoyError
 from worker.invites import Kind, Status, Verdict

@@ -10,10 +10,10 @@ from worker.connections.holds import in_force
 from worker.connections.model import Connection, ConnectionStatus
 from worker.connections.rows import look
 from worker.database import Database
-from worker.delivery import hosts
 from worker.delivery.doubts import due_doubts
-from worker.delivery.due_page import due_page
 from worker.delivery.plan import HostOf, LookFirst, Plan, Settled, plan
+from worker.delivery.prepare import hosts
+from worker.delivery.prepare.due_page import due_page
 from worker.delivery.restored import RESTORED
 from worker.delivery.rows import Cursor, DueRow, due_connections
 from worker.directory import Directory, employees, load

@@ -17,19 +17,19 @@ from worker.connections.refusing import Refusing
 from worker.connections.tokens import Tokens
 from worker.database import Database
 from worker.delivery import events, recovery
-from worker.delivery.aftermath import Aftermath
 from worker.delivery.alike import Alike
-from worker.delivery.claim import Claims, Lease
-from worker.delivery.filling import Filling
+from worker.delivery.consequences import Consequences
 from worker.delivery.healing import Healing
-from worker.delivery.judge import Judge
 from worker.delivery.lane import Lane
-from worker.delivery.lanes import Lanes
-from worker.delivery.patience import MANUAL_SECONDS
+from worker.delivery.prepare.dispatch import Lanes
+from worker.delivery.prepare.refill import Filling
 from worker.delivery.proving import Proving
 from worker.delivery.rows import due_connections, is_anything_due
-from worker.delivery.sending import Sending
-from worker.delivery.verdicts import BackOff, Verdicts
+from worker.delivery.send.attempt import Sending
+from worker.delivery.send.judge import Judge
+from worker.delivery.store.claim import Claims, Lease
+from worker.delivery.store.database_away import MANUAL_SECONDS
+from worker.delivery.store.verdicts import BackOff, Verdicts
 from worker.envoy.api import EnvoyApi
 from worker.envoy.clock import WallClock, boot_clock
 from worker.errors import ExitCode
@@ -157,7 +157,7 @@ class Push:
             api=self.api,
             tokens=self.tokens,
             gate=self.gate,
-            aftermath=Aftermath(self.tokens, self.holds, self.gate, report),
+            consequences=Consequences(self.tokens, self.holds, self.gate, report),
             report=report,
             claims=claims,
             verdicts=Verdicts(

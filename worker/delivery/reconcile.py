@@ -18,12 +18,12 @@ from worker.connections.store import note_reading
 from worker.connections.tokens import Tokens
 from worker.database import Database
 from worker.delivery import events
-from worker.delivery.aftermath import OF_ONE_CONNECTION
+from worker.delivery.consequences import OF_ONE_CONNECTION
 from worker.delivery.deciding import REFUSED, Decision, left_for_a_person
 from worker.delivery.doubts import Doubt, due_doubts
 from worker.delivery.look_ups import LookUps
 from worker.delivery.looking import Looking
-from worker.delivery.rivals import id_of
+from worker.delivery.store.rivals import id_of
 from worker.envoy.clock import boot_clock
 from worker.envoy.paging import BEYOND_BOUNDS, NO_LIST
 from worker.errors import (

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from worker.database import Database
 from worker.database.repeating import repeated
 from worker.database.types import utc_text
-from worker.delivery.claim import twin_in_doubt
 from worker.delivery.plan import LookFirst
 from worker.delivery.rows import DELIVERIES, DueRow, skipping_locked
-from worker.delivery.seen import is_as_planned, seen_of
+from worker.delivery.store.claim import twin_in_doubt
+from worker.delivery.store.seen import is_as_planned, seen_of
 from worker.failpoints import failpoint
 from worker.invites import Status
 from worker.invites.restored import since

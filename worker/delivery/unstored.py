@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from worker.delivery import events
-from worker.delivery.claim import Claim
 from worker.delivery.outcomes import Outcome
 from worker.delivery.rows import DueRow
+from worker.delivery.store.claim import Claim
 
 _lock = threading.Lock()
 _in_hand: dict[str, tuple[DueRow, Claim, Outcome]] = {}

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tests.integration.delivery.parties import FAR, IN_DOUBT, PAST, REFUSED, SENT, Scene
-from worker.delivery.finishing import settle_without_call
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Settled
 from worker.delivery.recovery import abandoned, give_up, reopen
-from worker.delivery.unheard import take_back
+from worker.delivery.store.finishing import settle_without_call
+from worker.delivery.store.unheard import take_back
 from worker.errors import UsageError
 from worker.invites import Kind, Status, moves
 

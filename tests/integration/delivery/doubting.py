@@ -5,9 +5,9 @@ from typing import Any
 
 from tests.integration.delivery.world import World
 from tests.unit.delivery.making import due_row
-from worker.delivery.claim import Claim
 from worker.delivery.outcomes import Outcome
-from worker.delivery.verdicts import BackOff, Verdicts
+from worker.delivery.store.claim import Claim
+from worker.delivery.store.verdicts import BackOff, Verdicts
 from worker.invites import Status, Verdict
 from worker.sandbox import Faults
 from worker.sandbox.faults import faults_from_json

@@ -9,16 +9,16 @@ from typing import Any
 from tests.integration.delivery.world import World
 from worker.database import Database
 from worker.database.owner import this_process
-from worker.delivery.claim import Claim, Claims, Lease
 from worker.delivery.deciding import Decision, Schedule
 from worker.delivery.doubts import Doubt, due_doubts
-from worker.delivery.due_page import due_page
 from worker.delivery.look_ups import LookUps
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call
+from worker.delivery.prepare.due_page import due_page
 from worker.delivery.recovery import abandoned, give_up
 from worker.delivery.rows import DueRow
-from worker.delivery.verdicts import BackOff, Stored, Verdicts
+from worker.delivery.store.claim import Claim, Claims, Lease
+from worker.delivery.store.verdicts import BackOff, Stored, Verdicts
 from worker.envoy.clock import boot_clock
 from worker.envoy.resources import Invite as EnvoyInvite
 from worker.invites import Kind, Status, Verdict, moves

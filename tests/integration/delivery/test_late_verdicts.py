@@ -9,7 +9,7 @@ from tests.integration.delivery.parties import DEAD, DEFERRED, IN_DOUBT, PAST, R
 from tests.integration.delivery.world import World
 from worker.delivery.outcomes import Outcome
 from worker.delivery.recovery import abandoned, give_up
-from worker.delivery.verdicts import LONGEST_DETAIL, Stored
+from worker.delivery.store.verdicts import LONGEST_DETAIL, Stored
 from worker.failpoints import armed
 from worker.invites import Kind
 

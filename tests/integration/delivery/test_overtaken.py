@@ -26,10 +26,10 @@ from tests.integration.delivery.acts import (
 from tests.integration.delivery.parties import DEFERRED, FAR, IN_DOUBT, REFUSED, SENT, Scene
 from tests.integration.delivery.world import World
 from tests.interleaving import overtaken, stored
-from worker.delivery.finishing import settle_without_call
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Settled
-from worker.delivery.verdicts import Stored
+from worker.delivery.store.finishing import settle_without_call
+from worker.delivery.store.verdicts import Stored
 from worker.errors import UsageError
 from worker.invites import Kind, Status, moves
 

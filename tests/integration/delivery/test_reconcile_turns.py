@@ -12,7 +12,7 @@ from worker.delivery.deciding import Decision, Schedule
 from worker.delivery.doubts import due_doubts
 from worker.delivery.look_ups import LookUps
 from worker.delivery.preview import Fate, preview
-from worker.delivery.verdicts import BackOff
+from worker.delivery.store.verdicts import BackOff
 from worker.invites import Status, Verdict
 
 

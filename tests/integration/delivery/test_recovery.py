@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 from tests.integration.delivery.world import World
 from worker.database.owner import this_process
-from worker.delivery.claim import Claims, Lease
-from worker.delivery.due_page import due_page
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call
-from worker.delivery.verdicts import BackOff, Stored, Verdicts
+from worker.delivery.prepare.due_page import due_page
+from worker.delivery.store.claim import Claims, Lease
+from worker.delivery.store.verdicts import BackOff, Stored, Verdicts
 from worker.envoy.clock import boot_clock
 from worker.invites import Kind, Status, Verdict
 

@@ -13,9 +13,9 @@ from tests.integration.delivery.world import PAST, World
 from worker.connections import resuming, store
 from worker.connections.refusing import Refusing
 from worker.delivery.alike import Alike
-from worker.delivery.claim import Claims, Lease
-from worker.delivery.due_page import due_page
 from worker.delivery.plan import Call
+from worker.delivery.prepare.due_page import due_page
+from worker.delivery.store.claim import Claims, Lease
 from worker.envoy.clock import boot_clock
 from worker.errors import ExitCode
 from worker.invites import Kind

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from tests.acceptance.installation import wait_until
 from tests.integration.delivery.world import World
-from worker.delivery.claim import Claim, Claims, Lease
-from worker.delivery.due_page import due_page
 from worker.delivery.plan import Call
+from worker.delivery.prepare.due_page import due_page
+from worker.delivery.store.claim import Claim, Claims, Lease
 from worker.envoy.clock import boot_clock
 from worker.invites import Kind
 from worker.sandbox import Sandbox

@@ -10,8 +10,8 @@ from tests.acceptance.installation import wait_until
 from tests.integration.delivery.restoring import standing, waiting
 from tests.integration.delivery.world import World
 from tests.interleaving import overtaken, stored
-from worker.delivery.due_page import due_page
 from worker.delivery.plan import LookFirst
+from worker.delivery.prepare.due_page import due_page
 from worker.delivery.restored import Doubtful, leave_in_doubt
 
 IN_DOUBT = (

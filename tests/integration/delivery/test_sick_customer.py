@@ -10,7 +10,7 @@ from tests.integration.delivery.world import World
 from tests.unit.delivery.making import due_row
 from tests.unit.delivery.test_lanes import Yard
 from worker.connections.gate import UNEXPECTED
-from worker.delivery.aftermath import Aftermath
+from worker.delivery.consequences import Consequences
 from worker.delivery.freshness import Freshness
 from worker.delivery.lane import Lane, Work
 from worker.delivery.plan import Call
@@ -127,7 +127,7 @@ def test_a_fault_of_our_own_asks_nothing_and_still_holds_the_second_time(make_wo
     world = make_world()
     world.connect()
     parts, reads = world.parts, world.reads()
-    aftermath = Aftermath(parts.tokens, parts.holds, parts.gate, Report(Counter()))
+    consequences = Consequences(parts.tokens, parts.holds, parts.gate, Report(Counter()))
     error = OutcomeUnknown(error_code=UNEXPECTED)
     lanes = Yard({}).lanes()
     lane = Lane(1, "acme", Freshness(boot_clock))
@@ -135,7 +135,7 @@ def test_a_fault_of_our_own_asks_nothing_and_still_holds_the_second_time(make_wo
 
     for expected in ([], ["acme"]):
         parts.gate.note(error)
-        aftermath.of(lanes, work, parts.tokens.access(1), error)
+        consequences.of(lanes, work, parts.tokens.access(1), error)
         assert held(world) == expected
     assert lane.closed
     assert world.reads() == reads

@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.delivery.verdicts import BackOff
+from worker.delivery.store.verdicts import BackOff
 
 DRAWS = 200  # that none of them is in the upper half has a chance of 1 in 2 to the 200
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.unit.delivery.making import ACME, BERLIN, DIRECTORY, NOW, due_row
 from worker.connections.model import Connection
-from worker.delivery import hosts
-from worker.delivery.hosts import Place
+from worker.delivery.prepare import hosts
+from worker.delivery.prepare.hosts import Place
 from worker.delivery.rows import DueRow
 from worker.directory import Directory
 from worker.directory.employees import By, Look, Person, Sought

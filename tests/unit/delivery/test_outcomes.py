@@ -5,7 +5,7 @@ import pytest
 from tests.unit.delivery.making import due_row
 from worker.delivery.outcomes import accepted, failed, forbidden_amid_successes
 from worker.delivery.plan import Call
-from worker.delivery.verdicts import BackOff
+from worker.delivery.store.verdicts import BackOff
 from worker.envoy.api import Written
 from worker.envoy.resources import Invite
 from worker.errors import (

@@ -12,17 +12,17 @@ from worker.connections.tokens import AccessToken, Tokens
 from worker.database import Database
 from worker.database.failures import DATABASE_ERRORS
 from worker.delivery import events, outcomes, unstored
-from worker.delivery.aftermath import OF_ONE_CONNECTION, Aftermath
 from worker.delivery.alike import Alike
-from worker.delivery.claim import Claim, Claims
-from worker.delivery.judge import Judge
+from worker.delivery.consequences import OF_ONE_CONNECTION, Consequences
 from worker.delivery.lane import Work
-from worker.delivery.lanes import Lanes
 from worker.delivery.outcomes import Outcome
-from worker.delivery.patience import AWAY, Patience
+from worker.delivery.prepare.dispatch import Lanes
 from worker.delivery.proving import Proving
-from worker.delivery.unheard import take_back
-from worker.delivery.verdicts import Stored, Verdicts
+from worker.delivery.send.judge import Judge
+from worker.delivery.store.claim import Claim, Claims
+from worker.delivery.store.database_away import AWAY, Patience
+from worker.delivery.store.unheard import take_back
+from worker.delivery.store.verdicts import Stored, Verdicts
 from worker.envoy.api import EnvoyApi, Written
 from worker.envoy.clock import boot_clock
 from worker.errors import (
@@ -60,7 +60,7 @@ class Sending:
     api: EnvoyApi
     tokens: Tokens
     gate: Gate
-    aftermath: Aftermath
+    consequences: Consequences
     report: Report
     claims: Claims
     verdicts: Verdicts
@@ -125,7 +125,9 @@ class Sending:
         seen = work.lane.refusing
         if seen is None or self.alike.refusing.take_trial(seen):
             return True
-        self.aftermath.close(lanes, work, TryLater("another process tries whether Envoy still refuses all"))
+        self.consequences.close(
+            lanes, work, TryLater("another process tries whether Envoy still refuses all")
+        )
         return False
 
     def _token(self, lanes: Lanes, work: Work) -> AccessToken | None:
@@ -134,7 +136,7 @@ class Sending:
             token = fresh.token() or fresh.keep(self.tokens.access(work.lane.connection_id))
             self.gate.require(work.lane.connection_id, lambda: token.value)
         except OF_ONE_CONNECTION as error:
-            self.aftermath.close(lanes, work, error)
+            self.consequences.close(lanes, work, error)
             return None
         return token
 
@@ -154,7 +156,7 @@ class Sending:
             looked_up=work.lane.may_read,
             rival=self._rival(work, answered, stored),
         )
-        self.aftermath.of(lanes, work, answered.token, answered.error)
+        self.consequences.of(lanes, work, answered.token, answered.error)
         self._compare(lanes, work, answered)
         again = outcome.at_once or isinstance(answered.error, Unauthorised)
         if outcome.unproven is not None and stored is Stored.SETTLED:
@@ -171,7 +173,7 @@ class Sending:
         if reopened:
             self.report.reopened(reopened)
         if reopened or lane.refusing is not None:  # one request was the trial
-            self.aftermath.close(lanes, work, TryLater("Envoy refuses everyone alike"))
+            self.consequences.close(lanes, work, TryLater("Envoy refuses everyone alike"))
 
     def _prove(self, lanes: Lanes, work: Work, answered: Answered) -> bool:
         """Find out whether a refusal was Envoy's own; say whether the row is due at once for it."""
@@ -181,10 +183,10 @@ class Sending:
                 return True
         except EnvoyError as error:
             self.gate.note(error)
-            self.aftermath.of(lanes, work, answered.token, error)
+            self.consequences.of(lanes, work, answered.token, error)
         except OF_ONE_CONNECTION as error:
-            self.aftermath.close(lanes, work, error)
-        self.aftermath.unproven(lanes, work, answered.error)
+            self.consequences.close(lanes, work, error)
+        self.consequences.unproven(lanes, work, answered.error)
         return False
 
     def _request(self, work: Work, claimed: Claim, token: AccessToken) -> tuple[Outcome, EnvoyError | None]:

@@ -22,7 +22,7 @@ from worker.delivery.rows import (
     DueRow,
     skipping_locked,
 )
-from worker.delivery.seen import is_as_planned, seen_of
+from worker.delivery.store.seen import is_as_planned, seen_of
 from worker.errors import NotSent
 from worker.failpoints import failpoint
 from worker.invites import Status

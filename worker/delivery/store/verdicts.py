@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from worker.database import Database
 from worker.database.failures import is_taken
 from worker.database.repeating import repeated
-from worker.delivery.claim import Claim
 from worker.delivery.outcomes import Outcome
 from worker.delivery.refusals import Unproven
-from worker.delivery.rivals import id_of, rival_of
 from worker.delivery.rows import ATTEMPTS, DELIVERIES, DueRow
-from worker.delivery.seen import seen_of
-from worker.delivery.settling import settle_in_doubt, settle_sent, to_ledger
+from worker.delivery.store.claim import Claim
+from worker.delivery.store.rivals import id_of, rival_of
+from worker.delivery.store.seen import seen_of
+from worker.delivery.store.settling import settle_in_doubt, settle_sent, to_ledger
 from worker.failpoints import failpoint
 from worker.invites import Status, Verdict
 

@@ -8,7 +8,7 @@ from worker.connections.holds import Holds
 from worker.connections.tokens import AccessToken, Tokens
 from worker.database import utc_now
 from worker.delivery.lane import Work
-from worker.delivery.lanes import Lanes
+from worker.delivery.prepare.dispatch import Lanes
 from worker.errors import (
     EnvoyError,
     ExitCode,
@@ -30,7 +30,7 @@ OF_ONE_CONNECTION = (NeedsAuthorisation, TryLater, EnvoyError, SettingsError)
 
 
 @dataclass(frozen=True, slots=True)
-class Aftermath:
+class Consequences:
     """Draws the consequences of attempts; shared by the sender threads of a run."""
 
     tokens: Tokens

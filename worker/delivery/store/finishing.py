@@ -8,8 +8,8 @@ from worker.database import Database
 from worker.database.repeating import repeated
 from worker.delivery.plan import Settled
 from worker.delivery.rows import DELIVERIES, SENT, DueRow, skipping_locked
-from worker.delivery.seen import is_as_planned, seen_of
-from worker.delivery.verdicts import LONGEST_DETAIL
+from worker.delivery.store.seen import is_as_planned, seen_of
+from worker.delivery.store.verdicts import LONGEST_DETAIL
 from worker.failpoints import failpoint
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from tests.unit.delivery.making import due_row
 from worker.delivery.freshness import Freshness
 from worker.delivery.lane import Lane, Work
-from worker.delivery.lanes import Lanes
 from worker.delivery.plan import Call
+from worker.delivery.prepare.dispatch import Lanes
 from worker.delivery.rows import DueConnection
 from worker.invites import Kind
 

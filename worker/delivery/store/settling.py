@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from worker.database import Database
 from worker.delivery.rows import ATTEMPTS, DELIVERIES, PENDING, SENDING, SENT, UNKNOWN
-from worker.delivery.seen import is_as_seen
+from worker.delivery.store.seen import is_as_seen
 
 
 def settle_in_doubt(database: Database, *, wait: float, first_look: float) -> sa.Update:

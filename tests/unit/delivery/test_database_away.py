@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from tenacity import RetryCallState, Retrying
 
-from worker.delivery.patience import LAST_SECONDS, MANUAL_SECONDS, ODD_SECONDS, Patience
+from worker.delivery.store.database_away import LAST_SECONDS, MANUAL_SECONDS, ODD_SECONDS, Patience
 from worker.errors import DatabaseReplaced, DatabaseUnreachable
 
 STATE = RetryCallState(Retrying(), None, (), {})

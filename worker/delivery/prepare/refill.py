@@ -14,14 +14,14 @@ from worker.connections.rows import look
 from worker.connections.tokens import AccessToken, Tokens
 from worker.database import Database
 from worker.delivery import events
-from worker.delivery.due_page import PAGE_BYTES, due_page
-from worker.delivery.finishing import settle_without_call
 from worker.delivery.lane import Lane, Work
-from worker.delivery.lanes import Lanes
 from worker.delivery.plan import Call, LookFirst, Settled
-from worker.delivery.planning import PagePlanner
+from worker.delivery.prepare.dispatch import Lanes
+from worker.delivery.prepare.due_page import PAGE_BYTES, due_page
+from worker.delivery.prepare.page_planner import PagePlanner
 from worker.delivery.restored import Doubtful, leave_in_doubt
 from worker.delivery.rows import DueRow
+from worker.delivery.store.finishing import settle_without_call
 from worker.directory import load
 from worker.directory.employees import Remembered
 from worker.envoy.api import EnvoyApi

@@ -2,7 +2,7 @@
 
 from worker.delivery.freshness import Freshness
 from worker.delivery.lane import Lane
-from worker.delivery.turns import Turns
+from worker.delivery.prepare.round_robin import Turns
 
 
 def lanes(*names: str) -> list[Lane]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from worker.connections.pace import AHEAD_SECONDS
 from worker.delivery.freshness import Freshness
 from worker.delivery.lane import Lane, Work
+from worker.delivery.prepare.round_robin import Turns
 from worker.delivery.rows import DueConnection
-from worker.delivery.turns import Turns
 
 LONGEST_WAIT_SECONDS, SHORTEST_WAIT_SECONDS = 1.0, 0.001
 MOST_READY = 10_000  # rows in memory, of all lanes together

@@ -1,0 +1,1 @@
+"""Prepare: all that can fail or wait before an attempt."""

@@ -1,0 +1,1 @@
+"""Send: one claim, one request, and the outcome handed over."""

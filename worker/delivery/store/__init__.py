@@ -1,0 +1,1 @@
+"""Store: claims, verdicts and what else settles a row, as the database takes it."""
