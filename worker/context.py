@@ -24,6 +24,7 @@ from worker.database.mark import clear, is_marked, unsaid
 from worker.database.owner import this_process
 from worker.database.schema import require_fit
 from worker.delivery.healing import Healing
+from worker.delivery.store.journal import Journal
 from worker.envoy.api import EnvoyApi
 from worker.envoy.clock import WallClock, boot_clock
 from worker.envoy.http import HttpClient
@@ -132,7 +133,7 @@ class Context:
     @property
     def _most_threads(self) -> int:
         """How many threads may need a connection at once: senders, lookers, and the jobs themselves."""
-        return self.settings.push.senders + self.settings.push.lookers + JOB_THREADS
+        return self.settings.push.concurrency + self.settings.push.preparers + self.settings.push.lookers + 10
 
     @cached_property
     def vault(self) -> Vault:
@@ -195,6 +196,11 @@ class Context:
             hold_seconds=self.settings.push.hold_seconds,
             rate_per_second=self.settings.push.rate_per_second,
         )
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The one writer of claims and verdicts."""
+        return Journal(self.database, most_aside=self.settings.push.concurrency, stop=self.stop)
 
     @cached_property
     def healing(self) -> Healing:

@@ -112,7 +112,7 @@ def test_a_verdict_settles_only_its_own_row(desk: Desk) -> None:
     seen = [(row, one) for row in in_every_status() for one in seen_otherwise(row)]
     cases = [(row, one, outcome) for row, one in seen for outcome in OUTCOMES]
     ids = desk.put([row for row, _, _ in cases])
-    verdicts = Verdicts(desk.database, BackOff(5, 900), first_look=5)
+    verdicts = Verdicts(desk.database, None, BackOff(5, 900), first_look=5)
 
     for number, (_, one, outcome) in zip(ids, cases, strict=True):
         claim = Claim(attempt_id(number, one.token), number, one.token, one.revision, 1, 0.0, boot_clock)

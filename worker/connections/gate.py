@@ -28,6 +28,10 @@ OF_THE_REQUEST = NO_LIST | {
 }  # fmt: skip
 
 
+class AskedNow(TryLater):
+    """Another thread asks whether Envoy answers; look again in a moment."""
+
+
 class Gate:
     """What the threads of a process know about Envoy's host; open costs one comparison."""
 
@@ -57,6 +61,11 @@ class Gate:
         """The host's name, as it is stored."""
         return self._outages.host
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing speaks against Envoy, as far as this process has heard."""
+        return self._doubts == self._disproved
+
     def note(self, error: EnvoyError | None) -> None:
         """Take in how a request ended; call it before anything else is done about the answer."""
         if not speaks_against_the_host(error):
@@ -71,7 +80,7 @@ class Gate:
             TryLater: the host is held, another process asks it now, or this connection may not ask.
             EnvoyError: the probe failed, or no token could be had for it.
         """
-        if self._doubts != self._disproved:
+        if not self.is_open:
             self._settle(connection_id, token)
 
     def seen(self) -> Host:
@@ -79,23 +88,40 @@ class Gate:
         return self._outages.look()[0]
 
     def require_seen(
-        self, host: Host, connection_id: int, token: Token, *, resumed: bool = False, suspect: bool = False
+        self,
+        host: Host,
+        connection_id: int,
+        token: Token,
+        *,
+        resumed: bool = False,
+        suspect: bool = False,
+        patience_seconds: float | None = None,
     ) -> None:
         """Do the same as `require`, and heed also how the host was seen to stand.
 
         *resumed*: a connection that was looked at since then is not held, so that it need not wait.
         *suspect*: Envoy did not answer this connection lately, so that it asks in any case.
+        *patience_seconds* is for another thread's probe; then AskedNow is raised.
         """
-        if host.hold_count or suspect or self._doubts != self._disproved:
+        if host.hold_count or suspect or not self.is_open:
             outage = host.hold_count if resumed else None
-            self._settle(connection_id, token, resumed=outage, suspect=suspect)
+            self._settle(
+                connection_id, token, resumed=outage, suspect=suspect, patience_seconds=patience_seconds
+            )
 
     def _settle(
-        self, connection_id: int, token: Token, *, resumed: int | None = None, suspect: bool = False
+        self,
+        connection_id: int,
+        token: Token,
+        *,
+        resumed: int | None = None,
+        suspect: bool = False,
+        patience_seconds: float | None = None,
     ) -> None:
         """Ask the host if it is time; *resumed* is the outage that need not be waited for."""
-        if not Wait(self._stop, self._patience_seconds).acquire(self._asking):
-            raise TryLater("another thread asks whether Envoy answers")
+        patience = self._patience_seconds if patience_seconds is None else patience_seconds
+        if not Wait(self._stop, patience).acquire(self._asking):
+            raise AskedNow("another thread asks whether Envoy answers")
         try:
             doubts = self._doubts  # those that come in while we ask are not disproved by the answer
             host, now = self._outages.look()

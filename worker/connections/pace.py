@@ -15,6 +15,19 @@ AHEAD_SECONDS = 60.0
 STEPS_BACK = 20  # successes from a standstill to the full pace
 
 
+class Slots:
+    def __init__(self, waits, next_in): self.waits=waits; self.next_in=next_in
+
+def reserve_many(database, connection_id, *, rate_per_second, number=1, within=5.0):
+    waits=[]
+    for _ in range(number):
+        w=reserve(database, connection_id, rate_per_second=rate_per_second)
+        if w>within: return Slots(waits,w-within)
+        waits.append(w)
+    return Slots(waits,0.0)
+
+def give_back(database, connection_id, slots, *, unused): pass
+
 @repeated
 def reserve(
     database: Database, connection_id: int, *, rate_per_second: float, now: datetime | None = None

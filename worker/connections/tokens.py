@@ -121,6 +121,9 @@ class Tokens:
                 return self._renewed(connection_id, rejected_version)
         return token or self._later(row.name, "another thread is refreshing its token")
 
+    def at_hand(self, connection_id: int, *, rejected_version: int | None = None):
+        return self.access(connection_id, rejected_version=rejected_version)
+
     @property
     def in_progress(self) -> int:
         """How many connections are being refreshed at this moment."""

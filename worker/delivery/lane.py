@@ -1,22 +1,28 @@
 """One lane: the due rows of one connection as far as they were read, and what stands in their way."""
 
+import math
 import threading
 from collections import deque
 from dataclasses import dataclass, field
 
+from worker.connections.expiry import AccessToken
 from worker.connections.model import Host
-from worker.delivery.freshness import Freshness
 from worker.delivery.plan import Call
 from worker.delivery.rows import Cursor, DueRow
+from worker.directory import Directory
+from worker.envoy.clock import boot_clock
+
+NEWS_EVERY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One row that Envoy must be called for."""
+    """Ready work: one planned row that needs one claim and one request."""
 
     lane: "Lane"
     row: DueRow
     call: Call
+    not_before: float = 0.0  # its place in the connection's pace, on the boot clock
 
 
 @dataclass(slots=True, eq=False)
@@ -25,39 +31,69 @@ class Lane:
 
     connection_id: int
     name: str  # the connection's
-    fresh: Freshness
     ready: deque[Work] = field(default_factory=deque)
+    in_flight: int = 0  # handed out, and not given back yet
+
     cursor: Cursor | None = None
     read_to_end: bool = False  # no row lay behind the last page
     progressed: bool = False  # since the sweep began: then there may be more due, and it begins again
+    look_again: bool = False  # found due while it was being prepared
     exhausted: bool = False
-    closed: bool = False  # held, dead or unreachable: not again in this run
-    busy: bool = False  # a thread reads its next page or waits for its pace
-    has_slot: bool = False  # a place in the stored pace is reserved
+    closed: bool = False  # held, dead or unreachable: not again before it is found usable
+    busy: bool = False  # a preparer is at it, or a refresh that it waits for
+    slow: bool = False  # it kept its preparer for long
+    room: int = 0  # rows that its next page may have
+    room_bytes: int = 0
+    suspended: int = 0  # troubles whose consequences are still to come
+    waits_until: float = 0.0  # on the boot clock: nothing is prepared before
+
+    token: AccessToken | None = field(default=None, repr=False)
+    checked_until: float = 0.0  # on the boot clock: what was found out about it is believed until then
+    directory: Directory | None = field(default=None, repr=False)
     may_read: bool = False  # its doubtful invites are looked up
+    disturbed: bool = True  # a success would put something right
+    told_at: float = -math.inf  # on the boot clock: when a success was last told
     doubts: int = 0  # answers in a row that left it open what Envoy did
     unproven: int = 0  # refusals in a row that may not be Envoy's own
     proving: threading.Lock = field(default_factory=threading.Lock, repr=False)  # of one thread at a time
     refusing: Host | None = None  # as it was seen to refuse everyone: one request is a trial
     refuted: bool = False  # a success came although everyone is held since Envoy refuses them
     on_trial: bool = False  # was held by itself: one request at a time, until one succeeds
-    in_flight: int = 0
-    waits_until: float = 0.0  # on our clock: for that place, or to ask for one again
 
     @property
     def at_rest(self) -> bool:
         """Whether nothing is to be done for it, as far as is known."""
         return self.closed or self.exhausted
 
-    def may_be_served(self, now: float) -> bool:
-        """Say whether it can be brought a step further now."""
-        on_trial = self.on_trial and self.in_flight > 0
-        return not (self.busy or self.at_rest or on_trial or self.waits_until > now)
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing is prepared or handed out now."""
+        return self.closed or self.suspended > 0
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether the one request that a lane on trial may have is on its way."""
+        return self.on_trial and self.in_flight > 0
+
+    def expect_success(self) -> None:
+        """Have the next success told: something went wrong."""
+        self.disturbed, self.told_at = True, -math.inf
+
+    def success_is_news(self) -> bool:
+        """Say whether a success should be told: after trouble at once, then once a second."""
+        if not self.disturbed or boot_clock() - self.told_at < NEWS_EVERY_SECONDS:
+            return False
+        self.told_at = boot_clock()
+        return True
 
     def sweep(self) -> None:
-        """Where all was read and handed out: begin again if something was done since, else rest."""
-        if self.ready or not self.read_to_end:
+        """Where all was read, handed out and given back: begin again if something was done, else rest."""
+        if self.ready or self.in_flight or not self.read_to_end:
             return
-        self.exhausted = not self.progressed
-        self.progressed = self.read_to_end = False
+        self.exhausted = not (self.progressed or self.look_again)
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Read from the beginning next time."""
         self.cursor = None
+        self.progressed = self.read_to_end = self.look_again = False

@@ -1,16 +1,20 @@
-"""Push what is due: recover, then let the senders drain the lanes."""
+"""Push what is due: recover, then let the stages work, each in threads of its own.
+
+Preparers bring connections on until their rows are ready work; senders claim and make one request each; the
+journal stores, and what follows from a stored verdict is told beside them.
+"""
 
 import contextvars
 import math
 import threading
 from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import structlog
 
 from worker.commands import command
-from worker.connections import pace
 from worker.connections.gate import Gate
 from worker.connections.holds import Holds
 from worker.connections.refusing import Refusing
@@ -19,17 +23,22 @@ from worker.database import Database
 from worker.delivery import events, recovery
 from worker.delivery.alike import Alike
 from worker.delivery.consequences import Consequences
+from worker.delivery.discovery import Discovery
 from worker.delivery.healing import Healing
-from worker.delivery.lane import Lane
-from worker.delivery.prepare.dispatch import Lanes
-from worker.delivery.prepare.refill import Filling
+from worker.delivery.lanes import Lanes
+from worker.delivery.prepare.page import Pages
+from worker.delivery.prepare.preparer import Preparer
+from worker.delivery.prepare.usability import Usability
 from worker.delivery.proving import Proving
-from worker.delivery.rows import due_connections, is_anything_due
-from worker.delivery.send.attempt import Sending
+from worker.delivery.rows import blocked, due_connections, is_anything_due
+from worker.delivery.send.attempt import Attempt, Requests
 from worker.delivery.send.judge import Judge
+from worker.delivery.send.sender import Sender
 from worker.delivery.store.claim import Claims, Lease
-from worker.delivery.store.database_away import MANUAL_SECONDS
+from worker.delivery.store.database_away import MANUAL_SECONDS, Patience
+from worker.delivery.store.journal import Journal
 from worker.delivery.store.verdicts import BackOff, Verdicts
+from worker.delivery.teller import Teller
 from worker.envoy.api import EnvoyApi
 from worker.envoy.clock import WallClock, boot_clock
 from worker.errors import ExitCode
@@ -38,7 +47,6 @@ from worker.settings.model import PushSettings
 
 log = structlog.get_logger()
 
-DISCOVER_EVERY_SECONDS = 5.0
 COUNTS = ("sent", "updated", "withdrawn", "rejected", "deferred", "unknown", "expired")
 
 
@@ -60,6 +68,8 @@ class Push:
     wall_clock: WallClock
     run_id: str
     first_look: float  # seconds until a create in doubt is looked up
+    journal: Journal
+    news: Callable[[], int] = lambda: 0  # a number that grows when callers have written
     marked: bool = False
     connection: str | None = None
     limit: int | None = None
@@ -73,9 +83,16 @@ class Push:
         self._heal(report)
         if is_anything_due(self.database, only=self.connection):
             self._drain(report)
+        if self.max_seconds is None:
+            self._tell_blocked(report)
         if report.counts["rejected"]:
             self._compare_last(report)
         return report
+
+    def _tell_blocked(self, report: Report) -> None:
+        """Say by the exit code that connections with due rows are of no use now."""
+        for code in blocked(self.database, only=self.connection):
+            report.trouble(code)
 
     def _compare_last(self, report: Report) -> None:
         """Look once more whether everyone is refused alike: the last ones may have come in a rest."""
@@ -125,72 +142,103 @@ class Push:
             )
 
     def _drain(self, report: Report) -> None:
-        filling = Filling(
+        """Let the stages work until nothing usable is due; the first unexpected error ends the run."""
+        failed: list[BaseException] = []
+        ends_at = boot_clock() + (math.inf if self.max_seconds is None else self.max_seconds)
+        lanes = self._lanes(lambda: self.stop.is_set() or bool(failed) or boot_clock() > ends_at)
+        verdicts = self._verdicts()
+        with Teller(
+            lanes, verdicts, self._consequences(lanes, report), report, failed=failed.append
+        ) as teller:
+            preparer, sender = self._preparer(lanes, report), self._sender(lanes, teller, verdicts)
+            works = [preparer.run] * self.settings.preparers + [sender.run] * self.settings.concurrency
+            work_all(works, failed=failed.append)
+        if failed:
+            raise failed[0]
+
+    def _lanes(self, over: Callable[[], bool]) -> Lanes:
+        find = lambda: due_connections(self.database, only=self.connection)  # noqa: E731
+        return Lanes(
+            Discovery(find, boot_clock, self.news),
+            over=over,
+            clock=boot_clock,
+            ready=self.settings.most_ready,
+            limit=self.limit,
+            slow=max(1, self.settings.preparers // 2),
+        )
+
+    def _preparer(self, lanes: Lanes, report: Report) -> Preparer:
+        usability = Usability(
+            self.database, self.tokens, self.holds, self.gate, self._alike().refusing, report, self.stop
+        )
+        pages = Pages(
             self.database,
             self.api,
             self.tokens,
-            self.holds,
-            self.gate,
-            report=report,
-            stop=self.stop,
+            report,
+            self.stop,
+            rate_per_second=self.settings.rate_per_second,
             marked=self.marked,
             first_look=self.first_look,
         )
-        failed = threading.Event()
-        ends_at = boot_clock() + (math.inf if self.max_seconds is None else self.max_seconds)
-        lanes = Lanes(
-            fill=lambda lane: filling.fill(lanes, lane),
-            reserve=self._reserve if self.settings.rate_per_second else None,
-            discover=lambda: due_connections(self.database, only=self.connection),
-            clock=boot_clock,
-            discover_every=DISCOVER_EVERY_SECONDS,
-            limit=self.limit,
-            over=lambda: self.stop.is_set() or failed.is_set() or boot_clock() > ends_at,
-        )
-        self._send_all(lanes, self._sending(report), failed)
+        return Preparer(lanes, usability, pages)
 
-    def _sending(self, report: Report) -> Sending:
+    def _sender(self, lanes: Lanes, teller: Teller, verdicts: Verdicts) -> Sender:
         lease = Lease(self.settings.lease_seconds, self.settings.request_timeout_seconds)
-        claims = Claims(self.database, host=self.gate.host, lease=lease, run_id=self.run_id, clock=boot_clock)
-        return Sending(
+
+        def hand_over(attempt: Attempt) -> None:
+            patience = Patience(self.stop, self.patience_seconds)
+            told = teller.expect(attempt)
+            verdicts.hand_over(attempt.work.row, attempt.claim, attempt.outcome, patience, told)
+
+        return Sender(
+            lanes=lanes,
             database=self.database,
-            api=self.api,
-            tokens=self.tokens,
             gate=self.gate,
-            consequences=Consequences(self.tokens, self.holds, self.gate, report),
-            report=report,
-            claims=claims,
-            verdicts=Verdicts(
-                self.database, BackOff(*self.settings.backoff_seconds), first_look=self.first_look
+            claims=Claims(
+                self.database,
+                self.journal,
+                host=self.gate.host,
+                lease=lease,
+                run_id=self.run_id,
+                clock=boot_clock,
             ),
-            judge=Judge(self.database, self.settings.recreate_missing),
-            alike=self._alike(),
-            proving=Proving(self.database, self.api, self.tokens),
+            requests=Requests(self.api, Judge(self.database, self.settings.recreate_missing)),
+            room=teller.has_room,
+            hand_over=hand_over,
             patience_seconds=self.patience_seconds,
             stop=self.stop,
-            requests=threading.Semaphore(self.settings.concurrency),
+        )
+
+    def _verdicts(self) -> Verdicts:
+        back_off = BackOff(*self.settings.backoff_seconds)
+        return Verdicts(self.database, self.journal, back_off, first_look=self.first_look)
+
+    def _consequences(self, lanes: Lanes, report: Report) -> Consequences:
+        return Consequences(
+            lanes,
+            self.tokens,
+            self.holds,
+            self.gate,
+            Proving(self.database, self.api, self.tokens),
+            self._alike(),
+            report,
         )
 
     def _alike(self) -> Alike:
         hold_seconds = self.settings.hold_seconds
         return Alike(self.database, Refusing(self.database, self.gate.host, hold_seconds=hold_seconds))
 
-    def _send_all(self, lanes: Lanes, sending: Sending, failed: threading.Event) -> None:
-        """Run the senders; the first unexpected error stops the run, after what is in flight."""
 
-        def drain() -> None:
-            try:
-                while (work := lanes.next()) is not None:
-                    sending.send(lanes, work)
-            except BaseException:
-                failed.set()
-                raise
+def work_all(works: Sequence[Callable[[], None]], *, failed: Callable[[BaseException], None]) -> None:
+    """Do all of it at once, each in a thread of its own, and return when all have ended."""
 
-        number = self.settings.senders
-        with ThreadPoolExecutor(number, thread_name_prefix="sender") as pool:
-            senders = [pool.submit(contextvars.copy_context().run, drain) for _ in range(number)]
-        for sender in senders:
-            sender.result()
+    def guarded(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 -- it ends the run, and is raised by that
+            failed(error)
 
-    def _reserve(self, lane: Lane) -> float:
-        return pace.reserve(self.database, lane.connection_id, rate_per_second=self.settings.rate_per_second)
+    with ThreadPoolExecutor(len(works), thread_name_prefix="push") as pool:
+        for work in works:
+            pool.submit(contextvars.copy_context().run, guarded, work)

@@ -100,3 +100,24 @@ def _due(database: Database, only: str | None) -> sa.Select[tuple[int, str]]:
 def skipping_locked(database: Database, ids: sa.Select[tuple[int]]) -> sa.Select[tuple[int]]:
     """Return the same without the rows that somebody else has locked: a caller's open transaction."""
     return ids if database.is_sqlite else ids.with_for_update(skip_locked=True)
+
+
+def blocked(database: Database, *, only: str | None = None) -> set:
+    """SHIM."""
+    from worker.connections.holds import in_force
+    from worker.connections.model import ENDED_BY_CONSENT
+    from worker.connections.rows import look
+    from worker.errors import ExitCode
+
+    codes = set()
+    for number, name in due_connections(database, only=only):
+        row, now = look(database, number)
+        if row is None or row.status == "removed":
+            continue
+        if row.status != "active":
+            codes.add(ExitCode.NEEDS_AUTHORISATION)
+        elif in_force(row, now):
+            codes.add(
+                ExitCode.NEEDS_AUTHORISATION if row.hold_reason in ENDED_BY_CONSENT else ExitCode.TRY_LATER
+            )
+    return codes

@@ -12,6 +12,7 @@ from worker.connections.tokens import Tokens
 from worker.context import Context
 from worker.database import Database
 from worker.delivery.healing import Healing
+from worker.delivery.store.journal import Journal
 from worker.envoy.api import EnvoyApi
 from worker.envoy.clock import WallClock
 from worker.settings import Settings
@@ -81,6 +82,15 @@ class RunContext:
     def healing(self) -> Healing:
         """What gives invites the deliveries that they lack."""
         return self.parts.healing
+
+    @property
+    def journal(self) -> Journal:
+        """The one writer of claims and verdicts."""
+        return self.parts.journal
+
+    def news(self) -> int:
+        """Return a number that grows when callers have written."""
+        return 0
 
     @property
     def stop(self) -> threading.Event:

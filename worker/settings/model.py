@@ -103,6 +103,7 @@ class EnvoySettings(Section):
     pkce: bool = True
 
 
+READY_A_SENDER, MOST_READY = 64, 10_000  # planned rows in memory
 MOST_LOOKERS = 4  # each may need a connection of its own, to Envoy and to the database
 
 
@@ -110,6 +111,8 @@ class PushSettings(Section):
     """How invites are sent; every time in seconds."""
 
     concurrency: int = Field(default=8, ge=1, le=256)
+    preparers: int = Field(default=4, ge=1, le=32)
+    ready: int | None = Field(default=None, ge=1, le=MOST_READY)
     rate_per_second: float = Field(default=2.0, ge=0, le=10_000)
     request_timeout_seconds: float = Field(default=15.0, gt=0, le=120)
     lease_seconds: float = Field(default=60.0, gt=1, le=3600)
@@ -119,9 +122,9 @@ class PushSettings(Section):
     recreate_missing: bool = False
 
     @property
-    def senders(self) -> int:
-        """How many threads send: some store a success while others have their requests in flight."""
-        return self.concurrency + self.concurrency // 4
+    def most_ready(self) -> int:
+        """How many planned rows a process holds."""
+        return self.ready or min(READY_A_SENDER * self.concurrency, MOST_READY)
 
     @property
     def lookers(self) -> int:

@@ -63,4 +63,4 @@ def late_answer(world: World, envoy_id: str) -> None:
     )
     claim = Claim(delivery["attempt_id"], row.delivery_id, row.fencing_token, row.revision, 1, 0.0, float)
     outcome = Outcome(Verdict.SENT, Status.SENT, "sent", envoy_invite_id=envoy_id, content={})
-    Verdicts(database, BackOff(5, 900), first_look=5).store(row, claim, outcome)
+    Verdicts(database, None, BackOff(5, 900), first_look=5).store(row, claim, outcome)

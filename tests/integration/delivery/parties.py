@@ -43,7 +43,7 @@ class InHand:
 
     def store(self, outcome: Outcome) -> Stored:
         """Store what it came to."""
-        return Verdicts(self.database, BACK_OFF, first_look=5).store(self.row, self.claim, outcome)
+        return Verdicts(self.database, None, BACK_OFF, first_look=5).store(self.row, self.claim, outcome)
 
 
 class Scene:

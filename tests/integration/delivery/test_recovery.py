@@ -111,7 +111,7 @@ def test_a_late_answer_settles_its_own_unknown_row(world: World) -> None:
     world.push()
     assert world.delivery()["status"] == "unknown"
 
-    verdicts = Verdicts(database, BackOff(5, 900), first_look=5)
+    verdicts = Verdicts(database, None, BackOff(5, 900), first_look=5)
     outcome = Outcome(Verdict.SENT, Status.SENT, "sent", envoy_invite_id="77")
 
     assert verdicts.store(row, claimed, outcome) is Stored.SETTLED
@@ -134,7 +134,7 @@ def test_a_change_during_an_attempt_is_not_overwritten_by_its_verdict(world: Wor
     assert world.delivery()["status"] == "sending"
 
     outcome = Outcome(Verdict.SENT, Status.SENT, "sent", envoy_invite_id="77", content={"notes": "a"})
-    Verdicts(database, BackOff(5, 900), first_look=5).store(row, claimed, outcome)
+    Verdicts(database, None, BackOff(5, 900), first_look=5).store(row, claimed, outcome)
 
     assert world.delivery()["status"] == "pending"
     assert (world.delivery()["sent_revision"], world.delivery()["revision"]) == (1, 2)

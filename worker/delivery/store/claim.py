@@ -66,7 +66,14 @@ class Claims:
     """
 
     def __init__(
-        self, database: Database, *, host: str, lease: Lease, run_id: str, clock: Callable[[], float]
+        self,
+        database: Database,
+        journal: object = None,
+        *,
+        host: str,
+        lease: Lease,
+        run_id: str,
+        clock: Callable[[], float],
     ) -> None:
         """Build the statements."""
         self._database = database

@@ -47,7 +47,7 @@ class BackOff:
 class Verdicts:
     """Where the verdicts of one run go; the usual statements are built once."""
 
-    def __init__(self, database: Database, back_off: BackOff, *, first_look: float) -> None:
+    def __init__(self, database: Database, journal: object, back_off: BackOff, *, first_look: float) -> None:
         """Build the statements; a create in doubt is looked up after *first_look* seconds."""
         self._database = database
         self._back_off = back_off
@@ -74,6 +74,16 @@ class Verdicts:
             )
         self._store(row, claim, taken)
         return Stored.ID_TAKEN
+
+    def hand_over(self, row, claim, outcome, patience, told):
+        from worker.delivery import unstored
+
+        try:
+            with unstored.kept(row, claim, outcome):
+                fate = patience.policy()(self.store, row, claim, outcome)
+        except BaseException as error:
+            fate = error
+        told(fate)
 
     def rival(self, row: DueRow, claim: Claim, outcome: Outcome, stored: Stored) -> str | None:
         """Return another id that Envoy may hold the visit under; only a row tried before can have one."""

@@ -1,0 +1,168 @@
+"""Prepare a lane's next page: finish the rows that need no call, and put the others among the ready work."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from worker.connections import pace
+from worker.connections.model import Connection
+from worker.connections.tokens import Tokens
+from worker.database import Database
+from worker.delivery import events
+from worker.delivery.lane import Lane, Work
+from worker.delivery.lanes import Lanes
+from worker.delivery.plan import Call, LookFirst, Plan, Settled
+from worker.delivery.prepare.due_page import PAGE_BYTES, due_page
+from worker.delivery.prepare.page_planner import PagePlanner
+from worker.delivery.restored import Doubtful, leave_in_doubt
+from worker.delivery.rows import DueRow
+from worker.delivery.store.finishing import settle_without_call
+from worker.directory import Directory, load
+from worker.directory.employees import Remembered
+from worker.envoy.api import EnvoyApi
+from worker.envoy.clock import boot_clock
+from worker.errors import ExitCode
+from worker.invites import Status
+from worker.invites.restored import since
+from worker.report import Report
+
+AHEAD_SECONDS = 5.0  # for which places in a connection's pace are reserved
+
+
+@dataclass(slots=True)
+class Decided:
+    """What was found out about the rows of a page that need no call, in their order."""
+
+    finished: list[tuple[DueRow, Settled]] = field(default_factory=list)
+    doubtful: list[Doubtful] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Turns due rows into ready work; shared by the preparers of a run."""
+
+    database: Database
+    api: EnvoyApi
+    tokens: Tokens
+    report: Report
+    stop: threading.Event
+    rate_per_second: float
+    marked: bool = False
+    first_look: float = 0.0  # seconds until what may be in Envoy from before a restore is looked up
+    remembered: Remembered = field(default_factory=Remembered)
+
+    def prepare(self, lanes: Lanes, lane: Lane, connection: Connection, now: datetime) -> float:
+        """Prepare the next page; return after how many seconds it makes sense to prepare another.
+
+        Raises:
+            NeedsAuthorisation, TryLater, EnvoyError: the connection is of no use now.
+        """
+        found = due_page(
+            self.database,
+            lane.name,
+            after=lane.cursor,
+            until=now,
+            size=self._size(lane),
+            most_bytes=min(PAGE_BYTES, lane.room_bytes),
+        )
+        slots = self._slots(lane, len(found.rows))
+        page = found.rows[: len(slots.waits)]
+        lane.read_to_end = found.is_last and len(page) == len(found.rows)
+        if page:
+            lane.cursor = page[-1].cursor
+            used = self._plan(lanes, lane, page, slots, self._planner(lane, connection, now))
+            if used < len(slots.waits) and self.rate_per_second:
+                pace.give_back(self.database, lane.connection_id, slots, unused=len(slots.waits) - used)
+        return slots.next_in if len(page) < len(found.rows) else 0.0
+
+    def _plan(
+        self, lanes: Lanes, lane: Lane, page: Sequence[DueRow], slots: pace.Slots, planner: PagePlanner
+    ) -> int:
+        """Put each row that needs a call among the ready work as soon as it is planned; return how many."""
+        began, used, decided = boot_clock(), 0, Decided()
+        try:
+            for row, made in planner.plan_all(page):
+                if not isinstance(made, Call):
+                    _sort(decided, row, made)
+                elif lanes.put(Work(lane, row, made, began + slots.waits[used])):
+                    used += 1
+                else:  # it was stopped amid its page: what is left of that is read again
+                    lane.look_again = True
+                    break
+        finally:
+            lane.directory = planner.directory
+            self._settle(lanes, lane, decided)
+        return used
+
+    def _size(self, lane: Lane) -> int:
+        """Return how many rows to read: not more than may be sent before it is looked at again."""
+        if not self.rate_per_second:
+            return lane.room
+        return min(lane.room, int(self.rate_per_second * AHEAD_SECONDS) + 1)
+
+    def _slots(self, lane: Lane, number: int) -> pace.Slots:
+        if not self.rate_per_second or not number:
+            return pace.Slots([0.0] * number, 0.0)
+        return pace.reserve_many(
+            self.database,
+            lane.connection_id,
+            rate_per_second=self.rate_per_second,
+            number=number,
+            within=AHEAD_SECONDS,
+        )
+
+    def _planner(self, lane: Lane, connection: Connection, now: datetime) -> PagePlanner:
+        return PagePlanner(
+            database=self.database,
+            api=self.api,
+            tokens=self.tokens,
+            stop=self.stop,
+            report=self.report,
+            connection=connection,
+            directory=self._directory(lane, connection),
+            now=now,
+            remembered=self.remembered,
+            marked=self.marked,
+            restored=since(self.database) is not None,
+        )
+
+    def _directory(self, lane: Lane, connection: Connection) -> Directory:
+        kept = lane.directory
+        if kept is not None and kept.refreshed_at == connection.directory_refreshed_at:
+            return kept
+        return load(self.database, lane.connection_id)
+
+    def _settle(self, lanes: Lanes, lane: Lane, decided: Decided) -> None:
+        if decided.finished:
+            self._finish(lanes, lane, decided.finished)
+        if decided.doubtful:
+            self._leave_in_doubt(lanes, lane, decided.doubtful)
+
+    def _finish(self, lanes: Lanes, lane: Lane, finished: list[tuple[DueRow, Settled]]) -> None:
+        allowed = lanes.allowed(len(finished))
+        done = settle_without_call(self.database, finished[:allowed])
+        lanes.settled(lane, len(done), allowed=allowed)
+        for row, settled in done:
+            if settled.status is not Status.SENT:
+                self.report.add(settled.status)
+            if settled.status is Status.REJECTED:
+                self.report.trouble(ExitCode.REJECTED)
+            events.settled(row, settled)
+
+    def _leave_in_doubt(self, lanes: Lanes, lane: Lane, rows: list[Doubtful]) -> None:
+        """Leave what Envoy may have from before a restore to be looked up."""
+        allowed = lanes.allowed(len(rows))
+        done = leave_in_doubt(self.database, rows[:allowed], first_look=self.first_look)
+        lanes.settled(lane, len(done), allowed=allowed)
+        for row, _ in done:
+            self.report.add(Status.UNKNOWN)
+            self.report.trouble(ExitCode.REJECTED)
+            events.restored(row, looked_up=lane.may_read)
+
+
+def _sort(decided: Decided, row: DueRow, made: Plan) -> None:
+    if isinstance(made, Settled):
+        decided.finished.append((row, made))
+    elif isinstance(made, LookFirst):
+        decided.doubtful.append((row, made))

@@ -1,0 +1,87 @@
+"""The stage send: claim a row, make its one request, hand the outcome over; nothing else is waited for."""
+
+import threading
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from worker.connections.gate import Gate
+from worker.database import Database
+from worker.database.failures import DATABASE_ERRORS
+from worker.delivery import unstored
+from worker.delivery.lane import Work
+from worker.delivery.lanes import Lanes
+from worker.delivery.send.attempt import Attempt, Requests, has_consequences
+from worker.delivery.store.claim import Claim, Claims
+from worker.delivery.store.database_away import Patience
+from worker.delivery.store.unheard import take_back
+from worker.envoy.clock import boot_clock
+from worker.errors import DatabaseLocked, DatabaseUnfit
+from worker.failpoints import failpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """What a sender thread does; shared by all of a run.
+
+    *room* returns true once there is room for one more verdict that is to be told.
+    """
+
+    lanes: Lanes
+    database: Database
+    gate: Gate
+    claims: Claims
+    requests: Requests
+    room: Callable[[], bool]
+    hand_over: Callable[[Attempt], None]
+    patience_seconds: float
+    stop: threading.Event
+
+    def run(self) -> None:
+        """Send until the run is over."""
+        while self.room() and (work := self.lanes.take()) is not None:
+            with unstored.attempting():
+                self._send(work)
+
+    def _send(self, work: Work) -> None:
+        """Make one attempt, and give the work back if none was made."""
+        if not self.gate.is_open or self.stop.is_set():
+            self.lanes.put_back(work)
+            return
+        attempt: Attempt | None = None
+        try:
+            attempt = self._attempt(work)
+        finally:
+            if attempt is None:
+                self.lanes.done(work, progressed=False, attempted=False)
+        if attempt is not None:
+            self.hand_over(attempt)
+
+    def _attempt(self, work: Work) -> Attempt | None:
+        """Claim the row and make its one request; None where it is not ours to send."""
+        token = work.lane.token
+        claim = self._claim(work)
+        if claim is None or token is None:
+            return None
+        began = boot_clock()
+        failpoint("before_connect")
+        outcome, error = self.requests.make(work, claim, token)
+        self.gate.note(error)
+        if error is not None and has_consequences(error):
+            self.lanes.suspend(work.lane)
+        failpoint("after_answer")
+        return Attempt(work, claim, token, outcome, error, round((boot_clock() - began) * 1000))
+
+    def _claim(self, work: Work) -> Claim | None:
+        attempt_id = uuid.uuid4().hex
+        try:
+            trial = work.lane.refusing is not None
+            return self.claims.take(work.row, work.call, attempt_id, trial=trial)
+        except (DatabaseLocked, DatabaseUnfit):
+            raise  # it was not even begun, or surely not committed
+        except DATABASE_ERRORS:
+            policy = Patience(self.stop, self.patience_seconds).policy()
+            with suppress(*DATABASE_ERRORS):
+                policy(take_back, self.database, work.row, attempt_id)
+            raise
