@@ -240,8 +240,10 @@ class Lanes:
     def _add(self, connections: Iterable[DueConnection]) -> None:
         """Open a lane for each due connection; one that was closed or exhausted gets another look."""
         for number, name in connections:
-            lane = self._lanes.get(name) or self._lanes.setdefault(name, Lane(number, name))
-            if lane.at_rest or (lane.read_to_end and not lane.ready and not lane.busy):
+            lane = self._lanes.get(name)
+            if lane is None:
+                lane = self._lanes[name] = Lane(number, name)
+            elif lane.at_rest or (lane.read_to_end and not lane.ready and not lane.busy):
                 lane.rewind()
             else:
                 lane.look_again = True

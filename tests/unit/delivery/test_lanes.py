@@ -1,0 +1,337 @@
+"""Whose turn it is: fairness, pace, bounds, and the end of a run."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.unit.delivery.making import due_row
+from worker.delivery.discovery import Discovery
+from worker.delivery.lane import Lane, Work
+from worker.delivery.lanes import Lanes
+from worker.delivery.plan import Call
+from worker.delivery.rows import DueConnection
+from worker.invites import Kind
+
+
+class Rows:
+    """Due rows in memory, and lanes over them, under a clock that a test moves."""
+
+    def __init__(self, rows: dict[str, int], *, limit: int | None = None, ready: int = 10_000) -> None:
+        """Lay out so many rows for each connection."""
+        self.rows = rows
+        self.time = 100.0
+        self.over = False
+        self.news = 0
+        self.looks = 0
+        self.lanes = Lanes(
+            Discovery(self._find, lambda: self.time, lambda: self.news),
+            over=lambda: self.over,
+            clock=lambda: self.time,
+            limit=limit,
+            ready=ready,
+        )
+
+    def _find(self) -> list[DueConnection]:
+        self.looks += 1
+        return [DueConnection(1, name) for name, left in self.rows.items() if left]
+
+    def prepare(self, *, slots: Callable[[Lane], float] = lambda _: 0.0) -> Lane:
+        """Prepare the page of the lane whose turn it is."""
+        lane = self.lanes.next_to_prepare()
+        assert lane is not None
+        lane.checked_until = self.time + 60
+        number = min(lane.room, self.rows[lane.name])
+        self.rows[lane.name] -= number
+        lane.read_to_end = number < lane.room
+        for _ in range(number):
+            row = due_row(connection=lane.name)
+            assert self.lanes.put(Work(lane, row, Call(Kind.REMOVE), slots(lane)))
+        self.lanes.prepared(lane)
+        return lane
+
+    def take(self) -> Work:
+        """Take work that is there."""
+        work = self.lanes.take()
+        assert work is not None
+        return work
+
+    def drain(self) -> list[str]:
+        """Take all the work that there is, while somebody prepares; name the connections as they came."""
+        served = []
+        with ThreadPoolExecutor(1) as pool:
+            preparing = pool.submit(self._prepare_all)
+            while (work := self.lanes.take()) is not None:
+                served.append(work.lane.name)
+                self.lanes.done(work, progressed=True)
+            preparing.result()
+        return served
+
+    def _prepare_all(self) -> None:
+        while (lane := self.lanes.next_to_prepare()) is not None:
+            lane.checked_until = self.time + 60
+            number = min(lane.room, self.rows[lane.name])
+            self.rows[lane.name] -= number
+            lane.read_to_end = number < lane.room
+            for _ in range(number):
+                self.lanes.put(Work(lane, due_row(connection=lane.name), Call(Kind.REMOVE)))
+            self.lanes.prepared(lane)
+
+
+def test_connections_take_turns_however_much_one_has() -> None:
+    """Three rows are served among the first seven, though another connection has a hundred."""
+    rows = Rows({"big": 100, "small": 3})
+    rows.prepare()
+    rows.prepare()
+
+    served = rows.drain()
+
+    assert len(served) == 103
+    assert served[:7].count("small") == 3
+
+
+def test_a_closed_lane_is_not_served_and_ends_nothing_else() -> None:
+    """One connection's trouble is its own."""
+    rows = Rows({"a": 4, "b": 4})
+    rows.prepare()
+    rows.prepare()
+    first = rows.take()
+
+    rows.lanes.close(first.lane)
+    rows.lanes.done(first, progressed=False)
+
+    other = {"a": "b", "b": "a"}[first.lane.name]
+    assert rows.drain() == [other] * 4
+
+
+def test_a_limit_is_the_most_that_is_handed_out() -> None:
+    """Whatever is ready beyond it stays."""
+    assert len(Rows({"a": 50}, limit=7).drain()) == 7
+
+
+def test_work_that_was_not_attempted_does_not_count_for_the_limit() -> None:
+    """A row that somebody else has taken is no attempt: another one is handed out in its place."""
+    rows = Rows({"a": 5}, limit=1)
+    rows.prepare()
+    first = rows.take()
+    rows.lanes.done(first, progressed=False, attempted=False)
+
+    second = rows.take()
+    rows.lanes.done(second, progressed=True)
+
+    assert rows.lanes.take() is None
+
+
+def test_a_sender_waits_where_another_one_has_taken_the_last_of_the_limit() -> None:
+    """It may come back: then the limit is kept to the number, and nobody has gone home too early."""
+    rows = Rows({"a": 5}, limit=1)
+    rows.prepare()
+    first = rows.take()
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(rows.lanes.take)
+        rows.lanes.done(first, progressed=False, attempted=False)
+        work = other.result(timeout=30)
+
+    assert work is not None
+    rows.lanes.done(work, progressed=True)
+    assert rows.lanes.take() is None
+
+
+def test_what_is_finished_without_a_call_counts_for_the_limit_beforehand() -> None:
+    """Two threads that read two pages at once do not both finish as many as the limit allows."""
+    lanes = Rows({"a": 1, "b": 1}, limit=3).lanes
+    lane = Lane(1, "a")
+
+    assert [lanes.allowed(2), lanes.allowed(2)] == [2, 1]
+    lanes.settled(lane, 0, allowed=1)
+    assert lanes.allowed(9) == 1
+
+
+def test_a_lane_that_is_opened_again_is_read_from_its_beginning() -> None:
+    """What it had ready when it was closed is still due, though its cursor is behind it."""
+    rows = Rows({"a": 2, "b": 2})
+    rows.prepare()
+    rows.prepare()
+    first = rows.take()
+    first.lane.cursor = (due_row().next_attempt_at, 7)
+    rows.lanes.close(first.lane)
+    rows.lanes.done(first, progressed=False)
+
+    rows.rows[first.lane.name] = 2
+    rows.time += 6
+    again = rows.prepare()
+
+    assert (again, again.cursor) == (first.lane, None)
+
+
+def test_rows_that_cannot_be_sent_now_do_not_keep_a_run_alive() -> None:
+    """Without progress a lane is exhausted, and the run ends."""
+    rows = Rows({"a": 3})
+    rows.prepare()
+    for _ in range(3):
+        rows.lanes.done(rows.take(), progressed=False)
+
+    assert rows.lanes.take() is None
+    assert rows.lanes.next_to_prepare() is None
+
+
+def test_a_run_that_is_over_hands_out_nothing() -> None:
+    """A drain begins nothing new."""
+    rows = Rows({"a": 3})
+    rows.prepare()
+    rows.take()
+
+    rows.over = True
+
+    assert rows.lanes.take() is None
+
+
+def test_a_place_in_the_pace_is_waited_for_while_others_are_served() -> None:
+    """A connection whose turn comes later delays nobody; its row goes out when its time has come."""
+    rows = Rows({"slow": 1, "quick": 2})
+    for _ in range(2):
+        rows.prepare(slots=lambda lane: 130.0 if lane.name == "slow" else 0.0)
+
+    quick = [rows.take(), rows.take()]
+    assert [work.lane.name for work in quick] == ["quick", "quick"]
+    for work in quick:
+        rows.lanes.done(work, progressed=True)
+    rows.time += 31
+    assert rows.take().lane.name == "slow"
+
+
+def test_what_was_found_out_too_long_ago_is_looked_at_before_it_is_handed_out() -> None:
+    """Its token, hold and pace may be others by now; the rows stay planned."""
+    rows = Rows({"a": 2})
+    lane = rows.prepare()
+    rows.time += 61
+
+    with ThreadPoolExecutor(1) as pool:
+        taken = pool.submit(rows.lanes.take)
+        again = rows.lanes.next_to_prepare()
+        assert again is lane
+        assert not taken.done()
+        lane.checked_until = rows.time + 5
+        rows.lanes.prepared(lane)
+        assert taken.result(timeout=30) is not None
+
+
+def test_work_that_is_put_back_is_the_next_of_its_lane_once_that_was_looked_at() -> None:
+    """Nothing was done about it, and nothing of it is lost."""
+    rows = Rows({"a": 2})
+    lane = rows.prepare()
+    first = rows.take()
+
+    rows.lanes.put_back(first)
+
+    assert rows.lanes.next_to_prepare() is lane
+    lane.checked_until = rows.time + 5
+    rows.lanes.prepared(lane)
+    assert rows.take() is first
+
+
+def test_a_suspended_lane_hands_out_nothing_until_it_has_had_its_consequences() -> None:
+    """Two troubles at once are two consequences."""
+    rows = Rows({"a": 3, "b": 1})
+    rows.prepare()
+    rows.prepare()
+    first = rows.take()
+    lane = first.lane
+    for _ in range(2):
+        rows.lanes.suspend(lane)
+    rows.lanes.done(first, progressed=True)
+    other = rows.take()
+    rows.lanes.done(other, progressed=True)
+    assert (lane.name, other.lane.name) == ("a", "b")
+
+    rows.lanes.resume(lane)
+    assert lane.is_stopped
+    rows.lanes.resume(lane)
+    assert lane in {rows.lanes.next_to_prepare(), rows.lanes.next_to_prepare()}
+
+
+def test_a_lane_on_trial_has_one_request_in_flight_until_it_succeeds() -> None:
+    """Others are served at the same time; afterwards it is served as they are."""
+    rows = Rows({"a": 6, "b": 2})
+    for _ in range(2):
+        rows.prepare()
+    first = rows.take()
+    first.lane.on_trial = True
+    served = {first.lane.name: 1}
+
+    for _ in range(2 if first.lane.name == "a" else 6):
+        name = rows.take().lane.name
+        served[name] = served.get(name, 0) + 1
+    assert served[first.lane.name] == 1
+
+    first.lane.on_trial = False
+    rows.lanes.done(first, progressed=True)
+    assert rows.take().lane is first.lane
+
+
+def test_how_much_lies_ready_is_bounded_for_all_together_and_for_each() -> None:
+    """With many connections the pages are small, and none is read where no room is left."""
+    few, many = Rows({"a": 500}), Rows({f"c-{n}": 50 for n in range(500)})
+    tight = Rows({f"c-{n}": 50 for n in range(5)}, ready=25)
+    few.prepare()
+    assert few.rows["a"] == 400
+    many.prepare()
+    assert sorted(many.rows.values())[0] == 30
+
+    for _ in range(3):
+        tight.prepare()
+    read = 5 * 50 - sum(tight.rows.values())
+
+    assert read == 25
+
+
+def test_lanes_that_take_long_leave_preparers_for_the_others() -> None:
+    """Two of them may be under way at once; a quick one comes before a third."""
+    rows = Rows({name: 500 for name in ("a", "b", "c", "d")})
+    lanes = [rows.prepare() for _ in range(4)]
+    quick = lanes[3]
+    for lane in lanes:
+        rows.lanes.close(lane)
+    rows.time += 6
+    for lane in lanes[:3]:
+        taken = rows.lanes.next_to_prepare()
+        assert taken is not None
+        rows.lanes.prepared(taken, slow=taken is not quick)
+    found = [rows.lanes.next_to_prepare() for _ in range(3)]
+
+    assert found[0] is not None
+    assert [lane.slow for lane in found if lane] == [False, True, True]
+
+
+def test_news_are_looked_for_at_once_and_else_every_few_seconds() -> None:
+    """A run that is busy with one customer finds another one's row when it is written."""
+    rows = Rows({"a": 500, "b": 0})
+    rows.prepare()
+    rows.rows["b"] = 1
+    rows.news += 1
+    rows.time += 1
+
+    rows.prepare()
+
+    assert rows.looks == 2
+    assert {rows.take().lane.name, rows.take().lane.name} == {"a", "b"}
+
+
+def test_a_run_does_not_end_while_somebody_looks_for_due_connections() -> None:
+    """A slow look keeps nobody waiting, and nobody takes the run for over because of it."""
+    rows = Rows({"a": 1})
+    looking, go_on = threading.Event(), threading.Event()
+    find = rows.lanes._discovery.find
+
+    def slow() -> list[DueConnection]:
+        looking.set()
+        go_on.wait(30)
+        return list(find())
+
+    rows.lanes._discovery.find = slow
+    with ThreadPoolExecutor(2) as pool:
+        preparing = pool.submit(rows.prepare)
+        assert looking.wait(30)
+        taken = pool.submit(rows.lanes.take)
+        go_on.set()
+        preparing.result(timeout=30)
+        assert taken.result(timeout=30) is not None
