@@ -23,6 +23,7 @@ def run(context: RunContext, *, max_seconds: Seconds = 300) -> Report:
     """Push what is due, by hand until nothing is, and say what became of it."""
     report = Push(
         database=context.database,
+        journal=context.journal,
         api=context.api,
         tokens=context.tokens,
         holds=context.holds,

@@ -24,6 +24,7 @@ from worker.database.mark import clear, is_marked, unsaid
 from worker.database.owner import this_process
 from worker.database.schema import require_fit
 from worker.delivery.healing import Healing
+from worker.delivery.store.journal import Journal
 from worker.envoy.api import EnvoyApi
 from worker.envoy.clock import WallClock, boot_clock
 from worker.envoy.http import HttpClient
@@ -73,9 +74,9 @@ class Context:
         if isinstance(tokens := self.__dict__.get("tokens"), Tokens):
             with contextlib.suppress(*DATABASE_ERRORS):  # told when it happened
                 tokens.save_pending()
-        for part in ("http", "any_database"):
+        for part in ("journal", "http", "any_database"):
             opened = self.__dict__.get(part)
-            if isinstance(opened, HttpClient):
+            if isinstance(opened, Journal | HttpClient):
                 opened.close()
             elif isinstance(opened, Database):
                 opened.dispose()
@@ -195,6 +196,11 @@ class Context:
             hold_seconds=self.settings.push.hold_seconds,
             rate_per_second=self.settings.push.rate_per_second,
         )
+
+    @cached_property
+    def journal(self) -> Journal:
+        """Where all attempts of this process are stored."""
+        return Journal(self.database, most_aside=self.settings.push.concurrency, stop=self.stop)
 
     @cached_property
     def healing(self) -> Healing:

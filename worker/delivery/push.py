@@ -29,6 +29,7 @@ from worker.delivery.send.attempt import Sending
 from worker.delivery.send.judge import Judge
 from worker.delivery.store.claim import Claims, Lease
 from worker.delivery.store.database_away import MANUAL_SECONDS
+from worker.delivery.store.journal import Journal
 from worker.delivery.store.verdicts import BackOff, Verdicts
 from worker.envoy.api import EnvoyApi
 from worker.envoy.clock import WallClock, boot_clock
@@ -50,6 +51,7 @@ class Push:
     """
 
     database: Database
+    journal: Journal
     api: EnvoyApi
     tokens: Tokens
     holds: Holds
@@ -151,7 +153,14 @@ class Push:
 
     def _sending(self, report: Report) -> Sending:
         lease = Lease(self.settings.lease_seconds, self.settings.request_timeout_seconds)
-        claims = Claims(self.database, host=self.gate.host, lease=lease, run_id=self.run_id, clock=boot_clock)
+        claims = Claims(
+            self.database,
+            self.journal,
+            host=self.gate.host,
+            lease=lease,
+            run_id=self.run_id,
+            clock=boot_clock,
+        )
         return Sending(
             database=self.database,
             api=self.api,
@@ -161,7 +170,10 @@ class Push:
             report=report,
             claims=claims,
             verdicts=Verdicts(
-                self.database, BackOff(*self.settings.backoff_seconds), first_look=self.first_look
+                self.database,
+                self.journal,
+                BackOff(*self.settings.backoff_seconds),
+                first_look=self.first_look,
             ),
             judge=Judge(self.database, self.settings.recreate_missing),
             alike=self._alike(),

@@ -12,6 +12,7 @@ from worker.connections.tokens import Tokens
 from worker.context import Context
 from worker.database import Database
 from worker.delivery.healing import Healing
+from worker.delivery.store.journal import Journal
 from worker.envoy.api import EnvoyApi
 from worker.envoy.clock import WallClock
 from worker.settings import Settings
@@ -76,6 +77,11 @@ class RunContext:
     def wall_clock(self) -> WallClock:
         """What notices that this host's clock is set."""
         return self.parts.wall_clock
+
+    @property
+    def journal(self) -> Journal:
+        """Where this process's attempts are stored."""
+        return self.parts.journal
 
     @property
     def healing(self) -> Healing:

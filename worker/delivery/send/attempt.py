@@ -217,14 +217,15 @@ class Sending:
 
     def _store(self, work: Work, claimed: Claim, outcome: Outcome) -> Stored | None:
         """Store the verdict, again and again until it is taken; the request is never repeated."""
-        policy = Patience(self.stop, self.patience_seconds).policy()
+        patience = Patience(self.stop, self.patience_seconds)
         try:
-            with unstored.kept(work.row, claimed, outcome):
-                stored: Stored = policy(self.verdicts.store, work.row, claimed, outcome)
-        except AWAY as error:
+            return self.verdicts.store(work.row, claimed, outcome, patience)
+        except Exception as error:
+            unstored.tell(work.row, claimed, outcome)
+            if not isinstance(error, AWAY):
+                raise
             self.report.trouble(error.exit_code)
             return None
-        return stored
 
     def _rival(self, work: Work, answered: Answered, stored: Stored) -> str | None:
         """Return another id of the same visit; what is stored is told, even if the database is away again."""

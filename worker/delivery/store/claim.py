@@ -1,6 +1,6 @@
 """Claim a row for one attempt: claim and intent are one commit, and it comes before the first byte."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,6 @@ from worker.connections.model import ConnectionStatus, HoldReason
 from worker.connections.outages import is_out
 from worker.database import Database
 from worker.database.owner import this_process
-from worker.database.repeating import repeated
 from worker.delivery.plan import Call
 from worker.delivery.rows import (
     ATTEMPTS,
@@ -22,6 +21,8 @@ from worker.delivery.rows import (
     DueRow,
     skipping_locked,
 )
+from worker.delivery.store.entries import Part, Waited
+from worker.delivery.store.journal import Journal
 from worker.delivery.store.seen import is_as_planned, seen_of
 from worker.errors import NotSent
 from worker.failpoints import failpoint
@@ -59,17 +60,25 @@ class Claim:
             raise NotSent("the lease was too short for the request", error_code="lease_over")
 
 
-class Claims:
+class Claims(Part):
     """The claims of one run; their statements are built once, since building costs more than executing.
 
     *clock* counts the time that the host was suspended, too.
     """
 
     def __init__(
-        self, database: Database, *, host: str, lease: Lease, run_id: str, clock: Callable[[], float]
+        self,
+        database: Database,
+        journal: Journal,
+        *,
+        host: str,
+        lease: Lease,
+        run_id: str,
+        clock: Callable[[], float],
     ) -> None:
         """Build the statements."""
         self._database = database
+        self._journal = journal
         self._lease = lease
         self._clock = clock
         free = _free(database, host)
@@ -92,48 +101,86 @@ class Claims:
         host does not answer, another row of equal content is in doubt, or Envoy may have it from before a
         restore.  *trial*: that Envoy refuses everyone is no hindrance.
         """
-        began = self._clock()  # before the lease begins, so that it errs early
-        statement = self._take if call.content_key is None else self._take_unless_twin
-        wanted = {
-            **seen_of(row), "name": row.connection, "attempt": attempt_id, "key": call.content_key,
-            "content": call.meanwhile, "trial": trial,
-        }  # fmt: skip
-        intent = {
-            **self._fixed, "id": attempt_id, "delivery_id": row.delivery_id, "kind": call.kind.value,
-            "revision": row.revision, "boot_seconds": began,
-        }  # fmt: skip
         failpoint("before_claim")
-        try:
-            taken = self._commit(statement, wanted, intent)
-        except sa.exc.IntegrityError:  # a twin went into doubt between our look and our commit
-            return None
-        if taken is None:
+        wanted = _Wanted(self, row, call, attempt_id, clock=self._clock, trial=trial)
+        self._journal.submit(wanted)
+        wanted.wait()
+        if wanted.token is None:
             return None
         failpoint("after_intent")
         return Claim(
             attempt_id=attempt_id,
             delivery_id=row.delivery_id,
-            fencing_token=taken.fencing_token,
+            fencing_token=wanted.token,
             revision=row.revision,
-            number=taken.attempts,
-            write_before=began + self._lease.seconds - self._lease.request_timeout - 1,
+            number=wanted.number,
+            write_before=wanted.began + self._lease.seconds - self._lease.request_timeout - 1,
             clock=self._clock,
         )
 
-    @repeated
-    def _commit(
-        self, statement: sa.Executable, wanted: dict[str, Any], intent: dict[str, Any]
-    ) -> sa.Row[Any] | None:
-        """Commit claim and intent together; PostgreSQL does both in one statement."""
-        if not self._database.is_sqlite:
-            with self._database.write() as connection:
+    def write(self, connection: sa.Connection, entries: Sequence["_Wanted"]) -> None:
+        """Take the rows, and write their intents; PostgreSQL does both in one statement."""
+        for wanted in entries:
+            statement = self._take if wanted.call.content_key is None else self._take_unless_twin
+            values, intent = wanted.values(), self._fixed | wanted.intent()
+            if self._database.is_sqlite:
+                taken = connection.execute(statement, values).one_or_none()
+                if taken is not None:
+                    connection.execute(self._intent, intent | {"fencing_token": taken.fencing_token})
+            else:
                 entry = {f"intent_{name}": value for name, value in intent.items()}
-                return connection.execute(statement, wanted | entry).one_or_none()
-        with self._database.write() as connection:
-            taken = connection.execute(statement, wanted).one_or_none()
-            if taken is not None:
-                connection.execute(self._intent, intent | {"fencing_token": taken.fencing_token})
-            return taken
+                taken = connection.execute(statement, values | entry).one_or_none()
+            wanted.token, wanted.number = (None, 0) if taken is None else taken
+
+
+class _Wanted(Waited):
+    """A claim that waits to be granted."""
+
+    is_claim = True
+    token: int | None = None
+    number = 0
+    began = 0.0
+
+    def __init__(
+        self,
+        part: Claims,
+        row: DueRow,
+        call: Call,
+        attempt_id: str,
+        *,
+        clock: Callable[[], float],
+        trial: bool,
+    ) -> None:
+        super().__init__(part, row.delivery_id)
+        self.row = row
+        self.call = call
+        self.attempt_id = attempt_id
+        self._clock = clock
+        self._trial = trial
+
+    def begin(self) -> None:
+        self.began = self._clock()  # before the lease begins, so that it errs early
+
+    def failed(self, error: BaseException) -> None:
+        if isinstance(error, sa.exc.IntegrityError):  # a twin went into doubt between our look and our commit
+            self.token = None
+            self.done()
+        else:
+            super().failed(error)
+
+    def values(self) -> dict[str, Any]:
+        """Return the values of what takes the row."""
+        return {
+            **seen_of(self.row), "name": self.row.connection, "attempt": self.attempt_id,
+            "key": self.call.content_key, "content": self.call.meanwhile, "trial": self._trial,
+        }  # fmt: skip
+
+    def intent(self) -> dict[str, Any]:
+        """Return its line of the ledger, but for the token."""
+        return {
+            "id": self.attempt_id, "delivery_id": self.row.delivery_id, "kind": self.call.kind.value,
+            "revision": self.row.revision, "boot_seconds": self.began,
+        }  # fmt: skip
 
 
 def _free(database: Database, host: str) -> sa.Select[tuple[int]]:
