@@ -11,10 +11,11 @@ from typing import TypeAlias
 import sqlalchemy as sa
 
 from worker.database import Database
+from worker.database.compiled import compiled_once
 from worker.database.failures import is_taken
 from worker.delivery.outcomes import Outcome
 from worker.delivery.refusals import Unproven
-from worker.delivery.rows import ATTEMPTS, DELIVERIES, DueRow
+from worker.delivery.rows import DELIVERIES, DueRow
 from worker.delivery.store import in_hand
 from worker.delivery.store.claim import Claim
 from worker.delivery.store.database_away import LONGEST_PAUSE_SECONDS, Patience, may_pass
@@ -22,7 +23,7 @@ from worker.delivery.store.entries import Entry, Part
 from worker.delivery.store.journal import Journal
 from worker.delivery.store.rivals import rival_of
 from worker.delivery.store.seen import seen_of
-from worker.delivery.store.settling import settle_in_doubt, settle_sent, to_ledger
+from worker.delivery.store.settling import line_alone, settle, settle_alone
 from worker.errors import DatabaseLocked
 from worker.failpoints import failpoint
 from worker.invites import Status, Verdict
@@ -65,11 +66,9 @@ class Verdicts(Part):
         self._database = database
         self._journal = journal
         self._back_off = back_off
-        self._combined: dict[sa.Update, sa.Executable] = {}
-        self._first_look = first_look
-        self._settle = self._settling(wait=0)
-        self._settle_sent = settle_sent(database, first_look=first_look)
-        self._to_ledger = to_ledger(database)
+        built = settle_alone if database.is_sqlite else settle
+        self._settle = compiled_once(database, built, first_look=first_look)
+        self._line = compiled_once(database, line_alone) if database.is_sqlite else None
 
     def hand_over(self, row: DueRow, claim: Claim, outcome: Outcome, patience: Patience, told: Told) -> None:
         """Have one verdict written to the ledger and, where the row still waits for it, to the row.
@@ -97,42 +96,15 @@ class Verdicts(Part):
         return rival_of(self._database, claim, outcome)
 
     def write(self, connection: sa.Connection, entries: Sequence["_Given"]) -> None:
-        """Write verdicts to their rows and to the ledger; PostgreSQL does both in one statement."""
+        """Write verdicts to their rows and to the ledger; PostgreSQL does all in one statement."""
+        values = [given.values(self._back_off) for given in entries]
+        settled = {row.id for row in self._settle.rows(connection, values)}
+        if self._line is not None:
+            self._line.many(connection, values)
         for given in entries:
-            values = _values(given.row, given.claim, given.outcome)
-            settle = self._statement(given.row, given.outcome)
-            if self._database.is_sqlite:
-                settled = connection.execute(settle, values).rowcount
-                connection.execute(self._to_ledger, values)
-            else:
-                settled = connection.execute(self._with_ledger(settle), values).scalar_one()
-            given.stored = Stored.SETTLED if settled else _not_settled(connection, given)
+            is_settled = given.claim.delivery_id in settled
+            given.stored = Stored.SETTLED if is_settled else _not_settled(connection, given)
             failpoint("before_verdict_commit")
-
-    def _with_ledger(self, settle: sa.Update) -> sa.Executable:
-        """Return both writes as one statement; those of the usual verdicts are built once."""
-        statement = self._combined.get(settle)
-        if statement is None:
-            settled = settle.returning(DELIVERIES.c.id).cte("settled")
-            written = self._to_ledger.returning(ATTEMPTS.c.id).cte("written")
-            statement = sa.select(sa.func.count()).select_from(settled).add_cte(written)
-            if settle in {self._settle, self._settle_sent}:
-                self._combined[settle] = statement
-        return statement
-
-    def _statement(self, row: DueRow, outcome: Outcome) -> sa.Update:
-        if outcome.verdict is Verdict.SENT:
-            return self._settle_sent
-        if outcome.gone:
-            return self._settle.values(envoy_invite_id=None, approval_status=None, sent_content=None)
-        if outcome.for_a_person:
-            return self._settle.values(next_attempt_at=None)
-        if outcome.back_off:
-            return self._settling(wait=self._back_off.seconds(row.deferrals))
-        return self._settle
-
-    def _settling(self, *, wait: float) -> sa.Update:
-        return settle_in_doubt(self._database, wait=wait, first_look=self._first_look)
 
 
 class _Given(Entry):
@@ -174,6 +146,32 @@ class _Given(Entry):
         self._offers += 1
         return float(min(LONGEST_PAUSE_SECONDS, LEAST_PAUSE_SECONDS * 2 ** min(self._offers, 10)))
 
+    def values(self, back_off: BackOff) -> dict[str, object]:
+        """Return what the statements are given."""
+        claim, outcome = self.claim, self.outcome
+        return {
+            **seen_of(self.row, token=claim.fencing_token),
+            "seen_revision": claim.revision,
+            "attempt": claim.attempt_id,
+            "final": outcome.status.value,
+            "verdict": outcome.verdict.value,
+            "uncounted": 0 if outcome.counts_as_attempt else 1,
+            "http_status": outcome.http_status,
+            "error_code": outcome.error_code,
+            "detail": (outcome.detail or "")[:LONGEST_DETAIL] or None,
+            "envoy_id": outcome.envoy_invite_id,
+            "approval": outcome.approval_status,
+            "restored": outcome.restored,
+            "content": outcome.content,
+            "refused": outcome.unproven is not None,
+            "again": outcome.unproven is Unproven.AGAIN,
+            "refusal": outcome.refusal,
+            "sent": outcome.verdict is Verdict.SENT,
+            "gone": outcome.gone,
+            "for_a_person": outcome.for_a_person,
+            "wait": back_off.seconds(self.row.deferrals) if outcome.back_off else 0,
+        }
+
 
 def _not_settled(connection: sa.Connection, given: _Given) -> Stored:
     """Say what became of a verdict that its row did not wait for any more."""
@@ -192,24 +190,3 @@ def _id_taken(outcome: Outcome) -> Outcome:
         for_a_person=True,
         detail=f"Envoy answered with the id {outcome.envoy_invite_id}, which another invite has",
     )
-
-
-def _values(row: DueRow, claim: Claim, outcome: Outcome) -> dict[str, object]:
-    return {
-        **seen_of(row, token=claim.fencing_token),
-        "attempt": claim.attempt_id,
-        "attempted_revision": claim.revision,
-        "final": outcome.status.value,
-        "verdict": outcome.verdict.value,
-        "uncounted": 0 if outcome.counts_as_attempt else 1,
-        "http_status": outcome.http_status,
-        "error_code": outcome.error_code,
-        "detail": (outcome.detail or "")[:LONGEST_DETAIL] or None,
-        "envoy_id": outcome.envoy_invite_id,
-        "approval": outcome.approval_status,
-        "restored": outcome.restored,
-        "content": outcome.content,
-        "refused": outcome.unproven is not None,
-        "again": outcome.unproven is Unproven.AGAIN,
-        "refusal": outcome.refusal,
-    }
