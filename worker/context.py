@@ -74,9 +74,9 @@ class Context:
         if isinstance(tokens := self.__dict__.get("tokens"), Tokens):
             with contextlib.suppress(*DATABASE_ERRORS):  # told when it happened
                 tokens.save_pending()
-        for part in ("http", "any_database"):
+        for part in ("journal", "http", "any_database"):
             opened = self.__dict__.get(part)
-            if isinstance(opened, HttpClient):
+            if isinstance(opened, Journal | HttpClient):
                 opened.close()
             elif isinstance(opened, Database):
                 opened.dispose()

@@ -125,6 +125,10 @@ class DatabaseConflict(DatabaseUnreachable):
     """Another transaction came first, and ours was rolled back: the same may be tried again at once."""
 
 
+class ChangeRefused(DatabaseUnreachable):
+    """The server ended one statement, by a trigger or a time limit: others may go through."""
+
+
 class DatabaseUnfit(WorkerError):
     """The database is there, and not as the worker needs it; a restart mends nothing."""
 

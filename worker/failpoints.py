@@ -20,6 +20,8 @@ NAMES = (
     "after_answer",
     "before_verdict_commit",
     "after_verdict_commit",
+    "before_group_commit",
+    "after_group_commit",
     "before_refresh",
     "after_token_answer",
     "after_token_commit",

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from tests.journals import Inline
 from tests.model import statements
 from tests.model.decisions import as_text
 from tests.model.desk import PAST, Desk, attempt_id, compared, envoy_id, is_possible, seen_row
@@ -68,7 +69,9 @@ def test_a_claim_takes_only_what_was_planned(desk: Desk) -> None:
     cases = [(row, seen) for row in in_every_status() for seen in seen_otherwise(row)]
     rows = [row for row, _ in cases]
     ids = desk.put(rows)
-    claims = Claims(desk.database, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock)
+    claims = Claims(
+        desk.database, Inline(desk.database), host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock
+    )
     call = Call(Kind.UPDATE, meanwhile={"notes": "tried"})
 
     for number, (_, seen) in zip(ids, cases, strict=True):
@@ -112,7 +115,7 @@ def test_a_verdict_settles_only_its_own_row(desk: Desk) -> None:
     seen = [(row, one) for row in in_every_status() for one in seen_otherwise(row)]
     cases = [(row, one, outcome) for row, one in seen for outcome in OUTCOMES]
     ids = desk.put([row for row, _, _ in cases])
-    verdicts = Verdicts(desk.database, None, BackOff(5, 900), first_look=5)
+    verdicts = Verdicts(desk.database, Inline(desk.database), BackOff(5, 900), first_look=5)
 
     for number, (_, one, outcome) in zip(ids, cases, strict=True):
         claim = Claim(attempt_id(number, one.token), number, one.token, one.revision, 1, 0.0, boot_clock)

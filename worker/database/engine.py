@@ -72,14 +72,15 @@ class Database:
         self._file = SqliteFile(self.url, self._stop, access, file_mode) if self.is_sqlite else None
         server = PostgresqlServer(self._stop)
         self._lines: Lines | None = None
+        # A method by itself would be taken for another server's: psycopg tells them apart by their code.
+        self.json_of: Callable[[object], str] = json.dumps if self.is_sqlite else partial(server.json_of)
         # How a file is read depends on what lies beside it by then.
         afresh = self.is_sqlite and access == "read"
         self.engine = sa.create_engine(
             self.url,
             **({"poolclass": sa.NullPool} if afresh else {"pool_size": pool_size, "max_overflow": 4}),
             hide_parameters=True,
-            # A method by itself would be taken for another server's: psycopg tells them apart by their code.
-            json_serializer=json.dumps if self.is_sqlite else partial(server.json_of),
+            json_serializer=self.json_of,
             json_deserializer=lenient_json,
             connect_args={"timeout": self._file.moment} if self._file else NO_ENDLESS_WAITS,
             execution_options={CLOCK: self.now} if clock is not None else {},
@@ -109,6 +110,15 @@ class Database:
             offset = f"{seconds:+.3f} seconds"
             return sa.type_coerce(sa.func.strftime("%Y-%m-%dT%H:%M:%fZ", "now", offset), Timestamp())
         return sa.type_coerce(sa.func.now() + timedelta(seconds=seconds), Timestamp())
+
+    def after(self, seconds: sa.ColumnElement[float]) -> sa.ColumnElement[datetime]:
+        """Return the expression for the time so many seconds from now, each entry's own."""
+        if not self.is_sqlite:
+            span = seconds.op("*")(sa.literal_column("interval '1 second'"))
+            return sa.type_coerce(self.now().op("+")(span), Timestamp())
+        offset = sa.func.printf("%+.3f seconds", seconds)
+        moment = "now" if self._clock is None else self.now()
+        return sa.type_coerce(sa.func.strftime("%Y-%m-%dT%H:%M:%fZ", moment, offset), Timestamp())
 
     def read_now(self) -> datetime:
         """Return the time by that same clock."""

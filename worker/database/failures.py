@@ -7,7 +7,14 @@ import sqlalchemy as sa
 
 from worker.database.meanings import POSTGRESQL, SQLITE, SQLITE_TEXTS, Failure, Meaning, unreachable
 from worker.database.troubles import Troubles
-from worker.errors import DatabaseConflict, DatabaseLocked, DatabaseUnreachable, DiskFull, WorkerError
+from worker.errors import (
+    ChangeRefused,
+    DatabaseConflict,
+    DatabaseLocked,
+    DatabaseUnreachable,
+    DiskFull,
+    WorkerError,
+)
 
 # Whatever keeps a transaction from being stored: ours, or what is data's or a statement's fault.
 DATABASE_ERRORS: tuple[type[Exception], ...] = (WorkerError, sa.exc.SQLAlchemyError)
@@ -50,6 +57,11 @@ def meaning_of(error: Exception) -> WorkerError | None:
 def is_locked(error: Exception) -> bool:
     """Tell whether a statement only had to wait for another writer for too long."""
     return isinstance(describe(error), DatabaseLocked)
+
+
+def is_of_one_statement(error: Exception) -> bool:
+    """Tell whether a transaction failed for what one of its statements wrote: others may go through."""
+    return not isinstance(error, WorkerError) or isinstance(error, DatabaseConflict | ChangeRefused)
 
 
 def is_taken(error: sa.exc.IntegrityError) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from worker.errors import (
+    ChangeRefused,
     DatabaseConflict,
     DatabaseDamaged,
     DatabaseLocked,
@@ -96,7 +97,7 @@ def _file(failure: Failure) -> WorkerError:
 
 
 def _cancelled(failure: Failure) -> WorkerError:
-    return DatabaseUnreachable(
+    return ChangeRefused(
         f"database: {failure.text}",
         hint="the role's or the server's statement_timeout is too short, or somebody cancelled it",
     )
@@ -106,7 +107,7 @@ def _own_rule(failure: Failure) -> WorkerError:
     # The words of another application's function may hold the row; its name does not.  It may refuse one
     # row only, for which the others must not stop: so this is a database that is away, and not unfit.
     place = failure.where if failure.where.startswith("PL/pgSQL function") else "a trigger or function"
-    return DatabaseUnreachable(
+    return ChangeRefused(
         f"database: {place} refused a change", hint="look at the triggers on the worker's tables"
     )
 

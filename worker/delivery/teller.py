@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 from worker.database.failures import DATABASE_ERRORS
-from worker.delivery import events
+from worker.delivery import events, unstored
 from worker.delivery.consequences import Consequences
 from worker.delivery.lanes import Lanes
 from worker.delivery.outcomes import Outcome
@@ -116,6 +116,7 @@ class Teller:
             self._later(lambda: self._draw(attempt, fate))
 
     def _not_stored(self, attempt: Attempt, error: BaseException) -> None:
+        unstored.tell(attempt.work.row, attempt.claim, attempt.outcome)
         if isinstance(error, AWAY):
             self._report.trouble(error.exit_code)
         else:

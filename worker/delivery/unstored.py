@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from worker.delivery import events
 from worker.delivery.outcomes import Outcome
 from worker.delivery.rows import DueRow
+from worker.delivery.store import in_hand
 from worker.delivery.store.claim import Claim
 
 _lock = threading.Lock()
-_in_hand: dict[str, tuple[DueRow, Claim, Outcome]] = {}
 _attempting = 0
 _left = 0
 
@@ -28,26 +28,17 @@ def attempting() -> Iterator[None]:
             _attempting -= 1
 
 
-@contextmanager
-def kept(row: DueRow, claim: Claim, outcome: Outcome) -> Iterator[None]:
-    """Keep a verdict in hand while it is being stored; print it where that fails."""
+def tell(row: DueRow, claim: Claim, outcome: Outcome) -> None:
+    """Print a verdict that could not be stored, for a person to settle."""
     global _left  # noqa: PLW0603 -- as above
     with _lock:
-        _in_hand[claim.attempt_id] = (row, claim, outcome)
-    try:
-        yield
-    except Exception:
-        with _lock:
-            _left += 1
-        events.unstored(row, claim, outcome)
-        raise
-    finally:
-        with _lock:
-            del _in_hand[claim.attempt_id]
+        _left += 1
+    events.unstored(row, claim, outcome)
+    in_hand.let_go(claim)
 
 
 def left() -> int:
-    """Return how many verdicts could not be stored."""
+    """Return how many verdicts were told since they could not be stored."""
     return _left
 
 
@@ -58,7 +49,5 @@ def in_progress() -> int:
 
 def print_all() -> None:
     """Emit every verdict in hand, with Envoy's id, for a person to settle."""
-    with _lock:
-        verdicts = list(_in_hand.values())
-    for row, claim, outcome in verdicts:
-        events.unstored(row, claim, outcome)
+    for row, claim, outcome in in_hand.verdicts():
+        tell(row, claim, outcome)

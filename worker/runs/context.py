@@ -79,14 +79,14 @@ class RunContext:
         return self.parts.wall_clock
 
     @property
+    def journal(self) -> Journal:
+        """Where this process's attempts are stored."""
+        return self.parts.journal
+
+    @property
     def healing(self) -> Healing:
         """What gives invites the deliveries that they lack."""
         return self.parts.healing
-
-    @property
-    def journal(self) -> Journal:
-        """The one writer of claims and verdicts."""
-        return self.parts.journal
 
     def news(self) -> int:
         """Return a number that grows when callers have written."""

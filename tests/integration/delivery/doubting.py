@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.integration.delivery.world import World
+from tests.journals import Inline
 from tests.unit.delivery.making import due_row
 from worker.delivery.outcomes import Outcome
 from worker.delivery.store.claim import Claim
@@ -63,4 +64,4 @@ def late_answer(world: World, envoy_id: str) -> None:
     )
     claim = Claim(delivery["attempt_id"], row.delivery_id, row.fencing_token, row.revision, 1, 0.0, float)
     outcome = Outcome(Verdict.SENT, Status.SENT, "sent", envoy_invite_id=envoy_id, content={})
-    Verdicts(database, None, BackOff(5, 900), first_look=5).store(row, claim, outcome)
+    Verdicts(database, Inline(database), BackOff(5, 900), first_look=5).store(row, claim, outcome)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from tests.integration.delivery.world import World
+from tests.journals import Inline
 from worker.database import Database
 from worker.database.owner import this_process
 from worker.delivery.deciding import Decision, Schedule
@@ -43,7 +44,9 @@ class InHand:
 
     def store(self, outcome: Outcome) -> Stored:
         """Store what it came to."""
-        return Verdicts(self.database, None, BACK_OFF, first_look=5).store(self.row, self.claim, outcome)
+        return Verdicts(self.database, Inline(self.database), BACK_OFF, first_look=5).store(
+            self.row, self.claim, outcome
+        )
 
 
 class Scene:
@@ -85,7 +88,9 @@ class Scene:
         """Claim it as it was read, or as it stands."""
         lease = Lease(60, 15)
         host = self.world.parts.gate.host
-        claims = Claims(self.database, host=host, lease=lease, run_id="run", clock=boot_clock)
+        claims = Claims(
+            self.database, Inline(self.database), host=host, lease=lease, run_id="run", clock=boot_clock
+        )
         call = Call(kind, content_key=(key or self.key) if kind is Kind.CREATE else None)
         return claims.take(row or self.due(), call, uuid.uuid4().hex)
 

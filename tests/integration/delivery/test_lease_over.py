@@ -31,7 +31,7 @@ def test_a_claim_lasts_as_long_as_a_whole_request_still_fits_into_its_lease(worl
     clock = Clock()
     database = world.parts.database
     (row,) = due_page(database, "acme", after=None, until=datetime.now(UTC), size=9).rows
-    claims = Claims(database, host="h", lease=Lease(60, 15), run_id="run", clock=clock)
+    claims = Claims(database, world.parts.journal, host="h", lease=Lease(60, 15), run_id="run", clock=clock)
 
     claimed = claims.take(row, Call(Kind.CREATE, content_key="k"), "a-1")
 

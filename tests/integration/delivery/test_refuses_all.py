@@ -280,7 +280,14 @@ def test_nothing_but_a_trial_is_claimed_meanwhile(world: World) -> None:
     refuse_all(world)
     world.execute("UPDATE connection SET hold_reason = NULL, held_until = NULL")
     parts = world.parts
-    claims = Claims(parts.database, host=parts.gate.host, lease=Lease(60, 15), run_id="run", clock=boot_clock)
+    claims = Claims(
+        parts.database,
+        parts.journal,
+        host=parts.gate.host,
+        lease=Lease(60, 15),
+        run_id="run",
+        clock=boot_clock,
+    )
     row = due_page(parts.database, "acme", after=None, until=parts.database.read_now(), size=1).rows[0]
 
     assert claims.take(row, Call(Kind.CREATE), "a-1") is None

@@ -39,7 +39,9 @@ def claim(world: World) -> Claim | None:
     """Claim the first invite, as a sender does."""
     database = world.parts.database
     row = due_page(database, "acme", after=None, until=datetime.now(UTC), size=9).rows[0]
-    claims = Claims(database, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock)
+    claims = Claims(
+        database, world.parts.journal, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock
+    )
     return claims.take(row, Call(Kind.CREATE, content_key="same"), "a-1")
 
 

@@ -1,32 +1,22 @@
 """Claim a row for one attempt: claim and intent are one commit, and it comes before the first byte."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from worker.connections.holds import is_held
-from worker.connections.model import ConnectionStatus, HoldReason
-from worker.connections.outages import is_out
 from worker.database import Database
+from worker.database.compiled import compiled_once
 from worker.database.owner import this_process
-from worker.database.repeating import repeated
 from worker.delivery.plan import Call
-from worker.delivery.rows import (
-    ATTEMPTS,
-    CONNECTIONS,
-    DELIVERIES,
-    SENDING,
-    UNKNOWN,
-    DueRow,
-    skipping_locked,
-)
-from worker.delivery.store.seen import is_as_planned, seen_of
+from worker.delivery.rows import DueRow
+from worker.delivery.store.claiming import intent_alone, take, take_alone
+from worker.delivery.store.entries import Part, Waited
+from worker.delivery.store.journal import Journal
+from worker.delivery.store.seen import seen_of
 from worker.errors import NotSent
 from worker.failpoints import failpoint
-from worker.invites import Status
-from worker.invites.restored import may_create
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +49,7 @@ class Claim:
             raise NotSent("the lease was too short for the request", error_code="lease_over")
 
 
-class Claims:
+class Claims(Part):
     """The claims of one run; their statements are built once, since building costs more than executing.
 
     *clock* counts the time that the host was suspended, too.
@@ -68,7 +58,7 @@ class Claims:
     def __init__(
         self,
         database: Database,
-        journal: object = None,
+        journal: Journal,
         *,
         host: str,
         lease: Lease,
@@ -77,20 +67,13 @@ class Claims:
     ) -> None:
         """Build the statements."""
         self._database = database
+        self._journal = journal
         self._lease = lease
         self._clock = clock
-        free = _free(database, host)
-        self._take = _take(database, free, lease.seconds)
-        key = sa.bindparam("key", type_=sa.Text())
-        created = free.where(~twin_in_doubt(key), may_create(key))
-        self._take_unless_twin = _take(database, created, lease.seconds)
-        self._intent = sa.insert(ATTEMPTS)
-        self._fixed = {"run_id": run_id, "owner": this_process()}
-        if not database.is_sqlite:
-            self._take = _with_intent(database, self._take)
-            self._take_unless_twin = _with_intent(database, self._take_unless_twin)
-        else:
-            self._intent = self._intent.values(started_at=database.now())
+        self._fixed = {"run": run_id, "owner": this_process()}
+        built = take_alone if database.is_sqlite else take
+        self._take = compiled_once(database, built, host=host, lease_seconds=lease.seconds)
+        self._intent = compiled_once(database, intent_alone) if database.is_sqlite else None
 
     def take(self, row: DueRow, call: Call, attempt_id: str, *, trial: bool = False) -> Claim | None:
         """Commit the intent and return the claim, or None where the row is not ours to send.
@@ -99,102 +82,75 @@ class Claims:
         host does not answer, another row of equal content is in doubt, or Envoy may have it from before a
         restore.  *trial*: that Envoy refuses everyone is no hindrance.
         """
-        began = self._clock()  # before the lease begins, so that it errs early
-        statement = self._take if call.content_key is None else self._take_unless_twin
-        wanted = {
-            **seen_of(row), "name": row.connection, "attempt": attempt_id, "key": call.content_key,
-            "content": call.meanwhile, "trial": trial,
-        }  # fmt: skip
-        intent = {
-            **self._fixed, "id": attempt_id, "delivery_id": row.delivery_id, "kind": call.kind.value,
-            "revision": row.revision, "boot_seconds": began,
-        }  # fmt: skip
         failpoint("before_claim")
-        try:
-            taken = self._commit(statement, wanted, intent)
-        except sa.exc.IntegrityError:  # a twin went into doubt between our look and our commit
-            return None
-        if taken is None:
+        wanted = _Wanted(self, row, call, attempt_id, clock=self._clock, trial=trial)
+        self._journal.submit(wanted)
+        wanted.wait()
+        if wanted.token is None:
             return None
         failpoint("after_intent")
         return Claim(
             attempt_id=attempt_id,
             delivery_id=row.delivery_id,
-            fencing_token=taken.fencing_token,
+            fencing_token=wanted.token,
             revision=row.revision,
-            number=taken.attempts,
-            write_before=began + self._lease.seconds - self._lease.request_timeout - 1,
+            number=wanted.number,
+            write_before=wanted.began + self._lease.seconds - self._lease.request_timeout - 1,
             clock=self._clock,
         )
 
-    @repeated
-    def _commit(
-        self, statement: sa.Executable, wanted: dict[str, Any], intent: dict[str, Any]
-    ) -> sa.Row[Any] | None:
-        """Commit claim and intent together; PostgreSQL does both in one statement."""
-        if not self._database.is_sqlite:
-            with self._database.write() as connection:
-                entry = {f"intent_{name}": value for name, value in intent.items()}
-                return connection.execute(statement, wanted | entry).one_or_none()
-        with self._database.write() as connection:
-            taken = connection.execute(statement, wanted).one_or_none()
-            if taken is not None:
-                connection.execute(self._intent, intent | {"fencing_token": taken.fencing_token})
-            return taken
+    def write(self, connection: sa.Connection, entries: Sequence["_Wanted"]) -> None:
+        """Take the rows, and write their intents; PostgreSQL does all in one statement."""
+        values = {wanted.attempt_id: wanted.values() | self._fixed for wanted in entries}
+        taken = {row.attempt_id: row for row in self._take.rows(connection, [*values.values()])}
+        for wanted in entries:
+            row = taken.get(wanted.attempt_id)
+            wanted.token, wanted.number = (None, 0) if row is None else (row.fencing_token, row.attempts)
+        if self._intent is not None:
+            lines = [values[one] | {"token": row.fencing_token} for one, row in taken.items()]
+            self._intent.many(connection, lines)
 
 
-def _free(database: Database, host: str) -> sa.Select[tuple[int]]:
-    """Select the wanted row, if it still is as it was seen, and may be sent now."""
-    own = DELIVERIES.c
-    trial = sa.bindparam("trial", type_=sa.Boolean())
-    tried = trial & (sa.func.coalesce(CONNECTIONS.c.hold_reason, "") == HoldReason.REFUSES_ALL)
-    of_no_use = sa.exists().where(
-        CONNECTIONS.c.name == sa.bindparam("name"),
-        sa.or_(is_held(database) & ~tried, CONNECTIONS.c.status != ConnectionStatus.ACTIVE),
-    )
-    free = sa.select(own.id).where(
-        is_as_planned(),
-        own.next_attempt_at <= database.now(),
-        ~of_no_use,
-        ~is_out(host, trial=trial),
-    )
-    return skipping_locked(database, free)
+class _Wanted(Waited):
+    """A claim that waits to be granted."""
 
+    is_claim = True
+    token: int | None = None
+    number = 0
+    began = 0.0
 
-def _take(database: Database, free: sa.Select[tuple[int]], lease_seconds: float) -> Any:  # noqa: ANN401 -- an UPDATE with RETURNING has no public type
-    own = DELIVERIES.c
-    return (
-        sa.update(DELIVERIES)
-        .where(own.id.in_(free))
-        .values(
-            status=Status.SENDING,
-            fencing_token=own.fencing_token + 1,
-            attempts=own.attempts + 1,
-            attempt_id=sa.bindparam("attempt"),
-            lease_owner=this_process(),
-            lease_until=database.later(lease_seconds),
-            content_key=sa.bindparam("key", type_=sa.Text()),
-            restored_at=None,
-            # Stored before the call is tried, for it may end in doubt.
-            sent_content=sa.bindparam("content", type_=own.sent_content.type),
-            updated_at=database.now(),
-        )
-        .returning(own.fencing_token, own.attempts)
-    )
+    def __init__(
+        self,
+        part: Claims,
+        row: DueRow,
+        call: Call,
+        attempt_id: str,
+        *,
+        clock: Callable[[], float],
+        trial: bool,
+    ) -> None:
+        super().__init__(part, row.delivery_id)
+        self.row = row
+        self.call = call
+        self.attempt_id = attempt_id
+        self._clock = clock
+        self._trial = trial
 
+    def begin(self) -> None:
+        self.began = self._clock()  # before the lease begins, so that it errs early
 
-def _with_intent(database: Database, take: Any) -> sa.Executable:  # noqa: ANN401
-    """Return the claim with its line of the ledger, as one statement."""
-    taken = take.cte("taken")
-    names = ("id", "delivery_id", "kind", "revision", "run_id", "owner", "boot_seconds")
-    given = [sa.bindparam(f"intent_{name}", type_=ATTEMPTS.c[name].type) for name in names]
-    entry = sa.select(*given, taken.c.fencing_token, database.now())
-    intent = sa.insert(ATTEMPTS).from_select([*names, "fencing_token", "started_at"], entry)
-    return sa.select(taken.c.fencing_token, taken.c.attempts).add_cte(intent.cte("intent"))
+    def failed(self, error: BaseException) -> None:
+        if isinstance(error, sa.exc.IntegrityError):  # a twin went into doubt between our look and our commit
+            self.token = None
+            self.done()
+        else:
+            super().failed(error)
 
-
-def twin_in_doubt(key: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """Say whether another row of equal content is in doubt."""
-    twin = DELIVERIES.alias("twin")
-    doubtful = sa.or_(twin.c.status == SENDING, twin.c.status == UNKNOWN)
-    return sa.exists().where(twin.c.content_key == key, doubtful)
+    def values(self) -> dict[str, Any]:
+        """Return what the statements are given, but for what is the same for all."""
+        row, call = self.row, self.call
+        return {
+            **seen_of(row), "name": row.connection, "attempt": self.attempt_id, "key": call.content_key,
+            "content": call.meanwhile, "trial": self._trial, "kind": call.kind.value,
+            "boot_seconds": self.began,
+        }  # fmt: skip

@@ -35,7 +35,7 @@ class Patience:
     def policy(self) -> Retrying:
         """Return what calls again and again while the database takes nothing, for whatever reason."""
         return Retrying(
-            retry=retry_if_exception(_may_pass),
+            retry=retry_if_exception(may_pass),
             wait=wait_exponential(multiplier=0.1, max=LONGEST_PAUSE_SECONDS),
             stop=self.is_over,
             sleep=self.pause,
@@ -44,16 +44,20 @@ class Patience:
 
     def is_over(self, state: RetryCallState) -> bool:
         """Say whether it has been offered for long enough."""
+        return self.is_spent(None if state.outcome is None else state.outcome.exception())
+
+    def is_spent(self, error: BaseException | None) -> bool:
+        """Say whether what failed so has been offered for long enough."""
         now = self.clock()
         if self.stop.is_set() and self._stopped is None:
             self._stopped = now
         if self._stopped is not None:
             return now - self._stopped > LAST_SECONDS
-        return now - self._began > self.seconds or self._is_odd_for_long(state, now)
+        return now - self._began > self.seconds or self._is_odd_for_long(error, now)
 
-    def _is_odd_for_long(self, state: RetryCallState, now: float) -> bool:
+    def _is_odd_for_long(self, error: BaseException | None, now: float) -> bool:
         """Say whether the database is there, and refuses this one for long."""
-        if state.outcome is None or isinstance(state.outcome.exception(), AWAY):
+        if error is None or isinstance(error, AWAY):
             self._odd_since = None
             return False
         self._odd_since = now if self._odd_since is None else self._odd_since
@@ -67,6 +71,7 @@ class Patience:
             threading.Event().wait(min(seconds, LAST_SECONDS + self._stopped - self.clock()))
 
 
-def _may_pass(error: BaseException) -> bool:
+def may_pass(error: BaseException) -> bool:
+    """Say whether the same may be taken later."""
     # Into another file than the one that it was claimed in nothing may be written; nor into a damaged one.
     return isinstance(error, DATABASE_ERRORS) and not isinstance(error, DatabaseReplaced | DatabaseDamaged)

@@ -5,27 +5,44 @@ an attempt that comes late must still find its row.  So a row that was settled b
 token that it had before.  What tells it apart is Envoy's id, which is therefore compared as well.
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
+from worker.database.compiled import Types
 from worker.delivery.rows import DELIVERIES, PENDING, DueRow
 
 
-def is_as_seen() -> sa.ColumnElement[bool]:
+class Seen(Protocol):
+    """The values of a row as it was seen: see `seen_of`."""
+
+    def __getitem__(self, name: str, /) -> sa.ColumnElement[Any]:
+        """Return the expression for one of them."""
+
+
+SEEN: Types = {
+    "seen_delivery": sa.BigInteger(),
+    "seen_token": sa.BigInteger(),
+    "seen_envoy_id": sa.Text(),
+    "seen_revision": sa.BigInteger(),
+}
+_BOUND = {name: sa.bindparam(name, type_=kind) for name, kind in SEEN.items()}
+
+
+def is_as_seen(seen: Seen = _BOUND) -> sa.ColumnElement[bool]:
     """Say whether nobody has tried or settled the row since."""
     own = DELIVERIES.c
     return sa.and_(
-        own.id == sa.bindparam("seen_delivery"),
-        own.fencing_token == sa.bindparam("seen_token"),
-        own.envoy_invite_id.is_not_distinct_from(sa.bindparam("seen_envoy_id", type_=sa.Text())),
+        own.id == seen["seen_delivery"],
+        own.fencing_token == seen["seen_token"],
+        own.envoy_invite_id.is_not_distinct_from(seen["seen_envoy_id"]),
     )
 
 
-def is_as_planned() -> sa.ColumnElement[bool]:
+def is_as_planned(seen: Seen = _BOUND) -> sa.ColumnElement[bool]:
     """Say whether what was planned for a due row is still what is to be done about it."""
     own = DELIVERIES.c
-    return sa.and_(is_as_seen(), own.status == PENDING, own.revision == sa.bindparam("seen_revision"))
+    return sa.and_(is_as_seen(seen), own.status == PENDING, own.revision == seen["seen_revision"])
 
 
 def seen_of(row: DueRow, *, token: int | None = None) -> dict[str, Any]:

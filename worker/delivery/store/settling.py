@@ -1,4 +1,4 @@
-"""The statements that settle an attempt: the row's, and its line's in the ledger."""
+"""The statements that settle attempts: their rows, and their lines in the ledger."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,60 +6,88 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.database import Database
+from worker.database.compiled import Given, Types
 from worker.delivery.rows import ATTEMPTS, DELIVERIES, PENDING, SENDING, SENT, UNKNOWN
-from worker.delivery.store.seen import is_as_seen
+from worker.delivery.store.seen import SEEN, is_as_seen
+
+LINE: Types = {
+    "attempt": sa.Text(),
+    "verdict": sa.Text(),
+    "http_status": sa.Integer(),
+    "error_code": sa.Text(),
+    "detail": sa.Text(),
+    "envoy_id": sa.Text(),
+    "refusal": sa.Text(),
+}
+VERDICT: Types = {
+    **SEEN,
+    **LINE,
+    "final": sa.Text(),
+    "uncounted": sa.Integer(),
+    "approval": sa.Text(),
+    "restored": sa.Boolean(),
+    "content": DELIVERIES.c.sent_content.type,
+    "refused": sa.Boolean(),
+    "again": sa.Boolean(),
+    "sent": sa.Boolean(),
+    "gone": sa.Boolean(),
+    "for_a_person": sa.Boolean(),
+    "wait": sa.Double(),
+}
 
 
-def settle_in_doubt(database: Database, *, wait: float, first_look: float) -> sa.Update:
-    """Return the update of a row whose attempt awaits its verdict.
-
-    A deferred row waits *wait* seconds; a create in doubt is looked up after *first_look*.
-    """
-    awaiting = sa.or_(DELIVERIES.c.status == SENDING, DELIVERIES.c.status == UNKNOWN)
-    return _settle(database, awaiting, wait=wait, first_look=first_look)
-
-
-def settle_sent(database: Database, *, first_look: float) -> sa.Update:
-    """Return the update of a row whose attempt Envoy has confirmed."""
-    # Nobody has tried it since, so that the answer is news, whatever was made of the row meanwhile.
-    return _settle(database, DELIVERIES.c.status != SENT, wait=0, first_look=first_look).values(
-        envoy_invite_id=sa.bindparam("envoy_id", type_=sa.Text()),
-        approval_status=sa.bindparam("approval", type_=sa.Text()),
-        sent_content=sa.bindparam("content", type_=DELIVERIES.c.sent_content.type),
-        sent_revision=sa.bindparam("attempted_revision"),
-        sent_at=database.now(),
-    )
+def settle(database: Database, *, first_look: float) -> sa.Select[tuple[int]]:
+    """Return the statement that settles rows and their lines, for PostgreSQL."""
+    given = Given(database, VERDICT)
+    settled = _settling(database, given, first_look).returning(DELIVERIES.c.id).cte("settled")
+    written = _lining(database, given).cte("written")
+    return sa.select(settled.c.id).add_cte(written)
 
 
-def to_ledger(database: Database) -> sa.Update:
-    """Return the update that writes a verdict to the ledger, once."""
+def settle_alone(database: Database, *, first_look: float) -> sa.Executable:
+    """Return the statement that settles one row, for SQLite."""
+    return _settling(database, Given(database, VERDICT), first_look).returning(DELIVERIES.c.id)
+
+
+def line_alone(database: Database) -> sa.Update:
+    """Return the statement that settles one line, for SQLite."""
+    return _lining(database, Given(database, LINE))
+
+
+def _lining(database: Database, given: Given) -> sa.Update:
+    """Return the update that writes verdicts to the ledger, each once."""
     return (
         sa.update(ATTEMPTS)
-        .where(ATTEMPTS.c.id == sa.bindparam("attempt"), ATTEMPTS.c.verdict.is_(None))
+        .where(ATTEMPTS.c.id == given["attempt"], ATTEMPTS.c.verdict.is_(None))
         .values(
-            verdict=sa.bindparam("verdict"),
+            verdict=given["verdict"],
             finished_at=database.now(),
-            http_status=sa.bindparam("http_status", type_=sa.Integer()),
-            error_code=sa.bindparam("error_code", type_=sa.Text()),
-            detail=sa.bindparam("detail", type_=sa.Text()),
-            envoy_invite_id=sa.bindparam("envoy_id", type_=sa.Text()),
-            refusal=sa.bindparam("refusal", type_=sa.Text()),
+            http_status=given["http_status"],
+            error_code=given["error_code"],
+            detail=given["detail"],
+            envoy_invite_id=given["envoy_id"],
+            refusal=given["refusal"],
         )
     )
 
 
-def _settle(
-    database: Database, awaiting: sa.ColumnElement[bool], *, wait: float, first_look: float
-) -> sa.Update:
+def _settling(database: Database, given: Given, first_look: float) -> sa.Update:
+    """Return the update of rows whose attempts await their verdicts.
+
+    A deferred row waits as long as it is given; a create in doubt is looked up after *first_look*.
+    """
     own = DELIVERIES.c
     return (
         sa.update(DELIVERIES)
-        .where(is_as_seen(), awaiting)
+        .where(is_as_seen(given), _awaits(given))
         .values(
-            **_moved(database, wait=wait, first_look=first_look),
-            **_noted(),
-            **_refused(database),
-            deferrals=own.deferrals + 1 if wait else 0,
+            **_moved(database, given, first_look),
+            **_known(database, given),
+            **_refused(database, given),
+            attempts=own.attempts - given["uncounted"],
+            error_code=given["error_code"],
+            error_detail=given["detail"],
+            deferrals=sa.case((given["wait"] > 0, own.deferrals + 1), else_=0),
             look_ups=0,
             lease_owner=None,
             lease_until=None,
@@ -68,17 +96,26 @@ def _settle(
     )
 
 
-def _moved(database: Database, *, wait: float, first_look: float) -> Mapping[str, Any]:
+def _awaits(given: Given) -> sa.ColumnElement[bool]:
+    """Say whether a row waits for a verdict."""
+    own = DELIVERIES.c
+    # Nobody has tried it since, so that Envoy's yes is news, whatever was made of the row meanwhile.
+    news = given["sent"] & (own.status != SENT)
+    return sa.or_(news, ~given["sent"] & sa.or_(own.status == SENDING, own.status == UNKNOWN))
+
+
+def _moved(database: Database, given: Given, first_look: float) -> Mapping[str, Any]:
     """Return the new status and its times; a change that the caller made meanwhile is due at once."""
     own = DELIVERIES.c
-    unchanged = own.revision == sa.bindparam("attempted_revision")
+    unchanged = own.revision == given["seen_revision"]
     # A doubtful create settles first; only then the newest revision is looked at.
-    doubtful = sa.bindparam("final", type_=sa.Text()) == UNKNOWN
+    doubtful = given["final"] == UNKNOWN
     return {
-        "status": sa.case((sa.or_(doubtful, unchanged), sa.bindparam("final")), else_=PENDING),
+        "status": sa.case((sa.or_(doubtful, unchanged), given["final"]), else_=PENDING),
         "next_attempt_at": sa.case(
+            (given["for_a_person"], None),
             (doubtful, database.later(first_look)),
-            (unchanged, database.later(wait)),
+            (unchanged, database.after(given["wait"])),
             else_=database.now(),
         ),
         "interruptions": sa.case((doubtful, own.interruptions), else_=0),
@@ -87,25 +124,26 @@ def _moved(database: Database, *, wait: float, first_look: float) -> Mapping[str
     }
 
 
-def _noted() -> Mapping[str, Any]:
-    """Return what is noted of the attempt; what Envoy has is put back where nothing was executed."""
+def _known(database: Database, given: Given) -> Mapping[str, Any]:
+    """Return what is known to be in Envoy; where nothing was executed, it is what was there before."""
     own = DELIVERIES.c
-    restored = sa.bindparam("restored", type_=sa.Boolean())
-    content = sa.bindparam("content", type_=own.sent_content.type)
+    sent, gone = given["sent"], given["gone"]
     return {
-        "attempts": own.attempts - sa.bindparam("uncounted", type_=sa.Integer()),
-        "error_code": sa.bindparam("error_code", type_=sa.Text()),
-        "error_detail": sa.bindparam("detail", type_=sa.Text()),
-        "sent_content": sa.case((restored, content), else_=own.sent_content),
+        "envoy_invite_id": sa.case((sent, given["envoy_id"]), (gone, None), else_=own.envoy_invite_id),
+        "approval_status": sa.case((sent, given["approval"]), (gone, None), else_=own.approval_status),
+        "sent_content": sa.case(
+            (gone, None), (sa.or_(sent, given["restored"]), given["content"]), else_=own.sent_content
+        ),
+        "sent_revision": sa.case((sent, given["seen_revision"]), else_=own.sent_revision),
+        "sent_at": sa.case((sent, database.now()), else_=own.sent_at),
     }
 
 
-def _refused(database: Database) -> Mapping[str, Any]:
+def _refused(database: Database, given: Given) -> Mapping[str, Any]:
     """Return since when the row is refused in the same way, and what was found out about it since."""
     own = DELIVERIES.c
-    refused = sa.bindparam("refused", type_=sa.Boolean())
-    again = sa.and_(refused, sa.bindparam("again", type_=sa.Boolean()))
+    again = sa.and_(given["refused"], given["again"])
     return {
-        "refused_at": sa.case((again, own.refused_at), (refused, database.now()), else_=None),
+        "refused_at": sa.case((again, own.refused_at), (given["refused"], database.now()), else_=None),
         "gone_at": sa.case((again, own.gone_at), else_=None),
     }

@@ -1,25 +1,36 @@
 """Store verdicts: fenced, so that a late answer settles its own attempt and no other."""
 
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from queue import SimpleQueue
+from threading import Event
+from typing import TypeAlias
 
 import sqlalchemy as sa
 
 from worker.database import Database
+from worker.database.compiled import compiled_once
 from worker.database.failures import is_taken
-from worker.database.repeating import repeated
 from worker.delivery.outcomes import Outcome
 from worker.delivery.refusals import Unproven
-from worker.delivery.rows import ATTEMPTS, DELIVERIES, DueRow
+from worker.delivery.rows import DELIVERIES, DueRow
+from worker.delivery.store import in_hand
 from worker.delivery.store.claim import Claim
-from worker.delivery.store.rivals import id_of, rival_of
+from worker.delivery.store.database_away import LONGEST_PAUSE_SECONDS, Patience, may_pass
+from worker.delivery.store.entries import Entry, Part
+from worker.delivery.store.journal import Journal
+from worker.delivery.store.rivals import rival_of
 from worker.delivery.store.seen import seen_of
-from worker.delivery.store.settling import settle_in_doubt, settle_sent, to_ledger
+from worker.delivery.store.settling import line_alone, settle, settle_alone
+from worker.errors import DatabaseLocked
 from worker.failpoints import failpoint
 from worker.invites import Status, Verdict
 
 LONGEST_DETAIL = 500
+LEAST_PAUSE_SECONDS = 0.05
+TWICE = 2
 
 
 class Stored(Enum):
@@ -44,46 +55,38 @@ class BackOff:
         return max(self.least, random.uniform(0, ceiling))  # noqa: S311 -- jitter guards no secret
 
 
-class Verdicts:
+Told: TypeAlias = Callable[[Stored | BaseException], None]
+
+
+class Verdicts(Part):
     """Where the verdicts of one run go; the usual statements are built once."""
 
-    def __init__(self, database: Database, journal: object, back_off: BackOff, *, first_look: float) -> None:
+    def __init__(self, database: Database, journal: Journal, back_off: BackOff, *, first_look: float) -> None:
         """Build the statements; a create in doubt is looked up after *first_look* seconds."""
         self._database = database
+        self._journal = journal
         self._back_off = back_off
-        self._combined: dict[sa.Update, sa.Executable] = {}
-        self._first_look = first_look
-        self._settle = self._settling(wait=0)
-        self._settle_sent = settle_sent(database, first_look=first_look)
-        self._to_ledger = to_ledger(database)
+        built = settle_alone if database.is_sqlite else settle
+        self._settle = compiled_once(database, built, first_look=first_look)
+        self._line = compiled_once(database, line_alone) if database.is_sqlite else None
 
-    def store(self, row: DueRow, claim: Claim, outcome: Outcome) -> Stored:
-        """Write one verdict to the ledger and, where the row still waits for it, to the row."""
-        try:
-            return self._store(row, claim, outcome)
-        except sa.exc.IntegrityError as error:  # its text may hold the row
-            if not is_taken(error):
-                raise
-            taken = replace(
-                outcome,
-                verdict=Verdict.UNKNOWN,
-                status=Status.UNKNOWN,
-                error_code="id_taken",
-                for_a_person=True,
-                detail=f"Envoy answered with the id {outcome.envoy_invite_id}, which another invite has",
-            )
-        self._store(row, claim, taken)
-        return Stored.ID_TAKEN
+    def hand_over(self, row: DueRow, claim: Claim, outcome: Outcome, patience: Patience, told: Told) -> None:
+        """Have one verdict written to the ledger and, where the row still waits for it, to the row.
 
-    def hand_over(self, row, claim, outcome, patience, told):
-        from worker.delivery import unstored
+        *told* is called once, on the journal's thread: with what became of it after the commit, or with the
+        error once *patience* is over.
+        """
+        in_hand.take(row, claim, outcome)
+        self._journal.submit(_Given(self, row, claim, outcome, patience, told))
 
-        try:
-            with unstored.kept(row, claim, outcome):
-                fate = patience.policy()(self.store, row, claim, outcome)
-        except BaseException as error:
-            fate = error
-        told(fate)
+    def store(self, row: DueRow, claim: Claim, outcome: Outcome, patience: Patience | None = None) -> Stored:
+        """Do the same, and wait for it; without *patience* it is offered once."""
+        answers: SimpleQueue[Stored | BaseException] = SimpleQueue()
+        self.hand_over(row, claim, outcome, patience or Patience(Event(), -1.0), answers.put)
+        answer = answers.get()
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
 
     def rival(self, row: DueRow, claim: Claim, outcome: Outcome, stored: Stored) -> str | None:
         """Return another id that Envoy may hold the visit under; only a row tried before can have one."""
@@ -92,72 +95,98 @@ class Verdicts:
             return None
         return rival_of(self._database, claim, outcome)
 
-    def _store(self, row: DueRow, claim: Claim, outcome: Outcome) -> Stored:
-        settled = self._commit(self._statement(row, outcome), _values(row, claim, outcome))
+    def write(self, connection: sa.Connection, entries: Sequence["_Given"]) -> None:
+        """Write verdicts to their rows and to the ledger; PostgreSQL does all in one statement."""
+        values = [given.values(self._back_off) for given in entries]
+        settled = {row.id for row in self._settle.rows(connection, values)}
+        if self._line is not None:
+            self._line.many(connection, values)
+        for given in entries:
+            is_settled = given.claim.delivery_id in settled
+            given.stored = Stored.SETTLED if is_settled else _not_settled(connection, given)
+            failpoint("before_verdict_commit")
+
+
+class _Given(Entry):
+    """A verdict that waits to be stored."""
+
+    is_verdict = True
+    stored = Stored.STALE
+
+    def __init__(
+        self, part: Verdicts, row: DueRow, claim: Claim, outcome: Outcome, patience: Patience, told: Told
+    ) -> None:
+        super().__init__(part, claim.delivery_id)
+        self.row = row
+        self.claim = claim
+        self.outcome = outcome
+        self._patience = patience
+        self._tell = told
+        self._is_taken = False
+        self._offers = 0
+        self._in_company = 0
+
+    def done(self) -> None:
         failpoint("after_verdict_commit")
-        if settled:
-            return Stored.SETTLED
-        present = id_of(self._database, claim.delivery_id)
-        return Stored.OTHER_ID if outcome.envoy_invite_id not in {None, present} else Stored.STALE
+        in_hand.let_go(self.claim)
+        self._tell(Stored.ID_TAKEN if self._is_taken else self.stored)
 
-    @repeated
-    def _commit(self, settle: sa.Update, values: dict[str, object]) -> bool:
-        """Commit both writes together, and say whether the row took the verdict.
+    def failed(self, error: BaseException) -> None:
+        self._tell(error)  # it stays in hand until somebody has told it
 
-        PostgreSQL does both in one statement.
-        """
-        if not self._database.is_sqlite:
-            failpoint("before_verdict_commit")
-            with self._database.write() as connection:
-                return bool(connection.execute(self._with_ledger(settle), values).scalar_one())
-        with self._database.write() as connection:
-            settled = connection.execute(settle, values).rowcount
-            connection.execute(self._to_ledger, values)
-            failpoint("before_verdict_commit")
-            return bool(settled)
+    def again(self, error: BaseException, *, in_company: bool) -> float | None:
+        if not self._is_taken and isinstance(error, sa.exc.IntegrityError) and is_taken(error):
+            self._is_taken, self.outcome = True, _id_taken(self.outcome)
+            return 0.0
+        if not may_pass(error) or self._patience.is_spent(error):
+            return None
+        # Somebody's open transaction may be in the way of one row, and of all that is offered with it.
+        self._in_company += in_company and isinstance(error, DatabaseLocked)
+        self.alone = self._in_company >= TWICE
+        self._offers += 1
+        return float(min(LONGEST_PAUSE_SECONDS, LEAST_PAUSE_SECONDS * 2 ** min(self._offers, 10)))
 
-    def _with_ledger(self, settle: sa.Update) -> sa.Executable:
-        """Return both writes as one statement; those of the usual verdicts are built once."""
-        statement = self._combined.get(settle)
-        if statement is None:
-            settled = settle.returning(DELIVERIES.c.id).cte("settled")
-            written = self._to_ledger.returning(ATTEMPTS.c.id).cte("written")
-            statement = sa.select(sa.func.count()).select_from(settled).add_cte(written)
-            if settle in {self._settle, self._settle_sent}:
-                self._combined[settle] = statement
-        return statement
-
-    def _statement(self, row: DueRow, outcome: Outcome) -> sa.Update:
-        if outcome.verdict is Verdict.SENT:
-            return self._settle_sent
-        if outcome.gone:
-            return self._settle.values(envoy_invite_id=None, approval_status=None, sent_content=None)
-        if outcome.for_a_person:
-            return self._settle.values(next_attempt_at=None)
-        if outcome.back_off:
-            return self._settling(wait=self._back_off.seconds(row.deferrals))
-        return self._settle
-
-    def _settling(self, *, wait: float) -> sa.Update:
-        return settle_in_doubt(self._database, wait=wait, first_look=self._first_look)
+    def values(self, back_off: BackOff) -> dict[str, object]:
+        """Return what the statements are given."""
+        claim, outcome = self.claim, self.outcome
+        return {
+            **seen_of(self.row, token=claim.fencing_token),
+            "seen_revision": claim.revision,
+            "attempt": claim.attempt_id,
+            "final": outcome.status.value,
+            "verdict": outcome.verdict.value,
+            "uncounted": 0 if outcome.counts_as_attempt else 1,
+            "http_status": outcome.http_status,
+            "error_code": outcome.error_code,
+            "detail": (outcome.detail or "")[:LONGEST_DETAIL] or None,
+            "envoy_id": outcome.envoy_invite_id,
+            "approval": outcome.approval_status,
+            "restored": outcome.restored,
+            "content": outcome.content,
+            "refused": outcome.unproven is not None,
+            "again": outcome.unproven is Unproven.AGAIN,
+            "refusal": outcome.refusal,
+            "sent": outcome.verdict is Verdict.SENT,
+            "gone": outcome.gone,
+            "for_a_person": outcome.for_a_person,
+            "wait": back_off.seconds(self.row.deferrals) if outcome.back_off else 0,
+        }
 
 
-def _values(row: DueRow, claim: Claim, outcome: Outcome) -> dict[str, object]:
-    return {
-        **seen_of(row, token=claim.fencing_token),
-        "attempt": claim.attempt_id,
-        "attempted_revision": claim.revision,
-        "final": outcome.status.value,
-        "verdict": outcome.verdict.value,
-        "uncounted": 0 if outcome.counts_as_attempt else 1,
-        "http_status": outcome.http_status,
-        "error_code": outcome.error_code,
-        "detail": (outcome.detail or "")[:LONGEST_DETAIL] or None,
-        "envoy_id": outcome.envoy_invite_id,
-        "approval": outcome.approval_status,
-        "restored": outcome.restored,
-        "content": outcome.content,
-        "refused": outcome.unproven is not None,
-        "again": outcome.unproven is Unproven.AGAIN,
-        "refusal": outcome.refusal,
-    }
+def _not_settled(connection: sa.Connection, given: _Given) -> Stored:
+    """Say what became of a verdict that its row did not wait for any more."""
+    query = sa.select(DELIVERIES.c.envoy_invite_id).where(DELIVERIES.c.id == given.claim.delivery_id)
+    present = connection.execute(query).scalar()
+    return Stored.OTHER_ID if given.outcome.envoy_invite_id not in {None, present} else Stored.STALE
+
+
+def _id_taken(outcome: Outcome) -> Outcome:
+    """Return the outcome of a create that was answered with the id of another row."""
+    return replace(
+        outcome,
+        verdict=Verdict.UNKNOWN,
+        status=Status.UNKNOWN,
+        error_code="id_taken",
+        for_a_person=True,
+        detail=f"Envoy answered with the id {outcome.envoy_invite_id}, which another invite has",
+    )

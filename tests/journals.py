@@ -1,0 +1,27 @@
+"""A journal without a thread: what is submitted is committed by whoever submits it, before anything else."""
+
+import threading
+import time
+
+from worker.database import Database
+from worker.delivery.store.entries import Entry
+from worker.delivery.store.journal import Journal
+
+
+class Inline(Journal):
+    """Writes each entry in a transaction of its own, on its caller's thread.
+
+    So whatever a test does right before a statement takes effect may write, too.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Take no stop: nothing waits here for long."""
+        super().__init__(database, most_aside=1, stop=threading.Event())
+
+    def submit(self, entry: Entry) -> None:
+        """Commit it, again and again until it is told."""
+        group = [entry]
+        while group:
+            self.write_group(group)
+            time.sleep(self._aside.seconds() or 0.0)
+            group = self._aside.due(1)

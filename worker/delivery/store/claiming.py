@@ -1,0 +1,110 @@
+"""The statements that claim rows, each with its line of the ledger."""
+
+import sqlalchemy as sa
+
+from worker.connections.holds import is_held
+from worker.connections.model import ConnectionStatus, HoldReason
+from worker.connections.outages import is_out
+from worker.database import Database
+from worker.database.compiled import Given, Types
+from worker.database.owner import this_process
+from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, SENDING, UNKNOWN
+from worker.delivery.store.seen import SEEN, is_as_planned
+from worker.invites import Status
+from worker.invites.restored import may_create
+
+CLAIM: Types = {
+    **SEEN,
+    "name": sa.Text(),
+    "attempt": sa.Text(),
+    "key": sa.Text(),
+    "content": DELIVERIES.c.sent_content.type,
+    "trial": sa.Boolean(),
+}
+INTENT: Types = {"kind": sa.Text(), "run": sa.Text(), "owner": sa.Text(), "boot_seconds": sa.Double()}
+
+
+def take(database: Database, *, host: str, lease_seconds: float) -> sa.Select[tuple[str, int, int]]:
+    """Return the statement that takes rows and writes their intents, for PostgreSQL."""
+    given = Given(database, {**CLAIM, **INTENT})
+    own = DELIVERIES.c
+    taken = _taking(database, given, host, lease_seconds).returning(
+        own.id, own.attempt_id, own.fencing_token, own.attempts, own.updated_at,
+        *(given[name] for name in ("seen_revision", *INTENT)),
+    ).cte("taken")  # fmt: skip
+    line = taken.c
+    names = ["id", "delivery_id", "kind", "revision", "run_id", "owner", "boot_seconds", "fencing_token"]
+    entry = sa.select(
+        line.attempt_id, line.id, line.kind, line.seen_revision, line.run, line.owner, line.boot_seconds,
+        line.fencing_token, line.updated_at,
+    )  # fmt: skip
+    intent = sa.insert(ATTEMPTS).from_select([*names, "started_at"], entry)
+    return sa.select(line.attempt_id, line.fencing_token, line.attempts).add_cte(intent.cte("intent"))
+
+
+def take_alone(database: Database, *, host: str, lease_seconds: float) -> sa.Executable:
+    """Return the statement that takes one row, for SQLite."""
+    own = DELIVERIES.c
+    taking = _taking(database, Given(database, CLAIM), host, lease_seconds)
+    return taking.returning(own.attempt_id, own.fencing_token, own.attempts)
+
+
+def intent_alone(database: Database) -> sa.Insert:
+    """Return the statement that writes one intent, for SQLite."""
+    given = Given(database, {**CLAIM, **INTENT, "token": sa.BigInteger()})
+    return sa.insert(ATTEMPTS).values(
+        id=given["attempt"],
+        delivery_id=given["seen_delivery"],
+        kind=given["kind"],
+        revision=given["seen_revision"],
+        run_id=given["run"],
+        owner=given["owner"],
+        boot_seconds=given["boot_seconds"],
+        fencing_token=given["token"],
+        started_at=database.now(),
+    )
+
+
+def twin_in_doubt(key: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Say whether another row of equal content is in doubt."""
+    twin = DELIVERIES.alias("twin")
+    doubtful = sa.or_(twin.c.status == SENDING, twin.c.status == UNKNOWN)
+    return sa.exists().where(twin.c.content_key == key, doubtful)
+
+
+def _taking(database: Database, given: Given, host: str, lease_seconds: float) -> sa.Update:
+    own = DELIVERIES.c
+    return (
+        sa.update(DELIVERIES)
+        .where(_is_free(database, given, host))
+        .values(
+            status=Status.SENDING,
+            fencing_token=own.fencing_token + 1,
+            attempts=own.attempts + 1,
+            attempt_id=given["attempt"],
+            lease_owner=this_process(),
+            lease_until=database.later(lease_seconds),
+            content_key=given["key"],
+            restored_at=None,
+            # Stored before the call is tried, for it may end in doubt.
+            sent_content=given["content"],
+            updated_at=database.now(),
+        )
+    )
+
+
+def _is_free(database: Database, given: Given, host: str) -> sa.ColumnElement[bool]:
+    """Say whether a row still is as it was seen, and may be sent now."""
+    trial, key = given["trial"], given["key"]
+    tried = trial & (sa.func.coalesce(CONNECTIONS.c.hold_reason, "") == HoldReason.REFUSES_ALL)
+    of_no_use = sa.exists().where(
+        CONNECTIONS.c.name == given["name"],
+        sa.or_(is_held(database) & ~tried, CONNECTIONS.c.status != ConnectionStatus.ACTIVE),
+    )
+    return sa.and_(
+        is_as_planned(given),
+        DELIVERIES.c.next_attempt_at <= database.now(),
+        ~of_no_use,
+        ~is_out(host, trial=trial),
+        sa.or_(key.is_(None), ~twin_in_doubt(key) & may_create(key)),
+    )
