@@ -7,43 +7,36 @@ committed before anything uses it.
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
-from typing import NoReturn
+from typing import TypeVar
 
-from worker.connections import spent
 from worker.connections.client import ClientStanding
 from worker.connections.damage import held_for
 from worker.connections.expiry import AccessToken
 from worker.connections.flights import Flights
-from worker.connections.idle import idle_grants
-from worker.connections.leases import Lease, Leases, is_cooling
-from worker.connections.model import Connection
-from worker.connections.refresher import Refresher, Wait
+from worker.connections.idle import refresh_idle
+from worker.connections.leases import Leases
+from worker.connections.refresh_step import RefreshStep
+from worker.connections.refresher import Refresher
+from worker.connections.refresher import Wait
 from worker.connections.saving import Pauses, Saver
 from worker.connections.stored import StoredTokens
-from worker.connections.troubles import CLIENT_HINT, Troubles
+from worker.connections.troubles import Troubles
 from worker.connections.vault import Vault
 from worker.database import Database, utc_now
 from worker.envoy.clock import boot_clock
 from worker.envoy.oauth import OAuth
-from worker.errors import (
-    DatabaseUnreachable,
-    DiskFull,
-    EnvoyError,
-    GrantDead,
-    NeedsAuthorisation,
-    TokenDamaged,
-    TokenRefused,
-    TryLater,
-)
+from worker.errors import TokenDamaged, TryLater
 from worker.report import Report
 
 __all__ = ["AccessToken", "Tokens"]
 
 PATIENCE_SECONDS = 20.0
-LEAST_LEASE_SECONDS = 75.0  # three posts with their pauses, and the save
 LOOK_EVERY = (0.05, 0.25)
+LEAST_LEASE_SECONDS = 75.0  # three posts with their pauses, and the save
+
+Result = TypeVar("Result")
 
 
 class Tokens:
@@ -77,19 +70,20 @@ class Tokens:
         self._stored = StoredTokens(database, vault, clock)
         self._stop = stop or threading.Event()
         self._flights = Flights(self._stop)
-        self._leases = Leases(database, vault, owner=owner, seconds=lease_seconds, clock=lease_clock)
         self._patience_seconds = patience_seconds
         self._saver = Saver(database, vault, stop=self._stop, pauses=pauses)
-        self._client = ClientStanding(clock)
-        self._refresher = Refresher(
+        leases = Leases(database, vault, owner=owner, seconds=lease_seconds, clock=lease_clock)
+        client = ClientStanding(clock)
+        refresher = Refresher(
             oauth,
             self._saver,
-            Troubles(database, self._leases, self._client, clock=clock),
-            self._client,
+            Troubles(database, leases, client, clock=clock),
+            client,
             clock=clock,
             stop=self._stop,
             wait=wait,
         )
+        self._step = RefreshStep(database, self._stored, leases, refresher, client, ends=self._is_ending)
 
     def access(self, connection_id: int, *, rejected_version: int | None = None) -> AccessToken:
         """Return a token that should work, refreshed first if its end is near.
@@ -105,11 +99,7 @@ class Tokens:
             KeysLost: nothing that is stored can be read.
         """
         self._saver.flush(connection_id)
-        try:
-            return self._access(connection_id, rejected_version)
-        except TokenDamaged:
-            error = held_for(self._database, self._vault, connection_id)
-        raise error
+        return self._held_if_damaged(connection_id, self._access, rejected_version)
 
     def _access(self, connection_id: int, rejected_version: int | None) -> AccessToken:
         row = self._stored.glance(connection_id)
@@ -119,7 +109,9 @@ class Tokens:
         with self._flights.enter(connection_id, seconds=0 if token else self._patience_seconds) as alone:
             if alone:
                 return self._renewed(connection_id, rejected_version)
-        return token or self._later(row.name, "another thread is refreshing its token")
+        if token is None:
+            raise self._later(connection_id, "another thread is refreshing its token")
+        return token
 
     @property
     def in_progress(self) -> int:
@@ -141,78 +133,30 @@ class Tokens:
         ``refreshed``, ``deferred``, ``failed`` and ``needs_authorisation``; *only* names one connection.
         """
         self._saver.flush()
-        report = Report()
-        for connection_id, _name, version in idle_grants(self._database, max_idle=max_idle, only=only):
-            if self._stop.is_set():
-                break
-            self._refresh_idle(connection_id, version, report)
-        return report
+        return refresh_idle(self._database, self.access, max_idle=max_idle, only=only, stop=self._stop)
 
     def _renewed(self, connection_id: int, rejected_version: int | None) -> AccessToken:
-        """Return a token that this thread refreshed, or that another process did meanwhile."""
-        token: AccessToken | None = None
-        for row, now in self._looks(connection_id):
-            token = self._stored.valid(row, rejected_version)
-            if token is not None and self._stored.is_fresh(connection_id, token):
-                return token
-            if row.refresh_token_enc is None:  # it came from a backup, and was taken for spent
-                if token is None:
-                    self._stored.open(row)  # what cannot be read is not known to be over
-                    raise spent.end(self._database, row)
-                return token
-            if reason := self._resting(row, now):
-                return token or self._later(row.name, reason)
-            lease = self._leases.take(row, now)
-            if lease is not None:
-                return self._refreshed(lease, rejected_version)
-            if token is not None:
-                return token
-        return self._later(row.name, "another process is refreshing its token")
+        """Return a token that this thread refreshed, or that another process did while this one waited."""
+        began = boot_clock()
+        while (token := self._step.take(connection_id, rejected_version)) is None:
+            waited = boot_clock() - began
+            # The pauses differ, to keep processes out of step.
+            if waited >= self._patience_seconds or self._stop.wait(random.uniform(*LOOK_EVERY)):  # noqa: S311
+                raise self._later(connection_id, "another process is refreshing its token")
+        return token
 
-    def _refreshed(self, lease: Lease, rejected_version: int | None) -> AccessToken:
-        failure = self._refresher.refresh(lease)
-        row, _ = self._stored.look(lease.connection_id)
-        token = self._stored.valid(row, rejected_version)
-        # A token whose life is shorter than its refresh took is still the newest there is.
-        if token is None and failure is None:
-            token = self._stored.open(row)
-        if token is not None:
-            return token
-        if isinstance(failure, TokenRefused | GrantDead):
-            return self._later(row.name, "Envoy refuses to refresh its token", hint=CLIENT_HINT)
-        assert failure is not None  # noqa: S101 -- without a failure there is a token
-        raise failure
-
-    def _looks(self, connection_id: int) -> Iterator[tuple[Connection, datetime]]:
-        """Read the row, and again every now and then, for as long as it makes sense to wait."""
-        begun = boot_clock()
-        yield self._stored.look(connection_id)
-        while boot_clock() - begun < self._patience_seconds:
-            if self._stop.wait(random.uniform(*LOOK_EVERY)):  # noqa: S311 -- keeps processes out of step
-                return
-            yield self._stored.look(connection_id)
-
-    def _resting(self, row: Connection, now: datetime) -> str:
-        """Return why no refresh is begun now, nothing where one may be."""
-        if self._stop.is_set():
-            return "the worker is stopping"
-        if is_cooling(row, now):
-            return f"its last refresh failed ({row.refresh_error})"
-        return self._client.resting()
-
-    def _later(self, name: str, reason: str, *, hint: str = "") -> NoReturn:
-        raise TryLater(f"{name}: {reason}", hint=hint)
-
-    def _refresh_idle(self, connection_id: int, version: int, report: Report) -> None:
+    def _held_if_damaged(
+        self, connection_id: int, ask: Callable[[int, int | None], Result], rejected_version: int | None
+    ) -> Result:
+        """Return what *ask* does; hold the connection where what is stored of it turns out to be damaged."""
         try:
-            self.access(connection_id, rejected_version=version)
-        except (DatabaseUnreachable, DiskFull):
-            raise
-        except (NeedsAuthorisation, TryLater, EnvoyError) as error:
-            report.add(_OUTCOMES.get(type(error), "failed"))
-            report.trouble(error.exit_code)
-        else:
-            report.add("refreshed")
+            return ask(connection_id, rejected_version)
+        except TokenDamaged:
+            error = held_for(self._database, self._vault, connection_id)
+        raise error
 
+    def _is_ending(self) -> bool:
+        return self._stop.is_set()
 
-_OUTCOMES = {NeedsAuthorisation: "needs_authorisation", TryLater: "deferred"}
+    def _later(self, connection_id: int, reason: str) -> TryLater:
+        return TryLater(f"{self._stored.glance(connection_id).name}: {reason}")
