@@ -14,6 +14,7 @@ from worker.allocator import give_large_blocks_back
 from worker.connections.gate import Gate
 from worker.connections.holds import Holds
 from worker.connections.outages import Outages
+from worker.connections.refresh_pool import REFRESHERS
 from worker.connections.tokens import Tokens
 from worker.connections.vault import Vault
 from worker.connections.witness import Witness
@@ -69,10 +70,10 @@ class Context:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close what was opened; a new token that the database would not take gets a last chance."""
+        """Close what was opened, after the refreshes in flight; what is not stored gets a last chance."""
         if isinstance(tokens := self.__dict__.get("tokens"), Tokens):
             with contextlib.suppress(*DATABASE_ERRORS):  # told when it happened
-                tokens.save_pending()
+                tokens.close()
         for part in ("http", "any_database"):
             opened = self.__dict__.get(part)
             if isinstance(opened, HttpClient):
@@ -131,8 +132,8 @@ class Context:
 
     @property
     def _most_threads(self) -> int:
-        """How many threads may need a connection at once: senders, lookers, and the jobs themselves."""
-        return self.settings.push.senders + self.settings.push.lookers + JOB_THREADS
+        """How many threads may need a connection at once: senders, lookers, refreshers, the jobs."""
+        return self.settings.push.senders + self.settings.push.lookers + REFRESHERS + JOB_THREADS
 
     @cached_property
     def vault(self) -> Vault:

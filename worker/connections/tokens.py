@@ -8,6 +8,8 @@ committed before anything uses it.
 import random
 import threading
 from collections.abc import Callable
+from concurrent import futures
+from concurrent.futures import Future
 from datetime import datetime
 from typing import TypeVar
 
@@ -17,9 +19,10 @@ from worker.connections.expiry import AccessToken
 from worker.connections.flights import Flights
 from worker.connections.idle import refresh_idle
 from worker.connections.leases import Leases
+from worker.connections.refresh_pool import LOOK_EVERY, RefreshPool
 from worker.connections.refresh_step import RefreshStep
 from worker.connections.refresher import Refresher
-from worker.connections.refresher import Wait
+from worker.connections.refresher import Wait as Pause
 from worker.connections.saving import Pauses, Saver
 from worker.connections.stored import StoredTokens
 from worker.connections.troubles import Troubles
@@ -29,11 +32,11 @@ from worker.envoy.clock import boot_clock
 from worker.envoy.oauth import OAuth
 from worker.errors import TokenDamaged, TryLater
 from worker.report import Report
+from worker.stopping import SLICE_SECONDS, Wait
 
 __all__ = ["AccessToken", "Tokens"]
 
 PATIENCE_SECONDS = 20.0
-LOOK_EVERY = (0.05, 0.25)
 LEAST_LEASE_SECONDS = 75.0  # three posts with their pauses, and the save
 
 Result = TypeVar("Result")
@@ -52,7 +55,7 @@ class Tokens:
         clock: Callable[[], datetime] = utc_now,
         stop: threading.Event | None = None,
         lease_seconds: float = 90,
-        wait: Wait | None = None,
+        wait: Pause | None = None,
         pauses: Pauses | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
         lease_clock: Callable[[], float] = boot_clock,
@@ -69,6 +72,7 @@ class Tokens:
         self._vault = vault
         self._stored = StoredTokens(database, vault, clock)
         self._stop = stop or threading.Event()
+        self._closing = threading.Event()
         self._flights = Flights(self._stop)
         self._patience_seconds = patience_seconds
         self._saver = Saver(database, vault, stop=self._stop, pauses=pauses)
@@ -81,9 +85,10 @@ class Tokens:
             client,
             clock=clock,
             stop=self._stop,
-            wait=wait,
+            wait=wait or self._pause,
         )
         self._step = RefreshStep(database, self._stored, leases, refresher, client, ends=self._is_ending)
+        self._pool = RefreshPool(self._beside, ends=self._is_ending, patience_seconds=patience_seconds)
 
     def access(self, connection_id: int, *, rejected_version: int | None = None) -> AccessToken:
         """Return a token that should work, refreshed first if its end is near.
@@ -101,6 +106,59 @@ class Tokens:
         self._saver.flush(connection_id)
         return self._held_if_damaged(connection_id, self._access, rejected_version)
 
+    def at_hand(
+        self, connection_id: int, *, rejected_version: int | None = None
+    ) -> AccessToken | Future[AccessToken]:
+        """Return a token that is valid now, or else what will have one; wait for nothing but the database.
+
+        One whose end is near is returned all the same, while its refresh begins beside it.  Where there is
+        none, the future is that of the refresh in progress, for all who ask alike: it ends with the token,
+        or with what `access` raises.  Its callbacks run in the refresher's thread and must be quick.
+
+        Raises:
+            NeedsAuthorisation, TryLater, KeysLost: as `access`, where that is known without a request.
+        """
+        self._saver.flush(connection_id)
+        return self._held_if_damaged(connection_id, self._at_hand, rejected_version)
+
+    def soon(
+        self,
+        connection_id: int,
+        *,
+        rejected_version: int | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> AccessToken:
+        """Return a token that is valid now, or wait for the one that its refresh beside gives.
+
+        Raises:
+            TryLater: that took longer than *patience_seconds*, or as `access`.
+            NeedsAuthorisation, EnvoyError, KeysLost: as `access`.
+        """
+        found = self.at_hand(connection_id, rejected_version=rejected_version)
+        if isinstance(found, AccessToken):
+            return found
+        wait = Wait(self._stop, patience_seconds)
+        while not futures.wait([found], min(wait.left(), SLICE_SECONDS)).done:  # a stop cannot wake it up
+            if not wait.left():
+                raise self._later(connection_id, "its token is being refreshed")
+        return found.result()
+
+    def _at_hand(self, connection_id: int, rejected_version: int | None) -> AccessToken | Future[AccessToken]:
+        row = self._stored.glance(connection_id)
+        token = self._stored.valid(row, rejected_version)
+        if token is not None and self._stored.is_fresh(connection_id, token):
+            return token
+        if not row.has_refresh_token:
+            return token or self._step.end(row)
+        if hindrance := self._step.hindrance(row, row.read_at):
+            if token is not None:
+                return token
+            raise hindrance
+        refresh = self._pool.begin(
+            connection_id, row.name, rejected_version=rejected_version, is_awaited=token is None
+        )
+        return token or refresh
+
     def _access(self, connection_id: int, rejected_version: int | None) -> AccessToken:
         row = self._stored.glance(connection_id)
         token = self._stored.valid(row, rejected_version)
@@ -117,6 +175,16 @@ class Tokens:
     def in_progress(self) -> int:
         """How many connections are being refreshed at this moment."""
         return len(self._flights)
+
+    def close(self) -> None:
+        """Begin no refresh any more, wait for those that are posted, and store what is not stored yet.
+
+        Raises:
+            DatabaseUnreachable, DiskFull: there still is a new refresh token in memory only.
+        """
+        self._closing.set()
+        self._pool.close()
+        self._saver.flush()
 
     def save_pending(self) -> None:
         """Store what the database would not take before; to be called once more before the process ends.
@@ -145,6 +213,17 @@ class Tokens:
                 raise self._later(connection_id, "another process is refreshing its token")
         return token
 
+    def _beside(self, connection_id: int, rejected_version: int | None) -> AccessToken | None:
+        """Take a step for the pool; None where another thread or process refreshes, and no token is valid."""
+        return self._held_if_damaged(connection_id, self._beside_others, rejected_version)
+
+    def _beside_others(self, connection_id: int, rejected_version: int | None) -> AccessToken | None:
+        with self._flights.enter(connection_id, seconds=0) as alone:
+            if not alone:
+                return self._stored.valid(self._stored.glance(connection_id), rejected_version)
+            self._saver.flush(connection_id)
+            return self._step.take(connection_id, rejected_version)
+
     def _held_if_damaged(
         self, connection_id: int, ask: Callable[[int, int | None], Result], rejected_version: int | None
     ) -> Result:
@@ -156,7 +235,14 @@ class Tokens:
         raise error
 
     def _is_ending(self) -> bool:
-        return self._stop.is_set()
+        return self._stop.is_set() or self._closing.is_set()
+
+    def _pause(self, seconds: float) -> bool:
+        """Wait between two posts of a token; return at once, and true, where the process is to end."""
+        wait = Wait(self._stop, seconds)
+        while not self._is_ending() and (left := wait.left()):
+            self._stop.wait(min(left, SLICE_SECONDS))  # to be closed cannot wake it up
+        return self._is_ending()
 
     def _later(self, connection_id: int, reason: str) -> TryLater:
         return TryLater(f"{self._stored.glance(connection_id).name}: {reason}")
