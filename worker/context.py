@@ -14,6 +14,7 @@ from worker.allocator import give_large_blocks_back
 from worker.connections.gate import Gate
 from worker.connections.holds import Holds
 from worker.connections.outages import Outages
+from worker.connections.refresh_pool import REFRESHERS
 from worker.connections.tokens import Tokens
 from worker.connections.vault import Vault
 from worker.connections.witness import Witness
@@ -25,6 +26,7 @@ from worker.database.owner import this_process
 from worker.database.schema import require_fit
 from worker.delivery.healing import Healing
 from worker.delivery.store.journal import Journal
+from worker.delivery.teller import DRAWERS
 from worker.envoy.api import EnvoyApi
 from worker.envoy.clock import WallClock, boot_clock
 from worker.envoy.http import HttpClient
@@ -35,6 +37,8 @@ from worker.settings import Secrets, Settings, load_settings
 from worker.settings import secrets as names
 
 JOB_THREADS = 4
+JOURNAL_AND_TELLER = 2
+MOST_TROUBLED = 8
 
 
 class Context:
@@ -70,10 +74,10 @@ class Context:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close what was opened; a new token that the database would not take gets a last chance."""
+        """Close what was opened, after the refreshes in flight; what is not stored gets a last chance."""
         if isinstance(tokens := self.__dict__.get("tokens"), Tokens):
             with contextlib.suppress(*DATABASE_ERRORS):  # told when it happened
-                tokens.save_pending()
+                tokens.close()
         for part in ("journal", "http", "any_database"):
             opened = self.__dict__.get(part)
             if isinstance(opened, Journal | HttpClient):
@@ -126,14 +130,22 @@ class Context:
             url,
             access=self._access,
             file_mode=int(self.settings.database.file_mode, 8),
-            pool_size=self._most_threads,
+            pool_size=self._most_statements,
             stop=self.stop,
         )
 
     @property
-    def _most_threads(self) -> int:
-        """How many threads may need a connection at once: senders, lookers, and the jobs themselves."""
-        return self.settings.push.concurrency + self.settings.push.preparers + self.settings.push.lookers + 10
+    def _most_requests(self) -> int:
+        """How many threads may have a request on its way at once."""
+        push = self.settings.push
+        return push.concurrency + push.preparers + DRAWERS + push.lookers + REFRESHERS + JOB_THREADS
+
+    @property
+    def _most_statements(self) -> int:
+        """How many threads may be at the database at once; of the senders only those that met a trouble."""
+        push = self.settings.push
+        own = push.preparers + DRAWERS + push.lookers + REFRESHERS + JOB_THREADS
+        return own + JOURNAL_AND_TELLER + min(push.concurrency, MOST_TROUBLED)
 
     @cached_property
     def vault(self) -> Vault:
@@ -144,7 +156,7 @@ class Context:
     def http(self) -> HttpClient:
         """The one HTTP client, shared by all threads."""
         return HttpClient(
-            max_connections=self._most_threads,
+            max_connections=self._most_requests,
             user_agent=f"envoy-invite-worker/{__version__}",
         )
 

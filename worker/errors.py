@@ -176,9 +176,13 @@ class TokenDamaged(NeedsAuthorisation):
 
 
 class TryLater(WorkerError):
-    """Nothing is broken, but not now: a hold, or another process is at it."""
+    """Nothing is broken, but not now: a hold, or another process is at it.
+
+    ``retry_after`` is in seconds, and None where nobody knows.
+    """
 
     exit_code = ExitCode.TRY_LATER
+    retry_after: float | None = None
 
 
 class ClockDoubted(TryLater):

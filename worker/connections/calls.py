@@ -3,25 +3,36 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from worker.connections.tokens import Tokens
+from worker.connections.tokens import PATIENCE_SECONDS, Tokens
 from worker.errors import Unauthorised
 
 Result = TypeVar("Result")
 
 
-def with_token(tokens: Tokens, connection_id: int, call: Callable[[str], Result]) -> Result:
+def with_token(
+    tokens: Tokens,
+    connection_id: int,
+    call: Callable[[str], Result],
+    *,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> Result:
     """Return what *call* returns for an access token; for harmless calls only, since it may be made twice.
+
+    A token that is valid is used, also while it is refreshed; without one, its refresh is waited for, for
+    *patience_seconds* each time: 0 where others have to be served.
 
     Raises:
         NeedsAuthorisation: the connection has no usable grant.
+        TryLater: there is no token for now, or its refresh takes longer.
         Unauthorised: the new token was refused, too; it says which one that was.
         EnvoyError: what the call, or the refresh before it, came to.
     """
-    token = tokens.access(connection_id)
+    token = tokens.soon(connection_id, patience_seconds=patience_seconds)
     try:
         return call(token.value)
     except Unauthorised:
-        token = tokens.access(connection_id, rejected_version=token.version)
+        rejected = token.version
+    token = tokens.soon(connection_id, rejected_version=rejected, patience_seconds=patience_seconds)
     try:
         return call(token.value)
     except Unauthorised as error:

@@ -25,11 +25,20 @@ class ClientStanding:
 
     def resting(self) -> str:
         """Return why nothing is refreshed for now, nothing where it may be."""
-        if self._rest is None:
+        rest = self._rest  # read once: another thread may end it
+        if rest is None:
             return ""
-        begun, seconds, reason = self._rest
+        begun, seconds, reason = rest
         # A clock that was put back must not prolong it.
         return reason if timedelta() <= self._clock() - begun < timedelta(seconds=seconds) else ""
+
+    def rest_seconds(self) -> float:
+        """Return how long nothing is refreshed from now on, 0 where it may be."""
+        rest = self._rest
+        if rest is None or not self.resting():
+            return 0.0
+        begun, seconds, _ = rest
+        return max(0.0, seconds - (self._clock() - begun).total_seconds())
 
     def served(self, connection_id: int) -> None:
         """Note that a connection was given tokens, so our credentials are good."""

@@ -1,13 +1,48 @@
 """Grants that nothing has used for long: their refresh tokens die of it."""
 
+import threading
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import sqlalchemy as sa
 
-from worker.connections.expiry import CLOCK_SLACK
+from worker.connections.expiry import CLOCK_SLACK, AccessToken
 from worker.connections.model import ConnectionStatus, HoldReason
 from worker.connections.rows import CONNECTIONS, clock_of
 from worker.database import Database
+from worker.errors import DatabaseUnreachable, DiskFull, EnvoyError, NeedsAuthorisation, TryLater
+from worker.report import Report
+
+
+class Access(Protocol):
+    """What refreshes one connection, where its token is the one that is given here."""
+
+    def __call__(self, connection_id: int, *, rejected_version: int | None) -> AccessToken:
+        """Return a newer token."""
+
+
+def refresh_idle(
+    database: Database, access: Access, *, max_idle: float, only: str | None, stop: threading.Event
+) -> Report:
+    """Refresh the idle grants one after the other; return how many were, and what became of the others.
+
+    Raises:
+        DatabaseUnreachable, DiskFull: what cannot be stored must not be asked for, so the rest is left.
+    """
+    report = Report()
+    for connection_id, _name, version in idle_grants(database, max_idle=max_idle, only=only):
+        if stop.is_set():
+            break
+        try:
+            access(connection_id, rejected_version=version)
+        except (DatabaseUnreachable, DiskFull):
+            raise
+        except (NeedsAuthorisation, TryLater, EnvoyError) as error:
+            report.add(_OUTCOMES.get(type(error), "failed"))
+            report.trouble(error.exit_code)
+        else:
+            report.add("refreshed")
+    return report
 
 
 def idle_grants(database: Database, *, max_idle: float, only: str | None) -> list[tuple[int, str, int]]:
@@ -33,3 +68,6 @@ def _is_idle(row: sa.RowMapping, now: datetime, max_idle: float) -> bool:
         return True  # by a clock that was wrong: nobody knows how long ago it was
     longest = max_idle if ends_at is None else min(max_idle, (ends_at - refreshed_at).total_seconds() / 4)
     return bool(now - refreshed_at >= timedelta(seconds=longest))
+
+
+_OUTCOMES = {NeedsAuthorisation: "needs_authorisation", TryLater: "deferred"}

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from worker.connections.lease_ends import LeaseEnds, signed
 from worker.connections.model import Connection, ConnectionStatus
 from worker.connections.rows import CONNECTIONS, change, clock_of, lies_ahead
+from worker.connections.stored import TokenRow
 from worker.connections.vault import Vault
 from worker.database import Database
 from worker.database.repeating import repeated
@@ -134,6 +135,9 @@ class Leases:
         )
 
 
-def is_cooling(row: Connection, now: datetime) -> bool:
-    """Say whether refreshing rests after a failure."""
-    return lies_ahead(row.refresh_retry_at, now, RETRY_MAXIMUM, since=row.refresh_started_at)
+def cooling_seconds(row: Connection | TokenRow, now: datetime) -> float:
+    """Return how long refreshing rests after a failure, 0 where it does not."""
+    until = row.refresh_retry_at
+    if until is None or not lies_ahead(until, now, RETRY_MAXIMUM, since=row.refresh_started_at):
+        return 0.0
+    return (until - now).total_seconds()

@@ -15,6 +15,7 @@ from worker.commands import command
 from worker.connections.model import Connection, ConnectionStatus
 from worker.connections.rows import CONNECTIONS, change
 from worker.connections.saving import CLEARED
+from worker.connections.stored import TokenRow
 from worker.database import Database
 from worker.database.repeating import repeated
 from worker.errors import NeedsAuthorisation
@@ -57,7 +58,7 @@ def take_for_spent(
 
 
 @repeated
-def end(database: Database, row: Connection) -> NeedsAuthorisation:
+def end(database: Database, row: Connection | TokenRow) -> NeedsAuthorisation:
     """End a grant whose last access token is over, tell that once, and return the error to raise."""
     own = CONNECTIONS.c
     with database.write() as connection:

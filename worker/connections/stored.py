@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
@@ -33,14 +33,14 @@ class TokenRow:
     access_expires_at: datetime | None
     token_version: int
     hold_reason: str | None
+    refresh_started_at: datetime | None
+    refresh_error: str | None
+    refresh_retry_at: datetime | None
+    has_refresh_token: bool
+    read_at: datetime  # by the database's clock
 
 
 Row = TypeVar("Row", TokenRow, Connection)
-
-# Built once: every attempt of every invite asks this.
-_TOKEN_ROW = sa.select(*(CONNECTIONS.c[name] for name in TokenRow.__slots__)).where(
-    CONNECTIONS.c.id == sa.bindparam("connection_id")
-)
 
 
 class StoredTokens:
@@ -51,6 +51,8 @@ class StoredTokens:
         self._database = database
         self._vault = vault
         self._clock = clock
+        # Built once: every page of every connection asks this.
+        self._glance = _token_row(database)
 
     def glance(self, connection_id: int) -> TokenRow:
         """Return what the usual case needs, as it is stored now.
@@ -59,8 +61,11 @@ class StoredTokens:
             NeedsAuthorisation: the connection has no grant, or another company's.
         """
         with self._database.read() as connection:
-            found = connection.execute(_TOKEN_ROW, {"connection_id": connection_id}).one_or_none()
-        return _with_grant(None if found is None else TokenRow(*found))
+            found = connection.execute(self._glance, {"connection_id": connection_id}).one_or_none()
+        row = _with_grant(None if found is None else TokenRow(*found))
+        if row.access_token_enc is None and not row.has_refresh_token:
+            raise _no_grant(row)
+        return row
 
     def look(self, connection_id: int) -> tuple[Connection, datetime]:
         """Return the whole row, and the database's time.
@@ -106,6 +111,13 @@ class StoredTokens:
     def is_fresh(self, connection_id: int, token: AccessToken) -> bool:
         """Say whether a token needs no successor yet."""
         return is_fresh(token.issued_at, token.expires_at, connection_id, self._clock())
+
+
+def _token_row(database: Database) -> sa.Select[*tuple[Any, ...]]:
+    own = CONNECTIONS.c
+    as_stored = (own[name] for name in TokenRow.__slots__[:-2])
+    by_id = own.id == sa.bindparam("connection_id")
+    return sa.select(*as_stored, own.refresh_token_enc.is_not(None), database.now()).where(by_id)
 
 
 def _with_grant(row: Row | None) -> Row:

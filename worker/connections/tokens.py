@@ -7,43 +7,39 @@ committed before anything uses it.
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent import futures
+from concurrent.futures import Future
 from datetime import datetime
-from typing import NoReturn
+from typing import TypeVar
 
-from worker.connections import spent
 from worker.connections.client import ClientStanding
 from worker.connections.damage import held_for
 from worker.connections.expiry import AccessToken
 from worker.connections.flights import Flights
-from worker.connections.idle import idle_grants
-from worker.connections.leases import Lease, Leases, is_cooling
-from worker.connections.model import Connection
-from worker.connections.refresher import Refresher, Wait
+from worker.connections.idle import refresh_idle
+from worker.connections.leases import Leases
+from worker.connections.refresh_pool import LOOK_EVERY, RefreshPool
+from worker.connections.refresh_step import RefreshStep
+from worker.connections.refresher import Refresher
+from worker.connections.refresher import Wait as Pause
 from worker.connections.saving import Pauses, Saver
 from worker.connections.stored import StoredTokens
-from worker.connections.troubles import CLIENT_HINT, Troubles
+from worker.connections.troubles import Troubles
 from worker.connections.vault import Vault
 from worker.database import Database, utc_now
 from worker.envoy.clock import boot_clock
 from worker.envoy.oauth import OAuth
-from worker.errors import (
-    DatabaseUnreachable,
-    DiskFull,
-    EnvoyError,
-    GrantDead,
-    NeedsAuthorisation,
-    TokenDamaged,
-    TokenRefused,
-    TryLater,
-)
+from worker.errors import TokenDamaged, TryLater
 from worker.report import Report
+from worker.stopping import SLICE_SECONDS, Wait
 
 __all__ = ["AccessToken", "Tokens"]
 
 PATIENCE_SECONDS = 20.0
 LEAST_LEASE_SECONDS = 75.0  # three posts with their pauses, and the save
-LOOK_EVERY = (0.05, 0.25)
+
+Result = TypeVar("Result")
 
 
 class Tokens:
@@ -59,7 +55,7 @@ class Tokens:
         clock: Callable[[], datetime] = utc_now,
         stop: threading.Event | None = None,
         lease_seconds: float = 90,
-        wait: Wait | None = None,
+        wait: Pause | None = None,
         pauses: Pauses | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
         lease_clock: Callable[[], float] = boot_clock,
@@ -76,20 +72,23 @@ class Tokens:
         self._vault = vault
         self._stored = StoredTokens(database, vault, clock)
         self._stop = stop or threading.Event()
+        self._closing = threading.Event()
         self._flights = Flights(self._stop)
-        self._leases = Leases(database, vault, owner=owner, seconds=lease_seconds, clock=lease_clock)
         self._patience_seconds = patience_seconds
         self._saver = Saver(database, vault, stop=self._stop, pauses=pauses)
-        self._client = ClientStanding(clock)
-        self._refresher = Refresher(
+        leases = Leases(database, vault, owner=owner, seconds=lease_seconds, clock=lease_clock)
+        client = ClientStanding(clock)
+        refresher = Refresher(
             oauth,
             self._saver,
-            Troubles(database, self._leases, self._client, clock=clock),
-            self._client,
+            Troubles(database, leases, client, clock=clock),
+            client,
             clock=clock,
             stop=self._stop,
-            wait=wait,
+            wait=wait or self._pause,
         )
+        self._step = RefreshStep(database, self._stored, leases, refresher, client, ends=self._is_ending)
+        self._pool = RefreshPool(self._beside, ends=self._is_ending, patience_seconds=patience_seconds)
 
     def access(self, connection_id: int, *, rejected_version: int | None = None) -> AccessToken:
         """Return a token that should work, refreshed first if its end is near.
@@ -105,11 +104,60 @@ class Tokens:
             KeysLost: nothing that is stored can be read.
         """
         self._saver.flush(connection_id)
-        try:
-            return self._access(connection_id, rejected_version)
-        except TokenDamaged:
-            error = held_for(self._database, self._vault, connection_id)
-        raise error
+        return self._held_if_damaged(connection_id, self._access, rejected_version)
+
+    def at_hand(
+        self, connection_id: int, *, rejected_version: int | None = None
+    ) -> AccessToken | Future[AccessToken]:
+        """Return a token that is valid now, or else what will have one; wait for nothing but the database.
+
+        One whose end is near is returned all the same, while its refresh begins beside it.  Where there is
+        none, the future is that of the refresh in progress, for all who ask alike: it ends with the token,
+        or with what `access` raises.  Its callbacks run in the refresher's thread and must be quick.
+
+        Raises:
+            NeedsAuthorisation, TryLater, KeysLost: as `access`, where that is known without a request.
+        """
+        self._saver.flush(connection_id)
+        return self._held_if_damaged(connection_id, self._at_hand, rejected_version)
+
+    def soon(
+        self,
+        connection_id: int,
+        *,
+        rejected_version: int | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> AccessToken:
+        """Return a token that is valid now, or wait for the one that its refresh beside gives.
+
+        Raises:
+            TryLater: that took longer than *patience_seconds*, or as `access`.
+            NeedsAuthorisation, EnvoyError, KeysLost: as `access`.
+        """
+        found = self.at_hand(connection_id, rejected_version=rejected_version)
+        if isinstance(found, AccessToken):
+            return found
+        wait = Wait(self._stop, patience_seconds)
+        while not futures.wait([found], min(wait.left(), SLICE_SECONDS)).done:  # a stop cannot wake it up
+            if not wait.left():
+                raise self._later(connection_id, "its token is being refreshed")
+        return found.result()
+
+    def _at_hand(self, connection_id: int, rejected_version: int | None) -> AccessToken | Future[AccessToken]:
+        row = self._stored.glance(connection_id)
+        token = self._stored.valid(row, rejected_version)
+        if token is not None and self._stored.is_fresh(connection_id, token):
+            return token
+        if not row.has_refresh_token:
+            return token or self._step.end(row)
+        if hindrance := self._step.hindrance(row, row.read_at):
+            if token is not None:
+                return token
+            raise hindrance
+        refresh = self._pool.begin(
+            connection_id, row.name, rejected_version=rejected_version, is_awaited=token is None
+        )
+        return token or refresh
 
     def _access(self, connection_id: int, rejected_version: int | None) -> AccessToken:
         row = self._stored.glance(connection_id)
@@ -119,15 +167,24 @@ class Tokens:
         with self._flights.enter(connection_id, seconds=0 if token else self._patience_seconds) as alone:
             if alone:
                 return self._renewed(connection_id, rejected_version)
-        return token or self._later(row.name, "another thread is refreshing its token")
-
-    def at_hand(self, connection_id: int, *, rejected_version: int | None = None):
-        return self.access(connection_id, rejected_version=rejected_version)
+        if token is None:
+            raise self._later(connection_id, "another thread is refreshing its token")
+        return token
 
     @property
     def in_progress(self) -> int:
         """How many connections are being refreshed at this moment."""
         return len(self._flights)
+
+    def close(self) -> None:
+        """Begin no refresh any more, wait for those that are posted, and store what is not stored yet.
+
+        Raises:
+            DatabaseUnreachable, DiskFull: there still is a new refresh token in memory only.
+        """
+        self._closing.set()
+        self._pool.close()
+        self._saver.flush()
 
     def save_pending(self) -> None:
         """Store what the database would not take before; to be called once more before the process ends.
@@ -144,78 +201,48 @@ class Tokens:
         ``refreshed``, ``deferred``, ``failed`` and ``needs_authorisation``; *only* names one connection.
         """
         self._saver.flush()
-        report = Report()
-        for connection_id, _name, version in idle_grants(self._database, max_idle=max_idle, only=only):
-            if self._stop.is_set():
-                break
-            self._refresh_idle(connection_id, version, report)
-        return report
+        return refresh_idle(self._database, self.access, max_idle=max_idle, only=only, stop=self._stop)
 
     def _renewed(self, connection_id: int, rejected_version: int | None) -> AccessToken:
-        """Return a token that this thread refreshed, or that another process did meanwhile."""
-        token: AccessToken | None = None
-        for row, now in self._looks(connection_id):
-            token = self._stored.valid(row, rejected_version)
-            if token is not None and self._stored.is_fresh(connection_id, token):
-                return token
-            if row.refresh_token_enc is None:  # it came from a backup, and was taken for spent
-                if token is None:
-                    self._stored.open(row)  # what cannot be read is not known to be over
-                    raise spent.end(self._database, row)
-                return token
-            if reason := self._resting(row, now):
-                return token or self._later(row.name, reason)
-            lease = self._leases.take(row, now)
-            if lease is not None:
-                return self._refreshed(lease, rejected_version)
-            if token is not None:
-                return token
-        return self._later(row.name, "another process is refreshing its token")
+        """Return a token that this thread refreshed, or that another process did while this one waited."""
+        began = boot_clock()
+        while (token := self._step.take(connection_id, rejected_version)) is None:
+            waited = boot_clock() - began
+            # The pauses differ, to keep processes out of step.
+            if waited >= self._patience_seconds or self._stop.wait(random.uniform(*LOOK_EVERY)):  # noqa: S311
+                raise self._later(connection_id, "another process is refreshing its token")
+        return token
 
-    def _refreshed(self, lease: Lease, rejected_version: int | None) -> AccessToken:
-        failure = self._refresher.refresh(lease)
-        row, _ = self._stored.look(lease.connection_id)
-        token = self._stored.valid(row, rejected_version)
-        # A token whose life is shorter than its refresh took is still the newest there is.
-        if token is None and failure is None:
-            token = self._stored.open(row)
-        if token is not None:
-            return token
-        if isinstance(failure, TokenRefused | GrantDead):
-            return self._later(row.name, "Envoy refuses to refresh its token", hint=CLIENT_HINT)
-        assert failure is not None  # noqa: S101 -- without a failure there is a token
-        raise failure
+    def _beside(self, connection_id: int, rejected_version: int | None) -> AccessToken | None:
+        """Take a step for the pool; None where another thread or process refreshes, and no token is valid."""
+        return self._held_if_damaged(connection_id, self._beside_others, rejected_version)
 
-    def _looks(self, connection_id: int) -> Iterator[tuple[Connection, datetime]]:
-        """Read the row, and again every now and then, for as long as it makes sense to wait."""
-        begun = boot_clock()
-        yield self._stored.look(connection_id)
-        while boot_clock() - begun < self._patience_seconds:
-            if self._stop.wait(random.uniform(*LOOK_EVERY)):  # noqa: S311 -- keeps processes out of step
-                return
-            yield self._stored.look(connection_id)
+    def _beside_others(self, connection_id: int, rejected_version: int | None) -> AccessToken | None:
+        with self._flights.enter(connection_id, seconds=0) as alone:
+            if not alone:
+                return self._stored.valid(self._stored.glance(connection_id), rejected_version)
+            self._saver.flush(connection_id)
+            return self._step.take(connection_id, rejected_version)
 
-    def _resting(self, row: Connection, now: datetime) -> str:
-        """Return why no refresh is begun now, nothing where one may be."""
-        if self._stop.is_set():
-            return "the worker is stopping"
-        if is_cooling(row, now):
-            return f"its last refresh failed ({row.refresh_error})"
-        return self._client.resting()
-
-    def _later(self, name: str, reason: str, *, hint: str = "") -> NoReturn:
-        raise TryLater(f"{name}: {reason}", hint=hint)
-
-    def _refresh_idle(self, connection_id: int, version: int, report: Report) -> None:
+    def _held_if_damaged(
+        self, connection_id: int, ask: Callable[[int, int | None], Result], rejected_version: int | None
+    ) -> Result:
+        """Return what *ask* does; hold the connection where what is stored of it turns out to be damaged."""
         try:
-            self.access(connection_id, rejected_version=version)
-        except (DatabaseUnreachable, DiskFull):
-            raise
-        except (NeedsAuthorisation, TryLater, EnvoyError) as error:
-            report.add(_OUTCOMES.get(type(error), "failed"))
-            report.trouble(error.exit_code)
-        else:
-            report.add("refreshed")
+            return ask(connection_id, rejected_version)
+        except TokenDamaged:
+            error = held_for(self._database, self._vault, connection_id)
+        raise error
 
+    def _is_ending(self) -> bool:
+        return self._stop.is_set() or self._closing.is_set()
 
-_OUTCOMES = {NeedsAuthorisation: "needs_authorisation", TryLater: "deferred"}
+    def _pause(self, seconds: float) -> bool:
+        """Wait between two posts of a token; return at once, and true, where the process is to end."""
+        wait = Wait(self._stop, seconds)
+        while not self._is_ending() and (left := wait.left()):
+            self._stop.wait(min(left, SLICE_SECONDS))  # to be closed cannot wake it up
+        return self._is_ending()
+
+    def _later(self, connection_id: int, reason: str) -> TryLater:
+        return TryLater(f"{self._stored.glance(connection_id).name}: {reason}")

@@ -66,7 +66,7 @@ class Ending:
 
     def _tokens_are_saved(self) -> bool:
         try:
-            self.parts.tokens.save_pending()
+            self.parts.tokens.close()
         except DATABASE_ERRORS:
             return False
         return True

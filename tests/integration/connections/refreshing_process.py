@@ -1,9 +1,10 @@
-"""A process of its own that refreshes a connection: once when told to, or as fast as it can."""
+"""A process of its own that refreshes a connection: once when told to, or as fast as it can; also beside."""
 
 import os
 import sys
+from collections.abc import Callable
 
-from worker.connections.tokens import Tokens
+from worker.connections.tokens import AccessToken, Tokens
 from worker.connections.vault import Vault
 from worker.database import Database
 from worker.database.owner import this_process
@@ -27,18 +28,23 @@ def main(mode: str) -> None:
         database = Database(env["CHILD_DATABASE"])
         tokens = Tokens(database, Vault(env["CHILD_KEY"]), oauth, owner=this_process())
         sys.stdin.readline()
-        if mode == "once":
-            tokens.access(connection, rejected_version=1)
+        what, _, beside = mode.partition("-")
+        ask = tokens.soon if beside else tokens.access
+        if what == "once":
+            ask(connection, rejected_version=1)
+            given = 1
         else:
-            sys.stdout.write(f"{_as_fast_as_it_can(tokens, connection, float(mode))}\n")
+            given = _as_fast_as_it_can(ask, connection, float(what))
+        tokens.close()
+        sys.stdout.write(f"{given}\n")
         database.dispose()
 
 
-def _as_fast_as_it_can(tokens: Tokens, connection: int, seconds: float) -> int:
+def _as_fast_as_it_can(ask: Callable[[int], AccessToken], connection: int, seconds: float) -> int:
     begun, given = boot_clock(), 0
     while boot_clock() - begun < seconds:
         try:
-            tokens.access(connection)
+            ask(connection)
         except TryLater:
             continue
         given += 1

@@ -188,13 +188,16 @@ def test_an_answer_that_was_lost_on_the_way_is_asked_for_again(small_house: Hous
 
 
 @pytest.mark.parametrize("grace", [True, False])
-def test_a_process_killed_before_it_could_save_is_found_out(real_house: House, grace: bool) -> None:
+@pytest.mark.parametrize("mode", ["once", "once-beside"])
+def test_a_process_killed_before_it_could_save_is_found_out(
+    real_house: House, grace: bool, mode: str
+) -> None:
     """Killed between Envoy's rotation and our commit: one more post, no loop; grace decides how it ends."""
     house = real_house
     number = house.connect()
     house.endpoint.grace = grace
     house.endpoint.replies.append(LOST)
-    child = start_child(house, number, "once")
+    child = start_child(house, number, mode)
     house.once(lambda: os.kill(child.pid, signal.SIGKILL))
     child.communicate(b"go\n", timeout=30)
     assert child.returncode == -signal.SIGKILL

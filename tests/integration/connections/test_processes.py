@@ -1,5 +1,7 @@
 """Real processes against the sandbox, which ends a grant as soon as a refresh token comes twice."""
 
+import pytest
+
 from tests.integration.connections.support import House, no_locations, start_child
 from worker.connections.authorise import begin, code_from
 from worker.connections.grants import finish
@@ -29,12 +31,18 @@ def connected(house: House, http: HttpClient, sandbox: Sandbox) -> int:
     return row.id
 
 
-def test_four_processes_never_use_a_refresh_token_twice(real_house: House, http: HttpClient) -> None:
-    """Tokens live for one second; four processes ask for them as fast as they can; the grant lives on."""
+@pytest.mark.parametrize("way", ["", "-beside"], ids=["first", "beside"])
+def test_four_processes_never_use_a_refresh_token_twice(
+    real_house: House, http: HttpClient, way: str
+) -> None:
+    """Tokens live for one second; four processes ask for them as fast as they can; the grant lives on.
+
+    They refresh first what is due, or beside its use.
+    """
     with Sandbox(access_token_seconds=1) as sandbox:
         number = connected(real_house, http, sandbox)
         children = [
-            start_child(real_house, number, str(SECONDS), token_url=sandbox.token_url)
+            start_child(real_house, number, f"{SECONDS}{way}", token_url=sandbox.token_url)
             for _ in range(PROCESSES)
         ]
         for child in children:
