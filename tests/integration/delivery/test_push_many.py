@@ -59,7 +59,7 @@ def test_a_grant_that_ends_meanwhile_sends_nothing_more(world: World, status: st
         world.push()
 
     # On PostgreSQL a claim may be under way that began before the end of the grant.
-    most = claimed[0] + world.parts.settings.push.senders
+    most = claimed[0] + world.parts.settings.push.concurrency
     assert 1 <= len(world.sandbox.ledger()["creates"]) <= most < 60
     assert world.sandbox.ledger()["duplicates"] == []
 
