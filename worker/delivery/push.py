@@ -15,6 +15,7 @@ from worker.connections.gate import Gate
 from worker.connections.holds import Holds
 from worker.connections.refusing import Refusing
 from worker.connections.tokens import Tokens
+from worker.connections.usable import NEEDS_CONSENT
 from worker.database import Database
 from worker.delivery import events, recovery
 from worker.delivery.alike import Alike
@@ -24,7 +25,7 @@ from worker.delivery.lane import Lane
 from worker.delivery.prepare.dispatch import Lanes
 from worker.delivery.prepare.refill import Filling
 from worker.delivery.proving import Proving
-from worker.delivery.rows import due_connections, is_anything_due
+from worker.delivery.rows import blocked_reasons, due_connections
 from worker.delivery.send.attempt import Sending
 from worker.delivery.send.judge import Judge
 from worker.delivery.store.claim import Claims, Lease
@@ -71,8 +72,11 @@ class Push:
         report = Report(Counter(dict.fromkeys(COUNTS, 0)))
         self._recover(report)
         self._heal(report)
-        if is_anything_due(self.database, only=self.connection):
+        if due_connections(self.database, only=self.connection):
             self._drain(report)
+        for reason in blocked_reasons(self.database, only=self.connection):
+            by_consent = reason in NEEDS_CONSENT
+            report.trouble(ExitCode.NEEDS_AUTHORISATION if by_consent else ExitCode.TRY_LATER)
         if report.counts["rejected"]:
             self._compare_last(report)
         return report
@@ -193,4 +197,6 @@ class Push:
             sender.result()
 
     def _reserve(self, lane: Lane) -> float:
-        return pace.reserve(self.database, lane.connection_id, rate_per_second=self.settings.rate_per_second)
+        rate = self.settings.rate_per_second
+        wait = pace.reserve_one(self.database, lane.connection_id, rate_per_second=rate, pause=self.stop.wait)
+        return 2 * pace.AHEAD_SECONDS if wait is None else wait
