@@ -16,7 +16,8 @@ DEFAULT_HOLD_SECONDS = (5.0, 900.0)
 
 NOT_PAUSED_BENEATH: Values = {"also_paused": False, "also_paused_until": None}
 RELEASED: Values = {"hold_reason": None, "held_until": None, "hold_count": 0, **NOT_PAUSED_BENEATH}
-UNDISTURBED: Values = RELEASED | {"forbidden_count": 0, "unauthorised_count": 0}
+NOT_WAITING: Values = {"waits_until": None, "waits_since": None, "waits_for": None}
+UNDISTURBED: Values = RELEASED | NOT_WAITING | {"forbidden_count": 0, "unauthorised_count": 0}
 
 
 def in_force(row: Connection, now: datetime) -> bool:
@@ -24,6 +25,12 @@ def in_force(row: Connection, now: datetime) -> bool:
     if row.hold_reason in ENDED_BY_A_PERSON:
         return row.held_until is None or now < row.held_until
     return row.hold_reason is not None and lies_ahead(row.held_until, now, HOLD_MAXIMUM, since=row.held_since)
+
+
+def is_waiting(row: Connection, now: datetime) -> bool:
+    """Say whether a row that was read waits, though it may not be held."""
+    ahead = lies_ahead(row.waits_until, now, HOLD_MAXIMUM, since=row.waits_since)
+    return row.waits_for is not None and ahead
 
 
 def is_for_a_person() -> sa.ColumnElement[bool]:
@@ -68,6 +75,11 @@ def but_for_a_pause(row: Connection) -> Values:
     if row.also_paused:
         return UNDISTURBED | {"hold_reason": HoldReason.PAUSED, "held_until": row.also_paused_until}
     return UNDISTURBED
+
+
+def paced(row: Connection) -> Values:
+    """Return the columns of a row's wait, as they are."""
+    return {name: getattr(row, name) for name in NOT_WAITING}
 
 
 def prolong(row: Connection, now: datetime, seconds: float | None) -> Values:

@@ -18,13 +18,13 @@ from worker.connections.hold_rules import (
     in_force,
     is_for_a_person,
     jittered,
+    paced,
     prolong,
 )
-from worker.connections.model import Connection, HoldReason
+from worker.connections.model import Connection, HoldReason, WaitReason
 from worker.connections.pace import cut, raised
-from worker.connections.rows import CONNECTIONS, look
+from worker.connections.rows import CONNECTIONS, is_ahead, look
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
 from worker.errors import EnvoyError
 
 __all__ = ["Holds", "in_force", "is_held"]
@@ -41,6 +41,7 @@ DISTURBED = sa.select(sa.func.coalesce(CONNECTIONS.c.hold_reason, "")).where(
         CONNECTIONS.c.forbidden_count > 0,
         CONNECTIONS.c.unauthorised_count > 0,
         CONNECTIONS.c.pace_per_second.is_not(None),
+        CONNECTIONS.c.waits_for != WaitReason.PACE,
     ),
 )
 
@@ -117,11 +118,13 @@ class Holds:
             disturbed = connection.execute(DISTURBED, {"connection_id": connection_id}).scalar()
         if disturbed is None:
             return False
-        move(
-            self._database,
-            connection_id,
-            lambda row, _: {**UNDISTURBED, "pace_per_second": raised(row.pace_per_second, self._rate)},
-        )
+
+        def decide(row: Connection, _: datetime) -> Values:
+            values = UNDISTURBED | {"pace_per_second": raised(row.pace_per_second, self._rate)}
+            # The wait for the next place is no trouble.
+            return values | (paced(row) if row.waits_for == WaitReason.PACE else {})
+
+        move(self._database, connection_id, decide)
         return bool(disturbed == HoldReason.REFUSES_ALL)
 
     def is_held(self, connection_id: int) -> bool:
@@ -139,11 +142,7 @@ def is_held(database: Database) -> sa.ColumnElement[bool]:
     """Return the condition that a row of table ``connection`` has a hold in force."""
     own = CONNECTIONS.c
     for_a_person = is_for_a_person()
-    lasting = (
-        (own.held_until > database.now())
-        & (own.held_until <= database.later(HOLD_MAXIMUM + SLACK_SECONDS))
-        & (own.held_since.is_(None) | (own.held_since <= database.later(STEP_SECONDS)))
-    )
+    lasting = is_ahead(database, own.held_until, HOLD_MAXIMUM, since=own.held_since)
     held = (for_a_person & (own.held_until.is_(None) | (own.held_until > database.now()))) | (
         own.hold_reason.is_not(None) & ~for_a_person & lasting
     )

@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from worker.database import StrictJson, Timestamp
@@ -31,10 +32,23 @@ class HoldReason(StrEnum):
     DAMAGED_TOKEN = "damaged_token"  # noqa: S105 -- no password: what is stored of the grant cannot be read
 
 
+class WaitReason(StrEnum):
+    """Why a connection waits for a moment though it is not held: nobody need know, and it ends by itself."""
+
+    PACE = "pace"  # its next place comes later
+    COOLING = "cooling"  # it has no valid token, and refreshing rests after a failure
+    PROBE = "probe"  # somebody asks whether Envoy answers
+
+
 # Held until a person acts; whatever else goes wrong meanwhile does not replace them.  A pause is kept beneath
 # the others: when they end, it holds.
 ENDED_BY_CONSENT = frozenset({HoldReason.OTHER_COMPANY, HoldReason.DAMAGED_TOKEN})
 ENDED_BY_A_PERSON = frozenset({HoldReason.PAUSED}) | ENDED_BY_CONSENT
+
+
+def _kept(kind: sa.types.TypeEngine[Any]) -> sa.Column[Any]:
+    """Return a column that nobody but the database writes."""
+    return sa.Column(kind, sa.FetchedValue(), server_onupdate=sa.FetchedValue())
 
 
 class Connection(SQLModel, table=True):
@@ -81,6 +95,14 @@ class Connection(SQLModel, table=True):
     refused_version: int | None = None  # of the token that Envoy last refused
     pace_per_second: float | None = None
     pace_next_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    waits_until: datetime | None = Field(default=None, sa_type=Timestamp)
+    waits_since: datetime | None = Field(default=None, sa_type=Timestamp)
+    waits_for: str | None = None  # WaitReason
+
+    # Kept by the database, from status, hold and wait: whoever writes, they agree.  See `usable`.
+    usable_from: datetime | None = Field(default=None, sa_column=_kept(Timestamp()))
+    usable_since: datetime | None = Field(default=None, sa_column=_kept(Timestamp()))  # of what keeps it
+    unusable_reason: str | None = Field(default=None, sa_column=_kept(sa.Text()))
 
     # Asked at that moment, and answered by 2xx: the location list, and an invite that is known to be there.
     probed_at: datetime | None = Field(default=None, sa_type=Timestamp)
@@ -115,3 +137,6 @@ class Host(SQLModel, table=True):
     # Envoy's clock as an answer's Date told it, and the database's at that moment.
     envoy_time: datetime | None = Field(default=None, sa_type=Timestamp)
     envoy_time_seen_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    # Kept by the database, from the two.
+    usable_from: datetime | None = Field(default=None, sa_column=_kept(Timestamp()))
+    unusable_reason: str | None = Field(default=None, sa_column=_kept(sa.Text()))

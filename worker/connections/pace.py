@@ -1,62 +1,141 @@
 """One stored pace per connection, for all workers together."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
-from worker.connections.model import Connection
-from worker.connections.rows import CONNECTIONS, change, clock_of, lies_ahead, locked
+from worker.connections.rows import CONNECTIONS, lies_ahead
 from worker.database import Database
+from worker.database.built import built_once
 from worker.database.engine import STEP_SECONDS
 from worker.database.repeating import repeated
 
 SLOWEST = 0.1  # requests a second
 AHEAD_SECONDS = 60.0
+WITHIN_SECONDS = 5.0
+LOCKED_SECONDS = 0.1  # until a row that somebody else has locked is asked again
+LOCKED_TIMES = 50
 STEPS_BACK = 20  # successes from a standstill to the full pace
 
 
+@dataclass(frozen=True, slots=True)
 class Slots:
-    def __init__(self, waits, next_in): self.waits=waits; self.next_in=next_in
+    """Places in a connection's pace that were reserved, in seconds from then; 0 is at once."""
 
-def reserve_many(database, connection_id, *, rate_per_second, number=1, within=5.0):
-    waits=[]
-    for _ in range(number):
-        w=reserve(database, connection_id, rate_per_second=rate_per_second)
-        if w>within: return Slots(waits,w-within)
-        waits.append(w)
-    return Slots(waits,0.0)
+    waits: tuple[float, ...] = ()
+    next_in: float = 0.0  # seconds until it makes sense to ask for more
+    following: datetime | None = None  # the next place, as it was stored
+    interval: float = 0.0
 
-def give_back(database, connection_id, slots, *, unused): pass
 
 @repeated
 def reserve(
-    database: Database, connection_id: int, *, rate_per_second: float, now: datetime | None = None
-) -> float:
-    """Return the seconds until the slot that was just reserved for one request; 0 is now.
+    database: Database,
+    connection_id: int,
+    *,
+    rate_per_second: float,
+    number: int = 1,
+    within: float = WITHIN_SECONDS,
+) -> Slots:
+    """Reserve up to *number* places that come within so many seconds, a minute's at most; there may be none.
 
-    A rate of 0 is no limit, and writes nothing.  More than a minute's slots are not given out:
-    a wait above 60 reserved nothing, and is the time to ask again.
+    A rate of 0 is no limit, and writes nothing.
     """
     if not rate_per_second:
-        return 0.0
+        return Slots((0.0,) * number)
     with database.write() as connection:
-        row = locked(connection, connection_id)
-        if row is None:
-            return 0.0
-        return _reserve(connection, row, rate_per_second, now or clock_of(connection, database))
+        return reserve_in(connection, database, connection_id, rate_per_second, number, within)
 
 
-def _reserve(connection: sa.Connection, row: Connection, rate: float, now: datetime) -> float:
-    interval = 1 / min(rate, row.pace_per_second or rate)
+def reserve_in(
+    connection: sa.Connection,
+    database: Database,
+    connection_id: int,
+    rate_per_second: float,
+    number: int,
+    within: float = WITHIN_SECONDS,
+) -> Slots:
+    """Do the same in the caller's transaction, with a rate above 0; never waits for a row that is locked."""
+    row = connection.execute(_look(database), {"connection_id": connection_id}).one_or_none()
+    if row is None:
+        return Slots(next_in=LOCKED_SECONDS)
+    rate = min(rate_per_second, row.pace_per_second or rate_per_second)
+    slots = _places(row.pace_next_at, row.now, 1 / rate, number, within)
+    if slots.waits:
+        connection.execute(_KEEP, {"connection_id": connection_id, "following": slots.following})
+    return slots
+
+
+def reserve_one(
+    database: Database, connection_id: int, *, rate_per_second: float, pause: Callable[[float], object]
+) -> float | None:
+    """Return the seconds until one place that is reserved; None where there is none within a minute.
+
+    *pause* waits while somebody else has locked the row; where it returns something true, that is the end.
+    """
+    for _ in range(LOCKED_TIMES):
+        slots = reserve(
+            database, connection_id, rate_per_second=rate_per_second, number=1, within=AHEAD_SECONDS
+        )
+        if slots.waits:
+            return slots.waits[0]
+        if slots.next_in > LOCKED_SECONDS or pause(slots.next_in):
+            break
+    return None
+
+
+@repeated
+def give_back(database: Database, connection_id: int, slots: Slots, unused: int) -> bool:
+    """Return the last *unused* places, unless somebody has reserved since; say whether it was done."""
+    if slots.following is None or not unused:
+        return False
+    following = slots.following - timedelta(seconds=slots.interval * unused)
+    with database.write() as connection:
+        row = connection.execute(_look(database), {"connection_id": connection_id}).one_or_none()
+        if row is None or row.pace_next_at != _as_stored(slots.following, database):
+            return False
+        connection.execute(_KEEP, {"connection_id": connection_id, "following": following})
+    return True
+
+
+def _places(stored: datetime | None, now: datetime, interval: float, number: int, within: float) -> Slots:
+    """Return the places from the stored one on, or from now; a place too far ahead is a wrong clock's."""
     most_ahead = max(AHEAD_SECONDS, 2 * interval)
-    ahead = lies_ahead(row.pace_next_at, now, most_ahead, slack=STEP_SECONDS)
-    slot = row.pace_next_at if ahead else None
-    wait = (slot - now).total_seconds() if slot else 0.0
-    if wait + interval > most_ahead:
-        return most_ahead + wait
-    following = (slot or now) + timedelta(seconds=interval)
-    change(connection, CONNECTIONS.c.id == row.id, pace_next_at=following)
-    return wait
+    first = stored if stored and lies_ahead(stored, now, most_ahead, slack=STEP_SECONDS) else now
+    wait = (first - now).total_seconds()
+    latest = min(within, most_ahead - interval)
+    count = min(number, int((latest - wait) / interval + 1e-9) + 1) if wait <= latest else 0
+    following = first + timedelta(seconds=count * interval)
+    return Slots(
+        waits=tuple(wait + index * interval for index in range(count)),
+        next_in=max(0.0, wait + count * interval - latest),
+        following=following if count else None,
+        interval=interval,
+    )
+
+
+def _as_stored(moment: datetime, database: Database) -> datetime:
+    """Return a moment as it is read back: SQLite keeps milliseconds."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000) if database.is_sqlite else moment
+
+
+@built_once
+def _look(database: Database) -> sa.Select[Any]:
+    own = CONNECTIONS.c
+    query = sa.select(own.pace_next_at, own.pace_per_second, database.now().label("now"))
+    query = query.where(own.id == sa.bindparam("connection_id"))
+    # Not even a key of it is changed, so that rows which refer to it are no hindrance.
+    return query if database.is_sqlite else query.with_for_update(skip_locked=True, key_share=True)
+
+
+_KEEP = (
+    sa.update(CONNECTIONS)
+    .where(CONNECTIONS.c.id == sa.bindparam("connection_id"))
+    .values(pace_next_at=sa.bindparam("following"))
+)
 
 
 def cut(pace: float | None, rate: float) -> float | None:

@@ -1,6 +1,7 @@
 """The rows of table ``connection``, read whole."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import SQLModel
@@ -55,6 +56,21 @@ def forget_employees(connection: sa.Connection, connection_id: int | None) -> No
 def clock_of(connection: sa.Connection, database: Database) -> datetime:
     """Return the database's time within a transaction."""
     return connection.execute(sa.select(database.now())).scalar_one()
+
+
+def is_ahead(
+    database: Database,
+    moment: sa.ColumnElement[Any],
+    most_seconds: float,
+    *,
+    since: sa.ColumnElement[Any],
+) -> sa.ColumnElement[bool]:
+    """Return the condition that says the same as `lies_ahead`; it may be NULL where a column is."""
+    return sa.and_(
+        moment > database.now(),
+        moment <= database.later(most_seconds + SLACK_SECONDS),
+        sa.or_(since.is_(None), since <= database.later(STEP_SECONDS)),
+    )
 
 
 def lies_ahead(

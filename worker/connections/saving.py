@@ -11,6 +11,7 @@ import structlog
 from worker.connections.company import note_company
 from worker.connections.expiry import CLOCK_SLACK, DEFAULT_LIFETIME
 from worker.connections.hold_moves import announce_another_company
+from worker.connections.hold_rules import NOT_WAITING
 from worker.connections.leases import Lease
 from worker.connections.lost_answers import is_outlived
 from worker.connections.model import ConnectionStatus
@@ -152,6 +153,7 @@ class Saver:
             "lifetime_seconds": answer.expires_in or lease.row.lifetime_seconds,
             "token_version": lease.row.token_version + 1,
             **CLEARED,
+            **NOT_WAITING,
             **self._doubt(pair),
             "refreshed_at": self._database.now(),
             "updated_at": self._database.now(),

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from worker.connections.company import another_companys
 from worker.connections.hold_moves import announce_hold, announce_release
-from worker.connections.hold_rules import NOT_PAUSED_BENEATH, UNDISTURBED, in_force, paused
+from worker.connections.hold_rules import NOT_PAUSED_BENEATH, UNDISTURBED, in_force, is_waiting, paused
 from worker.connections.model import Connection, ConnectionStatus, HoldReason
 from worker.connections.resuming import resumed
 from worker.connections.rows import CONNECTIONS, change, clock_of, forget_employees, locked, select_one
@@ -26,13 +26,15 @@ _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
 
 @dataclass(frozen=True, slots=True)
 class ConnectionView:
-    """One connection as it stands; hold fields only while the hold is in force."""
+    """One connection as it stands; the fields of a hold or a wait only while it is in force."""
 
     name: str
     status: ConnectionStatus
     status_reason: str | None
     hold_reason: str | None
     held_until: datetime | None
+    waits_for: str | None
+    waits_until: datetime | None
     company_id: str | None
     scopes: str | None
     can_read_invites: bool | None
@@ -82,17 +84,19 @@ def views(database: Database) -> list[ConnectionView]:
 
 def view(row: Connection, now: datetime) -> ConnectionView:
     """Return a connection as it stands at *now*, by the database's clock."""
-    held = in_force(row, now)
+    held, waiting = in_force(row, now), is_waiting(row, now)
     shown = {
         field: getattr(row, field)
         for field in ConnectionView.__slots__
-        if field not in {"status", "hold_reason", "held_until"}
+        if field not in {"status", "hold_reason", "held_until", "waits_for", "waits_until"}
     }
     return ConnectionView(
         **shown,
         status=effective_status(row, now),
         hold_reason=row.hold_reason if held else None,
         held_until=row.held_until if held else None,
+        waits_for=row.waits_for if waiting else None,
+        waits_until=row.waits_until if waiting else None,
     )
 
 

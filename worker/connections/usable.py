@@ -1,7 +1,158 @@
-"""SHIM."""
-from enum import StrEnum
+"""May a connection be used now?  One answer for all who ask, stored, with its reason.
+
+The database keeps ``usable_from`` and ``unusable_reason`` up to date from what they are made of: status,
+hold and wait.  So whoever writes one of these, a release before as well, cannot let them disagree.  An index
+finds what is usable, whatever else there is.  Only the rules for clocks that were set ask the parts again.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from worker.connections.hold_rules import HOLD_MAXIMUM, in_force, is_waiting
+from worker.connections.holds import is_held
+from worker.connections.model import (
+    ENDED_BY_CONSENT,
+    Connection,
+    ConnectionStatus,
+    HoldReason,
+    Host,
+    WaitReason,
+)
+from worker.connections.outages import HOSTS, is_resting
+from worker.connections.refusing import must_wait
+from worker.connections.rows import CONNECTIONS, is_ahead
 from worker.database import Database
-class WaitReason(StrEnum):
-    COOLING = "cooling"
+from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
+from worker.database.repeating import repeated
+from worker.database.types import FAR_AHEAD
+
+NEEDS_CONSENT = frozenset({ConnectionStatus.NEEDS_AUTHORISATION.value, *ENDED_BY_CONSENT})
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Why a connection is not used, a status, a hold's reason or a wait's; None: until a person acts."""
+
+    reason: str
+    until: datetime | None
+
+
+def why_not(row: Connection, now: datetime, host: Host | None = None) -> Unusable | None:
+    """Return why a row that was read is not usable at *now*, None where it is; see `is_usable`."""
+    if row.status != ConnectionStatus.ACTIVE:
+        return Unusable(row.status, None)
+    if in_force(row, now):
+        return Unusable(str(row.hold_reason), row.held_until)
+    if is_waiting(row, now):
+        return Unusable(str(row.waits_for), row.waits_until)
+    if host is None or row.hold_reason is None:
+        return None
+    if is_resting(host, now):
+        return Unusable(HoldReason.OUTAGE.value, host.held_until)
+    return Unusable(HoldReason.REFUSES_ALL.value, host.refused_until) if must_wait(host, row, now) else None
+
+
+def is_usable(database: Database, *, host: str | None = None) -> sa.ColumnElement[bool]:
+    """Return the condition that a row of table ``connection`` may be used now.
+
+    With the name of a *host*, its outage and its refusals are heeded as well, for what was held before: what
+    was resumed, or is new, need not wait.
+    """
+    return sa.and_(sa.or_(*cases(database)), host_lets(database, host))
+
+
+def cases(database: Database) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions of which one must hold, each to be found by an index of its own."""
+    own = CONNECTIONS.c
+    by_its_parts = (own.status == ConnectionStatus.ACTIVE) & ~is_held(database) & ~_is_waiting(database)
+    # No wait reaches so far, and none began ahead of now, but by a clock that was wrong.
+    too_far = own.usable_from > database.later(HOLD_MAXIMUM + SLACK_SECONDS)
+    began_ahead = own.usable_since > database.later(STEP_SECONDS)
+    return (
+        own.usable_from <= database.now(),
+        sa.and_(too_far, own.usable_from < FAR_AHEAD, by_its_parts),
+        sa.and_(began_ahead, by_its_parts),
+    )
+
+
+def host_lets(database: Database, host: str | None) -> sa.ColumnElement[bool]:
+    """Return the condition that the host's troubles do not keep a connection from being used."""
+    if host is None:
+        return sa.true()
+    rests, refuses = _host_rests(database, host), _host_refuses(database, host)
+    return sa.or_(~sa.or_(rests, refuses), CONNECTIONS.c.hold_reason.is_(None))
+
+
+def reason_now(database: Database, *, host: str | None = None) -> sa.ColumnElement[str | None]:
+    """Return the expression for why a row is not usable now, NULL where it is; see `why_not`."""
+    own = CONNECTIONS.c
+    reasons: list[tuple[sa.ColumnElement[bool], sa.ColumnElement[Any]]] = [
+        (own.status != ConnectionStatus.ACTIVE, own.status),
+        (is_held(database), own.hold_reason),
+        (_is_waiting(database), own.waits_for),
+    ]
+    if host is not None:
+        was_held = own.hold_reason.is_not(None)
+        reasons += [
+            (was_held & _host_rests(database, host), sa.literal(HoldReason.OUTAGE.value)),
+            (was_held & _host_refuses(database, host), sa.literal(HoldReason.REFUSES_ALL.value)),
+        ]
+    return sa.case(*reasons)
+
+
 def set_aside(database: Database, connection_id: int, reason: WaitReason, seconds: float) -> None:
-    pass
+    """Have a connection wait for so long, which is no hold; a wait that lasts longer stays.
+
+    A new token, a success (but of a wait for its pace) and `connections resume` end it.
+    """
+    until = database.later(min(seconds, HOLD_MAXIMUM))
+    _wait(database, connection_id, until, database.now(), reason)
+
+
+def cool_down(database: Database, connection_id: int) -> None:
+    """Have a connection that has no valid token wait for as long as refreshing rests after a failure."""
+    own = CONNECTIONS.c
+    rests = is_ahead(database, own.refresh_retry_at, HOLD_MAXIMUM, since=own.refresh_started_at)
+    _wait(
+        database, connection_id, own.refresh_retry_at, own.refresh_started_at, WaitReason.COOLING, where=rests
+    )
+
+
+@repeated
+def _wait(
+    database: Database,
+    connection_id: int,
+    until: sa.ColumnElement[Any],
+    since: sa.ColumnElement[Any],
+    reason: WaitReason,
+    *,
+    where: sa.ColumnElement[bool] | None = None,
+) -> None:
+    own = CONNECTIONS.c
+    is_longer = ~_is_waiting(database) | (own.waits_until < until)
+    wanted = sa.and_(own.id == connection_id, is_longer, sa.true() if where is None else where)
+    values = {"waits_until": until, "waits_since": since, "waits_for": reason}
+    with database.write() as connection:
+        connection.execute(sa.update(CONNECTIONS).where(wanted).values(values))
+
+
+def _is_waiting(database: Database) -> sa.ColumnElement[bool]:
+    """Return the condition of `is_waiting`; never NULL, so that it can be negated."""
+    own = CONNECTIONS.c
+    ahead = is_ahead(database, own.waits_until, HOLD_MAXIMUM, since=own.waits_since)
+    return sa.func.coalesce(own.waits_for.is_not(None) & ahead, sa.false())
+
+
+def _host_rests(database: Database, host: str) -> sa.ColumnElement[bool]:
+    own = HOSTS.c
+    rests = is_ahead(database, own.held_until, HOLD_MAXIMUM, since=own.held_since)
+    return sa.exists().where(own.name == host, own.hold_count > 0, rests)
+
+
+def _host_refuses(database: Database, host: str) -> sa.ColumnElement[bool]:
+    own = HOSTS.c
+    refuses = is_ahead(database, own.refused_until, HOLD_MAXIMUM, since=own.refused_since)
+    return sa.exists().where(own.name == host, refuses)

@@ -15,7 +15,7 @@ from worker.delivery.plan import HostOf, LookFirst, Plan, Settled, plan
 from worker.delivery.prepare import hosts
 from worker.delivery.prepare.due_page import due_page
 from worker.delivery.restored import RESTORED
-from worker.delivery.rows import Cursor, DueRow, due_connections
+from worker.delivery.rows import Cursor, DueRow, connections_with_due_rows
 from worker.directory import Directory, employees, load
 from worker.directory.employees import Look, Sought
 from worker.directory.entries import Location
@@ -55,7 +55,7 @@ def _looks(database: Database, only: str | None, longest_wait: float) -> Iterato
 
 def _pushes(database: Database, only: str | None, *, marked: bool) -> Iterator[Fate]:
     now = database.read_now()
-    for due in due_connections(database, only=only):
+    for due in connections_with_due_rows(database, only=only):
         connection, _ = look(database, due.id)
         if connection is not None:
             yield from _fates(database, connection, now, marked=marked)

@@ -19,6 +19,7 @@ from worker.connections.gate import Gate
 from worker.connections.holds import Holds
 from worker.connections.refusing import Refusing
 from worker.connections.tokens import Tokens
+from worker.connections.usable import NEEDS_CONSENT
 from worker.database import Database
 from worker.delivery import events, recovery
 from worker.delivery.alike import Alike
@@ -30,7 +31,7 @@ from worker.delivery.prepare.page import Pages
 from worker.delivery.prepare.preparer import Preparer
 from worker.delivery.prepare.usability import Usability
 from worker.delivery.proving import Proving
-from worker.delivery.rows import blocked, due_connections, is_anything_due
+from worker.delivery.rows import blocked_reasons, due_connections
 from worker.delivery.send.attempt import Attempt, Requests
 from worker.delivery.send.judge import Judge
 from worker.delivery.send.sender import Sender
@@ -81,7 +82,7 @@ class Push:
         report = Report(Counter(dict.fromkeys(COUNTS, 0)))
         self._recover(report)
         self._heal(report)
-        if is_anything_due(self.database, only=self.connection):
+        if due_connections(self.database, only=self.connection):
             self._drain(report)
         if self.max_seconds is None:
             self._tell_blocked(report)
@@ -91,8 +92,9 @@ class Push:
 
     def _tell_blocked(self, report: Report) -> None:
         """Say by the exit code that connections with due rows are of no use now."""
-        for code in blocked(self.database, only=self.connection):
-            report.trouble(code)
+        for reason in blocked_reasons(self.database, only=self.connection):
+            by_consent = reason in NEEDS_CONSENT
+            report.trouble(ExitCode.NEEDS_AUTHORISATION if by_consent else ExitCode.TRY_LATER)
 
     def _compare_last(self, report: Report) -> None:
         """Look once more whether everyone is refused alike: the last ones may have come in a rest."""
@@ -177,6 +179,7 @@ class Push:
             self.tokens,
             report,
             self.stop,
+            self.journal,
             rate_per_second=self.settings.rate_per_second,
             marked=self.marked,
             first_look=self.first_look,

@@ -152,8 +152,11 @@ class Reconcile:
 
     def _paced(self, doubt: Doubt) -> bool:
         """Wait for a place in the connection's pace; say whether there is one soon."""
-        wait = pace.reserve(self.database, doubt.connection_id, rate_per_second=self.rate_per_second)
-        if wait > pace.AHEAD_SECONDS:
+        rate = self.rate_per_second
+        wait = pace.reserve_one(
+            self.database, doubt.connection_id, rate_per_second=rate, pause=self.stop.wait
+        )
+        if wait is None:
             self.report.trouble(ExitCode.TRY_LATER)
             self.closed.add(doubt.connection)
             return False

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
-from worker.connections.model import Connection
+from worker.connections import usable
+from worker.connections.model import Connection, ConnectionStatus
 from worker.database import Database
+from worker.database.built import built_once
 from worker.invites import Attempt, Delivery, Invite, Status
 
 CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
@@ -73,51 +75,80 @@ class DueRow:
         return self.next_attempt_at, self.delivery_id
 
 
-def due_connections(database: Database, *, only: str | None = None) -> Sequence[DueConnection]:
-    """Return the connections that have something due, whatever their status."""
+def due_connections(
+    database: Database, *, only: str | None = None, host: str | None = None
+) -> Sequence[DueConnection]:
+    """Return the connections, by name, that have something due and are usable now, as far as is stored.
+
+    With the name of a *host*, its troubles are heeded as well.
+    """
+    found = _found(database, _due_and_usable(database, only is not None, host), only)
+    # Ordered here, for SQLite would walk along all names to have them in order.
+    by_name = {row.name: row.id for row in found}
+    return [DueConnection(by_name[name], name) for name in sorted(by_name)]
+
+
+def is_anything_due(database: Database, *, only: str | None = None, host: str | None = None) -> bool:
+    """Say whether some connection has something due and is usable now."""
+    return bool(due_connections(database, only=only, host=host))
+
+
+def blocked_reasons(database: Database, *, only: str | None = None, host: str | None = None) -> set[str]:
+    """Return why connections are not usable now that have something due; but not of those removed.
+
+    A reason is a status, a hold's or a wait's; those in `usable.NEEDS_CONSENT` are ended by a consent only.
+    """
+    found = _found(database, _blocked(database, only is not None, host), only)
+    return {row.reason for row in found if row.reason is not None}
+
+
+def connections_with_due_rows(database: Database, *, only: str | None = None) -> Sequence[DueConnection]:
+    """Return the connections, by name, that have something due, whether they are usable or not."""
+    query = _with_due_rows(database, named=only is not None).order_by(CONNECTIONS.c.name)
+    return [DueConnection(row.id, row.name) for row in _found(database, query, only)]
+
+
+def _found(database: Database, query: sa.Executable, only: str | None) -> Sequence[sa.Row[Any]]:
+    """Return what a query for connections with due rows finds; where nothing waits, none is looked at."""
     with database.read() as reader:
-        found = reader.execute(_due(database, only).order_by(CONNECTIONS.c.name))
-        return [DueConnection(row.id, row.name) for row in found]
+        if reader.execute(_ANYTHING_WAITS).first() is None:
+            return ()
+        return reader.execute(query, {"only": only}).all()
 
 
-def is_anything_due(database: Database, *, only: str | None = None) -> bool:
-    """Say whether some connection has something due."""
-    with database.read() as reader:
-        return reader.execute(_due(database, only).limit(1)).first() is not None
+@built_once
+def _due_and_usable(database: Database, named: bool, host: str | None) -> sa.CompoundSelect[tuple[int, str]]:
+    """Build a statement of parts, each of which an index finds: SQLite would read all for an OR of them."""
+    query = _with_due_rows(database, named=named).where(usable.host_lets(database, host))
+    return sa.union_all(*(query.where(case) for case in usable.cases(database)))
 
 
-def _due(database: Database, only: str | None) -> sa.Select[tuple[int, str]]:
+@built_once
+def _blocked(database: Database, named: bool, host: str | None) -> sa.Select[Any]:
+    reason = usable.reason_now(database, host=host).label("reason")
+    in_use = CONNECTIONS.c.status != ConnectionStatus.REMOVED
+    return _with_due_rows(database, named=named).with_only_columns(reason).where(in_use).distinct()
+
+
+def _with_due_rows(database: Database, *, named: bool) -> sa.Select[tuple[int, str]]:
+    """Select the connections that have due rows."""
     due = DELIVERIES.c
     has_due = sa.exists().where(
-        due.connection == CONNECTIONS.c.name,
-        due.status == PENDING,
-        due.next_attempt_at <= database.now(),
+        due.connection == CONNECTIONS.c.name, due.status == PENDING, due.next_attempt_at <= database.now()
     )
     query = sa.select(CONNECTIONS.c.id, CONNECTIONS.c.name).where(has_due)
-    return query if only is None else query.where(CONNECTIONS.c.name == only)
+    return query.where(CONNECTIONS.c.name == sa.bindparam("only")) if named else query
+
+
+# In the order of the index, so that nothing else is read, whatever PostgreSQL believes to be there.
+_ANYTHING_WAITS = (
+    sa.select(DELIVERIES.c.id)
+    .where(DELIVERIES.c.status == PENDING)
+    .order_by(DELIVERIES.c.connection, DELIVERIES.c.next_attempt_at, DELIVERIES.c.id)
+    .limit(1)
+)
 
 
 def skipping_locked(database: Database, ids: sa.Select[tuple[int]]) -> sa.Select[tuple[int]]:
     """Return the same without the rows that somebody else has locked: a caller's open transaction."""
     return ids if database.is_sqlite else ids.with_for_update(skip_locked=True)
-
-
-def blocked(database: Database, *, only: str | None = None) -> set:
-    """SHIM."""
-    from worker.connections.holds import in_force
-    from worker.connections.model import ENDED_BY_CONSENT
-    from worker.connections.rows import look
-    from worker.errors import ExitCode
-
-    codes = set()
-    for number, name in due_connections(database, only=only):
-        row, now = look(database, number)
-        if row is None or row.status == "removed":
-            continue
-        if row.status != "active":
-            codes.add(ExitCode.NEEDS_AUTHORISATION)
-        elif in_force(row, now):
-            codes.add(
-                ExitCode.NEEDS_AUTHORISATION if row.hold_reason in ENDED_BY_CONSENT else ExitCode.TRY_LATER
-            )
-    return codes

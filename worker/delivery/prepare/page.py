@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from worker.connections import pace
 from worker.connections.model import Connection
+from worker.connections.pace import WITHIN_SECONDS, Slots, give_back, reserve_in
 from worker.connections.tokens import Tokens
 from worker.database import Database
 from worker.delivery import events
@@ -18,6 +18,7 @@ from worker.delivery.prepare.page_planner import PagePlanner
 from worker.delivery.restored import Doubtful, leave_in_doubt
 from worker.delivery.rows import DueRow
 from worker.delivery.store.finishing import settle_without_call
+from worker.delivery.store.journal import Journal
 from worker.directory import Directory, load
 from worker.directory.employees import Remembered
 from worker.envoy.api import EnvoyApi
@@ -26,8 +27,6 @@ from worker.errors import ExitCode
 from worker.invites import Status
 from worker.invites.restored import since
 from worker.report import Report
-
-AHEAD_SECONDS = 5.0  # for which places in a connection's pace are reserved
 
 
 @dataclass(slots=True)
@@ -47,6 +46,7 @@ class Pages:
     tokens: Tokens
     report: Report
     stop: threading.Event
+    journal: Journal
     rate_per_second: float
     marked: bool = False
     first_look: float = 0.0  # seconds until what may be in Envoy from before a restore is looked up
@@ -73,11 +73,11 @@ class Pages:
             lane.cursor = page[-1].cursor
             used = self._plan(lanes, lane, page, slots, self._planner(lane, connection, now))
             if used < len(slots.waits) and self.rate_per_second:
-                pace.give_back(self.database, lane.connection_id, slots, unused=len(slots.waits) - used)
+                give_back(self.database, lane.connection_id, slots, len(slots.waits) - used)
         return slots.next_in if len(page) < len(found.rows) else 0.0
 
     def _plan(
-        self, lanes: Lanes, lane: Lane, page: Sequence[DueRow], slots: pace.Slots, planner: PagePlanner
+        self, lanes: Lanes, lane: Lane, page: Sequence[DueRow], slots: Slots, planner: PagePlanner
     ) -> int:
         """Put each row that needs a call among the ready work as soon as it is planned; return how many."""
         began, used, decided = boot_clock(), 0, Decided()
@@ -99,17 +99,15 @@ class Pages:
         """Return how many rows to read: not more than may be sent before it is looked at again."""
         if not self.rate_per_second:
             return lane.room
-        return min(lane.room, int(self.rate_per_second * AHEAD_SECONDS) + 1)
+        return min(lane.room, int(self.rate_per_second * WITHIN_SECONDS) + 1)
 
-    def _slots(self, lane: Lane, number: int) -> pace.Slots:
+    def _slots(self, lane: Lane, number: int) -> Slots:
+        """Reserve places for so many rows, along with what else is to be written."""
         if not self.rate_per_second or not number:
-            return pace.Slots([0.0] * number, 0.0)
-        return pace.reserve_many(
-            self.database,
-            lane.connection_id,
-            rate_per_second=self.rate_per_second,
-            number=number,
-            within=AHEAD_SECONDS,
+            return Slots((0.0,) * number)
+        rate, database = self.rate_per_second, self.database
+        return self.journal.write(
+            lambda writer: reserve_in(writer, database, lane.connection_id, rate, number)
         )
 
     def _planner(self, lane: Lane, connection: Connection, now: datetime) -> PagePlanner:

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from worker.connections.expiry import AccessToken
 from worker.connections.gate import AskedNow, Gate
 from worker.connections.holds import Holds, in_force
-from worker.connections.model import ENDED_BY_CONSENT, Connection, ConnectionStatus, Host
+from worker.connections.model import ENDED_BY_CONSENT, Connection, ConnectionStatus, Host, WaitReason
 from worker.connections.outages import was_held_alone
 from worker.connections.reading import may_read
 from worker.connections.refusing import Refusing, must_wait
 from worker.connections.rows import look
 from worker.connections.tokens import Tokens
-from worker.connections.usable import WaitReason, set_aside
+from worker.connections.usable import cool_down, set_aside
 from worker.database import Database
 from worker.delivery.lane import Lane
 from worker.envoy.clock import boot_clock
@@ -112,6 +112,7 @@ class Usability:
         elif isinstance(error, Unauthorised):
             self.holds.unauthorised(lane.connection_id, version=error.token_version)
         elif not isinstance(error, NeedsAuthorisation) and not self.stop.is_set():
+            cool_down(self.database, lane.connection_id)
             set_aside(self.database, lane.connection_id, WaitReason.COOLING, REST_SECONDS)
 
 

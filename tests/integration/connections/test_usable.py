@@ -1,0 +1,239 @@
+"""May a connection be used now: the stored answer, the condition in SQL and the rule in Python are one."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import product
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from tests.integration.connections.support import START, House
+from worker.connections import store
+from worker.connections.hold_rules import HOLD_MAXIMUM
+from worker.connections.holds import Holds
+from worker.connections.leases import RETRY_MAXIMUM
+from worker.connections.model import Connection, ConnectionStatus, HoldReason, Host, WaitReason
+from worker.connections.outages import HOSTS
+from worker.connections.rows import CONNECTIONS
+from worker.connections.usable import Unusable, cool_down, is_usable, reason_now, set_aside, why_not
+from worker.delivery.rows import DELIVERIES, blocked_reasons, due_connections
+
+HOST = "api.example"
+NEVER = datetime.fromisoformat("9999-12-30T00:00:00+00:00")
+
+
+def at(seconds: float | None) -> datetime | None:
+    """Return the time so many seconds from the house's."""
+    return None if seconds is None else START + timedelta(seconds=seconds)
+
+
+def insert(house: House, rows: Sequence[dict[str, Any]]) -> None:
+    """Store connections of any kind, each with an invite that is due."""
+    named = [{"name": f"c-{number}", **row} for number, row in enumerate(rows)]
+    due = [
+        {"connection": row["name"], "external_id": "v", "next_attempt_at": at(-1), "updated_at": at(-1)}
+        for row in named
+    ]
+    with house.database.write() as connection:
+        connection.execute(sa.insert(CONNECTIONS), named)
+        connection.execute(sa.insert(DELIVERIES), due)
+
+
+def stored(house: House) -> list[Connection]:
+    """Return all connections as they are stored."""
+    return store.connections(house.database)
+
+
+HOLDS: list[dict[str, Any]] = [
+    {"hold_reason": reason, "held_until": at(until), "held_since": at(since)}
+    for reason in HoldReason
+    for until, since in [(None, None), *product((-1, 0, 1, 3600, 3661, 7200), (None, -10, 5, 6))]
+]
+WAITS: list[dict[str, Any]] = [
+    {"waits_for": reason, "waits_until": at(until), "waits_since": at(since)}
+    for reason, until, since in [
+        (None, None, None), ("pace", None, None), (None, 60, None), ("cooling", 0, -10), ("pace", 60, 0),
+        ("probe", 60, 6), ("pace", 3661, None), ("cooling", 3600, 5), ("pace", 7200, 6),
+    ]
+]  # fmt: skip
+NOT_HELD: dict[str, Any] = {"hold_reason": None, "held_until": None, "held_since": None}
+HOSTS_AS_THEY_STAND = {
+    "no host": None,
+    "answers": Host(name=HOST, hold_count=0),
+    "rests": Host(name=HOST, hold_count=2, held_until=at(30), held_since=at(0)),
+    "may be asked": Host(name=HOST, hold_count=2, held_until=at(-1), held_since=at(-60)),
+    "refuses": Host(name=HOST, hold_count=0, refused_until=at(30), refused_since=at(0)),
+    "refused by a wrong clock": Host(name=HOST, hold_count=0, refused_until=at(30), refused_since=at(20)),
+    "both": Host(
+        name=HOST, hold_count=1, held_until=at(-1), refused_until=at(9), refused_since=at(0), refused_count=1
+    ),
+}
+
+
+@pytest.mark.parametrize("standing", HOSTS_AS_THEY_STAND)
+def test_the_condition_in_sql_is_the_rule_in_python(standing: str, house: House) -> None:
+    """Whatever is stored of status, hold, wait and host, the database picks what Python would, and why."""
+    host = HOSTS_AS_THEY_STAND[standing]
+    active: dict[str, Any] = {"status": ConnectionStatus.ACTIVE}
+    insert(
+        house,
+        [active | hold | wait for hold, wait in product([NOT_HELD, *HOLDS], WAITS)]
+        + [{"status": ConnectionStatus.NEEDS_AUTHORISATION} | NOT_HELD | wait for wait in WAITS]
+        + [{"status": ConnectionStatus.REMOVED} | hold | WAITS[0] for hold in HOLDS[::10]],
+    )
+    if host is not None:
+        with house.database.write() as connection:
+            connection.execute(sa.insert(HOSTS), host.model_dump(exclude={"usable_from", "unusable_reason"}))
+
+    name = None if host is None else HOST
+    query = sa.select(
+        CONNECTIONS.c.name,
+        is_usable(house.database, host=name).label("usable"),
+        reason_now(house.database, host=name).label("reason"),
+    )
+    with house.database.read() as connection:
+        by_the_database = {row.name: (bool(row.usable), row.reason) for row in connection.execute(query)}
+    answers = {row.name: why_not(row, START, host) for row in stored(house)}
+    assert by_the_database == {
+        name: (answer is None, None if answer is None else answer.reason) for name, answer in answers.items()
+    }
+
+    usable = {name for name, answer in answers.items() if answer is None}
+    reasons = {answer.reason for answer in answers.values() if answer is not None}
+    assert {due.name for due in due_connections(house.database, host=name)} == usable
+    assert blocked_reasons(house.database, host=name) == reasons - {"removed"}
+
+
+def test_what_is_stored_follows_whoever_writes(house: House) -> None:
+    """A release that does not know of it writes status and hold, and the stored answer is right at once."""
+    house.connect()
+
+    def answer() -> tuple[datetime | None, str | None]:
+        return house.row().usable_from, house.row().unusable_reason
+
+    assert answer() == (datetime.fromisoformat("1970-01-01T00:00:00+00:00"), None)
+    house.change(hold_reason="outage", held_until=at(60), held_since=at(0))
+    assert answer() == (at(60), "outage")
+    house.change(waits_for="pace", waits_until=at(90), waits_since=at(0))
+    assert answer() == (at(90), "pace")
+    house.change(hold_reason="paused", held_until=None)
+    assert answer() == (NEVER, "paused")
+    house.change(status="needs_authorisation", hold_reason=None)
+    assert answer() == (NEVER, "needs_authorisation")
+
+
+def test_a_host_has_its_stored_answer_as_well(house: House) -> None:
+    """Of an outage and of refusals that which lasts longer counts."""
+    with house.database.write() as connection:
+        connection.execute(sa.insert(HOSTS), {"name": HOST, "hold_count": 1, "held_until": at(60)})
+        query = sa.select(HOSTS.c.usable_from, HOSTS.c.unusable_reason)
+        outage = connection.execute(query).one()
+        connection.execute(sa.update(HOSTS).values(refused_until=at(90)))
+        refused = connection.execute(query).one()
+        connection.execute(sa.update(HOSTS).values(refused_until=None, hold_count=0))
+        answers = connection.execute(query).one()
+
+    assert [tuple(outage), tuple(refused)] == [(at(60), "outage"), (at(90), "refuses_all")]
+    assert answers.unusable_reason is None
+
+
+def test_a_wait_is_no_hold(house: House) -> None:
+    """What is set aside is not used until then, is shown as active, and is used again by itself."""
+    number = house.connect()
+
+    set_aside(house.database, number, WaitReason.PACE, 30)
+
+    assert why_not(house.row(), house.clock()) == Unusable("pace", at(30))
+    shown = store.view(house.row(), house.clock())
+    assert (shown.status, shown.hold_reason) == (ConnectionStatus.ACTIVE, None)
+    assert (shown.waits_for, shown.waits_until) == ("pace", at(30))
+    house.clock.advance(30)
+    assert why_not(house.row(), house.clock()) is None
+    assert store.view(house.row(), house.clock()).waits_for is None
+
+
+def test_a_longer_wait_stays(house: House) -> None:
+    """A second one that ends earlier changes nothing; one that ends later, or comes after it, does."""
+    number = house.connect()
+    set_aside(house.database, number, WaitReason.COOLING, 60)
+    set_aside(house.database, number, WaitReason.PACE, 10)
+    assert why_not(house.row(), house.clock()) == Unusable("cooling", at(60))
+
+    set_aside(house.database, number, WaitReason.PROBE, 1e9)
+    assert why_not(house.row(), house.clock()) == Unusable("probe", at(HOLD_MAXIMUM))
+
+    house.clock.advance(HOLD_MAXIMUM)
+    set_aside(house.database, number, WaitReason.PACE, 10)
+    assert why_not(house.row(), house.clock()) == Unusable("pace", at(HOLD_MAXIMUM + 10))
+
+
+def test_a_new_token_an_operator_and_a_consent_end_a_wait(house: House) -> None:
+    """What it waited for has come, or somebody says that it shall not wait."""
+    number = house.connect()
+
+    set_aside(house.database, number, WaitReason.COOLING, 60)
+    house.tokens().access(number, rejected_version=house.row().token_version)
+    assert why_not(house.row(), house.clock()) is None
+
+    set_aside(house.database, number, WaitReason.COOLING, 60)
+    store.resume(house.database, "acme")
+    assert why_not(house.row(), house.clock()) is None
+
+    set_aside(house.database, number, WaitReason.PACE, 60)
+    house.connect()
+    assert why_not(house.row(), house.clock()) is None
+
+
+@pytest.mark.parametrize(("reason", "ends"), [("cooling", True), ("probe", True), ("pace", False)])
+def test_a_success_ends_a_wait_that_was_for_trouble(reason: str, ends: bool, small_house: House) -> None:
+    """The pace goes on: others were sent before its next place, too."""
+    number = small_house.connect()
+    small_house.change(pace_per_second=1.0)
+    set_aside(small_house.database, number, WaitReason(reason), 60)
+
+    Holds(small_house.database, hold_seconds=(5, 900), rate_per_second=2).succeeded(number)
+
+    assert (why_not(small_house.row(), small_house.clock()) is None) is ends
+
+
+def test_a_cool_down_lasts_as_long_as_refreshing_rests(house: House) -> None:
+    """Whoever finds no token there stores that nobody need look again before it can be refreshed."""
+    number = house.connect()
+    cool_down(house.database, number)
+    assert why_not(house.row(), house.clock()) is None
+
+    house.change(refresh_retry_at=at(120), refresh_started_at=at(-1))
+    cool_down(house.database, number)
+
+    assert why_not(house.row(), house.clock()) == Unusable("cooling", at(120))
+    assert RETRY_MAXIMUM <= HOLD_MAXIMUM
+
+
+def test_a_hold_keeps_a_connection_that_also_waits(house: House) -> None:
+    """The end of one of them is not the end of the other."""
+    number = house.connect()
+    set_aside(house.database, number, WaitReason.PACE, 20)
+    house.change(hold_reason="rate_limited", held_until=at(60), held_since=at(0))
+
+    house.clock.advance(30)
+
+    assert why_not(house.row(), house.clock()) == Unusable("rate_limited", at(60))
+
+
+@pytest.mark.parametrize("unusable", [20, 200])
+def test_what_is_not_usable_costs_nothing(unusable: int, small_house: House) -> None:
+    """However many have due rows and are not usable, SQLite takes as many steps to find the one that is."""
+    kept = {"status": "active", "hold_reason": "outage", "held_until": at(60), "held_since": at(0)}
+    free = {"status": "active", "hold_reason": None, "held_until": None, "held_since": None}
+    insert(small_house, [*[kept] * unusable, free])
+    steps: list[int] = []
+
+    def count(raw: Any, *_: object) -> None:
+        raw.set_progress_handler(lambda: steps.append(1), 10)
+
+    sa.event.listen(small_house.database.engine, "checkout", count)
+    found = due_connections(small_house.database, host=HOST)
+
+    assert [due.name for due in found] == [f"c-{unusable}"]
+    assert 0 < len(steps) < 60
