@@ -2,10 +2,9 @@
 
 Nothing of the worker's is replaced.  Python's clock is turned by time-machine, below all of Python; SQLite's
 by the file system layer that it asks for the time; PostgreSQL's by a schema that its database looks into
-before its own.  All three ask one file for the number of microseconds by which the clock is wrong, each time
-anew: a host has one clock, and a process that saw the database's turned before its own would rightly take
-them for the clocks of two hosts.  What counts seconds since the boot goes on, as it does on a host whose clock
-is set.
+before its own.  All three ask one file each time by how many microseconds the clock is wrong: a host has one
+clock, and a process that saw the database's turned before its own would rightly take them for the clocks of
+two hosts.  What counts seconds since the boot goes on, as it does on a host whose clock is set.
 """
 
 import ctypes

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from worker import __version__
 from worker.allocator import give_large_blocks_back
+from worker.arrivals import Arrivals
 from worker.connections.gate import Gate
 from worker.connections.holds import Holds
 from worker.connections.outages import Outages
@@ -34,6 +35,7 @@ from worker.settings import Secrets, Settings, load_settings
 from worker.settings import secrets as names
 
 JOB_THREADS = 4
+LISTENERS = 1
 
 
 class Context:
@@ -131,8 +133,8 @@ class Context:
 
     @property
     def _most_threads(self) -> int:
-        """How many threads may need a connection at once: senders, lookers, and the jobs themselves."""
-        return self.settings.push.senders + self.settings.push.lookers + JOB_THREADS
+        """How many threads may need a connection at once; one of them notices arrivals."""
+        return self.settings.push.senders + self.settings.push.lookers + JOB_THREADS + LISTENERS
 
     @cached_property
     def vault(self) -> Vault:
@@ -200,6 +202,11 @@ class Context:
     def healing(self) -> Healing:
         """What gives invites the deliveries that they lack."""
         return Healing(self.database, self.stop, boot_clock)
+
+    @cached_property
+    def arrivals(self) -> Arrivals:
+        """What notices that callers have written; nothing does before a service starts it."""
+        return Arrivals(self.database, notify=self.settings.push.notify, stop=self.stop)
 
     @property
     def _envoy_host(self) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from worker.arrivals import Arrivals
 from worker.connections.gate import Gate
 from worker.connections.holds import Holds
 from worker.connections.tokens import Tokens
@@ -81,6 +82,11 @@ class RunContext:
     def healing(self) -> Healing:
         """What gives invites the deliveries that they lack."""
         return self.parts.healing
+
+    @property
+    def arrivals(self) -> Arrivals:
+        """What notices that callers have written; a long run looks again where its count has grown."""
+        return self.parts.arrivals
 
     @property
     def stop(self) -> threading.Event:
