@@ -1,6 +1,7 @@
 """The jobs of one process on APScheduler, and what is said of runs that do not take place."""
 
 import logging
+import threading
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -43,10 +44,11 @@ class Schedule:
         self._jobs = resolve_all(parts.settings.jobs)
         self._triggers = {name: trigger_of(job) for name, job in self._jobs.items()}
         self._recorder = record.Recorder(parts.database)
+        self._lock = threading.Lock()
         self._at_work: set[str] = set()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
-            executors={"default": ThreadPoolExecutor(len(self._triggers) + 1)},  # the last: for the plan
+            executors={"default": ThreadPoolExecutor(len(self._triggers) + 2)},  # for the plan, and to wake
             job_defaults=JOB_DEFAULTS,
         )
         # It warns of each run that it passes over; the listener says the same as an event of ours.
@@ -82,19 +84,25 @@ class Schedule:
         """Run what waits for arrivals; what is at work looks for them itself, or is run once more."""
         for name, job in self._jobs.items():
             if job.on_arrival and name not in self._at_work:
-                self._scheduler.modify_job(name, next_run_time=datetime.now(UTC))
+                # A job of its own: the scheduler may take the run that has just ended for one at work.
+                self._scheduler.add_job(self._run, args=[name])
 
     def _run(self, name: str) -> None:
         """Run a job, and again where callers have written since it began: it may have looked before."""
         arrivals, again = self._parts.arrivals, True
-        while again and not self._parts.stop.is_set():  # runs that were queued still come here
+        while again and not self._parts.stop.is_set() and self._begins(name):  # queued runs still come here
             seen = arrivals.count
-            self._at_work.add(name)
             try:
                 self._run_once(name)
             finally:
-                self._at_work.discard(name)  # before the count is looked at: whoever comes then, wakes
+                self._at_work.discard(name)  # before the count is looked at: whoever comes then, begins
             again = self._jobs[name].on_arrival and arrivals.count != seen
+
+    def _begins(self, name: str) -> bool:
+        with self._lock:
+            begins = name not in self._at_work
+            self._at_work.add(name)
+        return begins
 
     def _run_once(self, name: str) -> None:
         now = datetime.now(UTC)
@@ -112,7 +120,7 @@ class Schedule:
 
         def store() -> None:
             jobs = self._scheduler.get_jobs()
-            due = {job.id: job.next_run_time for job in jobs if job.id != PLAN and job.next_run_time}
+            due = {job.id: job.next_run_time for job in jobs if job.id in self._jobs and job.next_run_time}
             with suppress(WorkerError):  # it is told by the runs, and each run stores its own
                 record.plan(self._parts.database, due)
 
