@@ -5,6 +5,8 @@ sent.  An invite that Envoy refuses is `rejected`, one whose answer was lost or 
 left to `reconcile_invites`; whatever surely was not executed is `deferred` and comes again.  A
 connection that is held, or whose grant is dead, is passed over and burns no attempts; the others go on.
 
+In a service it also runs at once when a caller has written something.
+
 Parameters: `max_seconds` (300) ends a scheduled run early; the next one goes on where it ended.
 """
 
@@ -17,6 +19,7 @@ from worker.report import Report
 from worker.runs import RunContext, Seconds
 
 EXCLUSIVE = False
+ON_ARRIVAL = True
 
 
 def run(context: RunContext, *, max_seconds: Seconds = 300) -> Report:
@@ -33,7 +36,7 @@ def run(context: RunContext, *, max_seconds: Seconds = 300) -> Report:
         wall_clock=context.wall_clock,
         run_id=context.run_id,
         journal=context.journal,
-        news=context.news,
+        news=lambda: context.arrivals.count,
         first_look=context.settings.reconcile.look_up_after[0],
         marked=context.settings.reconcile.marker,
         connection=context.connection,

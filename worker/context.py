@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from worker import __version__
 from worker.allocator import give_large_blocks_back
+from worker.arrivals import Arrivals
 from worker.connections.gate import Gate
 from worker.connections.holds import Holds
 from worker.connections.outages import Outages
@@ -37,7 +38,7 @@ from worker.settings import Secrets, Settings, load_settings
 from worker.settings import secrets as names
 
 JOB_THREADS = 4
-JOURNAL_AND_TELLER = 2
+JOURNAL_TELLER_LISTENER = 3
 MOST_TROUBLED = 8
 
 
@@ -145,7 +146,7 @@ class Context:
         """How many threads may be at the database at once; of the senders only those that met a trouble."""
         push = self.settings.push
         own = push.preparers + DRAWERS + push.lookers + REFRESHERS + JOB_THREADS
-        return own + JOURNAL_AND_TELLER + min(push.concurrency, MOST_TROUBLED)
+        return own + JOURNAL_TELLER_LISTENER + min(push.concurrency, MOST_TROUBLED)
 
     @cached_property
     def vault(self) -> Vault:
@@ -218,6 +219,11 @@ class Context:
     def healing(self) -> Healing:
         """What gives invites the deliveries that they lack."""
         return Healing(self.database, self.stop, boot_clock)
+
+    @cached_property
+    def arrivals(self) -> Arrivals:
+        """What notices that callers have written; nothing does before a service starts it."""
+        return Arrivals(self.database, notify=self.settings.push.notify, stop=self.stop)
 
     @property
     def _envoy_host(self) -> str:

@@ -13,6 +13,7 @@ from alembic.script import ScriptDirectory
 from psycopg import sql
 from sqlmodel import SQLModel
 
+import worker.arrivals.model
 import worker.connections.model
 import worker.directory.model
 import worker.invites.model
@@ -22,7 +23,13 @@ from worker import migrations
 from worker.database import Database, schema
 from worker.errors import SchemaError
 
-MODELS = (worker.connections.model, worker.directory.model, worker.invites.model, worker.runs.model)
+MODELS = (
+    worker.arrivals.model,
+    worker.connections.model,
+    worker.directory.model,
+    worker.invites.model,
+    worker.runs.model,
+)
 
 
 def test_an_empty_database_is_brought_to_this_release(empty: Database) -> None:
@@ -51,7 +58,7 @@ def test_every_path_leads_to_the_same_schema(empty: Database) -> None:
 
 def test_the_models_and_the_schema_agree(database: Database) -> None:
     """Alembic's comparison finds no table and no column on one side only."""
-    assert len(MODELS) == 4
+    assert len(MODELS) == 5
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
         found = compare_metadata(context, SQLModel.metadata)
@@ -69,9 +76,10 @@ def _is_about_a_table(difference: Any) -> bool:
 
 def test_every_row_that_the_models_write_can_be_read_back(database: Database) -> None:
     """Each column of each model exists under its name with a type that takes its value."""
+    counted = [(1, False, 0)] if database.is_sqlite else []  # what its triggers count in
     with database.read() as connection:
         for table in SQLModel.metadata.sorted_tables:
-            assert connection.execute(sa.select(table)).all() == []
+            assert connection.execute(sa.select(table)).all() == (counted if table.name == "arrival" else [])
 
 
 def test_this_release_is_made_for_the_newest_migration() -> None:

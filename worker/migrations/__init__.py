@@ -6,14 +6,14 @@ TRIGGERS: dict[str, dict[str, tuple[str, ...]]] = {
     "sqlite": {
         "invite": (
             "invite_numbered", "invite_inserted", "invite_moved", "invite_changed", "invite_retimed",
-            "invite_deleted", "invite_sized", "invite_resized",
+            "invite_deleted", "invite_sized", "invite_resized", "invite_announced", "invite_reannounced",
         ),
         "delivery": ("delivery_inserted", "delivery_changed"),
     },
     "postgresql": {
         "invite": (
             "invite_inserted", "invite_changing", "invite_changed", "invite_moved", "invite_deleted",
-            "invite_truncating", "invite_sized",
+            "invite_truncating", "invite_sized", "invite_announced", "invite_reannounced",
         ),
         "delivery": ("delivery_truncating",),
         "attempt": ("attempt_truncating",),

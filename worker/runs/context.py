@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from worker.arrivals import Arrivals
 from worker.connections.gate import Gate
 from worker.connections.holds import Holds
 from worker.connections.tokens import Tokens
@@ -88,9 +89,10 @@ class RunContext:
         """What gives invites the deliveries that they lack."""
         return self.parts.healing
 
-    def news(self) -> int:
-        """Return a number that grows when callers have written."""
-        return 0
+    @property
+    def arrivals(self) -> Arrivals:
+        """What notices that callers have written; a long run looks again where its count has grown."""
+        return self.parts.arrivals
 
     @property
     def stop(self) -> threading.Event:

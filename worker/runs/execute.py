@@ -1,5 +1,6 @@
 """Execute one run of a job, by schedule or by hand, and say what came of it."""
 
+import logging
 import traceback
 import uuid
 from collections.abc import Iterator
@@ -48,15 +49,19 @@ def execute(
     limit: int | None = None,
     everything: bool = False,
     next_run_at: datetime | None = None,
+    recorder: record.Recorder | None = None,
 ) -> RunResult:
-    """Run *job* once; its errors are logged and returned, never raised."""
+    """Run *job* once; its errors are logged and returned, never raised.
+
+    With a *recorder*, of the runs that do nothing only some are stored.
+    """
     context = RunContext(parts, uuid.uuid4().hex, trigger, connection, limit, everything)
     began = boot_clock()
     with structlog.contextvars.bound_contextvars(run_id=context.run_id, job=job.name):
         log.debug("job.started", trigger=trigger)
         report, error = Report(), None
         try:
-            done = _run(context, job, next_run_at)
+            done = _run(context, job, next_run_at, recorder or record.Recorder(parts.database))
         except Exception as raised:  # noqa: BLE001 -- a job's bug ends its run, never the process
             error = understood(parts, raised) or _bug(raised)
         else:
@@ -68,13 +73,15 @@ def execute(
     return result
 
 
-def _run(context: RunContext, job: ResolvedJob, next_run_at: datetime | None) -> Report | None:
+def _run(
+    context: RunContext, job: ResolvedJob, next_run_at: datetime | None, recorder: record.Recorder
+) -> Report | None:
     """Run a job under its lease and record the run; None where another process holds the lease."""
     context.database.troubles.tell()
     with _exclusively(context.parts, job) as ours:
         if not ours:
             return None
-        started_at = context.database.read_now()
+        began = boot_clock()
         report, result = Report(), record.FAILED
         try:
             report = job(context)
@@ -85,15 +92,16 @@ def _run(context: RunContext, job: ResolvedJob, next_run_at: datetime | None) ->
         finally:
             # A run that failed because the database is away cannot be recorded, and is told all the same.
             with suppress(WorkerError) if result == record.FAILED else nullcontext():
-                record.record(
-                    context.database,
-                    job=job.name,
-                    run_id=context.run_id,
-                    trigger=context.trigger,
-                    started_at=started_at,
-                    result=result,
-                    counts=dict(report.counts),
-                    next_run_at=next_run_at,
+                recorder.record(
+                    record.Ended(
+                        job=job.name,
+                        run_id=context.run_id,
+                        trigger=context.trigger,
+                        seconds=boot_clock() - began,
+                        result=result,
+                        counts=dict(report.counts),
+                        next_run_at=next_run_at,
+                    )
                 )
         return report
 
@@ -128,17 +136,21 @@ def _tell(parts: Context, result: RunResult, trigger: str) -> None:
     if result.error is not None:
         _tell_error(result.error, trigger, fields)
         return
-    try:
-        oldest = oldest_due_seconds(parts.database)
-    except WorkerError:
-        oldest = None
-    if oldest is not None:
-        fields["oldest_pending_seconds"] = round(oldest, 1)
+    if result.report.did_something or result.report.hint or log.is_enabled_for(logging.DEBUG):
+        fields |= _oldest(parts)
     if result.report.hint:
         coded = {"error_code": result.report.error_code} if result.report.error_code else {}
         log.warning("job.finished", **fields, **coded, hint=result.report.hint)
     else:
         (log.info if result.report.did_something else log.debug)("job.finished", **fields)
+
+
+def _oldest(parts: Context) -> dict[str, object]:
+    try:
+        oldest = oldest_due_seconds(parts.database)
+    except WorkerError:
+        return {}
+    return {} if oldest is None else {"oldest_pending_seconds": round(oldest, 1)}
 
 
 def _tell_error(error: WorkerError, trigger: str, fields: dict[str, object]) -> None:

@@ -1,6 +1,7 @@
 """Remember runs: the last one of each job, and in full those that did something."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlmodel import SQLModel
 
 from worker.database import Database
 from worker.database.repeating import repeated
+from worker.envoy.clock import boot_clock
 from worker.runs.lease import register
 from worker.runs.model import Job, JobRun
 
@@ -18,39 +20,73 @@ RUNS = SQLModel.metadata.tables[str(JobRun.__tablename__)]
 DONE = "done"
 FAILED = "failed"
 DELETED_AT_ONCE = 500
+QUIET_SECONDS = 60.0  # `status` may show a last run that is so much older
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that has ended, after so many *seconds*."""
+
+    job: str
+    run_id: str
+    trigger: str
+    seconds: float
+    result: str
+    counts: Mapping[str, int]
+    next_run_at: datetime | None
+
+    @property
+    def did_something(self) -> bool:
+        """Whether anybody may ask for it later."""
+        return any(self.counts.values()) or self.result == FAILED
+
+
+class Recorder:
+    """Stores what one process has run: of the runs that do nothing, one a minute.
+
+    Each is a commit, for which a disk has to be waited; a job that has nothing to do runs every few seconds.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float] = boot_clock) -> None:
+        """Know of no run."""
+        self._database = database
+        self._clock = clock
+        self._stored_at: dict[str, float] = {}  # of each job whose last run that was stored went well
+
+    def record(self, run: Ended) -> None:
+        """Store a run, unless it did nothing and the one before is stored."""
+        now = self._clock()
+        before = self._stored_at.get(run.job)
+        if not run.did_something and before is not None and now - before < QUIET_SECONDS:
+            return
+        self._stored_at.pop(run.job, None)
+        _store(self._database, run)
+        if run.result == DONE:
+            self._stored_at[run.job] = now
 
 
 @repeated
-def record(
-    database: Database,
-    *,
-    job: str,
-    run_id: str,
-    trigger: str,
-    started_at: datetime,
-    result: str,
-    counts: dict[str, int],
-    next_run_at: datetime | None,
-) -> None:
-    """Store one finished run; a run that did nothing leaves no row of its own."""
-    latest: dict[str, Any] = {"last_run_at": started_at, "last_result": result}
-    if next_run_at is not None:
-        latest["next_run_at"] = next_run_at
+def _store(database: Database, run: Ended) -> None:
+    """Store a run; one that did nothing leaves no row of its own."""
+    started_at = database.later(-run.seconds)
+    latest: dict[str, Any] = {"last_run_at": started_at, "last_result": run.result}
+    if run.next_run_at is not None:
+        latest["next_run_at"] = run.next_run_at
     with database.write() as connection:
-        update = sa.update(JOBS).where(JOBS.c.name == job).values(**latest)
+        update = sa.update(JOBS).where(JOBS.c.name == run.job).values(**latest)
         if not connection.execute(update).rowcount:
-            register(connection, job)
+            register(connection, run.job)
             connection.execute(update)
-        if any(counts.values()) or result == FAILED:
+        if run.did_something:
             connection.execute(
                 sa.insert(RUNS).values(
-                    id=run_id,
-                    job=job,
-                    trigger=trigger,
+                    id=run.run_id,
+                    job=run.job,
+                    trigger=run.trigger,
                     started_at=started_at,
                     finished_at=database.now(),
-                    result=result,
-                    counts=counts,
+                    result=run.result,
+                    counts=dict(run.counts),
                 )
             )
 

@@ -28,6 +28,7 @@ class ResolvedJob:
     settings: JobSettings
     preview: Callable[[RunContext], Report] | None = None  # says what a run would do, where the job can
     bounded: bool = False  # one run does a part of what is due, unless it is told to do everything
+    on_arrival: bool = False  # runs at once where a caller has written, besides its schedule
 
     def __call__(self, context: RunContext) -> Report:
         """Run it."""
@@ -100,6 +101,7 @@ def _job(name: str, settings: JobSettings, module: ModuleType, function: JobFunc
         settings,
         preview=getattr(module, "preview", None),
         bounded=getattr(module, "BOUNDED", False),
+        on_arrival=getattr(module, "ON_ARRIVAL", False),
     )
 
 

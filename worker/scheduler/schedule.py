@@ -1,6 +1,7 @@
 """The jobs of one process on APScheduler, and what is said of runs that do not take place."""
 
 import logging
+import threading
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -42,9 +43,12 @@ class Schedule:
         self._clock = parts.wall_clock
         self._jobs = resolve_all(parts.settings.jobs)
         self._triggers = {name: trigger_of(job) for name, job in self._jobs.items()}
+        self._recorder = record.Recorder(parts.database)
+        self._lock = threading.Lock()
+        self._at_work: set[str] = set()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
-            executors={"default": ThreadPoolExecutor(len(self._triggers) + 1)},  # the last: for the plan
+            executors={"default": ThreadPoolExecutor(len(self._triggers) + 2)},  # for the plan, and to wake
             job_defaults=JOB_DEFAULTS,
         )
         # It warns of each run that it passes over; the listener says the same as an event of ours.
@@ -52,15 +56,18 @@ class Schedule:
         self._scheduler.add_listener(Misses().listen, WATCHED)
 
     def start(self) -> None:
-        """Run what has an interval at once, and everything when it is due."""
+        """Run what has an interval at once, everything when it is due, and some when callers have written."""
         for name, trigger in self._triggers.items():
             self._scheduler.add_job(self._run, trigger, args=[name], id=name)
         self._scheduler.start()
         self._store_plan()
+        if any(job.on_arrival for job in self._jobs.values()):
+            self._parts.arrivals.start(self._wake)
 
     def shutdown(self) -> None:
         """Begin no more runs, and return when those at work have ended."""
         self._scheduler.shutdown(wait=True)
+        self._parts.arrivals.end()
 
     def heed_clock(self) -> None:
         """Count all due times anew where the wall clock was set: they would wait for as long as the step."""
@@ -73,20 +80,47 @@ class Schedule:
             self._scheduler.modify_job(name, next_run_time=due)
         self._store_plan()
 
+    def _wake(self) -> None:
+        """Run what waits for arrivals; what is at work looks for them itself, or is run once more."""
+        for name, job in self._jobs.items():
+            if job.on_arrival and name not in self._at_work:
+                # A job of its own: the scheduler may take the run that has just ended for one at work.
+                self._scheduler.add_job(self._run, args=[name])
+
     def _run(self, name: str) -> None:
-        """Run a job, unless the process is ending: runs that were queued still come here."""
-        if self._parts.stop.is_set():
-            return
+        """Run a job, and again where callers have written since it began: it may have looked before."""
+        arrivals, again = self._parts.arrivals, True
+        while again and not self._parts.stop.is_set() and self._begins(name):  # queued runs still come here
+            seen = arrivals.count
+            try:
+                self._run_once(name)
+            finally:
+                self._at_work.discard(name)  # before the count is looked at: whoever comes then, begins
+            again = self._jobs[name].on_arrival and arrivals.count != seen
+
+    def _begins(self, name: str) -> bool:
+        with self._lock:
+            begins = name not in self._at_work
+            self._at_work.add(name)
+        return begins
+
+    def _run_once(self, name: str) -> None:
         now = datetime.now(UTC)
         following = self._triggers[name].get_next_fire_time(now, now)
-        execute(self._parts, self._jobs[name], trigger=SCHEDULE, next_run_at=following)
+        execute(
+            self._parts,
+            self._jobs[name],
+            trigger=SCHEDULE,
+            next_run_at=following,
+            recorder=self._recorder,
+        )
 
     def _store_plan(self) -> None:
         """Have stored when each job runs next, without waiting for a database that is away."""
 
         def store() -> None:
             jobs = self._scheduler.get_jobs()
-            due = {job.id: job.next_run_time for job in jobs if job.id != PLAN and job.next_run_time}
+            due = {job.id: job.next_run_time for job in jobs if job.id in self._jobs and job.next_run_time}
             with suppress(WorkerError):  # it is told by the runs, and each run stores its own
                 record.plan(self._parts.database, due)
 

@@ -120,6 +120,7 @@ class PushSettings(Section):
     hold_seconds: LeastMost = (5.0, 900.0)
     without_read: Literal["park"] = "park"
     recreate_missing: bool = False
+    notify: bool = True
 
     @property
     def most_ready(self) -> int:
