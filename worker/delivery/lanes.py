@@ -37,7 +37,7 @@ class Lanes:
         self._most_slow, self._slow = slow, 0
         self._lanes: dict[str, Lane] = {}
         self._active: set[Lane] = set()  # those that are not at rest
-        self._in_flight = 0
+        self._in_flight = self._suspended = 0
         self._to_send, self._to_prepare, self._slow_to_prepare = Turns(), Turns(), Turns()
         self._lock = threading.Lock()
         self._senders, self._preparers = Waiting(self._lock), Waiting(self._lock)
@@ -90,13 +90,16 @@ class Lanes:
         """Hand out nothing of a lane until what an attempt came to has had its consequences."""
         with self._lock:
             lane.suspended += 1
+            self._suspended += 1
 
     def resume(self, lane: Lane) -> None:
         """Go on with it, unless it was closed, or another trouble is still open; it is looked at first."""
         with self._lock:
             lane.suspended -= 1
+            self._suspended -= 1
             lane.checked_until = 0.0
             self._place(lane)
+            self._wake_if_over()
 
     def close(self, lane: Lane) -> None:
         """Use a lane no more before it is found usable again."""
@@ -253,7 +256,7 @@ class Lanes:
     def _is_over(self) -> bool:
         if self._over():
             return True
-        if self._in_flight or self._discovery.under_way:
+        if self._in_flight or self._suspended or self._discovery.under_way:
             return False
         return self._allowance.is_spent or (not self._active and not self._discovery.is_due())
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from worker.connections.model import Connection
+from worker.connections.model import Connection, WaitReason
 from worker.connections.pace import WITHIN_SECONDS, Slots, give_back, reserve_in
 from worker.connections.tokens import Tokens
+from worker.connections.usable import set_aside
 from worker.database import Database
 from worker.delivery import events
 from worker.delivery.lane import Lane, Work
@@ -27,6 +28,8 @@ from worker.errors import ExitCode
 from worker.invites import Status
 from worker.invites.restored import since
 from worker.report import Report
+
+LONG_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -106,9 +109,12 @@ class Pages:
         if not self.rate_per_second or not number:
             return Slots((0.0,) * number)
         rate, database = self.rate_per_second, self.database
-        return self.journal.write(
+        slots = self.journal.write(
             lambda writer: reserve_in(writer, database, lane.connection_id, rate, number)
         )
+        if not slots.waits and slots.next_in > LONG_SECONDS:  # no other run need look before
+            set_aside(database, lane.connection_id, WaitReason.PACE, slots.next_in)
+        return slots
 
     def _planner(self, lane: Lane, connection: Connection, now: datetime) -> PagePlanner:
         return PagePlanner(
