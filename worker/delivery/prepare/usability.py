@@ -14,7 +14,7 @@ from worker.connections.reading import may_read
 from worker.connections.refusing import Refusing, must_wait
 from worker.connections.rows import look
 from worker.connections.tokens import Tokens
-from worker.connections.usable import cool_down, set_aside
+from worker.connections.usable import set_aside
 from worker.database import Database
 from worker.delivery.lane import Lane
 from worker.envoy.clock import boot_clock
@@ -112,8 +112,8 @@ class Usability:
         elif isinstance(error, Unauthorised):
             self.holds.unauthorised(lane.connection_id, version=error.token_version)
         elif not isinstance(error, NeedsAuthorisation) and not self.stop.is_set():
-            cool_down(self.database, lane.connection_id)
-            set_aside(self.database, lane.connection_id, WaitReason.COOLING, REST_SECONDS)
+            seconds = max(REST_SECONDS, getattr(error, "retry_after", None) or 0.0)
+            set_aside(self.database, lane.connection_id, WaitReason.COOLING, seconds)
 
 
 def _note(lane: Lane, connection: Connection, host: Host, now: datetime) -> None:
