@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.bare import insert_all
+from bench.floor import insert_all
 from bench.measuring import Used, worker
 from bench.stand_in import stand_in
 from bench.visits import write_visits
