@@ -85,9 +85,7 @@ def written(key: bytes, asked: bytes) -> bytes:
 
 def throttled() -> bytes:
     """Return a 429 that asks for a minute of rest."""
-    return answer(
-        b'{"errors":["slow down"]}', status=b"429 Too Many Requests", more=b"Retry-After: 60\r\n"
-    )
+    return answer(b'{"errors":["slow down"]}', status=b"429 Too Many Requests", more=b"Retry-After: 60\r\n")
 
 
 def answer(body: str | bytes, *, status: bytes = b"200 OK", more: bytes = b"") -> bytes:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -57,15 +58,19 @@ class Ground:
         first, self._next_number = self._next_number, self._next_number + each
         invites.add(self.engine, name=name, first=first, each=each)
 
+    def finish(self) -> None:
+        """Let all that is pending be sent long ago."""
+        invites.finish(self.engine, name=ALL)
+
     def execute(self, statement: str, **values: object) -> None:
         """Change something by SQL."""
         with self.engine.begin() as connection:
             connection.execute(sa.text(statement), values)
 
-    def rows(self, query: str, **values: object) -> list[sa.Row[tuple[object, ...]]]:
+    def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
         """Ask something by SQL."""
         with self.engine.connect() as connection:
-            return list(connection.execute(sa.text(query), values))
+            return [tuple(row) for row in connection.execute(sa.text(query), values)]
 
     def start(self, *arguments: str) -> Running:
         """Start a command of the worker."""
@@ -89,7 +94,7 @@ class Ground:
         companies = {str(number) for number in range(self._first_id, self._next_id)}
         ours = [one for one in ledger.creates if one.company in companies]
         seen = Counter((one.email, one.envoy_id) for one in ours)
-        told = Counter((str(email), str(key)) for email, key in self.rows(_SENT))
+        told = Counter((str(row[0]), str(row[1])) for row in self.rows(_SENT))
         names = Counter(email for email, _ in seen.elements())
         requests = Counter(one.request_id for one in ours)
         if any(number > 1 for number in names.values()) or any(number > 1 for number in requests.values()):

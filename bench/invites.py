@@ -7,7 +7,8 @@ _SQLITE = """
     WITH RECURSIVE n(n) AS (SELECT :first UNION ALL SELECT n + 1 FROM n WHERE n + 1 < :first + :each)
     INSERT INTO invite (connection, external_id, invitee_name, invitee_email, location, flow,
                         expected_arrival_at, notes, custom_fields)
-    SELECT c.name, 'booking-' || n, 'Visitor Number ' || n, 'visitor-' || c.company_id || '-' || n || '@example.com',
+    SELECT c.name, 'booking-' || n, 'Visitor Number ' || n,
+           'visitor-' || c.company_id || '-' || n || '@example.com',
            'Berlin', 'Visitor',
            strftime('%Y-%m-%dT%H:%M:00Z', 'now', '+3 days', '+' || (n % 1440) || ' minutes'),
            'Third floor, please ring the bell.' || char(10) || 'Brings a laptop.',
@@ -17,7 +18,8 @@ _SQLITE = """
 _POSTGRESQL = """
     INSERT INTO invite (connection, external_id, invitee_name, invitee_email, location, flow,
                         expected_arrival_at, notes, custom_fields)
-    SELECT c.name, 'booking-' || n, 'Visitor Number ' || n, 'visitor-' || c.company_id || '-' || n || '@example.com',
+    SELECT c.name, 'booking-' || n, 'Visitor Number ' || n,
+           'visitor-' || c.company_id || '-' || n || '@example.com',
            'Berlin', 'Visitor',
            date_trunc('minute', now()) + interval '3 days' + (n % 1440) * interval '1 minute',
            'Third floor, please ring the bell.' || chr(10) || 'Brings a laptop.',
@@ -27,8 +29,8 @@ _POSTGRESQL = """
 """
 # What a delivery is once Envoy has its invite.
 _FINISH = """
-    UPDATE delivery SET status = 'sent', envoy_invite_id = 'old-' || id, sent_revision = revision, attempts = 1,
-                        fencing_token = 1, sent_at = updated_at, next_attempt_at = NULL
+    UPDATE delivery SET status = 'sent', envoy_invite_id = 'old-' || id, sent_revision = revision,
+                        attempts = 1, fencing_token = 1, sent_at = updated_at, next_attempt_at = NULL
     WHERE status = 'pending' AND connection LIKE :name
 """
 

@@ -135,8 +135,7 @@ class Exchange(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer each request that is complete."""
-        if self._moment is None:
-            self._moment = time.monotonic()
+        moment = self._moment = self._moment or time.monotonic()
         self._buffer += data
         while (end := self._buffer.find(END)) >= 0:
             start, head = end + len(END), self._buffer[:end]
@@ -145,8 +144,9 @@ class Exchange(asyncio.Protocol):
             if len(self._buffer) < stop:
                 return
             body, self._buffer = self._buffer[start:stop], self._buffer[stop:]
-            self._answer(head, body, self._moment)
-            self._moment = time.monotonic() if self._buffer else None
+            self._answer(head, body, moment)
+            moment = time.monotonic()
+            self._moment = moment if self._buffer else None
 
     def _answer(self, head: bytes, body: bytes, moment: float) -> None:
         content, seconds = self._site.answer(head, body, moment)

@@ -39,10 +39,10 @@ class Line:
         compared = self.value if self.ratio is None else self.ratio
         return None if self.target is None or compared is None else self.target.met_by(compared)
 
-    def markdown(self) -> str:
-        """Return it as a row of a table."""
+    def markdown(self, *, judged: bool = True) -> str:
+        """Return it as a row of a table; *judged*: with a word on whether the target is reached."""
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
-        verdict = {None: "", True: "reached", False: "not reached"}[self.reached]
+        verdict = {None: "", True: "reached", False: "not reached"}[self.reached if judged else None]
         cells = (self.what, self.measured, self.beside, ratio, str(self.target or ""), verdict)
         return f"| {' | '.join(cells)} |"
 

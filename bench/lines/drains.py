@@ -12,10 +12,10 @@ from bench.table import Line, Target, middle
 
 KINDS = ("sqlite", "postgresql")
 PLAIN = (  # latency in seconds, senders, share of bare
-    (0.05, 8, 0.96),
-    (0.05, 32, 0.90),
     (0.05, 64, 0.65),
+    (0.05, 8, 0.96),
     (0.0, 8, 0.60),
+    (0.05, 32, 0.90),
 )
 CPU_AT = (0.05, 32)
 CPU_TARGET = Target(1.5, most=True)
@@ -24,13 +24,11 @@ FASTEST = 1200  # a second, more than bare makes
 
 def drains(size: Size, databases: Databases) -> Iterator[Line]:
     """Measure each latency and number of senders, on both databases side by side."""
-    for latency, senders, target in PLAIN:
+    for latency, senders, target in PLAIN[-size.drains :]:
         yield from _at(size, databases, latency, senders, Target(target))
 
 
-def _at(
-    size: Size, databases: Databases, latency: float, senders: int, target: Target
-) -> Iterator[Line]:
+def _at(size: Size, databases: Databases, latency: float, senders: int, target: Target) -> Iterator[Line]:
     number = rows_for(size, latency, senders)
     with stand_in(latency) as place:
         best = Best(place, threads=senders, requests=number)
@@ -80,9 +78,7 @@ class Drained:
     def cpu_ms(self) -> float:
         """CPU milliseconds per invite: of each one beyond the first small drain."""
         start = self.start.cpu_seconds
-        return middle(
-            [(used.cpu_seconds - start) / (number - self.few) * 1000 for number, used in self.used]
-        )
+        return middle([(used.cpu_seconds - start) / (number - self.few) * 1000 for number, used in self.used])
 
 
 def _speed(what: str, one: Drained, number: int, best: Best, target: Target) -> Line:
@@ -99,9 +95,7 @@ def _speed(what: str, one: Drained, number: int, best: Best, target: Target) -> 
 
 def _cpu(what: str, one: Drained, best: Best) -> Line:
     alone = middle([each.cpu_ms for each in best.counted])
-    return Line(
-        what, f"{one.cpu_ms:.2f} ms", f"{alone:.2f} ms", ratio=one.cpu_ms / alone, target=CPU_TARGET
-    )
+    return Line(what, f"{one.cpu_ms:.2f} ms", f"{alone:.2f} ms", ratio=one.cpu_ms / alone, target=CPU_TARGET)
 
 
 def clients(passes: Sequence[Bare]) -> str:
