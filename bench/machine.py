@@ -13,10 +13,10 @@ LIBRARIES = ("httpx", "sqlalchemy", "psycopg")
 def described() -> str:
     """Return the machine, how busy it is, and the versions, in a line."""
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    load = os.getloadavg()[0]
+    cores, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
     return (
-        f"{time.strftime('%Y-%m-%d')}, {len(os.sched_getaffinity(0))} cores ({_processor()}), load {load:.1f}; Linux"
-        f" {platform.release()}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version},"
+        f"{time.strftime('%Y-%m-%d')}, {cores} cores ({_processor()}), load {load:.1f};"
+        f" Linux {platform.release()}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version},"
         f" {libraries}"
     )
 
