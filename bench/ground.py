@@ -74,7 +74,9 @@ class Ground:
 
     def start(self, *arguments: str) -> Running:
         """Start a command of the worker."""
-        return Running(self.env, self.databases.log(), arguments)
+        running = Running(self.env, self.databases.log(), arguments)
+        self.databases.at_end(running.end)
+        return running
 
     def run(self, *arguments: str, expect: Sequence[int] = (0,), longest: float = LONGEST_SECONDS) -> Used:
         """Run a command of the worker to its end; it must end with such an exit code."""

@@ -82,6 +82,12 @@ class Running:
             self._process.terminate()
         return self._used(ENDS_WITHIN_SECONDS, ended=ended)
 
+    def end(self) -> None:
+        """End it, whatever it is at, if a measurement was broken off."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait(ENDS_WITHIN_SECONDS)
+
     def wait(self, longest: float) -> Used:
         """Let it end by itself, or ask it to end after so many seconds, and return what it used."""
         try:
