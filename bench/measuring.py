@@ -66,6 +66,10 @@ class Running:
             time.sleep(0.01)
         return int(found[0])
 
+    def said(self, event: str) -> bool:
+        """Tell whether it has told such an event by now."""
+        return f'"{event}"' in self.log.read_text(encoding="utf-8", errors="replace")
+
     def until(self, done: Callable[[], bool], seconds: float) -> bool:
         """Wait until something is done, and say so; False where the command, or the time, ended before."""
         ends_at = time.monotonic() + seconds

@@ -1,12 +1,19 @@
 """What other customers' troubles cost one who has none: the speed beside them, over the speed without."""
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 
 from bench.ground import PUSH, Ground
 from bench.measuring import Running, Used
 
 LATENCY = 0.05
 SETTINGS = {"PUSH__CONCURRENCY": 8, "LOG__LEVEL": "debug"}  # so that the begin of the job is told
+
+Trouble = Callable[[Running], AbstractContextManager[None]]
+
+
+def _none(_running: Running) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 class Beside:
@@ -18,16 +25,16 @@ class Beside:
         self._companies = set(companies)
         self._rows = rows
 
-    def speed(self, limit: float, meanwhile: Callable[[Running], None] | None = None) -> tuple[float, Used]:
+    def speed(self, limit: float, trouble: Trouble = _none) -> tuple[float, Used]:
         """Push, and return their invites a second, and what the process used.
 
-        It is ended when they are through and it does not end by itself within *limit* seconds.
+        *trouble* lasts until they are through, or *limit* seconds are over; then the process has as long
+        to end by itself.
         """
         seen = len(self._ground.place.ledger().creates)
         running = self._ground.start(*PUSH)
-        if meanwhile is not None:
-            meanwhile(running)
-        through = running.until(self._through, limit)
+        with trouble(running):
+            through = running.until(self._through, limit)
         used = running.wait(limit if through else 0)
         creates = self._ground.place.ledger().creates[seen:]
         moments = [one.moment for one in creates if one.company in self._companies]

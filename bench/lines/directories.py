@@ -44,4 +44,4 @@ def directories(size: Size, databases: Databases) -> Iterator[Line]:
 
 
 def _written(ground: Ground) -> int:
-    return int(str(ground.rows(_WRITTEN)[0][0])) if ground.kind == "postgresql" else 0
+    return int(ground.rows(_WRITTEN)[0][0]) if ground.kind == "postgresql" else 0

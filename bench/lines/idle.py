@@ -13,6 +13,7 @@ from bench.stand_in import stand_in
 from bench.table import Line, Target
 
 RUN, CORE = Target(5, " ms", most=True), Target(0.3, " %", most=True)
+STARTS_WITHIN = 60.0
 OFTEN, SELDOM = 0.5, 3600  # seconds between two pushes
 
 
@@ -48,6 +49,8 @@ def _share_of_core(size: Size, ground: Ground, seconds: float, **settings: objec
     ground.env = usual | {name: str(value) for name, value in settings.items()}
     running = ground.start("run")
     try:
+        if not running.until(lambda: running.said("worker.started"), STARTS_WITHIN):
+            raise SystemExit("the service did not start")
         pid = running.pid
         time.sleep(size.settles)
         before, began = _cpu_seconds(pid), time.monotonic()

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 
 import sqlalchemy as sa
 
@@ -38,39 +38,36 @@ def locked(size: Size, databases: Databases) -> Iterator[Line]:
 
 def _speed(size: Size, databases: Databases, *, open_transaction: bool) -> tuple[float, int]:
     rows = 2 * size.beside_rows
-    with stand_in(LATENCY) as place, ExitStack() as transaction:
+    with stand_in(LATENCY) as place:
         ground = Ground(databases, "postgresql", place, **SETTINGS)
         companies = ground.connect([f"other-{one}" for one in range(OTHERS)])
         ground.add(rows // OTHERS)
-        caller = _Caller(ground, place, transaction)
-        caller.hand_in(size.beside_rows)
-        speed, _ = Beside(ground, companies, rows // OTHERS * OTHERS).speed(
-            size.limit, caller.lock if open_transaction else None
-        )
+        caller = _Caller(ground, place, size.beside_rows)
+        beside = Beside(ground, companies, rows // OTHERS * OTHERS)
+        speed, _ = beside.speed(size.limit, caller.lock) if open_transaction else beside.speed(size.limit)
         ground.check(whole=False)
     return speed, caller.stuck
 
 
 class _Caller:
-    """Locks the rows of its customer as soon as one of them is on its way."""
+    """Locks the rows of its customer as soon as some of them are on their way."""
 
-    def __init__(self, ground: Ground, place: StandIn, transaction: ExitStack) -> None:
+    def __init__(self, ground: Ground, place: StandIn, rows: int) -> None:
         self._ground = ground
         self._place = place
-        self._transaction = transaction
         self.stuck = 0
+        company = ground.connect(["locked"])[0]
+        ground.add(rows, "locked")
+        place.order(latency=LATENCY, throttled=[company], slow={company: SLOW})
 
-    def hand_in(self, rows: int) -> None:
-        company = self._ground.connect(["locked"])[0]
-        self._ground.add(rows, "locked")
-        self._place.order(latency=LATENCY, throttled=[company], slow={company: SLOW})
-
-    def lock(self, running: Running) -> None:
+    @contextmanager
+    def lock(self, running: Running) -> Iterator[None]:
         running.until(lambda: bool(self._place.ledger().counts.get("throttled")), STARTS_WITHIN)
         time.sleep(SLOW / 2)
-        connection = self._transaction.enter_context(self._ground.engine.connect())
-        connection.execute(sa.text(_LOCK))
-        time.sleep(SLOW)  # the answers have come by then
-        self.stuck = int(str(self._ground.rows(_STUCK)[0][0]))
-        if not self.stuck:
-            raise SystemExit("no verdict waits for the caller's transaction: nothing was measured")
+        with self._ground.engine.connect() as connection:
+            connection.execute(sa.text(_LOCK))
+            time.sleep(SLOW)  # the answers have come by then
+            self.stuck = int(self._ground.rows(_STUCK)[0][0])
+            if not self.stuck:
+                raise SystemExit("no verdict waits for the caller's transaction: nothing was measured")
+            yield
