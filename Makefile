@@ -4,6 +4,8 @@ PYTEST_ARGS ?=
 TEST_PROCESSES ?= 2
 TORTURE_ROUNDS ?= 200
 TORTURE_SEED ?= 1
+BENCH_ARGS ?=
+BENCH_ROWS ?= 10000000
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -23,7 +25,7 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --gener
 
 .PHONY: help
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(RUNTIME) ## the main job end to end, on SQLite and the bundled sandbox, offline
@@ -50,8 +52,16 @@ audit: $(AUDIT) ## look the lock files up in the lists of known vulnerabilities 
 	@$(BIN)/python .ci/audit.py .venv/audit/bin/pip-audit $(LOCKS) $(AUDIT_ARGS)
 
 .PHONY: bench
-bench: $(DEVELOPMENT) ## how fast, how small: a drain, an import, and the start of a command
-	@$(BIN)/python -m bench
+bench: $(DEVELOPMENT) ## how fast, how small: the table of docs/performance.md (BENCH_ARGS="drains idle" chooses)
+	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+.PHONY: bench-quick
+bench-quick: $(DEVELOPMENT) ## the same with small numbers: that each invite is sent once, and no time is judged
+	@$(BIN)/python -m bench --quick $(BENCH_ARGS)
+
+.PHONY: bench-scale
+bench-scale: $(DEVELOPMENT) ## a push beside very many rows (BENCH_ROWS=10000000)
+	@$(BIN)/python -m bench --rows $(BENCH_ROWS) scale
 
 .PHONY: lock
 lock: $(DEVELOPMENT) ## write the lock files anew from pyproject.toml and requirements-*.in

@@ -1,1 +1,1 @@
-"""How fast and how small the worker is, measured against the bundled sandbox on loopback."""
+"""How fast and how small the worker is, beside the least that the same work can cost."""

@@ -1,47 +1,156 @@
-"""The least that an import can cost: the csv module, and one INSERT through the driver alone."""
+"""As many threads that store nothing: ``python -m bench.bare``, a process of its own.
 
-import csv
-import sqlite3
+What can be had at most from the HTTP library: either one client for all threads, or one each (they share
+the TLS context, whose making costs more than all the rest of a client).
+"""
+
+import argparse
+import json
+import ssl
+import subprocess
+import sys
+import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from itertools import count
 
-import psycopg
+import httpx
 
-from bench.visits import COLUMNS
+from bench import answers
+from bench.stand_in import StandIn
 
-INSERT = f"INSERT INTO invite ({', '.join(COLUMNS)}) VALUES ({{marks}})"  # noqa: S608 -- our own names
-
-
-def insert_all(url: str, file: Path) -> float:
-    """Insert the rows of a file of bare visits, unchecked, in one transaction; return the seconds."""
-    began = time.monotonic()
-    if url.startswith("sqlite:///"):
-        _into_sqlite(url.removeprefix("sqlite:///"), file)
-    else:
-        _into_postgresql(url, file)
-    return time.monotonic() - began
+COMPANY = "1"
+TIMEOUT_SECONDS = 30
 
 
-def _into_sqlite(path: str, file: Path) -> None:
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA synchronous = FULL")
-    with connection:
-        connection.executemany(INSERT.format(marks=", ".join("?" * len(COLUMNS))), _rows(file))
-    connection.close()
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """What one pass came to; CPU without the start."""
+
+    requests: int
+    seconds: float
+    cpu_seconds: float
+    shared: bool
+
+    @property
+    def speed(self) -> float:
+        """Invites per second."""
+        return self.requests / self.seconds
+
+    @property
+    def cpu_ms(self) -> float:
+        """CPU milliseconds per invite."""
+        return self.cpu_seconds / self.requests * 1000
 
 
-def _into_postgresql(url: str, file: Path) -> None:
-    with psycopg.connect(url) as connection:
-        connection.cursor().executemany(INSERT.format(marks=", ".join(["%s"] * len(COLUMNS))), _rows(file))
+def bare(place: StandIn, *, threads: int, requests: int, shared: bool) -> Bare:
+    """Send so many creates from a process of its own, and return what that took."""
+    command = [sys.executable, "-m", "bench.bare", place.url, str(threads), str(requests)]
+    done = subprocess.run(
+        [*command, "--shared"] if shared else command, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return Bare(**json.loads(done.stdout))
 
 
-def _rows(file: Path) -> Iterator[list[object]]:
-    switch = COLUMNS.index("send_email")
-    with file.open(encoding="utf-8", newline="") as stream:
-        reader = csv.reader(stream)
-        next(reader)
-        for cells in reader:
-            row: list[object] = [cell or None for cell in cells]
-            row[switch] = cells[switch] == "true"
-            yield row
+def body_of(number: int) -> dict[str, object]:
+    """Return an invite with all that a realistic row has."""
+    return {
+        "invite": {
+            "expectedArrivalAt": "2035-05-01T10:00:00Z",
+            "locationId": answers.location_id(COMPANY, "Berlin"),
+            "flowId": answers.flow_id(COMPANY, "Berlin", "Visitor"),
+            "invitee": {"name": f"Visitor Number {number}", "email": f"bare-{number}@example.com"},
+            "notes": "Third floor, please ring the bell.\nBrings a laptop.",
+            "sendEmailToInvitee": False,
+            "customFields": [
+                {"field": "Purpose of visit", "value": "Interview"},
+                {"field": "Car", "value": f"B-XY {number}"},
+            ],
+        }
+    }
+
+
+def _send_all(url: str, threads: int, requests: int, *, shared: bool) -> Bare:
+    """Open a connection a thread, then measure."""
+    context = ssl.create_default_context()
+    token = answers.tokens(COMPANY, 0)["access_token"]
+
+    def client() -> httpx.Client:
+        return httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=TIMEOUT_SECONDS,
+            limits=httpx.Limits(max_connections=threads, max_keepalive_connections=threads),
+            verify=context,
+        )
+
+    with ExitStack() as opened:
+        first = opened.enter_context(client())
+        clients = [first if shared else opened.enter_context(client()) for _ in range(threads)]
+        seconds, cpu_seconds = _measured(clients, requests)
+    return Bare(requests, seconds, cpu_seconds, shared)
+
+
+def _measured(clients: list[httpx.Client], requests: int) -> tuple[float, float]:
+    numbers = count()
+    ready, go = threading.Barrier(len(clients) + 1), threading.Barrier(len(clients) + 1)
+
+    def send(client: httpx.Client, number: int) -> None:
+        headers = {"X-Request-Id": f"bare-{number}"}
+        client.post("/v1/invites", json=body_of(number), headers=headers).raise_for_status()
+
+    def run(client: httpx.Client, warm: int) -> None:
+        send(client, warm)
+        ready.wait()
+        go.wait()
+        while (number := next(numbers)) < requests:
+            send(client, number)
+
+    senders = [
+        threading.Thread(target=run, args=(client, requests + place)) for place, client in enumerate(clients)
+    ]
+    for sender in senders:
+        sender.start()
+    ready.wait()
+    began, used = time.monotonic(), time.process_time()
+    go.wait()
+    for sender in senders:
+        sender.join()
+    return time.monotonic() - began, time.process_time() - used
+
+
+class Best:
+    """The better of the two ways, found out by one pass of each, and by that one from then on."""
+
+    def __init__(self, place: StandIn, *, threads: int, requests: int) -> None:
+        self._pass: Callable[[bool], Bare] = lambda shared: bare(
+            place, threads=threads, requests=requests, shared=shared
+        )
+        self.passes = [self._pass(True), self._pass(False)]
+        self.shared = self.passes[0].speed > self.passes[1].speed
+
+    def again(self) -> None:
+        """Do another pass in the better way."""
+        self.passes.append(self._pass(self.shared))
+
+    @property
+    def counted(self) -> list[Bare]:
+        """Return the passes that count."""
+        return [one for one in self.passes if one.shared is self.shared]
+
+
+def main() -> None:
+    """Read the command line, send, and print what it took."""
+    parser = argparse.ArgumentParser(prog="python -m bench.bare", description=__doc__)
+    parser.add_argument("url")
+    parser.add_argument("threads", type=int)
+    parser.add_argument("requests", type=int)
+    parser.add_argument("--shared", action="store_true")
+    given = parser.parse_args()
+    print(json.dumps(asdict(_send_all(given.url, given.threads, given.requests, shared=given.shared))))
+
+
+if __name__ == "__main__":
+    main()

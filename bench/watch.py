@@ -1,18 +1,19 @@
 """Run one command and print what it used, as JSON: ``python -m bench.watch COMMAND...``.
 
 A process of its own and a small one: Linux counts the memory of whoever starts a command among the
-peak of the command.
+peak of the command.  SIGTERM is passed on.
 """
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 
-LOOK_EVERY_SECONDS = 0.1
+LOOK_EVERY_SECONDS = 0.25
 
 
 def main() -> None:
@@ -20,6 +21,7 @@ def main() -> None:
     began = time.monotonic()
     onto_stderr = [(os.POSIX_SPAWN_DUP2, 2, 1)]
     pid = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=onto_stderr)
+    signal.signal(signal.SIGTERM, lambda number, _frame: os.kill(pid, number))
     most = {"threads": 0, "databases": 0}
     threading.Thread(target=_look, args=(Path(f"/proc/{pid}"), most), daemon=True).start()
     _, status, usage = os.wait4(pid, 0)
@@ -36,7 +38,7 @@ def main() -> None:
 def _look(process: Path, most: dict[str, int]) -> None:
     """Note the most threads and database connections of a process, until it is gone."""
     while process.exists():
-        with suppress(OSError):  # it ended meanwhile
+        with suppress(OSError):  # it has just ended
             most["threads"] = max(most["threads"], len(list((process / "task").iterdir())))
             most["databases"] = max(most["databases"], _databases(process))
         time.sleep(LOOK_EVERY_SECONDS)

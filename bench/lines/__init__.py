@@ -1,0 +1,1 @@
+"""The lines of docs/performance.md, a module for each kind."""
