@@ -88,11 +88,6 @@ def due_connections(
     return [DueConnection(by_name[name], name) for name in sorted(by_name)]
 
 
-def is_anything_due(database: Database, *, only: str | None = None, host: str | None = None) -> bool:
-    """Say whether some connection has something due and is usable now."""
-    return bool(due_connections(database, only=only, host=host))
-
-
 def blocked_reasons(database: Database, *, only: str | None = None, host: str | None = None) -> set[str]:
     """Return why connections are not usable now that have something due; but not of those removed.
 
@@ -118,7 +113,7 @@ def _found(database: Database, query: sa.Executable, only: str | None) -> Sequen
 
 @built_once
 def _due_and_usable(database: Database, named: bool, host: str | None) -> sa.CompoundSelect[tuple[int, str]]:
-    """Build a statement of parts, each of which an index finds: SQLite would read all for an OR of them."""
+    """Build a statement of parts, each of which an index finds; for an OR of them all may be read."""
     query = _with_due_rows(database, named=named).where(usable.host_lets(database, host))
     return sa.union_all(*(query.where(case) for case in usable.cases(database)))
 
