@@ -8,17 +8,17 @@ from typing import Self
 
 import pytest
 
-from worker.envoy.http import HttpClient
-from worker.errors import OutcomeUnknown
+from worker.envoy.http import BeforeWrite, HttpClient
 
 
 class Keeper:
     """Answers every request over a connection that it keeps open, until it is told to close it."""
 
-    def __init__(self, headers: str = "", *, repeats: int = 1) -> None:
+    def __init__(self, headers: str = "", *, repeats: int = 1, rubbish: bytes = b"") -> None:
         self.requests: list[int] = []  # by the number of their connection
         self._headers = headers
         self._repeats = repeats
+        self._rubbish = rubbish
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._open: list[socket.socket] = []
@@ -58,7 +58,7 @@ class Keeper:
         with connection, contextlib.suppress(OSError):
             while connection.recv(65_536):
                 self.requests.append(number)
-                connection.sendall(answer * self._repeats)
+                connection.sendall(answer * self._repeats + self._rubbish)
 
 
 class Clock:
@@ -84,9 +84,11 @@ def http(clock: Clock) -> Iterator[HttpClient]:
         yield client
 
 
-def send(http: HttpClient, server: Keeper, method: str = "POST") -> None:
+def send(
+    http: HttpClient, server: Keeper, method: str = "POST", before_write: BeforeWrite | None = None
+) -> None:
     """Send a request without a body, which arrives in one piece, and is answered."""
-    answer = http.send(method, server.url, deadline_seconds=5)
+    answer = http.send(method, server.url, deadline_seconds=5, before_write=before_write)
     assert (answer.status, answer.body) == (200, b"{}")
 
 
@@ -135,11 +137,27 @@ def test_a_connection_that_the_server_has_closed_is_not_written_to(http: HttpCli
 
 def test_what_came_with_the_answer_before_is_no_answer(http: HttpClient) -> None:
     """A server that says everything twice: else an invite got the id of another one."""
+    asked: list[int] = []
     with Keeper(repeats=2) as server:
-        send(http, server)
-        with pytest.raises(OutcomeUnknown) as caught:
-            send(http, server)
-        send(http, server)
+        for _ in range(3):
+            send(http, server, before_write=lambda: asked.append(len(server.requests)))
 
-    assert caught.value.error_code == "bad_answer"
-    assert server.requests == [1, 1, 2]
+    assert (server.requests, asked) == ([1, 2, 3], [0, 1, 2])
+
+
+def test_rubbish_behind_an_answer_is_no_answer_either(http: HttpClient) -> None:
+    """Nothing was sent yet when it is found: the request goes out once, over a new connection."""
+    with Keeper(rubbish=b"rubbish\r\n\r\n") as server:
+        for _ in range(3):
+            send(http, server)
+
+    assert server.requests == [1, 2, 3]
+
+
+def test_another_server_gets_a_connection_of_its_own(http: HttpClient) -> None:
+    """What is meant for one never goes to the one before."""
+    with Keeper() as first, Keeper() as second:
+        for server in (first, second, second, first):
+            send(http, server)
+
+    assert (first.requests, second.requests) == ([1, 2], [1, 1])

@@ -59,6 +59,7 @@ class TlsServer:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
         self.requests = 0
+        self.connections = 0
         self._thread = threading.Thread(target=self._serve)
 
     def __enter__(self) -> Self:
@@ -74,6 +75,7 @@ class TlsServer:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self._listener.accept()
+                self.connections += 1
                 with connection, contextlib.suppress(OSError):
                     self._answer(connection)
 
@@ -114,6 +116,38 @@ def test_deadlines_hold_inside_tls(trusting: HttpClient, tmp_path: Path) -> None
 
     assert caught.value.error_code == "timeout"
     assert took < 1.5
+
+
+class TlsEcho(TlsServer):
+    """Answers each request of a kept connection with its own body, read and written slowly."""
+
+    def _answer(self, connection: socket.socket) -> None:
+        # Small buffers: each side must wait for the other in the middle of a record.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+        with (
+            self._context.wrap_socket(connection, server_side=True) as stream,
+            stream.makefile("rb") as lines,
+        ):
+            while lines.readline():
+                length = 0
+                while (line := lines.readline().lower()) != b"\r\n":
+                    length = int(line.split(b":")[1]) if line.startswith(b"content-length") else length
+                body = lines.read(length)
+                self.requests += 1
+                stream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body))
+                stream.sendall(body)
+
+
+def test_large_bodies_go_through_tls_whole(trusting: HttpClient, tmp_path: Path) -> None:
+    """Many records each way, over one connection that is kept."""
+    with TlsEcho(tmp_path / "loopback.pem") as server:
+        for size in (3, 1_000_000, 20_000):
+            answer = trusting.send("POST", server.url, deadline_seconds=20, json="x" * size)
+            assert answer.body == b'"' + b"x" * size + b'"'
+        trusting.close()
+
+    assert (server.requests, server.connections) == (3, 1)
 
 
 @pytest.mark.parametrize("days", [1, -1], ids=["unknown", "expired"])

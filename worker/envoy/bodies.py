@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 
 MOST_DIGITS = 1000
 # Read as Python's objects, parts of some bytes each take fifty and more.
@@ -25,7 +26,13 @@ def json_object(body: bytes, *, constant: Callable[[str], float] = _refuse) -> d
     if sum(map(body.count, (b"{", b"[", b","))) > MOST_PARTS:
         return None
     try:
-        data = json.loads(body, parse_constant=constant, parse_int=_whole_number)
+        # As json.loads does it, which would build a decoder for each body.
+        data = _decoder(constant).decode(body.decode(json.detect_encoding(body), "surrogatepass"))
     except (ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None
+
+
+@cache
+def _decoder(constant: Callable[[str], float]) -> json.JSONDecoder:
+    return json.JSONDecoder(parse_constant=constant, parse_int=_whole_number)

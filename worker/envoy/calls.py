@@ -1,8 +1,7 @@
 """Single calls to the API: token, address, retry policy, and the meaning of the answer."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TypeAlias, TypeVar
@@ -10,7 +9,7 @@ from urllib.parse import urlencode
 
 from worker.envoy.answers import decipher, may_be_a_gateways, route_lost
 from worker.envoy.headers import authorization
-from worker.envoy.http import BeforeWrite, HttpClient
+from worker.envoy.http import Answer, BeforeWrite, HttpClient
 from worker.envoy.identifiers import item_path
 from worker.envoy.pages import Item, Page, page_of
 from worker.envoy.paging import all_items
@@ -84,14 +83,13 @@ class Calls:
         address = f"{path}?{urlencode(query)}" if query else path
         headers = authorization(token)
         try:
-            taken: _Taken = self._reads(self._send, "GET", address, headers, take, on_headers=on_headers)
+            return self._reads(self._send, "GET", address, headers, take, on_headers=on_headers)
         except Refused as error:
             # A list is always there, at least its first page; only what stands before it can have lost it.
             no_such_page = query.get("page", 1) != 1 and error.http_status == HTTPStatus.NOT_FOUND
             if path in LISTS and may_be_a_gateways(error) and not no_such_page:
                 raise route_lost(error) from None
             raise
-        return taken
 
     def read_all(
         self,
@@ -137,8 +135,7 @@ class Calls:
         *before_write* is asked before every attempt.
         """
         headers = {**authorization(token), "X-Request-Id": request_id}
-        taken: _Taken = self._unsent(self._send, method, path, headers, take, body, before_write)
-        return taken
+        return self._unsent(self._send, method, path, headers, take, body, before_write)
 
     def _send(
         self,
@@ -162,18 +159,16 @@ class Calls:
         self._clock.see(answer.headers)
         if on_headers is not None:
             on_headers(answer.headers)
-        size = len(answer.body)
-        with self._alone(size):
-            return take(Success(answer.status, decipher(answer.status, answer.headers, answer.body), size))
-
-    @contextmanager
-    def _alone(self, size: int) -> Iterator[None]:
-        """Let one thread at a time take a large answer apart: read as JSON, it is many times as large."""
-        if size <= LARGE_BYTES:
-            yield
-            return
+        if len(answer.body) <= LARGE_BYTES:
+            return _meaning(answer, take)
+        # One thread at a time takes a large answer apart: read as JSON, it is many times as large.
         with self._large:
-            yield
+            return _meaning(answer, take)
+
+
+def _meaning(answer: Answer, take: Take[_Taken]) -> _Taken:
+    data = decipher(answer.status, answer.headers, answer.body)
+    return take(Success(answer.status, data, len(answer.body)))
 
 
 def invite_path(invite_id: str) -> str:

@@ -24,4 +24,6 @@ def tls_context(*, trust_env: bool) -> ssl.SSLContext:
 @cache
 def _made(named: tuple[str | None, ...] | None) -> ssl.SSLContext:
     os.environ.pop(KEY_LOG, None)
-    return httpx.create_ssl_context(trust_env=named is not None)
+    context = httpx.create_ssl_context(trust_env=named is not None)
+    context.set_alpn_protocols(["http/1.1"])
+    return context

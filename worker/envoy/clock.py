@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 JUMP_SECONDS = 2.0
+_BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 UNSURE_SECONDS = 0.5  # so long between two looks at one clock, and a comparison says nothing
 
 
@@ -17,8 +18,7 @@ def boot_clock() -> float:
     let a request go out long after its deadline.  Where the platform has no such clock, the
     monotonic one is returned.
     """
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if clock is None else time.clock_gettime(clock)
+    return time.monotonic() if _BOOTTIME is None else time.clock_gettime(_BOOTTIME)
 
 
 class WallClock:

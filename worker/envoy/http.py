@@ -1,39 +1,39 @@
 """HTTP as the worker needs it: a total deadline, a size cap, and an honest word on what was sent.
 
-The HTTP library is known to this module and those that it is made of, and to no other.  httpx's
-transports are used without its client: no redirect is followed, no cookie of one customer is kept for
-the next, no proxy is taken from the environment, no URL is logged.
+The HTTP library is known to this module and those that it is made of, and to no other.  Of httpcore,
+single connections are used, without its pool or httpx's client: no redirect is followed, no cookie of
+one customer is kept for the next, no proxy is taken from the environment, no URL is logged.
 
-Nor does it use the library's connection pool between threads.  httpcore 1.0.9 looks at connections
-while other threads begin to use them, and closes one now and then under a request in flight: an
-invite whose answer is lost.  So each connection is a transport of its own, lent to one thread.
+httpcore 1.0.9's pool looks at connections while other threads begin to use them, and closes one now
+and then under a request in flight: an invite whose answer is lost.  So each connection is lent to one
+thread.
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Self, TypeAlias
+from typing import Self
 
 import httpcore
-import httpx
 
+from worker.envoy.answers import is_success
 from worker.envoy.certificates import tls_context
 from worker.envoy.clock import boot_clock
-from worker.envoy.deadlines import Deadline, DeadlineBackend, deadline
+from worker.envoy.connecting import open_socket
+from worker.envoy.deadlines import Deadline
+from worker.envoy.exchange import BeforeWrite, Exchange
 from worker.envoy.failures import connect_code, not_sent, outcome_unknown
 from worker.envoy.lending import AllLentError, Lender
-from worker.envoy.outgoing import request_of
-from worker.envoy.rehearsal import FIRST_BYTE, require_deadlines
-from worker.envoy.transport import FAILURES, KeptTransport
+from worker.envoy.outgoing import Outgoing, Place
+from worker.envoy.rehearsal import require_deadlines
+from worker.envoy.transport import FAILURES, Incoming, KeptConnection
+from worker.envoy.wire import Wire
 from worker.errors import EnvoyError, NotSent
-from worker.failpoints import failpoint
 
-BeforeWrite: TypeAlias = Callable[[], None]
+__all__ = ["Answer", "BeforeWrite", "HttpClient"]
 
-ANSWERED = "http11.receive_response_headers.complete"
-PLACES = {"http11.send_request_body.complete": "after_bytes_written", ANSWERED: "after_envoy_committed"}
 POOL_SECONDS = 10.0
+_NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +69,20 @@ class HttpClient:
         """
         _rehearsed()
         self._closed = False
-        # A decompressed answer has no bound: none is asked for, and none is taken.
-        self._headers = {
-            "User-Agent": user_agent,
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-        }
-        context = tls_context(trust_env=trust_env)
-        self._transports = Lender(
-            KeptTransport(context, DeadlineBackend(httpcore.SyncBackend()), clock=clock)
-            for _ in range(max_connections)
+        self._outgoing = Outgoing(
+            {
+                "User-Agent": user_agent,
+                "Accept": "application/json",
+                # A decompressed answer has no bound: none is asked for, and none is taken.
+                "Accept-Encoding": "identity",
+            }
         )
+        context = tls_context(trust_env=trust_env)
+
+        def opened(place: Place, exchange: Exchange) -> Wire:
+            return Wire(open_socket(place, context, exchange.deadline), exchange)
+
+        self._connections = Lender(lambda: KeptConnection(opened, clock=clock), max_connections)
 
     def send(
         self,
@@ -100,9 +103,9 @@ class HttpClient:
         """
         if self._closed:
             raise NotSent("the HTTP client is closed", error_code="client_closed")
-        request = request_of(method, url, {**self._headers, **(headers or {})}, json, deadline_seconds)
-        with deadline(deadline_seconds) as end:
-            outcome = self._outcome(request, _Exchange(end, before_write), max_bytes)
+        place, request = self._outgoing.request(method, url, headers or _NONE, json)
+        exchange = Exchange(Deadline(deadline_seconds), before_write)
+        outcome = self._outcome(place, request, exchange, max_bytes)
         # Raised out here, so that no library's exception, which holds the request, hangs on it.
         if isinstance(outcome, EnvoyError):
             raise outcome
@@ -111,8 +114,8 @@ class HttpClient:
     def close(self) -> None:
         """Close all connections; join the sending threads first, or their answers are lost."""
         self._closed = True
-        for transport in self._transports.items:
-            transport.close()
+        for connection in self._connections.items:
+            connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -121,101 +124,73 @@ class HttpClient:
         self.close()
 
     def _outcome(
-        self, request: httpx.Request, exchange: "_Exchange", max_bytes: int | None
+        self, place: Place, request: httpcore.Request, exchange: Exchange, max_bytes: int | None
     ) -> Answer | EnvoyError:
-        request.extensions["trace"] = exchange.trace
         try:
-            with self._transports.lend(wait_seconds=exchange.wait_seconds()) as transport:
-                return _received(transport.handle_request(request), max_bytes)
+            connection = self._connections.take(min(POOL_SECONDS, exchange.deadline.remaining()))
+            try:
+                return _received(connection.begin(place, request, exchange), max_bytes)
+            finally:
+                self._connections.give_back(connection)
         except (*FAILURES, OSError, UnicodeError, AllLentError, _UnusableError) as error:
             if error is exchange.veto:
                 raise
-            return exchange.failed(error, request.url.host)
+            return _failed(error, exchange, place.host)
 
 
-class _Exchange:
-    """One request on its way: its deadline, and whether a byte may have left."""
+def _failed(error: Exception, exchange: Exchange, host: str) -> EnvoyError:
+    """Return what *error* means, now that it is known whether anything was sent."""
+    if exchange.sent:
+        return outcome_unknown(_answer_code(error, exchange), host)
+    return not_sent(_connection_code(error), host)
 
-    def __init__(self, end: Deadline, before_write: BeforeWrite | None) -> None:
-        self._end = end
-        self._before_write = before_write
-        self._sent = False
-        self.veto: BaseException | None = None
 
-    def trace(self, event: str, _details: Mapping[str, object]) -> None:
-        """Stand between the open connection and the first byte: the last chance to stop."""
-        if event == FIRST_BYTE:
-            self._ask()
-            self._end.remaining()
-            self._sent = True
-        elif event == ANSWERED and not self._end.heard:
-            # It came with the answer before it, so it is none to this request.
-            raise _UnusableError("bad_answer")
-        elif self._before_write is not None and event in PLACES:
-            failpoint(PLACES[event])
-
-    def wait_seconds(self) -> float:
-        """Return how long to wait for a free connection."""
-        return min(POOL_SECONDS, self._end.remaining())
-
-    def failed(self, error: Exception, host: str) -> EnvoyError:
-        """Return what *error* means, now that it is known whether anything was sent."""
-        if self._sent:
-            return outcome_unknown(self._answer_code(error), host)
-        return not_sent(_connection_code(error), host)
-
-    def _ask(self) -> None:
-        try:
-            if self._before_write is not None:
-                self._before_write()
-        except BaseException as veto:
-            self.veto = veto
-            raise
-
-    def _answer_code(self, error: Exception) -> str:
-        if isinstance(error, _UnusableError):
-            return str(error)
-        if isinstance(error, httpcore.TimeoutException | TimeoutError):
-            return "timeout"
-        broken = isinstance(error, httpcore.ProtocolError) and not self._end.peer_closed
-        return "bad_answer" if broken else "connection_lost"
+def _answer_code(error: Exception, exchange: Exchange) -> str:
+    if isinstance(error, _UnusableError):
+        return str(error)
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    broken = isinstance(error, httpcore.ProtocolError) and not exchange.peer_closed
+    return "bad_answer" if broken else "connection_lost"
 
 
 def _connection_code(error: Exception) -> str:
     if isinstance(error, AllLentError):
         return "pool_exhausted"
-    if isinstance(error, httpcore.TimeoutException | TimeoutError):
+    if isinstance(error, TimeoutError):
         return "connect_timeout"
     return connect_code(error)
 
 
 @cache
 def _rehearsed() -> None:
-    """Prove once that deadlines are kept by the very transport that will be used."""
-    require_deadlines(lambda backend: KeptTransport(tls_context(trust_env=False), backend))
+    """Prove once that deadlines are kept by the very connection that will be used."""
+    require_deadlines(KeptConnection)
 
 
-def _received(response: httpx.Response, max_bytes: int | None) -> Answer:
-    with closing(response):
-        body = b"" if max_bytes is None else _body(response, max_bytes)
-    return Answer(response.status_code, response.headers, body)
-
-
-def _body(response: httpx.Response, max_bytes: int) -> bytes:
+def _received(incoming: Incoming, max_bytes: int | None) -> Answer:
     try:
-        return _read(response, max_bytes)
+        body = b"" if max_bytes is None else _body(incoming, max_bytes)
+    finally:
+        incoming.close()
+    return Answer(incoming.status, incoming.headers, body)
+
+
+def _body(incoming: Incoming, max_bytes: int) -> bytes:
+    try:
+        return _read(incoming, max_bytes)
     except (*FAILURES, OSError, _UnusableError):
-        if response.is_success:
+        if is_success(incoming.status):
             raise
         # The status line alone decides what becomes of a refused request.
         return b""
 
 
-def _read(response: httpx.Response, max_bytes: int) -> bytes:
-    if response.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:
+def _read(incoming: Incoming, max_bytes: int) -> bytes:
+    if incoming.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:
         raise _UnusableError("bad_answer")
     body = bytearray()
-    for chunk in response.iter_raw():
+    for chunk in incoming.chunks():
         body += chunk
         if len(body) > max_bytes:
             raise _UnusableError("answer_too_large")

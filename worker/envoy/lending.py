@@ -1,8 +1,8 @@
 """Things that only one thread may use at a time, lent to those that ask."""
 
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from queue import Empty, LifoQueue
 from typing import Generic, TypeVar
 
 _Item = TypeVar("_Item")
@@ -13,23 +13,72 @@ class AllLentError(Exception):
 
 
 class Lender(Generic[_Item]):
-    """Lends each of its items to one thread at a time, the one last used first."""
+    """Lends each of its items to one thread at a time, the one last used first.
 
-    def __init__(self, items: Iterable[_Item]) -> None:
-        """Own *items*."""
-        self._free: LifoQueue[_Item] = LifoQueue()
-        self.items = tuple(items)
-        for item in self.items:
-            self._free.put(item)
+    They are made when they are needed.  Neither lending nor giving back takes a lock while no thread
+    waits: a list's ``pop`` and ``append`` are each one step of the interpreter.
+    """
+
+    def __init__(self, make: Callable[[], _Item], most: int) -> None:
+        """Own *most* items, each made by *make*."""
+        self._make = make
+        self._most = most
+        self._free: list[_Item] = []
+        self._made: list[_Item] = []
+        self._waiting = 0
+        self._given_back = threading.Condition()
+
+    @property
+    def items(self) -> tuple[_Item, ...]:
+        """All items that were made."""
+        return tuple(self._made)
 
     @contextmanager
     def lend(self, *, wait_seconds: float) -> Iterator[_Item]:
         """Lend an item for the length of the block; AllLentError where none is free in time."""
-        try:
-            item = self._free.get(timeout=wait_seconds)
-        except Empty:
-            raise AllLentError from None
+        item = self.take(wait_seconds)
         try:
             yield item
         finally:
-            self._free.put(item)
+            self.give_back(item)
+
+    def take(self, wait_seconds: float) -> _Item:
+        """Lend an item until it is given back; AllLentError where none is free in time."""
+        try:
+            return self._free.pop()
+        except IndexError:
+            return self._made_or_awaited(wait_seconds)
+
+    def give_back(self, item: _Item) -> None:
+        """Take back an item that was lent."""
+        self._free.append(item)
+        # Who begins to wait after this look finds the item before it waits.
+        if self._waiting:
+            with self._given_back:
+                self._given_back.notify()
+
+    def _made_or_awaited(self, wait_seconds: float) -> _Item:
+        with self._given_back:
+            if len(self._made) < self._most:
+                item = self._make()
+                self._made.append(item)
+                return item
+            self._waiting += 1
+            try:
+                return self._awaited(wait_seconds)
+            finally:
+                self._waiting -= 1
+
+    def _awaited(self, wait_seconds: float) -> _Item:
+        found: list[_Item] = []
+
+        def is_found() -> bool:
+            try:
+                found.append(self._free.pop())
+            except IndexError:
+                return False
+            return True
+
+        if not self._given_back.wait_for(is_found, wait_seconds):
+            raise AllLentError
+        return found[0]

@@ -173,6 +173,8 @@ def instant(value: object) -> datetime | None:
 def _text(value: object) -> str | None:
     if not isinstance(value, str):
         return None
+    if value.isascii() and "\x00" not in value:
+        return value
     return value.replace("\x00", "").encode("utf-8", "replace").decode()
 
 

@@ -3,14 +3,17 @@
 Everything longer is a stored time (``next_attempt_at``, a hold), so that no thread sleeps.
 """
 
+import itertools
 import threading
+import time
 from collections.abc import Callable
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 import structlog
 from tenacity import (
     RetryCallState,
     Retrying,
-    before_nothing,
     retry_if_exception,
     sleep_using_event,
     stop_after_attempt,
@@ -27,6 +30,9 @@ BUDGET_SECONDS = 20.0
 _READ_WAIT = wait_random_exponential(multiplier=0.5, max=5)
 _QUICK_WAIT = wait_random_exponential(multiplier=0.1, max=1)
 
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
 _log = structlog.get_logger()
 
 
@@ -40,38 +46,79 @@ def is_harmless_to_read_again(error: BaseException) -> bool:
     return was_not_sent(error) or isinstance(error, Throttled | OutcomeUnknown)
 
 
-def read_policy(stop: threading.Event) -> Retrying:
+class Repeating:
+    """Calls a function, and again where its error says that this does no harm.
+
+    tenacity decides about repetitions; until something has failed, none of it is built.
+    """
+
+    def __init__(
+        self,
+        repeatable: Callable[[BaseException], bool],
+        wait: Callable[[RetryCallState], float],
+        stop: threading.Event,
+        before: Callable[[], None],
+    ) -> None:
+        """Call *before* before each attempt; *stop* ends the waits."""
+        self._repeatable = repeatable
+        self._wait = wait
+        self._stop = stop
+        self._before = before
+
+    def __call__(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """Return what *function* returns, or raise the error of the last attempt."""
+        began = time.monotonic()
+        self._before()
+        try:
+            return function(*args, **kwargs)
+        except EnvoyError as error:
+            # Never a "not" predicate: those would repeat KeyboardInterrupt and SystemExit as well.
+            if not self._repeatable(error):
+                raise
+            first = error
+        return self._again(first, began, partial(function, *args, **kwargs))
+
+    def _again(self, first: EnvoyError, began: float, call: Callable[[], _R]) -> _R:
+        attempts = itertools.count()
+
+        def attempt() -> _R:
+            if next(attempts) == 0:
+                raise first  # it was made already
+            self._before()
+            return call()
+
+        repeated: _R = self._policy(time.monotonic() - began)(attempt)
+        return repeated
+
+    def _policy(self, spent_seconds: float) -> Retrying:
+        return Retrying(
+            retry=retry_if_exception(self._repeatable),
+            wait=self._wait,
+            stop=stop_after_attempt(MOST_ATTEMPTS)
+            | stop_before_delay(BUDGET_SECONDS - spent_seconds)
+            | stop_when_event_set(self._stop),
+            sleep=sleep_using_event(self._stop),
+            before_sleep=_announce,
+            reraise=True,
+        )
+
+
+def read_policy(stop: threading.Event) -> Repeating:
     """Return the policy of reads: 3 attempts, the last begun within 20 s; after *stop* none is begun.
 
     So whatever is made of many reads, such as the pages of a list, ends with the one in flight, by the
     error Stopping.  A Retry-After beyond the budget makes the error go up at once.
     """
-    return _policy(is_harmless_to_read_again, _read_wait, stop, before=lambda _state: _require_time(stop))
+    return Repeating(is_harmless_to_read_again, _read_wait, stop, lambda: _require_time(stop))
 
 
-def unsent_policy(stop: threading.Event) -> Retrying:
+def unsent_policy(stop: threading.Event) -> Repeating:
     """Return the policy of writes: only what was not sent, 3 quick attempts; *stop* ends the waits."""
-    return _policy(was_not_sent, _QUICK_WAIT, stop)
+    return Repeating(was_not_sent, _QUICK_WAIT, stop, _nothing_before)
 
 
-def _policy(
-    repeatable: Callable[[BaseException], bool],
-    wait: Callable[[RetryCallState], float],
-    stop: threading.Event,
-    before: Callable[[RetryCallState], None] = before_nothing,
-) -> Retrying:
-    return Retrying(
-        before=before,
-        # Never a "not" predicate: those would repeat KeyboardInterrupt and SystemExit as well.
-        retry=retry_if_exception(repeatable),
-        wait=wait,
-        stop=stop_after_attempt(MOST_ATTEMPTS)
-        | stop_before_delay(BUDGET_SECONDS)
-        | stop_when_event_set(stop),
-        sleep=sleep_using_event(stop),
-        before_sleep=_announce,
-        reraise=True,
-    )
+def _nothing_before() -> None:
+    pass
 
 
 def _require_time(stop: threading.Event) -> None:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -18,6 +18,7 @@ from worker.visible import visible
 # At DEBUG these write headers, URLs and whole rows; at INFO a line per request or run.
 QUIET = ("httpx", "httpcore", "hpack", "h2", "sqlalchemy", "psycopg", "apscheduler", "alembic")
 
+_visible = lru_cache(maxsize=1024)(visible)
 _known = KnownSecrets()
 _redactor = Redactor(_known)
 
@@ -82,7 +83,7 @@ class Finish:
     def _fields(self, event: EventDict) -> dict[str, Any]:
         plain = {key: event.pop(key) for key in ("ts", "level") if key in event}
         # A field's name is the code's own; where it is not, it is shown like any other text.
-        return plain | {visible(key): value for key, value in _redactor.fields(event).items()}
+        return plain | {_visible(key): value for key, value in _redactor.fields(event).items()}
 
 
 class LibraryHandler(logging.Handler):

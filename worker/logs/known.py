@@ -21,6 +21,7 @@ class KnownSecrets:
         self._lasting: set[str] = set()
         self._passing: dict[str, None] = {}
         self._index: dict[str, tuple[str, ...]] = {}
+        self.version = 0  # another one whenever a secret more is known
 
     def __repr__(self) -> str:
         """Show how many, and none of them."""
@@ -32,6 +33,8 @@ class KnownSecrets:
             for form in {value, quote(value, safe=""), quote(value)}:
                 if len(form) >= MIN_LENGTH:
                     self._remember(form, lasting=lasting)
+            # After the index: what was searched under the number before may have missed the new one.
+            self.version += 1
 
     def _remember(self, form: str, *, lasting: bool) -> None:
         if form not in self._lasting and form not in self._passing:
@@ -60,8 +63,17 @@ class KnownSecrets:
         index = self._index
         if not index:
             return text
-        heads = {text[at : at + MIN_LENGTH] for at in range(len(text) - MIN_LENGTH + 1)}
-        found = [secret for head in heads for secret in index.get(head, ())]
+        found = [secret for head in _windows(text) for secret in index.get(head, ())]
         for secret in sorted(found, key=len, reverse=True):
             text = text.replace(secret, MASK)
         return text
+
+    def may_be_in(self, text: str) -> bool:
+        """Tell whether a part of *text* begins like a secret; where none does, it holds none."""
+        if len(text) < MIN_LENGTH or not self._index:
+            return False
+        return not self._index.keys().isdisjoint(_windows(text))
+
+
+def _windows(text: str) -> set[str]:
+    return {text[at : at + MIN_LENGTH] for at in range(len(text) - MIN_LENGTH + 1)}

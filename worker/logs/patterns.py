@@ -47,11 +47,21 @@ RULES = (
 
 # Most texts have none of all this, and are passed over by one search.
 _SUSPECT = re.compile("|".join(re.escape(needle) for rule in RULES for needle in rule.needles), re.IGNORECASE)
+# Nothing but what ids and codes are made of: only the rules that need no other sign can find something.
+_WORD = re.compile(r"[\w.-]*", re.ASCII)
 _PHONE = re.compile(
     r"(?<![\w.:/#+-])(?!\d{4}-\d\d-\d\d)(?:\+|\(\+?)?\d[\d ()./-]{5,18}\d(?![\w:/-]|\.\d)", re.ASCII
 )
 _NUMBER_OR_ADDRESS = re.compile(r"\d+\.\d+|\d{1,3}(?:\.\d{1,3}){3}", re.ASCII)
 _FEWEST_DIGITS, _MOST_DIGITS = 7, 15  # ITU-T E.164
+
+
+def is_harmless_word(text: str, *, identifier: bool = False) -> bool:
+    """Tell at little cost that ``mask_patterns`` would find nothing in *text*; False says nothing."""
+    if not _WORD.fullmatch(text) or not (identifier or _PHONE.search(text) is None):
+        return False
+    lower = text.lower()
+    return not ("eyj" in lower or "gaaaaa" in lower or "authorization" in lower or "cookie" in lower)
 
 
 def mask_patterns(text: str, *, identifier: bool = False) -> str:

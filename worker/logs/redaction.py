@@ -8,13 +8,14 @@ from enum import Enum
 from typing import Any
 
 from worker.logs.known import MASK, KnownSecrets
-from worker.logs.patterns import mask_patterns
+from worker.logs.patterns import is_harmless_word, mask_patterns
 from worker.visible import visible
 
 FAILED = "[redaction-failed]"
 LONGEST_TEXT = 1_000
 LONGEST_EXCEPTION = 3_000
 MOST_ITEMS = 50
+MOST_HARMLESS = 500  # texts that are remembered, for most come line after line
 DEEPEST = 4
 
 READABLE = frozenset(
@@ -37,6 +38,7 @@ _PARTS = frozenset(
 _KEYS = ("api_key", "private_key", "encryption_key", "encryption_keys")
 # What is said about a secret is none: token_expires_at, token_url, refresh_token_expires_in.
 _ABOUT = ("_at", "_in", "_seconds", "_url", "_count", "_version")
+_NAMED = frozenset({"connection", "job", "error_code"})
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -51,9 +53,10 @@ def is_sensitive(key: str) -> bool:
     return not snake.endswith(_ABOUT) and not _PARTS.isdisjoint(snake.split("_"))
 
 
+@functools.lru_cache(maxsize=1024)
 def is_identifier(key: str) -> bool:
     """Tell whether a field holds an id or a name that we or the caller gave."""
-    return key.endswith("_id") or key in {"connection", "job", "error_code"}
+    return key.endswith("_id") or key in _NAMED
 
 
 class Redactor:
@@ -62,10 +65,46 @@ class Redactor:
     def __init__(self, known: KnownSecrets) -> None:
         """Mask what *known* holds, now or later."""
         self._known = known
+        self._harmless: tuple[int, set[tuple[str, str]]] = known.version, set()
 
     def fields(self, event: Mapping[Any, Any]) -> dict[str, Any]:
         """Return the event's fields; their names are the code's own, and one that fails costs only itself."""
-        return {str(key): self._field(key, value) for key, value in event.items()}
+        harmless = self._harmless_by_now()
+        return {
+            str(key): value if self._is_fit(key, value, harmless) else self._field(key, value)
+            for key, value in event.items()
+        }
+
+    def _is_fit(self, key: object, value: object, harmless: set[tuple[str, str]]) -> bool:
+        """Tell at little cost that a field may be written as it is; False says nothing.
+
+        Most of a line is ids, codes and numbers: they are not searched for what they cannot hold.
+        """
+        kind = type(value)
+        if value is None or kind is bool or (kind is str and (key, value) in harmless):
+            return True
+        if type(key) is not str or is_sensitive(key):
+            return False
+        if type(value) is not str:
+            return kind is int
+        if not self._is_harmless(key, value):
+            return False
+        if len(harmless) >= MOST_HARMLESS:
+            harmless.clear()
+        harmless.add((key, value))
+        return True
+
+    def _is_harmless(self, key: str, text: str) -> bool:
+        if len(text) > LONGEST_TEXT or not is_harmless_word(text, identifier=is_identifier(key)):
+            return False
+        return not self._known.may_be_in(text)
+
+    def _harmless_by_now(self) -> set[tuple[str, str]]:
+        """Return what was found harmless; nothing of it counts any more once another secret is known."""
+        version, harmless = self._harmless
+        if version != self._known.version:
+            version, harmless = self._harmless = self._known.version, set()
+        return harmless
 
     def text(self, text: str, *, longest: int = LONGEST_TEXT, identifier: bool = False) -> str:
         """Return one text redacted, on one line, and cut to about *longest* characters."""
@@ -125,7 +164,7 @@ class Redactor:
 
 def moment(at: datetime) -> str:
     """Write a moment as RFC 3339 in UTC with milliseconds and ``Z``."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def shorten(text: str, longest: int) -> str:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from textwrap import indent
 from typing import Any, TextIO
 
@@ -81,7 +81,12 @@ def is_unicode(stream: TextIO | None) -> bool:
 
 
 def _dump(fields: Mapping[str, Any], *, ascii_only: bool) -> str:
-    return json.dumps(ordered(fields), ensure_ascii=ascii_only, allow_nan=False, separators=(", ", ": "))
+    return _encoder(ascii_only=ascii_only).encode(ordered(fields))
+
+
+@cache
+def _encoder(*, ascii_only: bool) -> json.JSONEncoder:
+    return json.JSONEncoder(ensure_ascii=ascii_only, allow_nan=False, separators=(", ", ": "))
 
 
 def _fits(line: str) -> bool:

@@ -1,5 +1,6 @@
 """Connections, each lent to one thread at a time."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
@@ -10,7 +11,7 @@ from worker.envoy.lending import AllLentError, Lender
 
 def test_the_item_last_used_is_lent_first() -> None:
     """A warm connection is better than a cold one."""
-    lender = Lender("abc")
+    lender = Lender(iter("abc").__next__, 3)
 
     with lender.lend(wait_seconds=0) as first:
         pass
@@ -22,7 +23,7 @@ def test_the_item_last_used_is_lent_first() -> None:
 
 def test_nothing_is_lent_twice() -> None:
     """The borrower that comes too late is told so."""
-    lender = Lender("a")
+    lender = Lender(iter("a").__next__, 1)
 
     with lender.lend(wait_seconds=0), pytest.raises(AllLentError), lender.lend(wait_seconds=0.01):
         pass
@@ -30,7 +31,7 @@ def test_nothing_is_lent_twice() -> None:
 
 def test_an_item_comes_back_after_an_error() -> None:
     """A failed request does not cost a connection."""
-    lender = Lender("a")
+    lender = Lender(iter("a").__next__, 1)
     with pytest.raises(LookupError), lender.lend(wait_seconds=0):
         raise LookupError
 
@@ -40,7 +41,7 @@ def test_an_item_comes_back_after_an_error() -> None:
 
 def test_no_two_threads_hold_the_same_item() -> None:
     """However many ask at once."""
-    locks = Lender([Lock(), Lock(), Lock()])
+    locks = Lender(Lock, 3)
 
     def borrow(_: int) -> bool:
         with locks.lend(wait_seconds=5) as lock:
@@ -51,3 +52,43 @@ def test_no_two_threads_hold_the_same_item() -> None:
 
     with ThreadPoolExecutor(12) as pool:
         assert all(pool.map(borrow, range(500)))
+    assert len(locks.items) <= 3
+
+
+def test_what_is_not_needed_is_not_made() -> None:
+    """One thread that asks again and again needs one."""
+    lender = Lender(Lock, 256)
+
+    for _ in range(3):
+        with lender.lend(wait_seconds=0):
+            pass
+
+    assert len(lender.items) == 1
+
+
+def test_each_that_waits_gets_what_is_given_back() -> None:
+    """As many as wait, each within its time, however often they meet."""
+    lender = Lender(Lock, 1)
+
+    def hold(_: int) -> bool:
+        with lender.lend(wait_seconds=30), threading.Lock():
+            return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(hold, range(2000))) == 2000
+
+
+def test_what_cannot_be_made_costs_no_room() -> None:
+    """The next that asks makes it."""
+    failures = [LookupError()]
+
+    def make() -> str:
+        if failures:
+            raise failures.pop()
+        return "a"
+
+    lender = Lender(make, 1)
+    with pytest.raises(LookupError):
+        lender.take(0)
+
+    assert lender.take(0) == "a"

@@ -1,99 +1,111 @@
 """The proof that deadlines can be kept: libraries that would lose them are found out."""
 
-import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httpcore
-import httpx
 import pytest
 
-from worker.envoy.deadlines import DeadlineBackend, DeadlineStream
-from worker.envoy.rehearsal import require_deadlines
-from worker.envoy.transport import KeptTransport
+from worker.envoy.rehearsal import ANSWER, require_deadlines
+from worker.envoy.transport import KeptConnection, Open
 from worker.errors import SettingsError
 
-CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+SECRETLY = httpcore.Response(200, headers=[(b"Content-Length", b"2")], content=b"[]")
 
 
-class Silent(KeptTransport):
-    """A library that has another word for the first byte."""
+class Elsewhere(httpcore.HTTP11Connection):
+    """A library that sends and receives by itself, beside our stream."""
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Say nothing by the trace."""
-        request.extensions["trace"] = renamed(request.extensions["trace"])
-        return super().handle_request(request)
-
-
-class Backward(KeptTransport):
-    """A library that asks for the last look before it connects."""
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Tell of the first byte too early."""
-        request.extensions["trace"]("http11.send_request_headers.started", {})
-        return super().handle_request(request)
+    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
+        """Answer from nowhere."""
+        assert request
+        return SECRETLY
 
 
-class Unsealed(httpcore.NetworkBackend):
-    """A library that encrypts by itself, beside our stream."""
+class Hasty(httpcore.HTTP11Connection):
+    """A library that asks for an answer before it has written the whole request."""
 
-    def __init__(self, backend: httpcore.NetworkBackend) -> None:
-        self._backend = backend
-
-    def connect_tcp(self, *arguments: Any, **options: Any) -> httpcore.NetworkStream:
-        """Connect by our backend."""
-        stream = self._backend.connect_tcp(*arguments, **options)
-        assert isinstance(stream, DeadlineStream)
-        stream.start_tls = stream._inner.start_tls  # type: ignore[method-assign,assignment]
-        return stream
+    def __init__(self, origin: httpcore.Origin, stream: httpcore.NetworkStream) -> None:
+        super().__init__(origin, Reading(stream))
 
 
-def no_such_option(_backend: httpcore.NetworkBackend) -> httpx.BaseTransport:
-    """Fail as a library without the option that we build on."""
-    raise TypeError("unexpected keyword argument 'network_backend'")
+class Twice(httpcore.HTTP11Connection):
+    """A library that says everything twice, should the first time be lost."""
+
+    def __init__(self, origin: httpcore.Origin, stream: httpcore.NetworkStream) -> None:
+        super().__init__(origin, Repeating(stream))
 
 
-def renamed(trace: Callable[[str, Mapping[str, object]], None]) -> Callable[..., None]:
-    """Return the same under other names."""
-    return lambda event, details: trace(f"h1.{event}", details)
+class Changed(httpcore.NetworkStream):
+    """Stands between the library and our stream."""
+
+    def __init__(self, inner: httpcore.NetworkStream) -> None:
+        self._inner = inner
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Read."""
+        return self._inner.read(max_bytes, timeout)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write."""
+        self._inner.write(buffer, timeout)
+
+    def close(self) -> None:
+        """Close."""
+        self._inner.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        """Ask."""
+        return self._inner.get_extra_info(info)
 
 
-def unwrapped(backend: httpcore.NetworkBackend) -> httpx.BaseTransport:
-    """Make a transport whose streams know no deadline."""
-    assert isinstance(backend, DeadlineBackend)
-    return KeptTransport(CONTEXT, backend._inner)
+class Reading(Changed):
+    """Reads what the first part of a request is answered with."""
+
+    _early = b""
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write, and read at once."""
+        super().write(buffer, timeout)
+        self._early = self._early or super().read(len(ANSWER))
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Return what was read."""
+        early, self._early = self._early, b""
+        return early or super().read(max_bytes, timeout)
 
 
-def test_the_transport_that_is_used_keeps_deadlines() -> None:
-    """Every operation comes by our backend, and the last look right before the first byte."""
-    require_deadlines(lambda backend: KeptTransport(CONTEXT, backend))
+class Repeating(Changed):
+    """Writes everything twice."""
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write."""
+        super().write(buffer * 2, timeout)
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda _backend: KeptTransport(CONTEXT, httpcore.SyncBackend()),
-        lambda _backend: httpx.MockTransport(lambda _request: httpx.Response(200, json={})),
-        lambda backend: Silent(CONTEXT, backend),
-        lambda backend: Backward(CONTEXT, backend),
-        unwrapped,
-        lambda backend: KeptTransport(CONTEXT, Unsealed(backend)),
-        no_such_option,
-    ],
-    ids=[
-        "own network",
-        "no network",
-        "other trace",
-        "trace too early",
-        "no timeouts",
-        "no timeouts under TLS",
-        "no option",
-    ],
-)
+class WithoutLook(httpcore.HTTP11Connection):
+    """A library that does not tell whether a connection is idle."""
+
+    is_idle = None  # type: ignore[assignment]
+
+
+def no_such_class(_origin: object) -> httpcore.HTTP11Connection:
+    """Fail as a library whose connection is made otherwise."""
+    raise NotImplementedError
+
+
+def test_the_connection_that_is_used_keeps_deadlines() -> None:
+    """Everything goes by our stream, and the last question comes right before the first byte."""
+    require_deadlines(KeptConnection)
+
+
+@pytest.mark.parametrize("speak", [Elsewhere, Hasty, Twice, WithoutLook, no_such_class])
 def test_a_library_that_would_lose_deadlines_lets_nothing_start(
-    make: Callable[[httpcore.NetworkBackend], httpx.BaseTransport],
+    speak: Callable[..., httpcore.HTTP11Connection],
 ) -> None:
     """One line says what to do, before anything is sent without a deadline."""
+    make: Callable[[Open], KeptConnection] = partial(KeptConnection, speak=speak)
     with pytest.raises(SettingsError, match="deadline") as caught:
         require_deadlines(make)
 

@@ -8,9 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
-from tenacity import Retrying
 
-from worker.envoy.retries import is_harmless_to_read_again, read_policy, unsent_policy, was_not_sent
+from worker.envoy.retries import (
+    Repeating,
+    is_harmless_to_read_again,
+    read_policy,
+    unsent_policy,
+    was_not_sent,
+)
 from worker.errors import (
     EnvoyError,
     ExitCode,
@@ -155,7 +160,7 @@ def test_a_longer_pause_than_the_budget_goes_up_without_waiting() -> None:
 
 
 @pytest.mark.parametrize("policy", [read_policy, unsent_policy])
-def test_nothing_is_repeated_once_the_worker_stops(policy: Callable[[threading.Event], Retrying]) -> None:
+def test_nothing_is_repeated_once_the_worker_stops(policy: Callable[[threading.Event], Repeating]) -> None:
     """A drain does not wait for second tries."""
     clock = Clock()
 

@@ -1,6 +1,7 @@
 """Every field of an event is redacted, bounded and plain, and no value can stop the caller."""
 
 import collections
+import string
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
@@ -12,8 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.logs.known import MASK, KnownSecrets
-from worker.logs.redaction import FAILED, LONGEST_EXCEPTION, LONGEST_TEXT, Redactor, is_sensitive
+from worker.logs.redaction import (
+    FAILED,
+    LONGEST_EXCEPTION,
+    LONGEST_TEXT,
+    MOST_HARMLESS,
+    Redactor,
+    is_sensitive,
+)
 
+FIELDS = ("external_id", "connection", "event", "detail", "token", "attempt")
 CANARY = "Zq9-canary-Zq9"
 
 
@@ -186,3 +195,36 @@ def test_a_time_with_zone_is_written_in_utc_with_milliseconds() -> None:
     moment = datetime(2026, 3, 1, 12, 0, 0, 123999, tzinfo=UTC)
 
     assert redact(due=moment) == {"due": "2026-03-01T12:00:00.123Z"}
+
+
+@given(st.text(string.ascii_letters + string.digits + "-_.@+ ", max_size=40), st.sampled_from(FIELDS))
+@settings(max_examples=300)
+def test_a_field_is_the_same_however_often_it_is_written(text: str, key: str) -> None:
+    """What was found harmless once is what a search leaves as it is; nested fields are always searched."""
+    redactor = Redactor(KnownSecrets())
+
+    written = [redactor.fields({key: text}) for _ in range(2)]
+
+    assert written == [redactor.fields({"nested": {key: text}})["nested"]] * 2
+
+
+def test_a_text_that_becomes_a_secret_is_masked_from_then_on() -> None:
+    """However often it was written before: a new token may look like an id that was harmless."""
+    known = KnownSecrets()
+    redactor = Redactor(known)
+    before = [redactor.fields({"external_id": "visit-0123456789"}) for _ in range(3)]
+    known.add("0123456789")
+
+    assert before == [{"external_id": "visit-0123456789"}] * 3
+    assert redactor.fields({"external_id": "visit-0123456789"}) == {"external_id": f"visit-{MASK}"}
+
+
+def test_no_more_texts_are_remembered_than_a_few_hundred() -> None:
+    """A process that writes millions of ids does not keep them."""
+    redactor = Redactor(KnownSecrets())
+    remembered = set()
+    for number in range(3 * MOST_HARMLESS):
+        redactor.fields({"external_id": f"visit-{number}"})
+        remembered.add(len(redactor._harmless[1]))
+
+    assert max(remembered) == MOST_HARMLESS
