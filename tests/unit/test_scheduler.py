@@ -126,12 +126,22 @@ def test_time_that_passes_in_sleep_is_no_jump(clocks: Clocks, wall_clock: WallCl
 
 def test_a_process_that_stood_still_between_both_looks_is_not_misled(clocks: Clocks) -> None:
     """A stop in the middle of the comparison looks like a jump, and is none."""
-    looks = iter([1000.0, 1000.0, 1060.0, 1060.0, 1060.0])
-    wall_clock = WallClock(lambda: clocks.wall, lambda: next(looks))
+    looks = iter([1000.0, 1000.0])
+    wall_clock = WallClock(lambda: clocks.wall, lambda: next(looks, 1060.0))
     clocks.pass_by(0, wall=60)  # it stood still after the look at the boot clock
 
     assert wall_clock.jumped() == 0.0
     assert wall_clock.jumped() == 0.0
+
+
+def test_a_jump_is_seen_by_a_process_that_stood_still(clocks: Clocks) -> None:
+    """Who asks is told the truth at once: what was on its way must not be given up for it."""
+    looks = iter([1000.0, 1000.0])
+    wall_clock = WallClock(lambda: clocks.wall, lambda: next(looks, 1060.0))
+    clocks.pass_by(0, wall=60 + 3600)
+
+    assert wall_clock.was_set_since(1000.0)
+    assert wall_clock.jumped() == 3600.0
 
 
 def test_cron_goes_by_utc_and_by_the_names_of_weekdays() -> None:

@@ -26,13 +26,13 @@ class Looker:
         self._number: Any = None  # as some line saw it last
 
     def open(self) -> "Looked":
-        """Return a line; what was committed between two lines is not missed."""
+        """Return a line; what was committed before it, or between two lines, is not missed."""
         return Looked(self, self._database.engine.raw_connection())
 
     def is_new(self, number: Any) -> bool:  # noqa: ANN401 -- as it is stored, or nothing
-        """Remember the number, and say whether it differs from the one before."""
+        """Remember the number, and say whether it differs from the one before; the first one always does."""
         before, self._number = self._number, number
-        return before is not None and before != number
+        return bool(before != number)
 
     def pause(self) -> bool:
         """Wait until the next look is due; say whether the process is to end."""

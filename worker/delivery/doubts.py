@@ -12,6 +12,7 @@ from worker.connections.model import ConnectionStatus
 from worker.connections.reading import reads_invites
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
+from worker.database.statements import built_once
 from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, INVITES, SENT, UNKNOWN
 
 MOST_CONTROLS = 3
@@ -56,6 +57,15 @@ def due_doubts(
     A look that lies further ahead than *longest_wait* seconds is due, too, and one that was put there by a
     clock which was put back since: a clock was wrong.
     """
+    narrowed = {} if only is None else {"only": only}
+    query = _due(database, longest_wait, size, bool(narrowed))
+    with database.read() as connection:
+        rows = connection.execute(query, {"excluded": list(excluded), **narrowed}).mappings().all()
+    return [Doubt(**{name: row[name] for name in Doubt.__slots__}) for row in rows]
+
+
+@built_once
+def _due(database: Database, longest_wait: float, size: int, narrowed: bool) -> sa.Select[Any]:
     own = DELIVERIES.c
     too_far = sa.and_(
         own.next_attempt_at > database.later(STEP_SECONDS),
@@ -69,13 +79,10 @@ def due_doubts(
         _doubts(turn.label("turn"))
         .where(own.status == UNKNOWN, sa.or_(own.next_attempt_at <= database.now(), too_far))
         .where(CONNECTIONS.c.status == ConnectionStatus.ACTIVE, reads_invites(database), ~is_held(database))
-        .where(own.connection.not_in(excluded))
+        .where(own.connection.not_in(sa.bindparam("excluded", expanding=True)))
     )
-    ranked = (query if only is None else query.where(own.connection == only)).subquery()
-    ordered = sa.select(ranked).order_by(ranked.c.turn, ranked.c.next_attempt_at).limit(size)
-    with database.read() as connection:
-        rows = connection.execute(ordered).mappings().all()
-    return [Doubt(**{name: row[name] for name in Doubt.__slots__}) for row in rows]
+    ranked = (query.where(own.connection == sa.bindparam("only")) if narrowed else query).subquery()
+    return sa.select(ranked).order_by(ranked.c.turn, ranked.c.next_attempt_at).limit(size)
 
 
 def content_of(database: Database, delivery_id: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 A whole look costs a second for a million invites, so that a service takes one when it starts and every ten
 minutes; each of its other runs looks at the newest invites only, and at all if one of these lacks its own.
+Where no invite came for a minute it does not even do that.
 """
 
 import threading
@@ -16,10 +17,12 @@ import sqlalchemy as sa
 
 from worker.database import Database
 from worker.database.repeating import repeated
+from worker.database.statements import built_once
 from worker.delivery.rows import ATTEMPTS, DELIVERIES, INVITES
 from worker.invites import Kind, Status, Verdict
 
 NEWEST = 1_000
+FRESH_SECONDS = 60.0  # so long after the newest invite came, others that were begun before it may come
 WHOLE_EVERY_SECONDS = 600.0
 MOST = 100_000  # ids that are held at once
 BATCH = 500  # rows of one transaction
@@ -45,19 +48,33 @@ class Healing:
         self._stop = stop
         self._clock = clock
         self._whole_at: float | None = None
+        self._newest: int | None = None
+        self._came_at = clock()
 
-    def heal(self, *, whole: bool, connection: str | None) -> Healed:
-        """Give deliveries to the invites that lack one: to all that do, if *whole*."""
+    def heal(self, *, whole: bool, connection: str | None, newest: int | None) -> Healed:
+        """Give deliveries to the invites that lack one: to all that do, if *whole*; *newest*: the last id."""
         healed = Healed()
         began = self._clock()
         recently = self._whole_at is not None and began - self._whole_at < WHOLE_EVERY_SECONDS
-        if recently and not whole and not self._missing(connection, after=0, among=NEWEST):
+        if recently and not whole and not (self._is_fresh(newest) and self._missing_newest(connection)):
             return healed
         for ids in self._pages(connection):
             self._heal(ids, healed)
         if connection is None and not self._stop.is_set():
             self._whole_at = began
         return healed
+
+    def _is_fresh(self, newest: int | None) -> bool:
+        """Return whether an invite came a short time ago."""
+        if newest != self._newest:
+            self._newest, self._came_at = newest, self._clock()
+        return self._clock() - self._came_at < FRESH_SECONDS
+
+    def _missing_newest(self, connection: str | None) -> bool:
+        """Return whether one of the newest invites has no delivery."""
+        with self._database.read() as reader:
+            found = reader.execute(_without(self._database, NEWEST), {"after": 0, "only": connection})
+            return found.first() is not None
 
     def _pages(self, connection: str | None) -> Iterator[Sequence[int]]:
         after = 0
@@ -72,17 +89,11 @@ class Healing:
                 return
             _give(self._database, ids[start : start + BATCH], last_lost, healed)
 
-    def _missing(self, connection: str | None, *, after: int, among: int | None = None) -> Sequence[int]:
-        """Return ids of invites that have no delivery, in their order; of the newest only, if so asked."""
-        own = INVITES.c
-        query = sa.select(own.id).where(own.id > after, ~_has_delivery()).order_by(own.id).limit(MOST)
-        if connection is not None:
-            query = query.where(own.connection == connection)
-        if among is not None:
-            newest = sa.select(own.id).order_by(own.id.desc()).limit(among)
-            query = query.where(own.id.in_(newest.scalar_subquery()))
+    def _missing(self, connection: str | None, *, after: int) -> Sequence[int]:
+        """Return ids of invites that have no delivery, in their order."""
         with self._database.read() as reader:
-            return reader.execute(query).scalars().all()
+            found = reader.execute(_without(self._database, None), {"after": after, "only": connection})
+            return found.scalars().all()
 
     def _last_lost(self) -> datetime | None:
         """Return when the last create began that may have been executed for an invite nobody knows."""
@@ -95,6 +106,23 @@ class Healing:
                 query.where(line.kind == Kind.CREATE, executed, of_nobody)
             ).scalar()
         return found
+
+
+@built_once
+def _without(_database: Database, among: int | None) -> sa.Select[Any]:
+    """Select what has no delivery, of a connection or of all; of the newest invites only, if so asked."""
+    own, only = INVITES.c, sa.bindparam("only", type_=sa.Text())
+    query = (
+        sa.select(own.id)
+        .where(own.id > sa.bindparam("after"), sa.or_(only.is_(None), own.connection == only))
+        .where(~_has_delivery())
+        .order_by(own.id)
+        .limit(MOST)
+    )
+    if among is None:
+        return query
+    newest = sa.select(own.id).order_by(own.id.desc()).limit(among)
+    return query.where(own.id.in_(newest.scalar_subquery()))
 
 
 def _has_delivery() -> sa.ColumnElement[bool]:

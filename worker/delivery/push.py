@@ -12,16 +12,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import structlog
-
-from worker.commands import command
 from worker.connections.gate import Gate
 from worker.connections.holds import Holds
 from worker.connections.refusing import Refusing
 from worker.connections.tokens import Tokens
 from worker.connections.usable import NEEDS_CONSENT
 from worker.database import Database
-from worker.delivery import events, recovery
 from worker.delivery.alike import Alike
 from worker.delivery.consequences import Consequences
 from worker.delivery.discovery import Discovery
@@ -31,6 +27,7 @@ from worker.delivery.prepare.page import Pages
 from worker.delivery.prepare.preparer import Preparer
 from worker.delivery.prepare.usability import Usability
 from worker.delivery.proving import Proving
+from worker.delivery.recovering import Recovering
 from worker.delivery.rows import blocked_reasons, due_connections
 from worker.delivery.send.attempt import Attempt, Requests
 from worker.delivery.send.judge import Judge
@@ -45,8 +42,6 @@ from worker.envoy.clock import WallClock, boot_clock
 from worker.errors import ExitCode
 from worker.report import Report
 from worker.settings.model import PushSettings
-
-log = structlog.get_logger()
 
 COUNTS = ("sent", "updated", "withdrawn", "rejected", "deferred", "unknown", "expired")
 
@@ -80,8 +75,8 @@ class Push:
     def run(self) -> Report:
         """Push until nothing is due; return what became of it."""
         report = Report(Counter(dict.fromkeys(COUNTS, 0)))
-        self._recover(report)
-        self._heal(report)
+        self._recovering().run(report, connection=self.connection, whole=self.max_seconds is None)
+        self._alike().examine_last()
         if due_connections(self.database, only=self.connection):
             self._drain(report)
         if self.max_seconds is None:
@@ -96,52 +91,14 @@ class Push:
             by_consent = reason in NEEDS_CONSENT
             report.trouble(ExitCode.NEEDS_AUTHORISATION if by_consent else ExitCode.TRY_LATER)
 
+    def _recovering(self) -> Recovering:
+        return Recovering(self.database, self.healing, self.settings, self.wall_clock, self.first_look)
+
     def _compare_last(self, report: Report) -> None:
         """Look once more whether everyone is refused alike: the last ones may have come in a rest."""
         if reopened := self._alike().examine_last():
             report.reopened(reopened)
             report.trouble(ExitCode.TRY_LATER)
-
-    def _recover(self, report: Report) -> None:
-        database, settings = self.database, self.settings
-        for attempt in recovery.abandoned(
-            database, longest_lease=settings.lease_seconds, wall_clock=self.wall_clock
-        ):
-            if self.connection not in {None, attempt["connection"]}:
-                continue
-            if recovery.give_up(database, attempt, first_look=self.first_look):
-                doubtful = bool(attempt["doubtful"])
-                report.add("unknown" if doubtful else "deferred")
-                if doubtful:
-                    report.trouble(ExitCode.REJECTED)
-                events.interrupted(
-                    attempt["connection"],
-                    attempt["external_id"],
-                    doubtful=doubtful,
-                    looked_up=bool(attempt["looked_up"]),
-                    attempt=attempt["attempt_id"],
-                )
-        self._alike().examine_last()
-        recovery.reopen(database, longest_back_off=settings.backoff_seconds[1])
-        if self.connection is None:
-            self._mark_unknown_connections()
-
-    def _heal(self, report: Report) -> None:
-        healed = self.healing.heal(whole=self.max_seconds is None, connection=self.connection)
-        events.healed(healed)
-        for _ in healed.doubtful:
-            report.add("unknown")
-            report.trouble(ExitCode.REJECTED)
-
-    def _mark_unknown_connections(self) -> None:
-        for name, number in recovery.mark_unknown_connections(self.database).items():
-            log.warning(
-                "invite.deferred",
-                connection=name,
-                number=number,
-                error_code=recovery.CONNECTION_UNKNOWN,
-                hint=f"{command('connect', name)}, or correct the rows",
-            )
 
     def _drain(self, report: Report) -> None:
         """Let the stages work until nothing usable is due; the first unexpected error ends the run."""

@@ -1,6 +1,7 @@
 """Put right what time, crashes and clocks have left behind; cheap, and done before every push."""
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -9,13 +10,57 @@ from worker.database import Database
 from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
 from worker.database.owner import is_dead, is_of_this_boot
 from worker.database.repeating import repeated
-from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, EXPIRED, PENDING, SENDING, skipping_locked
+from worker.database.statements import built_once
+from worker.delivery.rows import (
+    ATTEMPTS,
+    CONNECTIONS,
+    DELIVERIES,
+    EXPIRED,
+    INVITES,
+    PENDING,
+    SENDING,
+    skipping_locked,
+)
 from worker.envoy.clock import WallClock, boot_clock
-from worker.invites import Kind, Status, Verdict
-from worker.invites.pending import lost_names, without_connection
+from worker.invites import Kind, Status, Verdict, pending
 
 CONNECTION_UNKNOWN = "connection_unknown"
 INTERRUPTED = "interrupted"
+
+
+class Look(NamedTuple):
+    """What there is to be put right: a yes may be for nothing, a no never is."""
+
+    on_their_way: bool  # some attempts, perhaps abandoned
+    stuck: bool  # what only a wrong clock keeps away
+    nameless: bool  # pending rows whose connection does not exist
+    newest_invite: int | None
+
+
+def look(database: Database, *, longest_back_off: float) -> Look:
+    """Return what there is to be put right, by one statement: most runs find nothing at all."""
+    with database.read() as connection:
+        return Look(*connection.execute(_look(database, longest_back_off)).one())
+
+
+@built_once
+def _look(database: Database, longest_back_off: float) -> sa.Select[Any]:
+    own, names = DELIVERIES.c, pending.names()
+    far = _is_any_far(database, longest_back_off, names)
+    return sa.select(
+        sa.exists(sa.select(own.id).where(own.status == SENDING)),
+        sa.or_(far, sa.exists(sa.select(own.id).where(_not_over(database)))),
+        sa.exists(pending.lost_names(names)),
+        sa.select(sa.func.max(INVITES.c.id)).scalar_subquery(),
+    )
+
+
+def _is_any_far(database: Database, longest_back_off: float, names: sa.CTE) -> sa.ColumnElement[bool]:
+    """Say whether a wait is too long; name by name, of which few have something pending."""
+    own = DELIVERIES.c
+    is_known = sa.exists().where(CONNECTIONS.c.name == names.c.name)
+    waits_too_long = sa.exists().where(own.connection == names.c.name, _too_far(database, longest_back_off))
+    return sa.exists(sa.select(names.c.name).where(names.c.name.is_not(None), waits_too_long, is_known))
 
 
 def abandoned(
@@ -28,9 +73,20 @@ def abandoned(
     clock since boot must agree.  Where the ledger has lost the line, the row says what was tried: what has no
     Envoy id was being created.
     """
+    with database.read() as connection:
+        rows = connection.execute(_on_their_way(database, longest_lease)).mappings().all()
+
+    def is_over(row: sa.RowMapping) -> bool:
+        return row["over"] and not _goes_on(row, longest_lease, wall_clock)
+
+    return [row for row in rows if is_over(row) or is_dead(row["lease_owner"])]
+
+
+@built_once
+def _on_their_way(database: Database, longest_lease: float) -> sa.Select[Any]:
     own = DELIVERIES.c
     was_create = sa.func.coalesce(ATTEMPTS.c.kind == Kind.CREATE, own.envoy_invite_id.is_(None))
-    query = (
+    return (
         sa.select(own.id, own.connection, own.external_id, own.attempt_id, own.lease_owner,
                   own.fencing_token, ATTEMPTS.c.boot_seconds, was_create.label("doubtful"),
                   reads_invites(database).label("looked_up"),
@@ -40,13 +96,6 @@ def abandoned(
         .outerjoin(CONNECTIONS, CONNECTIONS.c.name == own.connection)
         .where(own.status == SENDING)
     )  # fmt: skip
-    with database.read() as connection:
-        rows = connection.execute(query).mappings().all()
-
-    def is_over(row: sa.RowMapping) -> bool:
-        return row["over"] and not _goes_on(row, longest_lease, wall_clock)
-
-    return [row for row in rows if is_over(row) or is_dead(row["lease_owner"])]
 
 
 def _goes_on(row: sa.RowMapping, longest_lease: float, wall_clock: WallClock | None) -> bool:
@@ -107,8 +156,26 @@ def reopen(database: Database, *, longest_back_off: float) -> None:
     Only what was deferred may wait.  A wait that began further ahead than now is over, too, however short it
     is: the clock was put back since.
     """
+    with database.write() as connection:
+        for statement in _reopening(database, longest_back_off):
+            connection.execute(statement)
+
+
+@built_once
+def _reopening(database: Database, longest_back_off: float) -> tuple[sa.Update, ...]:
     own = DELIVERIES.c
-    too_far = sa.and_(
+    of_known = own.connection.in_(sa.select(CONNECTIONS.c.name))
+    return tuple(
+        sa.update(DELIVERIES)
+        .where(own.id.in_(skipping_locked(database, sa.select(own.id).where(stuck))))
+        .values(status=Status.PENDING, next_attempt_at=database.now(), updated_at=database.now())
+        for stuck in (sa.and_(of_known, _too_far(database, longest_back_off)), _not_over(database))
+    )
+
+
+def _too_far(database: Database, longest_back_off: float) -> sa.ColumnElement[bool]:
+    own = DELIVERIES.c
+    return sa.and_(
         own.status == PENDING,
         own.next_attempt_at > database.later(STEP_SECONDS),
         sa.or_(
@@ -117,29 +184,33 @@ def reopen(database: Database, *, longest_back_off: float) -> None:
             own.deferrals == 0,
         ),
     )
-    not_over = sa.and_(own.status == EXPIRED, own.next_attempt_at > database.now())
-    names = sa.select(CONNECTIONS.c.name)
-    with database.write() as connection:
-        for stuck in (sa.and_(own.connection.in_(names), too_far), not_over):
-            connection.execute(
-                sa.update(DELIVERIES)
-                .where(own.id.in_(skipping_locked(database, sa.select(own.id).where(stuck))))
-                .values(status=Status.PENDING, next_attempt_at=database.now(), updated_at=database.now())
-            )
+
+
+def _not_over(database: Database) -> sa.ColumnElement[bool]:
+    return sa.and_(DELIVERIES.c.status == EXPIRED, DELIVERIES.c.next_attempt_at > database.now())
+
+
+def mark_unknown_connections(database: Database) -> dict[str, int]:
+    """Note on pending rows that their connection does not exist; return how many there are of each name."""
+    found = pending.without_connection(database)
+    if found:
+        with database.read() as connection:
+            is_any = connection.execute(_unmarked(database).limit(1)).first() is not None
+        if is_any:
+            _mark(database)
+    return found
 
 
 @repeated
-def mark_unknown_connections(database: Database) -> dict[str, int]:
-    """Note on pending rows that their connection does not exist; return how many there are of each name."""
-    found = without_connection(database)
-    if found:
-        own = DELIVERIES.c
-        lost = sa.and_(own.status == PENDING, own.connection.in_(lost_names()))
-        unmarked = sa.select(own.id).where(lost, own.error_code.is_distinct_from(CONNECTION_UNKNOWN))
-        with database.write() as connection:
-            connection.execute(
-                sa.update(DELIVERIES)
-                .where(own.id.in_(skipping_locked(database, unmarked)))
-                .values(error_code=CONNECTION_UNKNOWN)
-            )
-    return found
+def _mark(database: Database) -> None:
+    unmarked = skipping_locked(database, _unmarked(database))
+    statement = sa.update(DELIVERIES).where(DELIVERIES.c.id.in_(unmarked))
+    with database.write() as connection:
+        connection.execute(statement.values(error_code=CONNECTION_UNKNOWN))
+
+
+@built_once
+def _unmarked(_database: Database) -> sa.Select[tuple[int]]:
+    own = DELIVERIES.c
+    lost = sa.and_(own.status == PENDING, own.connection.in_(pending.lost_names()))
+    return sa.select(own.id).where(lost, own.error_code.is_distinct_from(CONNECTION_UNKNOWN))

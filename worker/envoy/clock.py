@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 JUMP_SECONDS = 2.0
 _BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 UNSURE_SECONDS = 0.5  # so long between two looks at one clock, and a comparison says nothing
+TRIES = 3  # at a comparison: a busy host may let a process stand still at any moment
 
 
 def boot_clock() -> float:
@@ -54,11 +55,14 @@ class WallClock:
             return self._last_set >= boot_seconds
 
     def _compare(self) -> None:
-        before = self._boot()
-        apart = self._wall().timestamp() - before
-        by = apart - self._apart
-        # The process may have stood still in between.
-        if abs(by) < JUMP_SECONDS or self._boot() - before > UNSURE_SECONDS:
+        for _ in range(TRIES):
+            before = self._boot()
+            apart = self._wall().timestamp() - before
+            if self._boot() - before <= UNSURE_SECONDS:  # else the process stood still in between
+                break
+        else:
             return
-        self._apart, self._last_set = apart, before
-        self._untold += by
+        by = apart - self._apart
+        if abs(by) >= JUMP_SECONDS:
+            self._apart, self._last_set = apart, before
+            self._untold += by

@@ -11,7 +11,9 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from tests.acceptance.installation import wait_until
+from worker.arrivals import announce
 from worker.context import Context
+from worker.database import Database
 from worker.envoy.clock import WallClock
 from worker.report import Report
 from worker.runs import RunContext
@@ -96,3 +98,75 @@ def heeded_and_ran(schedule: Schedule, runs: threading.Semaphore) -> bool:
 
 def _is_near(moment: datetime | None) -> bool:
     return moment is not None and moment < datetime.now(UTC) + timedelta(days=367)
+
+
+class Arriving:
+    """A job that runs once a day and when callers have written; it can be kept at work."""
+
+    def __init__(self) -> None:
+        """Let it end at once."""
+        self.ran = threading.Semaphore(0)
+        self.may_end = threading.Event()
+        self.may_end.set()
+
+    def run(self, _context: RunContext) -> Report:
+        """Run."""
+        self.ran.release()
+        self.may_end.wait(30)
+        return Report()
+
+
+@pytest.fixture
+def arriving(monkeypatch: pytest.MonkeyPatch) -> Arriving:
+    """Register that job."""
+    module, job = ModuleType("arriving_job"), Arriving()
+    module.run = job.run  # type: ignore[attr-defined]
+    module.ON_ARRIVAL = True  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "arriving_job", module)
+    return job
+
+
+@pytest.fixture
+def schedule(database_url: str, arriving: Arriving) -> Iterator[Schedule]:
+    """Give the schedule of a service that is idle, and would hear of the next arrival."""
+    env = {"DATABASE_URL": database_url}
+    settings = build({"jobs": {"arriving": {"run": "arriving_job:run", "every": 86_400}}}, env)
+    with Context(settings, Secrets(env), env) as made:
+        schedule = Schedule(made)
+        schedule.start()
+        assert arriving.ran.acquire(timeout=10), "it runs at the start"
+        wait_until(lambda: made.arrivals.count == 1)  # what came before it listened
+        while arriving.ran.acquire(timeout=1):  # which may have been one more run
+            pass
+        yield schedule
+        arriving.may_end.set()
+        made.stop.set()
+        schedule.shutdown()
+
+
+@pytest.mark.usefixtures("schedule")
+def test_a_job_runs_when_a_caller_has_written(database: Database, arriving: Arriving) -> None:
+    """Though its next run is a day ahead."""
+    arrive(database)
+
+    assert arriving.ran.acquire(timeout=10)
+
+
+@pytest.mark.usefixtures("schedule")
+def test_what_arrives_during_a_run_is_followed_by_another(database: Database, arriving: Arriving) -> None:
+    """The one at work may have looked before; there are never two at once, and nothing is missed."""
+    arriving.may_end.clear()
+    arrive(database)
+    assert arriving.ran.acquire(timeout=10)
+    arrive(database)
+    beside = arriving.ran.acquire(timeout=1)
+    arriving.may_end.set()
+
+    assert not beside
+    assert arriving.ran.acquire(timeout=10)
+
+
+def arrive(database: Database) -> None:
+    """Commit what a caller would."""
+    with database.write() as connection:
+        announce(connection)

@@ -1,0 +1,97 @@
+"""What callers write is noticed when they commit it; what we write ourselves wakes nobody."""
+
+import pytest
+import sqlalchemy as sa
+
+from tests.integration.arrivals.conftest import INSERT, Serve, Service, ready, write
+from worker.arrivals import announce
+from worker.database import Database
+
+SENT = (
+    "UPDATE delivery SET status = 'sent', envoy_invite_id = 'e-' || id, sent_revision = revision,"
+    " next_attempt_at = NULL"
+)
+CHANGES = {
+    "content": "UPDATE invite SET notes = 'Third floor'",
+    "called off": "UPDATE invite SET wanted = 'absent'",
+    "renamed": "UPDATE invite SET external_id = 'v-9' WHERE external_id = 'v-2'",
+}
+NO_CHANGES = {
+    "nothing": "UPDATE invite SET location = location, notes = notes",
+    "cleared": (
+        "UPDATE invite SET invitee_name = '(cleared)', invitee_email = NULL, notes = NULL,"
+        " cleared_at = '2035-06-01T10:00:00Z'"
+    ),
+    "claimed": "UPDATE delivery SET attempts = attempts + 1",
+    "ours": "INSERT INTO connection (name, status) VALUES ('globex', 'active')",
+}
+
+
+@pytest.fixture
+def service(database_url: str, database: Database, serve: Serve) -> Service:
+    """Give a service that notices, on a database with an invite that was sent, and one that was not."""
+    write(database, INSERT, key="v-1")
+    write(database, SENT)
+    write(database, INSERT, key="v-2")
+    return ready(serve(database_url))
+
+
+def test_an_insert_is_noticed(service: Service, database: Database) -> None:
+    """Once for a transaction, however many rows it has."""
+    before = service.arrivals.count
+    with database.write() as connection:
+        for number in range(500):
+            connection.execute(sa.text(INSERT), {"key": f"many-{number}"})
+
+    assert service.hears()
+    assert service.arrivals.count == before + 1
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
+def test_a_change_is_noticed(service: Service, database: Database, change: str) -> None:
+    """Whatever makes something due again."""
+    write(database, change)
+
+    assert service.hears()
+
+
+@pytest.mark.parametrize("change", NO_CHANGES.values(), ids=list(NO_CHANGES))
+def test_what_makes_nothing_due_wakes_nobody(service: Service, database: Database, change: str) -> None:
+    """A save that changes nothing, a clear, and all that the worker writes in its own tables."""
+    write(database, change)
+
+    assert service.is_quiet()
+
+
+def test_what_is_rolled_back_wakes_nobody(service: Service, database: Database) -> None:
+    """It was never written."""
+    with database.engine.connect() as connection:
+        connection.execute(sa.text(INSERT), {"key": "v-3"})
+        connection.rollback()
+
+    assert service.is_quiet()
+
+
+def test_what_comes_close_together_is_one(service: Service, database: Database) -> None:
+    """A caller that commits each row by itself makes five runs a second at most."""
+    before = service.arrivals.count
+    for number in range(20):
+        write(database, INSERT, key=f"single-{number}")
+
+    assert service.hears()
+    assert service.arrivals.count - before < 20
+
+
+def test_what_no_trigger_sees_may_be_announced(service: Service, database: Database) -> None:
+    """A command that makes something due in our own tables."""
+    with database.write() as connection:
+        announce(connection)
+
+    assert service.hears()
+
+
+def test_it_ends_with_its_process(service: Service) -> None:
+    """At once, and gives its connection back."""
+    service.end()
+
+    assert service.database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]

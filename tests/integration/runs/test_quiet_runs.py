@@ -1,0 +1,120 @@
+"""Runs that do nothing: they are stored once a minute, and commit nothing."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from jobs import push_invites, reconcile_invites
+from tests.integration.runs.test_runs import counting, rows
+from worker.connections.vault import new_key
+from worker.context import Context
+from worker.database import Database
+from worker.errors import TryLater
+from worker.report import Report
+from worker.runs import ResolvedJob, RunContext, execute
+from worker.runs.record import QUIET_SECONDS, Recorder
+from worker.settings import JobSettings, Secrets
+from worker.settings.loading import build
+
+
+@pytest.fixture
+def parts(database_url: str) -> Iterator[Context]:
+    """Give a process's parts on a fresh database."""
+    env = {
+        "DATABASE_URL": database_url,
+        "ENVOY_CLIENT_ID": "client",
+        "ENVOY_CLIENT_SECRET": "secret",
+        "WORKER_ENCRYPTION_KEYS": new_key(),
+    }
+    with Context(build({}, env), Secrets(env), env) as made:
+        yield made
+
+
+class Recording:
+    """A process whose clock is turned by hand."""
+
+    def __init__(self, parts: Context) -> None:
+        """Begin."""
+        self._parts = parts
+        self.time = 1000.0
+        self._recorder = Recorder(parts.database, lambda: self.time)
+
+    def run(self, function: Any) -> None:
+        """Run a job by schedule."""
+        settings = JobSettings.model_validate({"run": "jobs.x:run", "every": 5})
+        job = ResolvedJob("x", function, {}, exclusive=False, settings=settings)
+        execute(self._parts, job, trigger="schedule", recorder=self._recorder)
+
+    def is_stored(self) -> bool:
+        """Return whether a run was stored since this was asked last."""
+        found = rows(self._parts, "job")
+        with self._parts.database.write() as connection:
+            connection.execute(sa.text("UPDATE job SET last_run_at = NULL"))
+        return any(row["last_run_at"] for row in found)
+
+
+def failing(_context: RunContext) -> Report:
+    """End early."""
+    raise TryLater("not now")
+
+
+def test_one_a_minute_is_stored(parts: Context) -> None:
+    """By a clock that nobody sets."""
+    process = Recording(parts)
+    stored = []
+    for _ in range(3):
+        process.run(counting(sent=0))
+        stored.append(process.is_stored())
+        process.time += QUIET_SECONDS / 2
+
+    assert stored == [True, False, True]
+    assert rows(parts, "job_run") == []
+
+
+def test_what_did_something_and_what_failed_is_stored_at_once(parts: Context) -> None:
+    """And so is the first run that does not fail any more."""
+    process = Recording(parts)
+    stored = []
+    for function in (counting(), counting(sent=1), counting(), failing, failing, counting(), counting()):
+        process.run(function)
+        stored.append(process.is_stored())
+
+    assert stored == [True, True, False, True, True, True, False]
+    assert [row["result"] for row in rows(parts, "job_run")].count("failed") == 2
+
+
+def test_a_pass_by_hand_is_always_stored(parts: Context) -> None:
+    """An operator who has just run it sees it in `status`."""
+    process = Recording(parts)
+    process.run(counting())
+    assert process.is_stored()
+    settings = JobSettings.model_validate({"run": "jobs.x:run", "every": 5})
+    execute(parts, ResolvedJob("x", counting(), {}, exclusive=False, settings=settings), trigger="manual")
+
+    assert process.is_stored()
+
+
+def commits(database: Database) -> int:
+    """Return a number that each commit raises, and no reader does."""
+    query = (
+        "PRAGMA data_version"
+        if database.is_sqlite
+        else "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"
+    )
+    with database.read() as connection:
+        return int(connection.execute(sa.text(query.replace("::", "\\:\\:"))).scalar_one())
+
+
+def test_idle_runs_commit_nothing(parts: Context, database: Database) -> None:
+    """A disk is not synced to say that nothing has happened."""
+    process = Recording(parts)
+    idle = (push_invites.run, reconcile_invites.run)
+    for function in idle:
+        process.run(function)
+    before = commits(database)
+    for function in idle * 3:
+        process.run(function)
+
+    assert commits(database) == before
