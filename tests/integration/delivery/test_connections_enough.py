@@ -8,11 +8,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.integration.delivery.conftest import MakeWorld
+from worker.connections.refresh_pool import REFRESHERS
 from worker.context import JOB_THREADS
+from worker.delivery.teller import DRAWERS
 
 SENDERS = 6
-MOST_LOOKERS = 4
-ALL = SENDERS + MOST_LOOKERS + JOB_THREADS
+PREPARERS, MOST_LOOKERS = 4, 4
+ALL = SENDERS + PREPARERS + DRAWERS + MOST_LOOKERS + REFRESHERS + JOB_THREADS
 
 
 @pytest.fixture
@@ -37,7 +39,9 @@ def patient_api() -> Iterator[str]:
         server.shutdown()
 
 
-def test_senders_lookers_and_jobs_find_a_connection_at_once(make_world: MakeWorld, patient_api: str) -> None:
+def test_the_threads_of_all_stages_and_jobs_find_a_connection_at_once(
+    make_world: MakeWorld, patient_api: str
+) -> None:
     """None of their rows waits in vain for one that the others have, to Envoy or to the database."""
     settings = {"WORKER_ENVOY__API_URL": patient_api, "WORKER_PUSH__CONCURRENCY": str(SENDERS)}
     parts = make_world(**settings).parts

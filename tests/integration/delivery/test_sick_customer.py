@@ -4,19 +4,26 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from tests.unit.delivery.test_lanes import Yard
 
 from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorld
 from tests.integration.delivery.world import World
 from tests.unit.delivery.making import due_row
 from worker.connections.gate import UNEXPECTED
+from worker.connections.refusing import Refusing
+from worker.delivery.alike import Alike
 from worker.delivery.consequences import Consequences
-from worker.delivery.freshness import Freshness
+from worker.delivery.discovery import Discovery
 from worker.delivery.lane import Lane, Work
+from worker.delivery.lanes import Lanes
+from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call
+from worker.delivery.proving import Proving
+from worker.delivery.send.attempt import Attempt
+from worker.delivery.store.claim import Claim
+from worker.delivery.store.verdicts import Stored
 from worker.envoy.clock import boot_clock
 from worker.errors import OutcomeUnknown
-from worker.invites import Kind
+from worker.invites import Kind, Status, Verdict
 from worker.report import Report
 from worker.sandbox import Faults, Sandbox
 
@@ -127,15 +134,19 @@ def test_a_fault_of_our_own_asks_nothing_and_still_holds_the_second_time(make_wo
     world = make_world()
     world.connect()
     parts, reads = world.parts, world.reads()
-    consequences = Consequences(parts.tokens, parts.holds, parts.gate, Report(Counter()))
+    lanes = Lanes(Discovery(list, boot_clock), over=lambda: False, clock=boot_clock)
+    alike = Alike(parts.database, Refusing(parts.database, parts.gate.host, hold_seconds=(5, 900)))
+    proving = Proving(parts.database, parts.api, parts.tokens)
+    drawn = Consequences(lanes, parts.tokens, parts.holds, parts.gate, proving, alike, Report(Counter()))
     error = OutcomeUnknown(error_code=UNEXPECTED)
-    lanes = Yard({}).lanes()
-    lane = Lane(1, "acme", Freshness(boot_clock))
-    work = Work(lane, due_row(), Call(Kind.CREATE))
+    work = Work(Lane(1, "acme"), due_row(), Call(Kind.CREATE))
+    claim = Claim("a", 1, 1, 1, 1, 0.0, boot_clock)
+    doubtful = Outcome(Verdict.UNKNOWN, Status.UNKNOWN, "unknown")
+    attempt = Attempt(work, claim, parts.tokens.access(1), doubtful, error, 1)
 
     for expected in ([], ["acme"]):
         parts.gate.note(error)
-        consequences.of(lanes, work, parts.tokens.access(1), error)
+        drawn.draw(attempt, Stored.SETTLED, later=lambda _: None)
         assert held(world) == expected
-    assert lane.closed
+    assert work.lane.closed
     assert world.reads() == reads

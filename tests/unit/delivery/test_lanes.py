@@ -275,7 +275,7 @@ def test_how_much_lies_ready_is_bounded_for_all_together_and_for_each() -> None:
     few.prepare()
     assert few.rows["a"] == 400
     many.prepare()
-    assert sorted(many.rows.values())[0] == 30
+    assert min(many.rows.values()) == 30
 
     for _ in range(3):
         tight.prepare()
@@ -286,13 +286,13 @@ def test_how_much_lies_ready_is_bounded_for_all_together_and_for_each() -> None:
 
 def test_lanes_that_take_long_leave_preparers_for_the_others() -> None:
     """Two of them may be under way at once; a quick one comes before a third."""
-    rows = Rows({name: 500 for name in ("a", "b", "c", "d")})
+    rows = Rows(dict.fromkeys(("a", "b", "c", "d"), 500))
     lanes = [rows.prepare() for _ in range(4)]
     quick = lanes[3]
     for lane in lanes:
         rows.lanes.close(lane)
     rows.time += 6
-    for lane in lanes[:3]:
+    for _ in range(3):
         taken = rows.lanes.next_to_prepare()
         assert taken is not None
         rows.lanes.prepared(taken, slow=taken is not quick)

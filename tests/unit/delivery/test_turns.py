@@ -18,10 +18,10 @@ def test_lanes_take_turns() -> None:
     for lane in lanes("a", "b", "c"):
         turns.put(lane)
     for _ in range(4):
-        lane = turns.pick(0.0)
-        assert lane is not None
-        picked.append(lane.name)
-        turns.put(lane)
+        served = turns.pick(0.0)
+        assert served is not None
+        picked.append(served.name)
+        turns.put(served)
 
     assert picked == ["a", "b", "c", "a"]
 
