@@ -140,7 +140,7 @@ class Teller:
             self._drawers.submit(context.run, work)
 
     def _give_back(self, attempt: Attempt, *, progressed: bool) -> None:
-        if attempt.suspends:
+        if attempt.error is not None:
             self._lanes.resume(attempt.work.lane)
         self._lanes.done(attempt.work, progressed=progressed)
 

@@ -159,10 +159,14 @@ class World:
     def make_due(self) -> None:
         """Let every back-off and hold be over, as time would."""
         self.execute("UPDATE delivery SET next_attempt_at = created_at WHERE status = 'pending'")
-        self.execute("UPDATE connection SET held_until = NULL, hold_reason = NULL, refresh_retry_at = NULL")
+        self.execute(
+            "UPDATE connection SET held_until = NULL, hold_reason = NULL, refresh_retry_at = NULL,"
+            " waits_until = NULL"
+        )
 
     def let_holds_end(self) -> None:
         """Let every stored hold be over, as time would: of connections, and of the host."""
+        self.execute("UPDATE connection SET waits_until = :past WHERE waits_until IS NOT NULL", past=PAST)
         for table in ("connection", "host"):
             self.execute(f"UPDATE {table} SET held_until = :past WHERE held_until IS NOT NULL", past=PAST)  # noqa: S608
         self.execute("UPDATE host SET refused_until = :past WHERE refused_until IS NOT NULL", past=PAST)

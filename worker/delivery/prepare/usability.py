@@ -87,7 +87,11 @@ class Usability:
 
     def _with_token(self, lane: Lane, connection: Connection, host: Host) -> NotYet | None:
         """Have a token at hand, and first an answer: nothing is sent while its host does not answer."""
-        token = self.tokens.at_hand(lane.connection_id)
+        try:
+            token = self.tokens.at_hand(lane.connection_id)
+        except TryLater as error:
+            self._set_aside(lane, error)
+            raise
         if isinstance(token, Future):
             return NotYet(refresh=token)
         self.gate.require_seen(
@@ -111,8 +115,11 @@ class Usability:
             self.holds.throttled(lane.connection_id, error.retry_after)
         elif isinstance(error, Unauthorised):
             self.holds.unauthorised(lane.connection_id, version=error.token_version)
-        elif not isinstance(error, NeedsAuthorisation) and not self.stop.is_set():
-            seconds = max(REST_SECONDS, getattr(error, "retry_after", None) or 0.0)
+
+    def _set_aside(self, lane: Lane, error: TryLater) -> None:
+        """Have nobody look at a connection before it may have a token: the longer wait of the two counts."""
+        if not self.stop.is_set():
+            seconds = max(REST_SECONDS, error.retry_after or 0.0)
             set_aside(self.database, lane.connection_id, WaitReason.COOLING, seconds)
 
 

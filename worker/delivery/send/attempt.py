@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 from worker.connections.expiry import AccessToken
-from worker.connections.gate import UNEXPECTED, speaks_against_the_host
+from worker.connections.gate import UNEXPECTED
 from worker.delivery import outcomes
 from worker.delivery.lane import Work
 from worker.delivery.outcomes import Outcome
 from worker.delivery.send.judge import Judge
 from worker.delivery.store.claim import Claim
 from worker.envoy.api import EnvoyApi, Written
-from worker.errors import EnvoyError, Forbidden, OutcomeUnknown, Throttled, Unauthorised
+from worker.errors import EnvoyError, OutcomeUnknown
 from worker.invites import Kind
 
 
@@ -24,17 +24,6 @@ class Attempt:
     outcome: Outcome
     error: EnvoyError | None
     duration_ms: int
-
-    @property
-    def suspends(self) -> bool:
-        """Whether its connection rests until it has had its consequences."""
-        return self.error is not None and has_consequences(self.error)
-
-
-def has_consequences(error: EnvoyError) -> bool:
-    """Say whether an error may keep its connection, or its host, from being used."""
-    own = isinstance(error, Unauthorised | Throttled | Forbidden)
-    return own or speaks_against_the_host(error) or error.error_code == UNEXPECTED
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from worker.database.failures import DATABASE_ERRORS
 from worker.delivery import unstored
 from worker.delivery.lane import Work
 from worker.delivery.lanes import Lanes
-from worker.delivery.send.attempt import Attempt, Requests, has_consequences
+from worker.delivery.send.attempt import Attempt, Requests
 from worker.delivery.store.claim import Claim, Claims
 from worker.delivery.store.database_away import Patience
 from worker.delivery.store.unheard import take_back
@@ -68,8 +68,8 @@ class Sender:
         failpoint("before_connect")
         outcome, error = self.requests.make(work, claim, token)
         self.gate.note(error)
-        if error is not None and has_consequences(error):
-            self.lanes.suspend(work.lane)
+        if error is not None:
+            self.lanes.suspend(work.lane)  # until what follows from it is done
         failpoint("after_answer")
         return Attempt(work, claim, token, outcome, error, round((boot_clock() - began) * 1000))
 
