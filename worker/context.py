@@ -6,32 +6,33 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from worker import __version__
 from worker.allocator import give_large_blocks_back
-from worker.connections.gate import Gate
-from worker.connections.holds import Holds
-from worker.connections.outages import Outages
-from worker.connections.tokens import Tokens
-from worker.connections.vault import Vault
-from worker.connections.witness import Witness
 from worker.database import Access, Database
 from worker.database.failures import DATABASE_ERRORS
 from worker.database.files import database_path
 from worker.database.mark import clear, is_marked, unsaid
 from worker.database.owner import this_process
 from worker.database.schema import require_fit
-from worker.delivery.healing import Healing
-from worker.envoy.api import EnvoyApi
-from worker.envoy.clock import WallClock, boot_clock
-from worker.envoy.http import HttpClient
-from worker.envoy.oauth import ClientCredentials, OAuth
-from worker.envoy.server_clock import ServerClock
 from worker.errors import SettingsError, WorkerError
 from worker.settings import Secrets, Settings, load_settings
 from worker.settings import secrets as names
+
+if TYPE_CHECKING:
+    from worker.connections.gate import Gate
+    from worker.connections.holds import Holds
+    from worker.connections.tokens import Tokens
+    from worker.connections.vault import Vault
+    from worker.connections.witness import Witness
+    from worker.delivery.healing import Healing
+    from worker.envoy.api import EnvoyApi
+    from worker.envoy.clock import WallClock
+    from worker.envoy.http import HttpClient
+    from worker.envoy.oauth import OAuth
+    from worker.envoy.server_clock import ServerClock
 
 JOB_THREADS = 4
 
@@ -39,7 +40,7 @@ JOB_THREADS = 4
 class Context:
     """The parts of one process, each made when it is first asked for.
 
-    So a command asks only for the settings and secrets that it uses.
+    So a command asks only for the settings and secrets that it uses, and loads no module of other parts.
     """
 
     def __init__(
@@ -70,15 +71,16 @@ class Context:
         traceback: TracebackType | None,
     ) -> None:
         """Close what was opened; a new token that the database would not take gets a last chance."""
-        if isinstance(tokens := self.__dict__.get("tokens"), Tokens):
+        tokens: Tokens | None = self.__dict__.get("tokens")
+        if tokens is not None:
             with contextlib.suppress(*DATABASE_ERRORS):  # told when it happened
                 tokens.save_pending()
-        for part in ("http", "any_database"):
-            opened = self.__dict__.get(part)
-            if isinstance(opened, HttpClient):
-                opened.close()
-            elif isinstance(opened, Database):
-                opened.dispose()
+        http: HttpClient | None = self.__dict__.get("http")
+        if http is not None:
+            http.close()
+        database: Database | None = self.__dict__.get("any_database")
+        if database is not None:
+            database.dispose()
 
     def end(self) -> None:
         """Let nothing new be begun, and nothing wait for long; what is in flight ends."""
@@ -135,31 +137,41 @@ class Context:
         return self.settings.push.senders + self.settings.push.lookers + JOB_THREADS
 
     @cached_property
-    def vault(self) -> Vault:
+    def vault(self) -> "Vault":
         """The key ring that tokens are sealed with."""
+        from worker.connections.vault import Vault
+
         return Vault(self.secrets.get(names.ENCRYPTION_KEYS))
 
     @cached_property
-    def http(self) -> HttpClient:
+    def http(self) -> "HttpClient":
         """The one HTTP client, shared by all threads."""
+        from worker.envoy.http import HttpClient
+
         return HttpClient(
             max_connections=self._most_threads,
             user_agent=f"envoy-invite-worker/{__version__}",
         )
 
     @cached_property
-    def envoy_clock(self) -> ServerClock:
+    def envoy_clock(self) -> "ServerClock":
         """What time it is at Envoy."""
+        from worker.envoy.server_clock import ServerClock
+
         return ServerClock()
 
     @cached_property
-    def witness(self) -> Witness:
+    def witness(self) -> "Witness":
         """Whether Envoy's clock confirms the database's."""
+        from worker.connections.witness import Witness
+
         return Witness(self.database, self._envoy_host, self.envoy_clock)
 
     @cached_property
-    def oauth(self) -> OAuth:
+    def oauth(self) -> "OAuth":
         """Envoy's OAuth2 endpoints, with our client's credentials."""
+        from worker.envoy.oauth import ClientCredentials, OAuth
+
         credentials = ClientCredentials(
             self.secrets.get(names.CLIENT_ID), self.secrets.get(names.CLIENT_SECRET)
         )
@@ -172,8 +184,10 @@ class Context:
         )
 
     @cached_property
-    def api(self) -> EnvoyApi:
+    def api(self) -> "EnvoyApi":
         """Envoy's API."""
+        from worker.envoy.api import EnvoyApi
+
         return EnvoyApi(
             self.http,
             self.settings.envoy.api_url,
@@ -183,13 +197,17 @@ class Context:
         )
 
     @cached_property
-    def tokens(self) -> Tokens:
+    def tokens(self) -> "Tokens":
         """The one refresher."""
+        from worker.connections.tokens import Tokens
+
         return Tokens(self.database, self.vault, self.oauth, owner=this_process(), stop=self.stop)
 
     @cached_property
-    def holds(self) -> Holds:
+    def holds(self) -> "Holds":
         """What connections are held for, and their pace."""
+        from worker.connections.holds import Holds
+
         return Holds(
             self.database,
             hold_seconds=self.settings.push.hold_seconds,
@@ -197,8 +215,11 @@ class Context:
         )
 
     @cached_property
-    def healing(self) -> Healing:
+    def healing(self) -> "Healing":
         """What gives invites the deliveries that they lack."""
+        from worker.delivery.healing import Healing
+        from worker.envoy.clock import boot_clock
+
         return Healing(self.database, self.stop, boot_clock)
 
     @property
@@ -206,13 +227,18 @@ class Context:
         return urlsplit(self.settings.envoy.api_url).netloc
 
     @cached_property
-    def wall_clock(self) -> WallClock:
+    def wall_clock(self) -> "WallClock":
         """What notices that this host's clock is set, from the time on when it is first asked for."""
+        from worker.envoy.clock import WallClock
+
         return WallClock()
 
     @cached_property
-    def gate(self) -> Gate:
+    def gate(self) -> "Gate":
         """What keeps invites back while Envoy's host does not answer."""
+        from worker.connections.gate import Gate
+        from worker.connections.outages import Outages
+
         outages = Outages(
             self.database,
             self._envoy_host,
