@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from worker.envoy.api import EnvoyApi
     from worker.envoy.clock import WallClock
     from worker.envoy.http import HttpClient
+    from worker.envoy.late import LateHttp
     from worker.envoy.oauth import OAuth
     from worker.envoy.server_clock import ServerClock
 
@@ -154,6 +155,12 @@ class Context:
         )
 
     @cached_property
+    def _late_http(self) -> "LateHttp":
+        from worker.envoy.late import LateHttp
+
+        return LateHttp(lambda: self.http)
+
+    @cached_property
     def envoy_clock(self) -> "ServerClock":
         """What time it is at Envoy."""
         from worker.envoy.server_clock import ServerClock
@@ -176,7 +183,7 @@ class Context:
             self.secrets.get(names.CLIENT_ID), self.secrets.get(names.CLIENT_SECRET)
         )
         return OAuth(
-            self.http,
+            self._late_http,
             credentials,
             authorize_url=self.settings.envoy.authorize_url,
             token_url=self.settings.envoy.token_url,
@@ -189,7 +196,7 @@ class Context:
         from worker.envoy.api import EnvoyApi
 
         return EnvoyApi(
-            self.http,
+            self._late_http,
             self.settings.envoy.api_url,
             deadline_seconds=self.settings.push.request_timeout_seconds,
             stop=self.stop,

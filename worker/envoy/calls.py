@@ -5,19 +5,22 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 from worker.envoy.answers import decipher, may_be_a_gateways, route_lost
 from worker.envoy.headers import authorization
-from worker.envoy.http import BeforeWrite, HttpClient
 from worker.envoy.identifiers import item_path
+from worker.envoy.late import Http
 from worker.envoy.pages import Item, Page, page_of
 from worker.envoy.paging import all_items
 from worker.envoy.resources import Json
 from worker.envoy.retries import read_policy, unsent_policy
 from worker.envoy.server_clock import ServerClock
 from worker.errors import Refused, Stopping
+
+if TYPE_CHECKING:
+    from worker.envoy.http import BeforeWrite
 
 LOCATIONS, FLOWS, EMPLOYEES, INVITES = LISTS = (
     "/v1/locations",
@@ -47,7 +50,7 @@ class Calls:
 
     def __init__(
         self,
-        http: HttpClient,
+        http: Http,
         base_url: str,
         *,
         deadline_seconds: float,
@@ -130,7 +133,7 @@ class Calls:
         *,
         body: Json | None,
         request_id: str,
-        before_write: BeforeWrite | None,
+        before_write: "BeforeWrite | None",
     ) -> _Taken:
         """Return what *take* makes of the answer to a POST or DELETE.
 
@@ -147,7 +150,7 @@ class Calls:
         headers: Mapping[str, str],
         take: Take[_Taken],
         body: Json | None = None,
-        before_write: BeforeWrite | None = None,
+        before_write: "BeforeWrite | None" = None,
         *,
         on_headers: OnHeaders | None = None,
     ) -> _Taken:
