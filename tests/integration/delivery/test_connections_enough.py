@@ -8,11 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.integration.delivery.conftest import MakeWorld
-from worker.context import JOB_THREADS
+from worker.context import JOB_THREADS, MOST_READERS
 
 SENDERS = 6
 MOST_LOOKERS = 4
-ALL = SENDERS + MOST_LOOKERS + JOB_THREADS
+ALL = SENDERS + MOST_LOOKERS + MOST_READERS + JOB_THREADS
 
 
 @pytest.fixture
@@ -37,7 +37,9 @@ def patient_api() -> Iterator[str]:
         server.shutdown()
 
 
-def test_senders_lookers_and_jobs_find_a_connection_at_once(make_world: MakeWorld, patient_api: str) -> None:
+def test_senders_lookers_readers_and_jobs_find_a_connection_at_once(
+    make_world: MakeWorld, patient_api: str
+) -> None:
     """None of their rows waits in vain for one that the others have, to Envoy or to the database."""
     settings = {"WORKER_ENVOY__API_URL": patient_api, "WORKER_PUSH__CONCURRENCY": str(SENDERS)}
     parts = make_world(**settings).parts

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from tests.unit.delivery.test_lanes import Yard
 
 from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorld
 from tests.integration.delivery.world import World
 from tests.unit.delivery.making import due_row
+from tests.unit.delivery.test_lanes import Yard
 from worker.connections.gate import UNEXPECTED
 from worker.delivery.consequences import Consequences
 from worker.delivery.freshness import Freshness
