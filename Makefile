@@ -84,6 +84,7 @@ $(RUNTIME): requirements.txt requirements-build.txt pyproject.toml
 	@$(PYTHON) -m venv --clear .venv
 	@$(PIP) install --require-hashes --only-binary :all: -r requirements.txt -r requirements-build.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q worker jobs  # or each start compiles, where it may not write beside them
 	@touch $@
 
 $(DEVELOPMENT): $(RUNTIME) requirements-dev.txt

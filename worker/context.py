@@ -6,46 +6,48 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from worker import __version__
 from worker.allocator import give_large_blocks_back
-from worker.arrivals import Arrivals
-from worker.connections.gate import Gate
-from worker.connections.holds import Holds
-from worker.connections.outages import Outages
-from worker.connections.refresh_pool import REFRESHERS
-from worker.connections.tokens import Tokens
-from worker.connections.vault import Vault
-from worker.connections.witness import Witness
 from worker.database import Access, Database
 from worker.database.failures import DATABASE_ERRORS
 from worker.database.files import database_path
 from worker.database.mark import clear, is_marked, unsaid
 from worker.database.owner import this_process
 from worker.database.schema import require_fit
-from worker.delivery.healing import Healing
-from worker.delivery.store.journal import Journal
-from worker.delivery.teller import DRAWERS
-from worker.envoy.api import EnvoyApi
-from worker.envoy.clock import WallClock, boot_clock
-from worker.envoy.http import HttpClient
-from worker.envoy.oauth import ClientCredentials, OAuth
-from worker.envoy.server_clock import ServerClock
 from worker.errors import SettingsError, WorkerError
 from worker.settings import Secrets, Settings, load_settings
 from worker.settings import secrets as names
+from worker.settings.model import DRAWERS, REFRESHERS
+
+if TYPE_CHECKING:
+    from worker.arrivals import Arrivals
+    from worker.connections.gate import Gate
+    from worker.connections.holds import Holds
+    from worker.connections.tokens import Tokens
+    from worker.connections.vault import Vault
+    from worker.connections.witness import Witness
+    from worker.delivery.healing import Healing
+    from worker.delivery.store.journal import Journal
+    from worker.envoy.api import EnvoyApi
+    from worker.envoy.clock import WallClock
+    from worker.envoy.http import HttpClient
+    from worker.envoy.late import LateHttp
+    from worker.envoy.oauth import OAuth
+    from worker.envoy.server_clock import ServerClock
 
 JOB_THREADS = 4
 JOURNAL_TELLER_LISTENER = 3
 MOST_TROUBLED = 8
+MOST_READERS = 6  # of directories at once: 10,000 customers at 200 ms a list take 11 minutes
 
 
 class Context:
     """The parts of one process, each made when it is first asked for.
 
-    So a command asks only for the settings and secrets that it uses.
+    So a command asks only for the settings and secrets that it uses, and loads no module of other parts.
     """
 
     def __init__(
@@ -76,15 +78,19 @@ class Context:
         traceback: TracebackType | None,
     ) -> None:
         """Close what was opened, after the refreshes in flight; what is not stored gets a last chance."""
-        if isinstance(tokens := self.__dict__.get("tokens"), Tokens):
+        tokens: Tokens | None = self.__dict__.get("tokens")
+        if tokens is not None:
             with contextlib.suppress(*DATABASE_ERRORS):  # told when it happened
                 tokens.close()
-        for part in ("journal", "http", "any_database"):
-            opened = self.__dict__.get(part)
-            if isinstance(opened, Journal | HttpClient):
-                opened.close()
-            elif isinstance(opened, Database):
-                opened.dispose()
+        journal: Journal | None = self.__dict__.get("journal")
+        if journal is not None:
+            journal.close()
+        http: HttpClient | None = self.__dict__.get("http")
+        if http is not None:
+            http.close()
+        database: Database | None = self.__dict__.get("any_database")
+        if database is not None:
+            database.dispose()
 
     def end(self) -> None:
         """Let nothing new be begun, and nothing wait for long; what is in flight ends."""
@@ -137,48 +143,69 @@ class Context:
 
     @property
     def _most_requests(self) -> int:
-        """How many threads may have a request on its way at once."""
+        """How many threads may have a request on its way at once: of all stages, and of the jobs."""
         push = self.settings.push
-        return push.concurrency + push.preparers + DRAWERS + push.lookers + REFRESHERS + JOB_THREADS
+        return push.concurrency + self._others
 
     @property
     def _most_statements(self) -> int:
         """How many threads may be at the database at once; of the senders only those that met a trouble."""
         push = self.settings.push
-        own = push.preparers + DRAWERS + push.lookers + REFRESHERS + JOB_THREADS
-        return own + JOURNAL_TELLER_LISTENER + min(push.concurrency, MOST_TROUBLED)
+        return self._others + JOURNAL_TELLER_LISTENER + min(push.concurrency, MOST_TROUBLED)
+
+    @property
+    def _others(self) -> int:
+        """How many threads there may be beside the senders."""
+        push = self.settings.push
+        return push.preparers + DRAWERS + push.lookers + REFRESHERS + MOST_READERS + JOB_THREADS
 
     @cached_property
-    def vault(self) -> Vault:
+    def vault(self) -> "Vault":
         """The key ring that tokens are sealed with."""
+        from worker.connections.vault import Vault
+
         return Vault(self.secrets.get(names.ENCRYPTION_KEYS))
 
     @cached_property
-    def http(self) -> HttpClient:
+    def http(self) -> "HttpClient":
         """The one HTTP client, shared by all threads."""
+        from worker.envoy.http import HttpClient
+
         return HttpClient(
             max_connections=self._most_requests,
             user_agent=f"envoy-invite-worker/{__version__}",
         )
 
     @cached_property
-    def envoy_clock(self) -> ServerClock:
+    def _late_http(self) -> "LateHttp":
+        from worker.envoy.late import LateHttp
+
+        return LateHttp(lambda: self.http)
+
+    @cached_property
+    def envoy_clock(self) -> "ServerClock":
         """What time it is at Envoy."""
+        from worker.envoy.server_clock import ServerClock
+
         return ServerClock()
 
     @cached_property
-    def witness(self) -> Witness:
+    def witness(self) -> "Witness":
         """Whether Envoy's clock confirms the database's."""
+        from worker.connections.witness import Witness
+
         return Witness(self.database, self._envoy_host, self.envoy_clock)
 
     @cached_property
-    def oauth(self) -> OAuth:
+    def oauth(self) -> "OAuth":
         """Envoy's OAuth2 endpoints, with our client's credentials."""
+        from worker.envoy.oauth import ClientCredentials, OAuth
+
         credentials = ClientCredentials(
             self.secrets.get(names.CLIENT_ID), self.secrets.get(names.CLIENT_SECRET)
         )
         return OAuth(
-            self.http,
+            self._late_http,
             credentials,
             authorize_url=self.settings.envoy.authorize_url,
             token_url=self.settings.envoy.token_url,
@@ -186,10 +213,12 @@ class Context:
         )
 
     @cached_property
-    def api(self) -> EnvoyApi:
+    def api(self) -> "EnvoyApi":
         """Envoy's API."""
+        from worker.envoy.api import EnvoyApi
+
         return EnvoyApi(
-            self.http,
+            self._late_http,
             self.settings.envoy.api_url,
             deadline_seconds=self.settings.push.request_timeout_seconds,
             stop=self.stop,
@@ -197,13 +226,17 @@ class Context:
         )
 
     @cached_property
-    def tokens(self) -> Tokens:
+    def tokens(self) -> "Tokens":
         """The one refresher."""
+        from worker.connections.tokens import Tokens
+
         return Tokens(self.database, self.vault, self.oauth, owner=this_process(), stop=self.stop)
 
     @cached_property
-    def holds(self) -> Holds:
+    def holds(self) -> "Holds":
         """What connections are held for, and their pace."""
+        from worker.connections.holds import Holds
+
         return Holds(
             self.database,
             hold_seconds=self.settings.push.hold_seconds,
@@ -211,18 +244,25 @@ class Context:
         )
 
     @cached_property
-    def journal(self) -> Journal:
+    def journal(self) -> "Journal":
         """The one writer of claims and verdicts."""
+        from worker.delivery.store.journal import Journal
+
         return Journal(self.database, most_aside=self.settings.push.concurrency, stop=self.stop)
 
     @cached_property
-    def healing(self) -> Healing:
+    def healing(self) -> "Healing":
         """What gives invites the deliveries that they lack."""
+        from worker.delivery.healing import Healing
+        from worker.envoy.clock import boot_clock
+
         return Healing(self.database, self.stop, boot_clock)
 
     @cached_property
-    def arrivals(self) -> Arrivals:
+    def arrivals(self) -> "Arrivals":
         """What notices that callers have written; nothing does before a service starts it."""
+        from worker.arrivals import Arrivals
+
         return Arrivals(self.database, notify=self.settings.push.notify, stop=self.stop)
 
     @property
@@ -230,13 +270,18 @@ class Context:
         return urlsplit(self.settings.envoy.api_url).netloc
 
     @cached_property
-    def wall_clock(self) -> WallClock:
+    def wall_clock(self) -> "WallClock":
         """What notices that this host's clock is set, from the time on when it is first asked for."""
+        from worker.envoy.clock import WallClock
+
         return WallClock()
 
     @cached_property
-    def gate(self) -> Gate:
+    def gate(self) -> "Gate":
         """What keeps invites back while Envoy's host does not answer."""
+        from worker.connections.gate import Gate
+        from worker.connections.outages import Outages
+
         outages = Outages(
             self.database,
             self._envoy_host,

@@ -19,9 +19,9 @@ import structlog
 from worker.connections.expiry import AccessToken
 from worker.envoy.clock import boot_clock
 from worker.errors import TryLater, WorkerError
+from worker.settings.model import REFRESHERS
 from worker.stopping import SLICE_SECONDS
 
-REFRESHERS = 4  # more would hurry a token endpoint that all customers share, and that serves each once a day
 LOOK_EVERY = (0.05, 0.25)
 LOOKS_GROW, MOST_BETWEEN_LOOKS = 1.5, 1.0
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
 
 from worker.database.sizes import MOST_BYTES, byte_length
 
@@ -15,7 +14,6 @@ OVERSIZED = "oversized"
 FAR_AHEAD = datetime(9999, 12, 30, tzinfo=UTC)
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_PARTS = 30_000  # more than commas and brackets in fifty custom fields of the longest
-_PLAIN_JSON = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 def utc_now() -> datetime:
@@ -89,11 +87,8 @@ def _parts(text: str | bytes) -> int:
     return sum(map(text.count, (b"{", b"[", b",")))
 
 
-class StrictJson(sa.types.TypeDecorator[Any]):
-    """The JSON type of the database; None is SQL's NULL, never JSON's.
-
-    What is longer than MOST_BYTES is OVERSIZED, and is never loaded, whoever selects it.
-    """
+class _Json(sa.types.TypeDecorator[Any]):
+    """The JSON type of the database; None is SQL's NULL, never JSON's."""
 
     impl = sa.JSON
     cache_ok = True
@@ -105,12 +100,20 @@ class StrictJson(sa.types.TypeDecorator[Any]):
     def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
         """Choose the database's own type."""
         if dialect.name == "postgresql":
+            from sqlalchemy.dialects.postgresql import JSONB
+
             return dialect.type_descriptor(JSONB(none_as_null=True))
         return dialect.type_descriptor(sa.JSON(none_as_null=True))
 
     def coerce_compared_value(self, op: Any, value: Any) -> Any:  # noqa: ANN401
         """Take a key or a path for what it is, and not for JSON."""
         return self.impl_instance.coerce_compared_value(op, value)
+
+
+class StrictJson(_Json):
+    """The same; what is longer than MOST_BYTES is OVERSIZED, and is never loaded, whoever selects it."""
+
+    cache_ok = True
 
     def column_expression(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """Have the database look how long it is first."""
@@ -119,7 +122,7 @@ class StrictJson(sa.types.TypeDecorator[Any]):
 
 def json_up_to(column: sa.ColumnElement[Any], most: int) -> sa.ColumnElement[Any]:
     """Return the expression for a JSON column that is OVERSIZED beyond *most* bytes, and then not loaded."""
-    return sa.type_coerce(_unless_longer(column, most), _PLAIN_JSON)
+    return sa.type_coerce(_unless_longer(column, most), _Json())
 
 
 def _unless_longer(column: sa.ColumnElement[Any], most: int) -> sa.ColumnElement[Any]:

@@ -23,8 +23,8 @@ from worker.delivery.store.verdicts import Stored, Verdicts
 from worker.errors import ExitCode
 from worker.invites import Status, Verdict
 from worker.report import Report
+from worker.settings.model import DRAWERS
 
-DRAWERS = 2  # threads that draw consequences: one may be asking whether Envoy answers
 MOST_UNTOLD = 200  # verdicts, and as many again as there are senders
 LOOK_SECONDS = 0.05
 

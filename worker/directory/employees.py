@@ -13,7 +13,6 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel
 
 from worker.connections.calls import with_token
@@ -21,6 +20,7 @@ from worker.connections.model import ConnectionStatus
 from worker.connections.rows import locked
 from worker.connections.tokens import Tokens
 from worker.database import Database
+from worker.database.inserting import insert
 from worker.database.repeating import repeated
 from worker.directory.model import Employee
 from worker.envoy import resources
@@ -197,6 +197,6 @@ def _as_json(people: Iterable[Person]) -> list[dict[str, Any]]:
 
 
 def _replacing(database: Database, values: dict[str, Any]) -> sa.Insert:
-    insert = (sqlite.insert if database.is_sqlite else postgresql.insert)(EMPLOYEES).values(**values)
-    replaced = {"found": insert.excluded.found, "read_at": insert.excluded.read_at}
-    return insert.on_conflict_do_update(index_elements=["connection_id", "sought"], set_=replaced)
+    new = insert(EMPLOYEES, database.engine.dialect).values(**values)
+    replaced = {"found": new.excluded.found, "read_at": new.excluded.read_at}
+    return new.on_conflict_do_update(index_elements=["connection_id", "sought"], set_=replaced)

@@ -1,4 +1,4 @@
-"""Read a connection's directory anew from Envoy."""
+"""Read a connection's directory from Envoy once more."""
 
 import structlog
 
@@ -21,19 +21,31 @@ def refresh(database: Database, api: EnvoyApi, tokens: Tokens, connection: Conne
         EnvoyError: Envoy could not be read; what was known before stays.
     """
     assert connection.id is not None  # noqa: S101 -- a stored row has its id
-    _replace(database, api, tokens, connection.id)
-    directory = store.load(database, connection.id)
+    # Before the question: a row that is written while it is on its way is newer than its answer.
+    asked_at = database.read_now()
+    content = read(api, tokens, connection.id)
+    store.replace(database, connection.id, content, asked_at=asked_at)
+    tell(connection.name, content)
+    del content  # what was read is not kept beside what is loaded now
+    return store.load(database, connection.id)
+
+
+def read(api: EnvoyApi, tokens: Tokens, connection_id: int) -> store.Content:
+    """Read all pages of locations and flows, and return them.
+
+    Raises:
+        NeedsAuthorisation, TryLater: the connection has no usable token.
+        EnvoyError: Envoy could not be read.
+    """
+    locations = with_token(tokens, connection_id, api.locations)
+    return store.content_of(locations, with_token(tokens, connection_id, api.flows))
+
+
+def tell(name: str, content: store.Content) -> None:
+    """Emit the event of a directory that was read."""
     log.info(
         "directory.refreshed",
-        connection=connection.name,
-        locations=len(directory.locations),
-        flows=len(directory.flows),
+        connection=name,
+        locations=len(content[store.LOCATIONS]),
+        flows=len(content[store.FLOWS]),
     )
-    return directory
-
-
-def _replace(database: Database, api: EnvoyApi, tokens: Tokens, connection_id: int) -> None:
-    """Read and store; what was read is not kept beside what is loaded then."""
-    locations = with_token(tokens, connection_id, api.locations)
-    flows = with_token(tokens, connection_id, api.flows)
-    store.replace(database, connection_id, locations, flows)

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from worker.envoy import http_date, resources
 from worker.envoy.calls import (
@@ -22,13 +22,16 @@ from worker.envoy.calls import (
     employee_path,
     invite_path,
 )
-from worker.envoy.http import BeforeWrite, HttpClient
 from worker.envoy.identifiers import identifier
+from worker.envoy.late import Http
 from worker.envoy.pages import Page, page_of
 from worker.envoy.paging import PER_PAGE
 from worker.envoy.resources import Employee, Flow, Invite, Json, Location
 from worker.envoy.server_clock import ServerClock
 from worker.errors import Forbidden, NotFound, OutcomeUnknown
+
+if TYPE_CHECKING:
+    from worker.envoy.http import BeforeWrite
 
 _Resource = TypeVar("_Resource")
 
@@ -54,7 +57,7 @@ class EnvoyApi:
 
     def __init__(
         self,
-        http: HttpClient,
+        http: Http,
         base_url: str,
         *,
         deadline_seconds: float,
@@ -168,7 +171,7 @@ class EnvoyApi:
         body: Mapping[str, object],
         *,
         request_id: str,
-        before_write: BeforeWrite | None = None,
+        before_write: "BeforeWrite | None" = None,
     ) -> Written:
         """Create one invite; OutcomeUnknown where it was sent and its id did not come back."""
         created = self._calls.write(
@@ -195,7 +198,7 @@ class EnvoyApi:
         body: Mapping[str, object],
         *,
         request_id: str,
-        before_write: BeforeWrite | None = None,
+        before_write: "BeforeWrite | None" = None,
     ) -> Written:
         """Change one invite (a POST, as Envoy has it)."""
         return self._calls.write(
@@ -214,7 +217,7 @@ class EnvoyApi:
         invite_id: str,
         *,
         request_id: str,
-        before_write: BeforeWrite | None = None,
+        before_write: "BeforeWrite | None" = None,
     ) -> Written:
         """Remove one invite; NotFound where Envoy, or what stands before it, knows none of that id."""
         return self._calls.write(

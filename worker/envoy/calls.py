@@ -4,19 +4,22 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 from worker.envoy.answers import decipher, may_be_a_gateways, route_lost
 from worker.envoy.headers import authorization
-from worker.envoy.http import Answer, BeforeWrite, HttpClient
 from worker.envoy.identifiers import item_path
+from worker.envoy.late import Http
 from worker.envoy.pages import Item, Page, page_of
 from worker.envoy.paging import all_items
 from worker.envoy.resources import Json
 from worker.envoy.retries import read_policy, unsent_policy
 from worker.envoy.server_clock import ServerClock
 from worker.errors import Refused, Stopping
+
+if TYPE_CHECKING:
+    from worker.envoy.http import Answer, BeforeWrite
 
 LOCATIONS, FLOWS, EMPLOYEES, INVITES = LISTS = (
     "/v1/locations",
@@ -46,7 +49,7 @@ class Calls:
 
     def __init__(
         self,
-        http: HttpClient,
+        http: Http,
         base_url: str,
         *,
         deadline_seconds: float,
@@ -128,7 +131,7 @@ class Calls:
         *,
         body: Json | None,
         request_id: str,
-        before_write: BeforeWrite | None,
+        before_write: "BeforeWrite | None",
     ) -> _Taken:
         """Return what *take* makes of the answer to a POST or DELETE.
 
@@ -144,7 +147,7 @@ class Calls:
         headers: Mapping[str, str],
         take: Take[_Taken],
         body: Json | None = None,
-        before_write: BeforeWrite | None = None,
+        before_write: "BeforeWrite | None" = None,
         *,
         on_headers: OnHeaders | None = None,
     ) -> _Taken:
@@ -166,7 +169,7 @@ class Calls:
             return _meaning(answer, take)
 
 
-def _meaning(answer: Answer, take: Take[_Taken]) -> _Taken:
+def _meaning(answer: "Answer", take: Take[_Taken]) -> _Taken:
     data = decipher(answer.status, answer.headers, answer.body)
     return take(Success(answer.status, data, len(answer.body)))
 

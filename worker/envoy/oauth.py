@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from worker.envoy.http import HttpClient
+from worker.envoy.late import Http
 from worker.envoy.retries import unsent_policy
 from worker.envoy.tokens import TokenAnswer, token_answer
 
@@ -32,7 +32,7 @@ class OAuth:
 
     def __init__(
         self,
-        http: HttpClient,
+        http: Http,
         credentials: ClientCredentials,
         *,
         authorize_url: str,

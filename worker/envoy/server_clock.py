@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from worker.envoy import http_date
 from worker.envoy.clock import boot_clock
-from worker.envoy.http import HttpClient
+from worker.envoy.late import Http
 
 DAY_SECONDS = 86_400.0
 PLAUSIBLE_YEARS = range(2000, 9000)  # both databases hold them, and they can be counted on from
@@ -39,7 +39,7 @@ class ServerClock:
             elapsed = self._clock() - at
             return time + timedelta(seconds=elapsed) if elapsed <= DAY_SECONDS else None
 
-    def ask(self, http: HttpClient, url: str) -> None:
+    def ask(self, http: Http, url: str) -> None:
         """Ask for anything at all, without credentials: every answer with a date tells the time.
 
         Raises:

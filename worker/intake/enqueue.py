@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from worker.database import Database, texts
+from worker.database.inserting import insert
 from worker.database.repeating import repeated
 from worker.intake.not_given import NOT_GIVEN, NotGiven
 from worker.intake.places import default_send_email, look_up
@@ -76,11 +76,12 @@ def _settled(database: sa.Connection, invite: NewInvite) -> NewInvite:
 def _store(database: sa.Connection, invite: NewInvite) -> int:
     # Inserted first, and only if it is not there: so two callers at once do not trip over each other,
     # and SQLite takes its write lock before anything is read.
-    insert = postgresql.insert if database.dialect.name == "postgresql" else sqlite.insert
     default = default_send_email(invite.connection)
     row = invite.values() | ({"send_email": default} if invite.send_email is None else {})
     database.execute(
-        insert(INVITES).values(row).on_conflict_do_nothing(index_elements=["connection", "external_id"])
+        insert(INVITES, database.dialect)
+        .values(row)
+        .on_conflict_do_nothing(index_elements=["connection", "external_id"])
     )
     if invite.send_email is None:
         invite = with_default(invite, send_email=bool(database.execute(sa.select(default)).scalar_one()))

@@ -2,22 +2,24 @@
 
 import threading
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from worker.arrivals import Arrivals
-from worker.connections.gate import Gate
-from worker.connections.holds import Holds
-from worker.connections.tokens import Tokens
 from worker.context import Context
 from worker.database import Database
-from worker.delivery.healing import Healing
-from worker.delivery.store.journal import Journal
-from worker.envoy.api import EnvoyApi
-from worker.envoy.clock import WallClock
 from worker.settings import Settings
 from worker.settings.model import MOST_SECONDS
+
+if TYPE_CHECKING:  # the parts that a run does not use are not loaded for it
+    from worker.arrivals import Arrivals
+    from worker.connections.gate import Gate
+    from worker.connections.holds import Holds
+    from worker.connections.tokens import Tokens
+    from worker.delivery.healing import Healing
+    from worker.delivery.store.journal import Journal
+    from worker.envoy.api import EnvoyApi
+    from worker.envoy.clock import WallClock
 
 MANUAL = "manual"
 SCHEDULE = "schedule"
@@ -55,42 +57,42 @@ class RunContext:
         return self.parts.database
 
     @property
-    def api(self) -> EnvoyApi:
+    def api(self) -> "EnvoyApi":
         """Envoy's API."""
         return self.parts.api
 
     @property
-    def tokens(self) -> Tokens:
+    def tokens(self) -> "Tokens":
         """The one refresher."""
         return self.parts.tokens
 
     @property
-    def holds(self) -> Holds:
+    def holds(self) -> "Holds":
         """The connections' holds and pace."""
         return self.parts.holds
 
     @property
-    def gate(self) -> Gate:
+    def gate(self) -> "Gate":
         """The gate before Envoy's host."""
         return self.parts.gate
 
     @property
-    def wall_clock(self) -> WallClock:
+    def wall_clock(self) -> "WallClock":
         """What notices that this host's clock is set."""
         return self.parts.wall_clock
 
     @property
-    def journal(self) -> Journal:
+    def journal(self) -> "Journal":
         """Where this process's attempts are stored."""
         return self.parts.journal
 
     @property
-    def healing(self) -> Healing:
+    def healing(self) -> "Healing":
         """What gives invites the deliveries that they lack."""
         return self.parts.healing
 
     @property
-    def arrivals(self) -> Arrivals:
+    def arrivals(self) -> "Arrivals":
         """What notices that callers have written; a long run looks again where its count has grown."""
         return self.parts.arrivals
 

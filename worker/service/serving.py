@@ -37,7 +37,8 @@ def serve(parts: Context, *, hard_limit_seconds: float = HARD_LIMIT_SECONDS) -> 
     ends = end_signals()
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     schedule = Schedule(parts)
-    _ = parts.tokens, parts.holds, parts.api, parts.gate  # made once, before threads could make them twice
+    # Made once, before threads could make them twice.
+    _ = parts.tokens, parts.holds, parts.http, parts.api, parts.gate
     log.info("worker.started", version=__version__, owner=this_process(), jobs=list(parts.settings.jobs))
     schedule.start()
     notify("READY=1")

@@ -22,7 +22,7 @@ from worker.connections.tokens import Tokens
 from worker.connections.vault import Vault, new_key
 from worker.database import Database, utc_now
 from worker.envoy.clock import boot_clock
-from worker.envoy.http import HttpClient
+from worker.envoy.late import Http
 from worker.envoy.oauth import ClientCredentials, OAuth
 from worker.envoy.resources import Location
 from worker.errors import EnvoyError
@@ -156,7 +156,7 @@ def no_locations(token: str) -> list[Location]:
     return []
 
 
-def oauth_for(http: HttpClient, endpoint: TokenEndpoint) -> OAuth:
+def oauth_for(http: Http, endpoint: TokenEndpoint) -> OAuth:
     """Return the client of an endpoint."""
     return OAuth(
         http,
@@ -167,7 +167,7 @@ def oauth_for(http: HttpClient, endpoint: TokenEndpoint) -> OAuth:
     )
 
 
-def build(url: str, database: Database, clock: Clock, endpoint: TokenEndpoint, http: HttpClient) -> House:
+def build(url: str, database: Database, clock: Clock, endpoint: TokenEndpoint, http: Http) -> House:
     """Put a house together, with a key of its own."""
     key = new_key()
     return House(url, database, clock, key, Vault(key), endpoint, oauth_for(http, endpoint))

@@ -14,7 +14,6 @@ from tests.integration.connections.endpoint import Reply, refusal
 from tests.integration.connections.support import House
 from worker.connections.calls import with_token
 from worker.connections.model import ConnectionStatus, HoldReason
-from worker.connections.refresh_pool import REFRESHERS
 from worker.connections.tokens import AccessToken, Tokens
 from worker.errors import (
     GrantDead,
@@ -25,6 +24,7 @@ from worker.errors import (
     TryLater,
     Unauthorised,
 )
+from worker.settings.model import REFRESHERS
 
 DUE, OVER = 3200, 4000  # seconds after a consent, of the 3,600 that a token lives
 CUSTOMERS = 30

@@ -8,13 +8,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.integration.delivery.conftest import MakeWorld
-from worker.connections.refresh_pool import REFRESHERS
-from worker.context import JOB_THREADS
-from worker.delivery.teller import DRAWERS
+from worker.context import JOB_THREADS, MOST_READERS
+from worker.settings.model import DRAWERS, REFRESHERS
 
 SENDERS = 6
 PREPARERS, MOST_LOOKERS = 4, 4
-ALL = SENDERS + PREPARERS + DRAWERS + MOST_LOOKERS + REFRESHERS + JOB_THREADS
+ALL = SENDERS + PREPARERS + DRAWERS + MOST_LOOKERS + REFRESHERS + MOST_READERS + JOB_THREADS
 
 
 @pytest.fixture

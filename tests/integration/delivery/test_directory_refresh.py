@@ -1,25 +1,90 @@
 """Reading directories: one customer's failure is told by name, and is nobody else's."""
 
-from collections.abc import Iterator
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from jobs import refresh_directory
-from tests.integration.delivery.conftest import ALL_SCOPES
+from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorld
 from tests.integration.delivery.world import World
-from worker.directory import load
-from worker.directory.store import replace
+from worker.connections.model import HoldReason
+from worker.connections.store import require
+from worker.directory import DuePages, Round, load, refresh
+from worker.directory.store import content_of, note_unchanged, replace
 from worker.envoy.resources import Location
 from worker.sandbox import Faults, Sandbox
+
+NAMES = ("acme", "beta", "gamma")
+STALE = "UPDATE connection SET directory_refreshed_at = NULL"
 
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """Run a sandbox of two companies."""
-    with Sandbox(port=0, scopes=ALL_SCOPES, companies=2) as running:
+    """Run a sandbox of three companies."""
+    with Sandbox(port=0, scopes=ALL_SCOPES, companies=3) as running:
         yield running
+
+
+@pytest.fixture
+def three(world: World) -> World:
+    """Give a world of three customers, whose directories are due."""
+    world.connect("beta", company_id="10001")
+    world.connect("gamma", company_id="10002")
+    world.execute(STALE)
+    return world
+
+
+@contextmanager
+def written(world: World) -> Iterator[list[tuple[str, Any]]]:
+    """Collect what is written, statements and values."""
+    found: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        if statement.split(maxsplit=1)[0] in {"INSERT", "UPDATE", "DELETE"}:
+            found.append((" ".join(statement.split()[:3]), values))
+
+    engine = world.parts.database.engine
+    sa.event.listen(engine, "before_cursor_execute", note)
+    yield found
+    sa.event.remove(engine, "before_cursor_execute", note)
+
+
+@contextmanager
+def serving(answer: Callable[[str, str], object]) -> Iterator[str]:
+    """Serve an API whose lists are empty once *answer*, which is told the path and whose it is, returns."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            answer(self.path, self.headers["Authorization"])
+            body = json.dumps({"data": [], "meta": {"total": 0}}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def elsewhere(world: World, make_world: MakeWorld, url: str) -> World:
+    """Give the same database to a worker whose Envoy is at another address."""
+    keys = world.parts.secrets.get("WORKER_ENCRYPTION_KEYS")
+    return make_world(WORKER_ENVOY__API_URL=url, WORKER_ENCRYPTION_KEYS=keys)
 
 
 def test_a_directory_that_cannot_be_read_is_told_and_the_others_are_read(world: World) -> None:
@@ -43,9 +108,138 @@ def test_two_who_read_a_directory_at_once_both_store_it(world: World) -> None:
     database = world.parts.database
     places = [Location(str(number), name, True, None) for number, name in enumerate(("Berlin", "Oslo"))]
     (connection,) = world.rows("SELECT id FROM connection WHERE name = 'acme'")
+    content, now = content_of(places, []), database.read_now()
 
     with ThreadPoolExecutor(4) as pool:
-        for done in [pool.submit(replace, database, connection["id"], places, []) for _ in range(12)]:
+        for done in [
+            pool.submit(replace, database, connection["id"], content, asked_at=now) for _ in range(12)
+        ]:
             done.result()
 
     assert [one.name for one in load(database, connection["id"]).locations] == ["Berlin", "Oslo"]
+
+
+def test_a_customer_who_does_not_answer_keeps_no_other_waiting(three: World, make_world: MakeWorld) -> None:
+    """The first one is answered when the lists of all others have been read."""
+    first, others, number = threading.Lock(), threading.Event(), iter(range(1, 10))
+    went_on: list[bool] = []
+
+    def answer(path: str, _: str) -> None:
+        if first.acquire(blocking=False):
+            went_on.append(others.wait(2.5))  # less than its deadline
+        elif path.startswith("/v1/flows") and next(number) == len(NAMES) - 1:
+            others.set()
+
+    with serving(answer) as url:
+        world = elsewhere(three, make_world, url)
+        report = refresh_directory.run(world.run_context(), readers=2)
+
+    assert (report.counts, went_on) == ({"refreshed": len(NAMES)}, [True])
+
+
+def test_what_is_as_it_was_is_not_written_again(three: World) -> None:
+    """When it was read is stored for all customers together; nothing else is written."""
+    with written(three) as writes:
+        report = refresh_directory.run(three.run_context())
+
+    assert report.counts == {"refreshed": len(NAMES)}
+    ((statement, values),) = writes
+    assert (statement, len(values)) == ("UPDATE connection SET", len(NAMES))
+    assert refresh_directory.run(three.run_context()).counts == {}
+
+
+def test_only_what_differs_is_written(three: World) -> None:
+    """One row is missing, one has another name, one is no longer in Envoy: these three, and no other."""
+    three.execute(
+        "INSERT INTO location (connection_id, envoy_id, name, enabled) VALUES (1, 'gone', 'x', true)"
+    )
+    ids = [row["envoy_id"] for row in three.rows("SELECT envoy_id FROM location WHERE connection_id = 1")]
+    missing, renamed = [key for key in ids if key != "gone"][:2]
+    whole = three.rows("SELECT * FROM location WHERE connection_id = 1 AND envoy_id <> 'gone' ORDER BY name")
+    three.execute("DELETE FROM location WHERE connection_id = 1 AND envoy_id = :key", key=missing)
+    three.execute("UPDATE location SET name = 'Old' WHERE connection_id = 1 AND envoy_id = :key", key=renamed)
+
+    with written(three) as writes:
+        refresh_directory.run(three.run_context(connection="acme"))
+
+    told = str([values for statement, values in writes if "location" in statement])
+    assert all(key in told for key in ("gone", missing, renamed))
+    assert not [key for key in ids if key not in {"gone", missing, renamed} and f"'{key}'" in told]
+    assert not [statement for statement, _ in writes if "flow" in statement]
+    assert whole == three.rows("SELECT * FROM location WHERE connection_id = 1 ORDER BY name")
+
+
+def test_who_is_held_or_removed_is_not_asked(three: World) -> None:
+    """What is held is counted; who is removed is no customer any more."""
+    three.execute("UPDATE connection SET hold_reason = :why WHERE name = 'acme'", why=HoldReason.PAUSED)
+    three.execute("UPDATE connection SET status = 'removed' WHERE name = 'beta'")
+    before = three.reads()
+
+    report = refresh_directory.run(three.run_context())
+
+    assert report.counts == {"held": 1, "refreshed": 1}
+    assert three.reads() == before + 1
+
+
+def test_a_directory_is_as_old_as_the_question(three: World, make_world: MakeWorld) -> None:
+    """A row that is written while the lists are on their way may name what they do not show yet."""
+    asked: list[datetime] = []
+
+    with serving(lambda *_: asked.append(three.parts.database.read_now())) as url:
+        world = elsewhere(three, make_world, url)
+        parts = world.parts
+
+        def read_alone() -> None:
+            refresh(parts.database, parts.api, parts.tokens, require(parts.database, "acme"))
+
+        def read_in_a_round() -> None:
+            refresh_directory.run(world.run_context(connection="acme"), max_age=0)
+
+        for read in (read_in_a_round, read_in_a_round, read_alone):  # changed, unchanged, and alone
+            asked.clear()
+            read()
+
+            assert (read_at := load(parts.database, 1).refreshed_at)
+            assert read_at <= asked[0]
+
+
+def test_a_later_reading_is_not_noted_as_an_earlier_one(world: World) -> None:
+    """Somebody else has stored it meanwhile; but what lies ahead came from a clock that was wrong."""
+    database = world.parts.database
+    later = load(database, 1).refreshed_at
+    assert later is not None
+
+    note_unchanged(database, {1: later - timedelta(seconds=9)})
+    assert load(database, 1).refreshed_at == later
+
+    world.execute("UPDATE connection SET directory_refreshed_at = '2999-01-01T00:00:00.000Z'")
+    note_unchanged(database, {1: later})
+    assert load(database, 1).refreshed_at == later
+
+
+def test_what_ends_one_reader_ends_the_round(three: World, make_world: MakeWorld) -> None:
+    """A bug, or the database's trouble, is no customer's: the others finish what they have in hand."""
+    whose: list[str] = []
+    rounds: list[Round] = []
+
+    def answer(_: str, token: str) -> None:
+        whose.append(token)
+        end = time.monotonic() + 2.5  # less than the request's deadline
+        while token != whose[0] and not rounds[0]._is_over and time.monotonic() < end:
+            time.sleep(0.01)
+
+    def fail_once(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "FROM location" in statement and not failed.is_set():
+            failed.set()
+            raise RuntimeError("a bug")
+
+    failed = threading.Event()
+    with serving(answer) as url:
+        parts = elsewhere(three, make_world, url).parts
+        sa.event.listen(parts.database.engine, "before_cursor_execute", fail_once)
+        due = DuePages(parts.database, max_age=0, only=None)
+        rounds.append(Round(parts.database, parts.api, parts.tokens, due, readers=2, stop=parts.stop))
+        with pytest.raises(RuntimeError, match="a bug"):
+            rounds[0].run()
+
+    assert len(set(whose)) == 2

@@ -10,8 +10,9 @@ from structlog.contextvars import bound_contextvars, get_contextvars
 from structlog.testing import capture_logs
 
 from worker.connections.expiry import AccessToken
-from worker.connections.refresh_pool import REFRESHERS, RefreshPool, Step
+from worker.connections.refresh_pool import RefreshPool, Step
 from worker.errors import DatabaseUnreachable, TryLater
+from worker.settings.model import REFRESHERS
 
 NOW = datetime(2031, 5, 6, tzinfo=UTC)
 

@@ -60,7 +60,7 @@ def test_the_file_registers_jobs_with_one_schedule_each() -> None:
     jobs = build(load_toml(FILE), {}).jobs
 
     assert "push_invites" in jobs
-    assert jobs["refresh_directory"].parameters == {"max_age": 3600}
+    assert jobs["refresh_directory"].parameters == {"max_age": 3600, "readers": 6}
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
