@@ -224,7 +224,7 @@ class _Work(Waited, Generic[Result]):
     result: Result
 
     def __init__(self, work: Callable[[sa.Connection], Result]) -> None:
-        super().__init__(_WORKS)
+        super().__init__(WORKS)
         self.work = work
 
 
@@ -234,4 +234,4 @@ class _Works(Part):
             entry.result = entry.work(connection)
 
 
-_WORKS = _Works()
+WORKS = _Works()
