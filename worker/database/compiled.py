@@ -6,7 +6,9 @@ nothing by that, each entry by itself.
 """
 
 import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -62,7 +64,7 @@ class Compiled:
         self._clocks: list[tuple[str, Callable[[], Any]]] = []
         constants = dict(compiled.params)
         for bound, name in compiled.bind_names.items():
-            convert = bound.type.dialect_impl(dialect).bind_processor(dialect)
+            convert = _conversion(bound, dialect)
             if isinstance(bound, _Place):
                 del constants[name]
                 self._convert += [(name, convert)] if convert is not None else []
@@ -74,20 +76,30 @@ class Compiled:
         self._text = _PLACES.sub(lambda place: _literal(place, constants), str(compiled))
         self._constants = {name: value for name, value in constants.items() if not _is_simple(value)}
 
-    def execute(self, connection: sa.Connection, values: Mapping[str, Any]) -> sa.CursorResult[Any]:
-        """Execute it once."""
-        return connection.exec_driver_sql(self._text, self._of(values))
-
-    def rows(self, connection: sa.Connection, entries: Sequence[Mapping[str, Any]]) -> list[Any]:
+    def rows(self, connection: sa.Connection, entries: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
         """Execute it for all entries, and return the rows that it returns."""
         if not self._is_sqlite:
-            return list(self.execute(connection, {_ENTRIES: self._json_of(entries)}))
-        return [row for entry in entries for row in self.execute(connection, entry)]
+            given = self._of({_ENTRIES: self._json_of(entries)})
+            return [tuple(row) for row in connection.exec_driver_sql(self._text, given)]
+        with self._raw(connection) as raw:
+            return [row for entry in entries for row in raw.execute(self._text, self._of(entry))]
 
     def many(self, connection: sa.Connection, entries: Sequence[Mapping[str, Any]]) -> None:
-        """Execute it for each entry."""
-        if entries:
-            connection.exec_driver_sql(self._text, [self._of(entry) for entry in entries])
+        """Execute it for each entry; on SQLite only."""
+        with self._raw(connection) as raw:
+            raw.executemany(self._text, [self._of(entry) for entry in entries])
+
+    @contextmanager
+    def _raw(self, connection: sa.Connection) -> Iterator[sqlite3.Cursor]:
+        """Give the driver's cursor; its errors are SQLAlchemy's, as ever."""
+        raw: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        try:
+            yield raw.cursor()
+        except sqlite3.Error as error:
+            failure = sa.exc.DBAPIError.instance(
+                self._text, None, error, sqlite3.Error, hide_parameters=True, dialect=connection.dialect
+            )
+            raise failure from error
 
     def _of(self, values: Mapping[str, Any]) -> dict[str, Any]:
         given = {**self._constants, **values}
@@ -108,6 +120,13 @@ def compiled_once(database: Database, build: Callable[..., sa.Executable], **val
     if key not in of_database:
         of_database[key] = Compiled(database, build(database, **values))
     return of_database[key]
+
+
+def _conversion(bound: sa.BindParameter[Any], dialect: sa.Dialect) -> Callable[[Any], Any] | None:
+    """Return what makes a value the driver's; numbers and truths are what they are for every driver."""
+    if isinstance(bound.type, sa.Boolean | sa.Numeric):
+        return None
+    return bound.type.dialect_impl(dialect).bind_processor(dialect)
 
 
 def _clock(read: Callable[[], Any], convert: Callable[[Any], Any] | None) -> Callable[[], Any]:

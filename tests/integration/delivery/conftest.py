@@ -12,9 +12,11 @@ from typing import Protocol
 import pytest
 import structlog
 
+from tests.integration.delivery.desks import Desk
 from tests.integration.delivery.doubting import ARRIVAL
 from tests.integration.delivery.world import World
 from tests.postgresql import Databases
+from worker.database import Database
 from worker.sandbox import Sandbox
 
 Fresh = Callable[[], AbstractContextManager[str]]
@@ -61,6 +63,14 @@ def make_world(database_url: str, sandbox: Sandbox) -> Iterator[MakeWorld]:
     yield make
     for world in made:
         world.parts.__exit__(None, None, None)
+
+
+@pytest.fixture
+def desk(database: Database) -> Iterator[Desk]:
+    """Give a journal and six due rows."""
+    made = Desk(database, 6)
+    yield made
+    made.close()
 
 
 @pytest.fixture

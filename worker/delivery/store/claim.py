@@ -102,12 +102,12 @@ class Claims(Part):
     def write(self, connection: sa.Connection, entries: Sequence["_Wanted"]) -> None:
         """Take the rows, and write their intents; PostgreSQL does all in one statement."""
         values = {wanted.attempt_id: wanted.values() | self._fixed for wanted in entries}
-        taken = {row.attempt_id: row for row in self._take.rows(connection, [*values.values()])}
+        rows = self._take.rows(connection, [*values.values()])
+        taken = {attempt_id: (token, number) for attempt_id, token, number in rows}
         for wanted in entries:
-            row = taken.get(wanted.attempt_id)
-            wanted.token, wanted.number = (None, 0) if row is None else (row.fencing_token, row.attempts)
+            wanted.token, wanted.number = taken.get(wanted.attempt_id, (None, 0))
         if self._intent is not None:
-            lines = [values[one] | {"token": row.fencing_token} for one, row in taken.items()]
+            lines = [values[attempt_id] | {"token": token} for attempt_id, token, _ in rows]
             self._intent.many(connection, lines)
 
 

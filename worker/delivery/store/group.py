@@ -6,9 +6,11 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.delivery.rows import DELIVERIES
 from worker.delivery.store.entries import Entry, Part
 from worker.failpoints import failpoint
+
+_ROWS = "SELECT id FROM delivery WHERE id = ANY(%(ids)s::bigint[])"
+_LOCK = f"{_ROWS} ORDER BY id FOR UPDATE SKIP LOCKED"
 
 
 class Left(NamedTuple):
@@ -22,11 +24,8 @@ class Group:
     """Where groups of entries are committed."""
 
     def __init__(self, database: Database) -> None:
-        """Build the statements that lock rows."""
+        """Take the database."""
         self._database = database
-        wanted = sa.any_(sa.bindparam("ids", type_=sa.ARRAY(sa.BigInteger())))
-        self._wanted = sa.select(DELIVERIES.c.id).where(DELIVERIES.c.id == wanted)
-        self._lock = self._wanted.order_by(DELIVERIES.c.id).with_for_update(skip_locked=True)
 
     def commit(self, entries: Sequence[Entry], *, room: int) -> Left:
         """Commit entries of different rows, but for those whose rows somebody has locked.
@@ -58,8 +57,10 @@ class Group:
         if self._database.is_sqlite or not ids:
             return set()
         # It waits for none of them, so that nobody else's transaction can be in a circle with this one.
-        others = ids.difference(connection.execute(self._lock, {"ids": sorted(ids)}).scalars())
-        return set(connection.execute(self._wanted, {"ids": sorted(others)}).scalars()) if others else set()
+        others = ids.difference(connection.exec_driver_sql(_LOCK, {"ids": sorted(ids)}).scalars())
+        if not others:
+            return set()
+        return set(connection.exec_driver_sql(_ROWS, {"ids": sorted(others)}).scalars())
 
 
 def _by_part(entries: Iterable[Entry]) -> Iterable[tuple[Part, list[Entry]]]:

@@ -8,6 +8,7 @@ so do those that a database that is away did not take.  While too many wait, no 
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -138,16 +139,16 @@ class Journal:
         group = self._aside.due(MOST_ENTRIES // 2)
         if group and group[0].alone:
             return group
-        rows = {entry.delivery_id for entry in group} - {None}
+        rows = {entry.delivery_id for entry in group}
         later: list[Entry] = []
         while self._queue and len(group) < MOST_ENTRIES:
             entry = self._queue.popleft()
             if entry.is_claim and is_full:
                 self._aside.block(entry)
-            elif entry.delivery_id in rows:
+            elif entry.delivery_id in rows and entry.delivery_id is not None:
                 later.append(entry)  # in the order in which they came
             else:
-                rows |= {entry.delivery_id} - {None}
+                rows.add(entry.delivery_id)
                 group.append(entry)
         self._queue.extendleft(reversed(later))
         return group
@@ -179,6 +180,7 @@ class Journal:
         elif len(entries) == 1:
             self._offer(entries[0], error)
         else:
+            self._is_away = False
             for number, entry in enumerate(entries, start=1):
                 self._commit([entry])
                 if self._is_away:  # since then
@@ -203,11 +205,12 @@ class Journal:
             self._queue.clear()
         for entry in (*entries, *self._aside.all(), *queue):
             if not entry.is_over:
-                self._tell(entry, partial(entry.failed, error))
+                with suppress(Exception):
+                    self._tell(entry, partial(entry.failed, error))
 
     def _tell(self, entry: Entry, tell: Callable[[], None]) -> None:
-        entry.is_over = True
         tell()
+        entry.is_over = True
         if entry.is_verdict:
             with self._changed:
                 self._in_hand -= 1
@@ -221,7 +224,7 @@ class _Work(Waited, Generic[Result]):
     result: Result
 
     def __init__(self, work: Callable[[sa.Connection], Result]) -> None:
-        super().__init__(_WORKS)
+        super().__init__(WORKS)
         self.work = work
 
 
@@ -231,4 +234,4 @@ class _Works(Part):
             entry.result = entry.work(connection)
 
 
-_WORKS = _Works()
+WORKS = _Works()

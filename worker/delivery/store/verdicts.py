@@ -98,7 +98,7 @@ class Verdicts(Part):
     def write(self, connection: sa.Connection, entries: Sequence["_Given"]) -> None:
         """Write verdicts to their rows and to the ledger; PostgreSQL does all in one statement."""
         values = [given.values(self._back_off) for given in entries]
-        settled = {row.id for row in self._settle.rows(connection, values)}
+        settled = {delivery_id for (delivery_id,) in self._settle.rows(connection, values)}
         if self._line is not None:
             self._line.many(connection, values)
         for given in entries:

@@ -1,0 +1,73 @@
+"""What the journal does when the database does not take what it is given."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.delivery.away import Closed, Locked
+from tests.integration.delivery.desks import BACK_OFF, Desk
+from worker.database import Database
+from worker.database.failures import DATABASE_ERRORS
+from worker.delivery.store.claim import Claims, Lease
+from worker.delivery.store.journal import Journal
+from worker.delivery.store.verdicts import Stored, Verdicts
+from worker.envoy.clock import boot_clock
+from worker.errors import DatabaseUnreachable
+
+
+@pytest.fixture
+def away(database: Database, postgresql_server: str) -> Iterator[Locked | Closed]:
+    """Give a way for the database to go away."""
+    made = Locked(database.url) if database.is_sqlite else Closed(database.url, postgresql_server)
+    yield made
+    made.come_back()
+    made.close()
+
+
+def test_verdicts_outlast_a_database_that_is_away(
+    database_url: str, desk: Desk, away: Locked | Closed
+) -> None:
+    """Claims get the error; verdicts are offered until it is back, and then stored."""
+    patient = Database(f"{database_url}?timeout=0.2" if desk.database.is_sqlite else database_url)
+    desk.verdicts = Verdicts(
+        patient, journal := Journal(patient, most_aside=8, stop=desk.stop), BACK_OFF, first_look=5
+    )
+    desk.claims = Claims(patient, journal, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock)
+    attempts = desk.claimed(3)
+    away.go()
+    told = [desk.hand_over(*attempt) for attempt in attempts]
+    with pytest.raises(DatabaseUnreachable):
+        desk.claim(desk.rows[3])
+    assert journal.in_hand == 3
+    away.come_back()
+
+    assert [one.get(timeout=60) for one in told] == [Stored.SETTLED] * 3
+    journal.close()
+    patient.dispose()
+
+
+SQLITE_REFUSES = """
+CREATE TRIGGER refuse BEFORE UPDATE ON delivery WHEN NEW.envoy_invite_id = 'refused'
+BEGIN SELECT RAISE(ABORT, 'refused'); END
+"""
+POSTGRESQL_REFUSES = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$;
+CREATE TRIGGER refuse BEFORE UPDATE ON delivery FOR EACH ROW
+WHEN (NEW.envoy_invite_id = 'refused') EXECUTE FUNCTION refuse()
+"""
+
+
+def test_a_verdict_that_is_refused_for_its_own_sake_stops_no_other(desk: Desk) -> None:
+    """The others of its group are stored at once; it is told, with the error, when its patience is over."""
+    with desk.database.write() as connection:
+        connection.exec_driver_sql(SQLITE_REFUSES if desk.database.is_sqlite else POSTGRESQL_REFUSES)
+    refused, *others = desk.claimed(3)
+    with desk.busy():
+        told = desk.hand_over(*refused, envoy_id="refused", seconds=0)
+        after = [desk.hand_over(*attempt) for attempt in others]
+        claim = desk.claiming(desk.rows[3])
+
+    assert [one.get(timeout=30) for one in after] == [Stored.SETTLED] * 2
+    assert claim.result() is not None
+    assert isinstance(told.get(timeout=30), DATABASE_ERRORS)
+    assert desk.statuses()[:4] == ["sending", "sent", "sent", "sending"]
