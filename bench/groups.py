@@ -51,13 +51,24 @@ PARTS = (
 
 
 def measured(groups: Sequence[str], size: Size) -> Iterator[str]:
-    """Measure one group after the other; yield each line of the table as soon as it is known."""
+    """Measure one group after the other; yield each line of the table as soon as it is known.
+
+    Raises:
+        SystemExit: after the last one, where any found something wrong, which was told then.
+    """
+    failed = []
     with Databases() as databases:
         for name in groups:
             began = time.monotonic()
-            for line in GROUPS[name](size, databases):
-                yield line.markdown(judged=size is not QUICK)
+            try:
+                for line in GROUPS[name](size, databases):
+                    yield line.markdown(judged=size is not QUICK)
+            except SystemExit as error:
+                print(f"{name}: {error}", file=sys.stderr)
+                failed.append(name)
             print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
 
 
 def tried(groups: Sequence[str]) -> Iterator[str]:

@@ -9,7 +9,7 @@ class Size:
 
     kinds: tuple[str, ...] = ("sqlite", "postgresql")
     rounds: int = 3
-    seconds: float = 5.0
+    seconds: float = 4.0
     least: int = 300  # rows of a drain
     drains: int = 4  # pairs of a latency and a number of senders
     paced_customers: int = 500
@@ -18,13 +18,13 @@ class Size:
     beside_rows: int = 1000
     arrivals: int = 60
     idle_customers: int = 10_000
-    idle_seconds: float = 60.0
+    idle_seconds: float = 30.0
     settles: float = 8.0  # seconds until what a service does at its start is over
-    directories: int = 1000
+    directories: int = 500
     starts: int = 5
     many_rows: int = 1_000_000
     memory_rows: int = 100_000
-    import_lines: int = 100_000
+    import_lines: int = 50_000
     limit: float = 60.0  # seconds for what may never end
 
 

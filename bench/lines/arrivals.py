@@ -14,7 +14,7 @@ from bench.table import Line, Target, middle, share
 MIDDLE, LATE = Target(0.3, " s", most=True), Target(1.0, " s", most=True)
 STARTS_WITHIN = 30.0
 LONGEST = 20.0  # seconds until it must have come
-PAUSE = (0.2, 2.2)  # seconds of idleness before each
+PAUSE = (0.2, 1.2)  # seconds of idleness before each
 
 
 def arrivals(size: Size, databases: Databases) -> Iterator[Line]:
