@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 import structlog
 
+from worker.arrivals import announce
 from worker.commands import command
 from worker.connections.authorise import AuthorisationRequest
 from worker.connections.company import Evidence, Look, evidence, require_right_company
@@ -77,6 +78,7 @@ def _stored(database: Database, vault: Vault, name: str, grant: _Grant) -> Conne
         if not database.is_sqlite:
             # Two consents at once must see each other's company.
             connection.execute(sa.text("LOCK TABLE connection IN SHARE ROW EXCLUSIVE MODE"))
+        announce(connection)
         return _store(connection, vault, name, grant, database.now())
 
 

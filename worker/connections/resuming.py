@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from worker.arrivals import announce
 from worker.connections.hold_moves import announce_release
 from worker.connections.hold_rules import UNDISTURBED, is_for_a_person
 from worker.connections.model import ConnectionStatus
@@ -21,6 +22,7 @@ def resume_all(database: Database) -> list[str]:
         names = list(connection.execute(held).scalars())
         forget_refusals(connection, database)
         change(connection, usable, **resumed(database))
+        announce(connection)
     for name in names:
         announce_release(name)
     return names

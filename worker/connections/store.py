@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from worker.arrivals import announce
 from worker.connections.company import another_companys
 from worker.connections.hold_moves import announce_hold, announce_release
 from worker.connections.hold_rules import NOT_PAUSED_BENEATH, UNDISTURBED, in_force, is_waiting, paused
@@ -150,6 +151,7 @@ def resume(database: Database, name: str) -> bool:
         is_another = row.hold_reason == HoldReason.OTHER_COMPANY
         values = NOT_PAUSED_BENEATH if is_another else resumed(database)
         change(connection, CONNECTIONS.c.id == row.id, **values)
+        announce(connection)
     if is_another:
         raise another_companys(name)
     held = row.hold_reason is not None

@@ -8,6 +8,7 @@ import uuid
 import sqlalchemy as sa
 import structlog
 
+from worker.arrivals import announce
 from worker.database import Database
 from worker.database.failures import is_taken
 from worker.database.owner import this_process
@@ -41,6 +42,7 @@ def retry(database: Database, standing: Standing) -> None:
     )
     with database.write() as connection:
         retried = connection.execute(statement).rowcount
+        announce(connection)
     if not retried:
         raise UsageError(f"{standing.name} is {_status(database, standing)}, neither rejected nor expired")
 
@@ -55,6 +57,7 @@ def retry_rejected(database: Database, connection: str) -> int:
         .values(_due(database))
     )
     with database.write() as writer:
+        announce(writer)
         return writer.execute(statement).rowcount
 
 
@@ -114,6 +117,7 @@ def _store(
     """Write the verdict to the row and to the ledger; return None where the row was not unknown."""
     try:
         with database.write() as connection:
+            announce(connection)
             return _write(connection, database, standing, values, envoy_invite_id)
     except sa.exc.IntegrityError as error:  # its text may hold the row
         if not is_taken(error):

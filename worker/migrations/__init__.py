@@ -13,7 +13,7 @@ TRIGGERS: dict[str, dict[str, tuple[str, ...]]] = {
     "postgresql": {
         "invite": (
             "invite_inserted", "invite_changing", "invite_changed", "invite_moved", "invite_deleted",
-            "invite_truncating", "invite_sized", "invite_announced", "invite_reannounced",
+            "invite_truncating", "invite_sized",
         ),
         "delivery": ("delivery_truncating",),
         "attempt": ("attempt_truncating",),

@@ -5,7 +5,9 @@ import sqlalchemy as sa
 
 from tests.integration.arrivals.conftest import INSERT, Serve, Service, ready, write
 from worker.arrivals import announce
+from worker.connections.store import resume
 from worker.database import Database
+from worker.invites import moves, store
 
 SENT = (
     "UPDATE delivery SET status = 'sent', envoy_invite_id = 'e-' || id, sent_revision = revision,"
@@ -95,3 +97,14 @@ def test_it_ends_with_its_process(service: Service) -> None:
     service.end()
 
     assert service.database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+
+
+def test_a_command_that_makes_something_due_is_noticed(service: Service, database: Database) -> None:
+    """An operator retries a row, or resumes a connection, and does not wait for the next run."""
+    write(database, "UPDATE delivery SET status = 'rejected' WHERE external_id = 'v-2'")
+    write(database, "INSERT INTO connection (name, status, hold_reason) VALUES ('acme', 'active', 'paused')")
+    moves.retry(database, store.require(database, "acme/v-2"))
+    retried = service.hears()
+    resume(database, "acme")
+
+    assert (retried, service.hears()) == (True, True)

@@ -1,16 +1,18 @@
 """A change of a caller's is announced at its commit: by NOTIFY, or on SQLite by a number that grows."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import sqlalchemy as sa
 from alembic import op
 
-from worker.migrations.contract_0005 import changed
+from worker.migrations.contract_0005 import changed, filled_in
 
 revision = "0009"
 down_revision = "0008"
 branch_labels = None
 depends_on = None
 
-TRIGGERS = ("invite_announced", "invite_reannounced")
 SQLITE = """\
 CREATE TRIGGER {name} AFTER {event} ON invite
 {condition}
@@ -19,24 +21,19 @@ BEGIN
 END"""
 # Only where a worker listens and no caller prepares transactions.  The table's number tells the schemas of
 # one database apart.  PostgreSQL sends equal ones of a transaction once.
-FUNCTION = """\
-CREATE FUNCTION invite_announced() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path FROM CURRENT AS $$
-BEGIN
-    PERFORM pg_notify('envoy_invites_' || TG_RELID, '') FROM arrival WHERE announced;
-    RETURN NULL;
-END
-$$"""
-# For each row: logical replication fires no trigger for each statement.
-POSTGRESQL = """\
-CREATE TRIGGER {name} AFTER {event} ON invite FOR EACH ROW
-{condition}
-EXECUTE FUNCTION invite_announced()"""
+ANNOUNCE = """\
+    IF EXISTS (SELECT 1 FROM arrival WHERE announced) THEN
+        PERFORM pg_notify('envoy_invites_' || TG_RELID, '');
+    END IF;
+"""
+END = "    RETURN NULL;\nEND\n"
+# What is called for each row that makes something due: a trigger of its own would cost several times as much,
+# and one for each statement is not fired by logical replication.
+FUNCTIONS = ("invite_inserted", "invite_changed")
 
 
 def upgrade() -> None:
-    """Add a table of one row at most, and triggers that look at it; the release before runs on it."""
-    dialect = op.get_bind().dialect.name
+    """Add a table of one row at most, which triggers look at or count in; the release before runs on it."""
     op.create_table(
         "arrival",
         sa.Column("id", sa.Integer(), primary_key=True, autoincrement=False),
@@ -44,32 +41,40 @@ def upgrade() -> None:
         sa.Column("number", sa.BigInteger(), nullable=False, server_default="0"),
         sa.CheckConstraint("id = 1", name="arrival_once"),
     )
-    if dialect == "sqlite":
+    if op.get_bind().dialect.name == "sqlite":
         op.execute("INSERT INTO arrival (id) VALUES (1)")
+        _run(SQLITE.format(name="invite_announced", event="INSERT", condition=""))
+        when = f"WHEN {changed('sqlite')}"
+        _run(SQLITE.format(name="invite_reannounced", event="UPDATE", condition=when))
     else:
-        # The function keeps this path, and looks among a caller's temporary tables last, not first.
-        op.execute("SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)")
-        _run(FUNCTION)
-    statement = SQLITE if dialect == "sqlite" else POSTGRESQL
-    for name, event, condition in (
-        ("invite_announced", "INSERT", ""),
-        ("invite_reannounced", "UPDATE", f"WHEN {changed(dialect)}"),
-    ):
-        _run(statement.format(name=name, event=event, condition=condition))
-        if dialect == "postgresql":
-            op.execute(f"ALTER TABLE invite ENABLE ALWAYS TRIGGER {name}")
+        _replace(statement.replace(END, ANNOUNCE + END) for statement in _before())
     op.execute("INSERT INTO schema_compatibility (revision) VALUES ('0008')")
 
 
 def downgrade() -> None:
     """Announce nothing."""
     op.execute("DELETE FROM schema_compatibility WHERE revision = '0008'")
-    is_sqlite = op.get_bind().dialect.name == "sqlite"
-    for name in TRIGGERS:
-        op.execute(f"DROP TRIGGER {name}" if is_sqlite else f"DROP TRIGGER {name} ON invite")
-    if not is_sqlite:
-        op.execute("DROP FUNCTION invite_announced()")
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute("DROP TRIGGER invite_announced")
+        op.execute("DROP TRIGGER invite_reannounced")
+    else:
+        _replace(_before())
     op.drop_table("arrival")
+
+
+def _before() -> Iterator[str]:
+    """Return the statements that make the functions as they were."""
+    contract = Path(__file__).with_name("0005_contract_postgresql.sql").read_text(encoding="utf-8")
+    for statement in filled_in(contract, "postgresql").split("-- ;;"):
+        if any(f"CREATE OR REPLACE FUNCTION {name}()" in statement for name in FUNCTIONS):
+            yield statement.strip() + "\n"
+
+
+def _replace(statements: Iterator[str]) -> None:
+    # The functions keep this path, and look among a caller's temporary tables last, not first.
+    op.execute("SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)")
+    for statement in statements:
+        _run(statement)
 
 
 def _run(statement: str) -> None:
