@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from worker.connections.rows import CONNECTIONS, lies_ahead
 from worker.database import Database
-from worker.database.built import built_once
 from worker.database.engine import STEP_SECONDS
 from worker.database.repeating import repeated
+from worker.database.statements import built_once
 
 SLOWEST = 0.1  # requests a second
 AHEAD_SECONDS = 60.0

@@ -103,40 +103,18 @@ def reason_now(database: Database, *, host: str | None = None) -> sa.ColumnEleme
     return sa.case(*reasons)
 
 
+@repeated
 def set_aside(database: Database, connection_id: int, reason: WaitReason, seconds: float) -> None:
     """Have a connection wait for so long, which is no hold; a wait that lasts longer stays.
 
     A new token, a success (but of a wait for its pace) and `connections resume` end it.
     """
+    own = CONNECTIONS.c
     until = database.later(min(seconds, HOLD_MAXIMUM))
-    _wait(database, connection_id, until, database.now(), reason)
-
-
-def cool_down(database: Database, connection_id: int) -> None:
-    """Have a connection that has no valid token wait for as long as refreshing rests after a failure."""
-    own = CONNECTIONS.c
-    rests = is_ahead(database, own.refresh_retry_at, HOLD_MAXIMUM, since=own.refresh_started_at)
-    _wait(
-        database, connection_id, own.refresh_retry_at, own.refresh_started_at, WaitReason.COOLING, where=rests
-    )
-
-
-@repeated
-def _wait(
-    database: Database,
-    connection_id: int,
-    until: sa.ColumnElement[Any],
-    since: sa.ColumnElement[Any],
-    reason: WaitReason,
-    *,
-    where: sa.ColumnElement[bool] | None = None,
-) -> None:
-    own = CONNECTIONS.c
     is_longer = ~_is_waiting(database) | (own.waits_until < until)
-    wanted = sa.and_(own.id == connection_id, is_longer, sa.true() if where is None else where)
-    values = {"waits_until": until, "waits_since": since, "waits_for": reason}
+    values = {"waits_until": until, "waits_since": database.now(), "waits_for": reason}
     with database.write() as connection:
-        connection.execute(sa.update(CONNECTIONS).where(wanted).values(values))
+        connection.execute(sa.update(CONNECTIONS).where(own.id == connection_id, is_longer).values(values))
 
 
 def _is_waiting(database: Database) -> sa.ColumnElement[bool]:

@@ -11,7 +11,7 @@ from sqlmodel import SQLModel
 from worker.connections import usable
 from worker.connections.model import Connection, ConnectionStatus
 from worker.database import Database
-from worker.database.built import built_once
+from worker.database.statements import built_once
 from worker.invites import Attempt, Delivery, Invite, Status
 
 CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]

@@ -12,11 +12,10 @@ from tests.integration.connections.support import START, House
 from worker.connections import store
 from worker.connections.hold_rules import HOLD_MAXIMUM
 from worker.connections.holds import Holds
-from worker.connections.leases import RETRY_MAXIMUM
 from worker.connections.model import Connection, ConnectionStatus, HoldReason, Host, WaitReason
 from worker.connections.outages import HOSTS
 from worker.connections.rows import CONNECTIONS
-from worker.connections.usable import Unusable, cool_down, is_usable, reason_now, set_aside, why_not
+from worker.connections.usable import Unusable, is_usable, reason_now, set_aside, why_not
 from worker.delivery.rows import DELIVERIES, blocked_reasons, due_connections
 
 HOST = "api.example"
@@ -195,19 +194,6 @@ def test_a_success_ends_a_wait_that_was_for_trouble(reason: str, ends: bool, sma
     Holds(small_house.database, hold_seconds=(5, 900), rate_per_second=2).succeeded(number)
 
     assert (why_not(small_house.row(), small_house.clock()) is None) is ends
-
-
-def test_a_cool_down_lasts_as_long_as_refreshing_rests(house: House) -> None:
-    """Whoever finds no token there stores that nobody need look again before it can be refreshed."""
-    number = house.connect()
-    cool_down(house.database, number)
-    assert why_not(house.row(), house.clock()) is None
-
-    house.change(refresh_retry_at=at(120), refresh_started_at=at(-1))
-    cool_down(house.database, number)
-
-    assert why_not(house.row(), house.clock()) == Unusable("cooling", at(120))
-    assert RETRY_MAXIMUM <= HOLD_MAXIMUM
 
 
 def test_a_hold_keeps_a_connection_that_also_waits(house: House) -> None:
