@@ -115,7 +115,7 @@ class PushSettings(Section):
 
     concurrency: int = Field(default=8, ge=1, le=256)
     preparers: int = Field(default=4, ge=1, le=32)
-    ready: int | None = Field(default=None, ge=1, le=MOST_READY)
+    ready: int = Field(default=0, ge=0, le=MOST_READY)
     rate_per_second: float = Field(default=2.0, ge=0, le=10_000)
     request_timeout_seconds: float = Field(default=15.0, gt=0, le=120)
     lease_seconds: float = Field(default=60.0, gt=1, le=3600)
