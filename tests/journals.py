@@ -1,4 +1,4 @@
-"""A journal without a thread: what is submitted is committed by whoever submits it, before anything else."""
+"""Journals without a thread: what is submitted is committed by whoever says so, before anything else."""
 
 import threading
 import time
@@ -20,8 +20,29 @@ class Inline(Journal):
 
     def submit(self, entry: Entry) -> None:
         """Commit it, again and again until it is told."""
-        group = [entry]
+        self.finish([entry])
+
+    def finish(self, group: list[Entry]) -> None:
+        """Commit entries together, and what that leaves, until all are told."""
         while group:
             self.write_group(group)
             time.sleep(self._aside.seconds() or 0.0)
-            group = self._aside.due(1)
+            group = self._aside.due(len(group))
+
+
+class Gathering(Inline):
+    """Keeps what is submitted, for one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        """Hold nothing yet."""
+        super().__init__(database)
+        self.held: list[Entry] = []
+
+    def submit(self, entry: Entry) -> None:
+        """Keep it."""
+        self.held.append(entry)
+
+    def finish_all(self) -> None:
+        """Commit all together."""
+        held, self.held = self.held, []
+        self.finish(held)

@@ -11,8 +11,8 @@ NO_TROUBLE = Budget()
 LONGEST_END = 200
 # What goes on by itself once nothing goes wrong any more; the first that is possible is done.
 CALM = (
-    "answer", "no answer", "record", "finish", "no claim", "too late", "give up", "person says", "claim",
-    "write", "envoy", "see", "look",
+    "store", "answer", "no answer", "record", "finish", "no claim", "too late", "give up", "person says",
+    "claim", "write", "envoy", "see", "look",
 )  # fmt: skip
 
 

@@ -40,6 +40,7 @@ NEEDED = {
     "stale_ids_count": "change_lease_loss",
     "older_content": "change_lease_loss",
     "both_told": "change_lease_loss",
+    "rolled_back": "twins_loss",
 }
 # Without these nothing was found: each of the others stands in for it, or it saves a call.
 NOT_FOUND = {

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from itertools import chain
 
-from tests.model import workers, world
+from tests.model import journal, workers, world
 from tests.model.judging import End, wrong
 from tests.model.scope import Scope
 from tests.model.state import State
@@ -28,7 +28,9 @@ def search(scope: Scope, *, depth: int = 1_000, most: int = 10_000_000) -> Found
     while level and found.depth < depth and len(came_from) < most:
         following: list[State] = []
         for state in level:
-            for label, after in chain(workers.moves(state, scope), world.moves(state, scope)):
+            for label, after in chain(
+                workers.moves(state, scope), journal.moves(state, scope), world.moves(state, scope)
+            ):
                 if after in came_from:
                     continue
                 came_from[after] = (state, label)

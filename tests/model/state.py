@@ -84,7 +84,10 @@ class Guest(NamedTuple):
 
 
 class Worker(NamedTuple):
-    """What a worker is at: idle, planned, claimed, waiting, looked, giving_up."""
+    """What a worker is at: idle, planned, claimed, waiting, heard, looked, giving_up.
+
+    Of what was heard, the journal has ``result`` and the id that was ``answered``, and has not stored it.
+    """
 
     phase: str = "idle"
     visit: int = -1
@@ -92,6 +95,8 @@ class Worker(NamedTuple):
     seen: Seen | None = None
     look: tuple[int, int, int | None] | None = None  # look-ups and doubt as seen, and what was found
     decided: str = ""
+    result: str = ""
+    answered: int | None = None
 
 
 class Person(NamedTuple):

@@ -33,6 +33,7 @@ class Guards(NamedTuple):
     stale_ids_count: bool = True
     older_content: bool = True
     both_told: bool = True
+    rolled_back: bool = True
 
 
 ALL = Guards()

@@ -1,14 +1,18 @@
 """The model's statements are those of the database: each row comes out the same, whatever was seen of it."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from itertools import product
+from threading import Event
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
-from tests.journals import Inline
+from tests.acceptance.installation import wait_until
+from tests.journals import Gathering, Inline
 from tests.model import statements
 from tests.model.decisions import as_text
 from tests.model.desk import PAST, Desk, attempt_id, compared, envoy_id, is_possible, seen_row
@@ -22,6 +26,7 @@ from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call, Settled
 from worker.delivery.rows import DELIVERIES, INVITES
 from worker.delivery.store.claim import Claim, Claims, Lease
+from worker.delivery.store.database_away import Patience
 from worker.delivery.store.finishing import settle_without_call
 from worker.delivery.store.verdicts import BackOff, Verdicts
 from worker.envoy import resources
@@ -81,6 +86,24 @@ def test_a_claim_takes_only_what_was_planned(desk: Desk) -> None:
     agree(desk, rows, ids, after)
 
 
+def test_claims_of_one_commit_take_what_each_would_take_alone(desk: Desk) -> None:
+    """Each of them is decided by its own row, whatever becomes of the others."""
+    cases = [(row, seen) for row in in_every_status() for seen in seen_otherwise(row)]
+    ids = desk.put([row for row, _ in cases])
+    journal = Gathering(desk.database)
+    claims = Claims(desk.database, journal, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock)
+    call = Call(Kind.UPDATE, meanwhile={"notes": "tried"})
+
+    with ThreadPoolExecutor(len(cases)) as pool:
+        for number, (_, seen) in zip(ids, cases, strict=True):
+            pool.submit(claims.take, seen_row(number, seen), call, f"together-{number}")
+        wait_until(lambda: len(journal.held) == len(cases))
+        journal.finish_all()
+
+    after = [statements.claim(row, seen, content='{"notes": "tried"}', keyed=False) for row, seen in cases]
+    agree(desk, [row for row, _ in cases], ids, after)
+
+
 def test_a_row_is_finished_only_as_it_was_planned(desk: Desk) -> None:
     """The same four void what needs no call."""
     cases = [(row, seen) for row in in_every_status() for seen in seen_otherwise(row)]
@@ -110,17 +133,26 @@ OUTCOMES = (
 )
 
 
-def test_a_verdict_settles_only_its_own_row(desk: Desk) -> None:
-    """Another attempt, another id, a status that awaits nothing: each alone keeps a verdict from its row."""
+@pytest.mark.parametrize("size", [1, 64])
+def test_a_verdict_settles_only_its_own_row(desk: Desk, size: int) -> None:
+    """Another attempt, another id, a status that awaits nothing: each alone keeps a verdict from its row.
+
+    So it is, however many verdicts are one commit.
+    """
     seen = [(row, one) for row in in_every_status() for one in seen_otherwise(row)]
     cases = [(row, one, outcome) for row, one in seen for outcome in OUTCOMES]
     ids = desk.put([row for row, _, _ in cases])
-    verdicts = Verdicts(desk.database, Inline(desk.database), BackOff(5, 900), first_look=5)
+    journal = Gathering(desk.database)
+    verdicts = Verdicts(desk.database, journal, BackOff(5, 900), first_look=5)
+    patience = Patience(Event(), 0)
 
     for number, (_, one, outcome) in zip(ids, cases, strict=True):
         claim = Claim(attempt_id(number, one.token), number, one.token, one.revision, 1, 0.0, boot_clock)
         own = replace(outcome, envoy_invite_id=_own(number, outcome))
-        verdicts.store(seen_row(number, one), claim, own)
+        verdicts.hand_over(seen_row(number, one), claim, own, patience, lambda _: None)
+        if len(journal.held) == size:
+            journal.finish_all()
+    journal.finish_all()
 
     after = [
         statements.settle(row, one, one.token, outcome, as_text(outcome.content))

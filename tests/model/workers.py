@@ -25,6 +25,9 @@ def moves(state: State, scope: Scope) -> Iterator[Move]:
         yield from STEPS[worker.phase](state, number, worker, scope)
         if state.left.crashes:
             yield f"crash {worker.phase}", _crash(state, number, worker)
+    busy = [worker for worker in state.workers if worker.phase != "idle"]
+    if state.left.crashes and len(busy) > 1:
+        yield "crash of all", _crash_of_all(state, busy)
 
 
 def _begin(state: State, number: int, scope: Scope) -> Iterator[Move]:
@@ -98,34 +101,53 @@ def _write(state: State, number: int, worker: Worker, scope: Scope) -> Iterator[
     assert isinstance(call, Call)
     is_over = row.over or row.token != worker.token or row.status is not Status.SENDING
     if is_over and scope.on.lease_time:
-        yield f"too late {worker.visit}", store(state, number, "not_sent", None, scope)
+        yield f"too late {worker.visit}", _handed_over(state, number, "not_sent", None)
         return
     request = Request(worker.visit, worker.token, call.kind.value, worker.seen.envoy_id, worker.seen.text)
     waiting = state.with_worker(number, worker._replace(phase="waiting"))
     yield f"write {worker.visit} {call.kind}", envoy.sent(waiting, request)
 
 
-def _hear(state: State, number: int, worker: Worker, scope: Scope) -> Iterator[Move]:
-    """Store the answer, or that there was none."""
+def _hear(state: State, number: int, worker: Worker, _: Scope) -> Iterator[Move]:
+    """Hand the answer over to the journal, or that there was none."""
     for answer in state.answers:
         if (answer.visit, answer.token) == (worker.visit, worker.token):
             heard = envoy.unheard(state, *answer[:2])
-            yield f"answer {worker.visit}", store(heard, number, answer.result, answer.envoy_id, scope)
+            yield f"answer {worker.visit}", _handed_over(heard, number, answer.result, answer.envoy_id)
     if state.left.losses:
         left = state.left._replace(losses=state.left.losses - 1)
         lost = envoy.unheard(state._replace(left=left), worker.visit, worker.token)
-        yield f"no answer {worker.visit}", store(lost, number, "lost", None, scope)
+        yield f"no answer {worker.visit}", _handed_over(lost, number, "lost", None)
 
 
-def store(state: State, number: int, result: str, envoy_id: int | None, scope: Scope) -> State:
+def _handed_over(state: State, number: int, result: str, envoy_id: int | None) -> State:
+    heard = state.workers[number]._replace(phase="heard", result=result, answered=envoy_id)
+    return state.with_worker(number, heard)
+
+
+def _store(state: State, number: int, worker: Worker, scope: Scope) -> Iterator[Move]:
     """Write a verdict to the row, if it is still its own, and to the ledger."""
-    worker = state.workers[number]
+    yield f"store {worker.visit}", _stored(state, number, worker, scope)
+
+
+def is_taken(state: State, worker: Worker, scope: Scope) -> bool:
+    """Say whether a verdict would give its row an id that another row has."""
+    assert worker.seen is not None
+    outcome, content = decisions.outcome(worker.seen, worker.result, worker.answered)
+    row = state.rows[worker.visit]
+    settled = settle(row, worker.seen, worker.token, outcome, content, scope.on)
+    answered = outcome.envoy_invite_id
+    return settled is not None and bool(answered) and _is_anothers(state, worker.visit, int(answered or 0))
+
+
+def _stored(state: State, number: int, worker: Worker, scope: Scope) -> State:
     assert worker.seen is not None
     visit, row = worker.visit, state.rows[worker.visit]
-    outcome, content = decisions.outcome(worker.seen, result, envoy_id)
+    outcome, content = decisions.outcome(worker.seen, worker.result, worker.answered)
+    result = worker.result
     settled = settle(row, worker.seen, worker.token, outcome, content, scope.on)
     answered = int(outcome.envoy_invite_id) if outcome.envoy_invite_id else None
-    taken = settled is not None and answered is not None and _is_anothers(state, visit, answered)
+    taken = is_taken(state, worker, scope)
     if taken:
         in_doubt = decisions.outcome(worker.seen, "lost", None)
         settled = settle(row, worker.seen, worker.token, *in_doubt, scope.on)
@@ -184,7 +206,7 @@ def _give_up(state: State, number: int, worker: Worker, scope: Scope) -> Iterato
 def _crash(state: State, number: int, worker: Worker) -> State:
     state = state._replace(left=state.left._replace(crashes=state.left.crashes - 1)).with_worker(number, IDLE)
     row = state.rows[worker.visit]
-    if worker.phase not in {"claimed", "waiting"}:
+    if worker.phase not in {"claimed", "waiting", "heard"}:
         return state
     state = envoy.unheard(state, worker.visit, worker.token)
     if row.token == worker.token and row.status is Status.SENDING:
@@ -192,10 +214,19 @@ def _crash(state: State, number: int, worker: Worker) -> State:
     return state
 
 
+def _crash_of_all(state: State, busy: list[Worker]) -> State:
+    """Let the one process end in which all workers are, with all that its journal has not stored."""
+    crashes = state.left.crashes
+    for worker in busy:
+        state = _crash(state, state.workers.index(worker), worker)
+    return state._replace(left=state.left._replace(crashes=crashes - 1))
+
+
 STEPS = {
     "planned": _act,
     "claimed": _write,
     "waiting": _hear,
+    "heard": _store,
     "looked": _record,
     "giving_up": _give_up,
 }
