@@ -248,7 +248,9 @@ class Context:
         """The one writer of claims and verdicts."""
         from worker.delivery.store.journal import Journal
 
-        return Journal(self.database, most_aside=self.settings.push.concurrency, stop=self.stop)
+        # Nothing is claimed while more verdicts wait than there are senders: so that these, and what is in
+        # flight, are twice as many at most, and one customer's locked rows do not keep the others.
+        return Journal(self.database, most_aside=self.settings.push.concurrency + 1, stop=self.stop)
 
     @cached_property
     def healing(self) -> "Healing":
