@@ -13,6 +13,7 @@ from worker.database import Database
 from worker.database.failures import is_taken
 from worker.database.urls import normalise_url
 from worker.errors import (
+    ChangeRefused,
     DatabaseConflict,
     DatabaseLocked,
     DatabaseUnreachable,
@@ -184,10 +185,10 @@ def test_a_value_that_another_row_has_is_told_from_other_rules(
         ("53100", DiskFull),
         ("53300", DatabaseUnreachable),
         ("55P03", DatabaseLocked),
-        ("57014", DatabaseUnreachable),
+        ("57014", ChangeRefused),
         ("57P03", DatabaseUnreachable),
         ("58030", DatabaseUnreachable),
-        ("P0001", DatabaseUnreachable),
+        ("P0001", ChangeRefused),
         ("XX000", DatabaseUnreachable),
     ],
 )

@@ -55,6 +55,13 @@ CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCE
 CREATE TRIGGER refuse BEFORE UPDATE ON delivery FOR EACH ROW
 WHEN (NEW.envoy_invite_id = 'refused') EXECUTE FUNCTION refuse()
 """
+CONFLICTING = """
+CREATE SEQUENCE conflicts;
+CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+IF nextval('conflicts') < 5 THEN RAISE EXCEPTION 'conflict' USING ERRCODE = '40001'; END IF;
+RETURN NEW; END $$;
+CREATE TRIGGER conflict BEFORE UPDATE ON delivery FOR EACH ROW EXECUTE FUNCTION conflict()
+"""
 
 
 def test_a_verdict_that_is_refused_for_its_own_sake_stops_no_other(desk: Desk) -> None:
@@ -71,3 +78,17 @@ def test_a_verdict_that_is_refused_for_its_own_sake_stops_no_other(desk: Desk) -
     assert claim.result() is not None
     assert isinstance(told.get(timeout=30), DATABASE_ERRORS)
     assert desk.statuses()[:4] == ["sending", "sent", "sent", "sending"]
+
+
+def test_a_conflict_of_one_entry_is_done_again(postgresql_url: str) -> None:
+    """What PostgreSQL rolled back for another's sake is offered again; nobody is told of it."""
+    database = Database(postgresql_url)
+    desk = Desk(database, 2)
+    with database.write() as connection:
+        connection.exec_driver_sql(CONFLICTING)
+    with desk.busy():
+        claims = [desk.claiming(row) for row in desk.rows]
+
+    assert all(claim.result() for claim in claims)
+    desk.close()
+    database.dispose()
