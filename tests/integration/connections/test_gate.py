@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tests.integration.connections.support import House
-from worker.connections.gate import Gate
+from worker.connections.gate import AskedNow, Gate
 from worker.connections.holds import Holds
 from worker.connections.model import Host
 from worker.connections.outages import Outages
@@ -159,7 +159,7 @@ def test_a_thread_does_not_wait_for_ever_until_another_has_asked(asked: Asked) -
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(asked.ask, ACME)
         assert asking.wait(10)
-        assert asked.ask(OTHER) is TryLater
+        assert asked.ask(OTHER) is AskedNow
         done.set()
         assert first.result(10) is None
     assert asked.asked == [ACME]
