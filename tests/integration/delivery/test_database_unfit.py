@@ -140,6 +140,7 @@ def test_a_schema_that_another_release_has_migrated_ends_the_process(
     """It is no bug, and no later run finds it mended; the line says which release to install."""
     world = make_world()
     world.connect()
+    world.add()
     world.execute("UPDATE alembic_version SET version_num = '9999'")
     world.execute(change)
     result = execute(world.parts, PUSH, trigger="schedule")
