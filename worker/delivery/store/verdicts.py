@@ -142,7 +142,8 @@ class _Given(Entry):
             return None
         # Somebody's open transaction may be in the way of one row, and of all that is offered with it.
         self._in_company += in_company and isinstance(error, DatabaseLocked)
-        self.alone = self._in_company >= TWICE
+        # One by one takes as many times as long, which a process that is to end has not.
+        self.alone = self._in_company >= TWICE and not self._patience.stop.is_set()
         self._offers += 1
         return float(min(LONGEST_PAUSE_SECONDS, LEAST_PAUSE_SECONDS * 2 ** min(self._offers, 10)))
 
