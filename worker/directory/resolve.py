@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Protocol, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -30,6 +30,7 @@ Entry = TypeVar("Entry", bound=_Named)
 _ByKey: TypeAlias = tuple[Mapping[str, Sequence[Entry]], Mapping[str, Sequence[Entry]]]
 
 
+@lru_cache(maxsize=1024)  # rows name the same few places again and again
 def name_key(name: str) -> str:
     """Return what two spellings of a name share, and no others."""
     key = fold(name)

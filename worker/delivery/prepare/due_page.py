@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -25,6 +25,10 @@ _INVITE_FIELDS = (
 )  # fmt: skip
 # What may be long; its length is asked for, and it is loaded in a second statement where it is not light.
 _JSON = {"custom_fields": INVITES.c.custom_fields, "sent_content": DELIVERIES.c.sent_content}
+_NAMES = (
+    "delivery_id", "invite_id", *_DELIVERY_FIELDS, *_INVITE_FIELDS, *LONGEST, "changed_at",
+    *_JSON, *(f"{name}_bytes" for name in _JSON),
+)  # fmt: skip
 _JOINED = sa.and_(
     INVITES.c.connection == DELIVERIES.c.connection, INVITES.c.external_id == DELIVERIES.c.external_id
 )
@@ -36,6 +40,14 @@ class DuePage:
 
     rows: list[DueRow]
     is_last: bool
+
+
+class _Read(NamedTuple):
+    """A row as it was read: without what is heavy or oversized of its JSON, but with how long that is."""
+
+    values: dict[str, Any]
+    lengths: dict[str, int]
+    weight: int  # of what may be long: of texts what is loaded, and what they take in memory
 
 
 def due_page(
@@ -52,11 +64,11 @@ def due_page(
     There are *size* rows at most, and fewer where they have more than *most_bytes*; but at least one.
     """
     with database.read() as reader:
-        found = reader.execute(_query(connection, after, until, size)).mappings().all()
+        found = [_read(row) for row in reader.execute(_query(connection, after, until, size))]
         rows = list(first_bytes(found, _weight, most_bytes))
-        heavy = _heavy(reader, [row["delivery_id"] for row in rows if _is_heavy(row)])
+        heavy = _heavy(reader, [row.values["delivery_id"] for row in rows if _is_heavy(row)])
     return DuePage(
-        [_due_row(row, heavy.get(row["delivery_id"])) for row in rows],
+        [_due_row(row, heavy.get(row.values["delivery_id"])) for row in rows],
         is_last=len(found) < size and len(rows) == len(found),
     )
 
@@ -96,32 +108,33 @@ def _heavy(reader: sa.Connection, ids: Sequence[int]) -> dict[int, sa.RowMapping
     return {row["id"]: row for row in reader.execute(query).mappings()}
 
 
-def _lengths(row: sa.RowMapping) -> list[int]:
-    """Return the lengths of what a row has loaded, in the end."""
-    lengths = [row[f"{name}_bytes"] or 0 for name in _JSON]
-    return [length for length in lengths if length <= MOST_BYTES]
+def _read(row: sa.Row[Any]) -> _Read:
+    values = dict(zip(_NAMES, row, strict=True))
+    lengths = {name: values.pop(f"{name}_bytes") or 0 for name in _JSON}
+    loaded = sum(length for length in lengths.values() if length <= MOST_BYTES)
+    texts = sum(sys.getsizeof(values[name]) for name in LONGEST if values[name])
+    return _Read(values, lengths, loaded + texts)
 
 
-def _weight(row: sa.RowMapping) -> int:
-    """Return how much there is of what may be long: of texts what is loaded, and what they take in memory."""
-    return sum(_lengths(row)) + sum(sys.getsizeof(row[name]) for name in LONGEST if row[name])
+def _weight(row: _Read) -> int:
+    return row.weight
 
 
-def _is_heavy(row: sa.RowMapping) -> bool:
-    return any(length > LIGHT_BYTES for length in _lengths(row))
+def _is_heavy(row: _Read) -> bool:
+    return any(LIGHT_BYTES < length <= MOST_BYTES for length in row.lengths.values())
 
 
-def _due_row(row: sa.RowMapping, heavy: sa.RowMapping | None) -> DueRow:
-    values = {name: value for name, value in row.items() if not name.endswith("_bytes")}
-    values |= {name: _loaded(name, row, heavy or row) for name in _JSON}
+def _due_row(row: _Read, heavy: sa.RowMapping | None) -> DueRow:
+    values = row.values
+    for name, length in row.lengths.items():
+        if length > MOST_BYTES:
+            values[name] = OVERSIZED
+        elif heavy is not None:
+            values[name] = heavy[name]
     # What Envoy has is not known where it cannot be read; then all of it is told anew.
     if not isinstance(values["sent_content"], dict):
         values["sent_content"] = None
-    return DueRow(**values, weight=_weight(row))
-
-
-def _loaded(name: str, row: sa.RowMapping, source: sa.RowMapping) -> Any:  # noqa: ANN401 -- JSON is anything
-    return OVERSIZED if (row[f"{name}_bytes"] or 0) > MOST_BYTES else source[name]
+    return DueRow(**values, weight=row.weight)
 
 
 def _bound(cursor: Cursor) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
