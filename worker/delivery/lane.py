@@ -3,6 +3,7 @@
 import math
 import threading
 from collections import deque
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from worker.connections.expiry import AccessToken
@@ -48,6 +49,7 @@ class Lane:
     waits_until: float = 0.0  # on the boot clock: nothing is prepared before
 
     token: AccessToken | None = field(default=None, repr=False)
+    refresh: Future[AccessToken] | None = field(default=None, repr=False)  # that it waited for
     checked_until: float = 0.0  # on the boot clock: what was found out about it is believed until then
     directory: Directory | None = field(default=None, repr=False)
     may_read: bool = False  # its doubtful invites are looked up

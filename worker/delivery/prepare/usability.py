@@ -67,7 +67,12 @@ class Usability:
     stop: threading.Event
 
     def check(self, lane: Lane) -> Usable | NotYet | None:
-        """Return the connection of a lane; None where it is of no use in this run."""
+        """Return the connection of a lane; None where it is of no use in this run.
+
+        Raises:
+            WorkerError: not the connection is at fault, but the database, the disk or the keys.
+        """
+        _heed_refresh(lane)
         host = self.gate.seen()
         connection, now = look(self.database, lane.connection_id)
         if connection is None or connection.status == ConnectionStatus.REMOVED:
@@ -93,6 +98,7 @@ class Usability:
             self._set_aside(lane, error)
             raise
         if isinstance(token, Future):
+            lane.refresh = token
             return NotYet(refresh=token)
         self.gate.require_seen(
             host,
@@ -121,6 +127,14 @@ class Usability:
         if not self.stop.is_set():
             seconds = max(REST_SECONDS, error.retry_after or 0.0)
             set_aside(self.database, lane.connection_id, WaitReason.COOLING, seconds)
+
+
+def _heed_refresh(lane: Lane) -> None:
+    """Raise what the refresh met that a lane waited for, where the next one would meet it, too."""
+    refresh, lane.refresh = lane.refresh, None
+    error = refresh.exception() if refresh is not None and refresh.done() else None
+    if error is not None and not isinstance(error, OF_ONE_CONNECTION):
+        raise error
 
 
 def _note(lane: Lane, connection: Connection, host: Host, now: datetime) -> None:
