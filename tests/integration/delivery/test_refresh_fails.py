@@ -1,10 +1,14 @@
 """A refresh that fails for more than its customer's sake, met by the lane that waits for it."""
 
+from collections.abc import Iterator
+
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from tests.integration.delivery.world import World
-from worker.errors import ChangeRefused
+from worker.errors import ChangeRefused, ExitCode
+from worker.sandbox import Sandbox
 
 FORBIDDEN_ON_SQLITE = """
 CREATE TRIGGER no_lease BEFORE UPDATE OF lease_owner ON connection
@@ -33,3 +37,31 @@ def test_a_refresh_that_the_database_refuses_ends_the_run(world: World) -> None:
         world.push()
 
     assert world.delivery()["status"] == "pending"
+
+
+@pytest.fixture
+def two_customers(postgresql_url: str) -> Iterator[World]:
+    """Give a world on PostgreSQL, where rows are locked; acme has no valid token."""
+    with Sandbox(port=0, companies=2) as sandbox:
+        made = World(postgresql_url, sandbox)
+        made.connect()
+        made.connect("zeta", company_id="10001")
+        made.add("v-1")
+        made.add("v-2", connection="zeta")
+        made.execute("UPDATE connection SET access_expires_at = created_at WHERE name = 'acme'")
+        yield made
+        made.parts.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("cooling", ["refresh_retry_at", "now() + interval '10 minutes'"])
+def test_a_connection_that_somebody_has_locked_stops_no_other(two_customers: World, cooling: str) -> None:
+    """Neither where its lease cannot be stored nor where its wait cannot; the exit code says so."""
+    world = two_customers
+    world.execute(f"UPDATE connection SET refresh_retry_at = {cooling} WHERE name = 'acme'")  # noqa: S608
+
+    with world.parts.database.engine.connect() as other, other.begin():
+        other.execute(sa.text("SELECT 1 FROM connection WHERE name = 'acme' FOR UPDATE"))
+        report = world.push()
+
+    assert {key: world.delivery(key)["status"] for key in ("v-1", "v-2")} == {"v-1": "pending", "v-2": "sent"}
+    assert ExitCode.UNREACHABLE in report.troubles

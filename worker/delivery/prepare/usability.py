@@ -19,6 +19,7 @@ from worker.database import Database
 from worker.delivery.lane import Lane
 from worker.envoy.clock import boot_clock
 from worker.errors import (
+    DatabaseLocked,
     EnvoyError,
     ExitCode,
     NeedsAuthorisation,
@@ -36,6 +37,8 @@ SOON_SECONDS = 0.2  # until a probe that is under way is asked for again
 REST_SECONDS = 5.0  # of a connection that has no token at hand, and no hold for it
 # What hinders one connection, and no other.
 OF_ONE_CONNECTION = (NeedsAuthorisation, TryLater, EnvoyError, SettingsError)
+# While it is looked at nothing is written but its own row, which somebody may have locked.
+OF_ITS_ROW = (*OF_ONE_CONNECTION, DatabaseLocked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,6 @@ class Usability:
         Raises:
             WorkerError: not the connection is at fault, but the database, the disk or the keys.
         """
-        _heed_refresh(lane)
         host = self.gate.seen()
         connection, now = look(self.database, lane.connection_id)
         if connection is None or connection.status == ConnectionStatus.REMOVED:
@@ -83,10 +85,11 @@ class Usability:
             return None
         _note(lane, connection, host, now)
         try:
+            _heed_refresh(lane)
             return self._with_token(lane, connection, host) or Usable(connection, now)
         except AskedNow:
             return NotYet(SOON_SECONDS)
-        except OF_ONE_CONNECTION as error:
+        except OF_ITS_ROW as error:
             self.give_up(lane, error)
             return None
 
