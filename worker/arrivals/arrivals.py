@@ -79,7 +79,7 @@ class Arrivals:
         error = failed.outcome.exception() if failed.outcome is not None else None
         if isinstance(error, DatabaseUnfit) and not self._is_told:
             self._is_told = True
-            log.warning("arrivals.polled", error_code=code_of(error), detail=str(error), hint=error.hint)
+            log.error("arrivals.polled", error_code=code_of(error), detail=str(error), hint=error.hint)
 
     def _pause(self, seconds: float) -> None:
         self._stop.wait(seconds)
