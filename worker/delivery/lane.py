@@ -43,6 +43,7 @@ class Lane:
     closed: bool = False  # held, dead or unreachable: not again before it is found usable
     busy: bool = False  # a preparer is at it, or a refresh that it waits for
     slow: bool = False  # it kept its preparer for long
+    locked_looks: int = 0  # in a row at its pace that met a lock of another transaction's
     room: int = 0  # rows that its next page may have
     room_bytes: int = 0
     suspended: int = 0  # troubles whose consequences are still to come
