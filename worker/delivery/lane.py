@@ -43,7 +43,6 @@ class Lane:
     closed: bool = False  # held, dead or unreachable: not again before it is found usable
     busy: bool = False  # a preparer is at it, or a refresh that it waits for
     slow: bool = False  # it kept its preparer for long
-    locked_looks: int = 0  # in a row at its pace that met a lock of another transaction's
     room: int = 0  # rows that its next page may have
     room_bytes: int = 0
     suspended: int = 0  # troubles whose consequences are still to come
@@ -57,6 +56,7 @@ class Lane:
     disturbed: bool = True  # a success would put something right
     told_at: float = -math.inf  # on the boot clock: when a success was last told
     doubts: int = 0  # answers in a row that left it open what Envoy did
+    locked_looks: int = 0  # in a row at its pace that met a lock of another transaction's
     unproven: int = 0  # refusals in a row that may not be Envoy's own
     proving: threading.Lock = field(default_factory=threading.Lock, repr=False)  # of one thread at a time
     refusing: Host | None = None  # as it was seen to refuse everyone: one request is a trial
