@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 
+import structlog
 import tenacity
 
 from worker.arrivals.listening import Listener
@@ -11,10 +12,14 @@ from worker.arrivals.looking import Looker
 from worker.arrivals.source import Line, Source
 from worker.database import Database
 from worker.database.failures import DATABASE_ERRORS
+from worker.database.troubles import code_of
+from worker.errors import DatabaseUnfit
 
 LEAST_SECONDS = 0.2  # between two arrivals: what comes closer is one
 LONGEST_PAUSE_SECONDS = 30.0
 PAUSE_SECONDS = 1.0  # after a line was lost
+
+log = structlog.get_logger()
 
 
 class Arrivals:
@@ -30,6 +35,7 @@ class Arrivals:
         )  # fmt: skip
         self._stop = stop
         self._count = 0
+        self._is_told = False
         self._wake: Callable[[], None] | None = None
         self._thread: threading.Thread | None = None
 
@@ -61,11 +67,19 @@ class Arrivals:
         patiently = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(self._lost),
             wait=tenacity.wait_random_exponential(min=PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS),
+            before_sleep=self._tell,
             sleep=self._pause,
             stop=tenacity.stop_when_event_set(self._stop),
             retry_error_callback=lambda _: None,
         )
         return None if self._stop.is_set() else patiently(self._source.open)
+
+    def _tell(self, failed: tenacity.RetryCallState) -> None:
+        """Say once what a person has to mend: the runs need not meet it, and go on."""
+        error = failed.outcome.exception() if failed.outcome is not None else None
+        if isinstance(error, DatabaseUnfit) and not self._is_told:
+            self._is_told = True
+            log.error("arrivals.polled", error_code=code_of(error), detail=str(error), hint=error.hint)
 
     def _pause(self, seconds: float) -> None:
         self._stop.wait(seconds)

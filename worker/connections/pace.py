@@ -30,6 +30,11 @@ class Slots:
     following: datetime | None = None  # the next place, as it was stored
     interval: float = 0.0
 
+    @property
+    def is_locked(self) -> bool:
+        """Whether somebody else had locked the row, so that nobody knows."""
+        return not self.interval and not self.waits
+
 
 @repeated
 def reserve(

@@ -3,6 +3,7 @@
 import math
 import threading
 from collections import deque
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from worker.connections.expiry import AccessToken
@@ -48,12 +49,14 @@ class Lane:
     waits_until: float = 0.0  # on the boot clock: nothing is prepared before
 
     token: AccessToken | None = field(default=None, repr=False)
+    refresh: Future[AccessToken] | None = field(default=None, repr=False)  # that it waited for
     checked_until: float = 0.0  # on the boot clock: what was found out about it is believed until then
     directory: Directory | None = field(default=None, repr=False)
     may_read: bool = False  # its doubtful invites are looked up
     disturbed: bool = True  # a success would put something right
     told_at: float = -math.inf  # on the boot clock: when a success was last told
     doubts: int = 0  # answers in a row that left it open what Envoy did
+    locked_looks: int = 0  # in a row at its pace that met a lock of another transaction's
     unproven: int = 0  # refusals in a row that may not be Envoy's own
     proving: threading.Lock = field(default_factory=threading.Lock, repr=False)  # of one thread at a time
     refusing: Host | None = None  # as it was seen to refuse everyone: one request is a trial

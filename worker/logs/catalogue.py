@@ -25,7 +25,11 @@ EVENTS: dict[str, Event] = {
         "the service has ended; ERROR: it left something behind, or the database is unfit", INFO, ERROR
     ),
     "worker.clock_jumped": _event("the wall clock was set: all jobs are scheduled anew", WARNING),
-    "arrivals.polled": _event("callers' changes wake nobody, and are found by the scheduled runs", INFO),
+    "arrivals.polled": _event(
+        "callers' changes wake nobody, and are found by the scheduled runs; ERROR: we may not listen",
+        INFO,
+        ERROR,
+    ),
     "job.started": _event("a run began", DEBUG),
     "job.finished": _event(
         "a run ended, with every count; DEBUG where it did nothing, WARNING where something is left",

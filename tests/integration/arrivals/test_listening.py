@@ -1,14 +1,17 @@
 """PostgreSQL: who listens, when the triggers send, and what a lost connection costs."""
 
+import uuid
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 import structlog
+from psycopg import sql
 
 from tests.acceptance.installation import wait_until
 from tests.integration.arrivals.conftest import INSERT, Serve, Service, ready, write
+from tests.integration.as_found import as_role
 from tests.torture.server import own_server
 from worker.database import Database
 from worker.database.schema import upgrade
@@ -137,3 +140,29 @@ def test_a_role_that_may_only_write_invites_wakes_the_service(
             connection.execute(sa.text(statement))
 
     assert service.hears()
+
+
+def test_a_right_that_an_upgrade_did_not_give_is_told_and_found_later(
+    postgresql_url: str, serve: Serve
+) -> None:
+    """Where another role migrates: the runs need no right on that table, so that nobody else would tell."""
+    role = f"sending_{uuid.uuid4().hex[:8]}"
+    name = sql.Identifier(role)
+    with psycopg.connect(postgresql_url, autocommit=True) as owner:
+        owner.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
+        owner.execute(
+            sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}").format(name)
+        )
+        owner.execute(sql.SQL("REVOKE ALL ON arrival FROM {}").format(name))
+        with structlog.testing.capture_logs() as logs:
+            service = serve(as_role(postgresql_url, role))
+            wait_until(lambda: bool(logs))
+            owner.execute(sql.SQL("GRANT SELECT, INSERT, UPDATE ON arrival TO {}").format(name))
+            ready(service)
+        service.end()
+        owner.execute(sql.SQL("DROP OWNED BY {}").format(name))
+        owner.execute(sql.SQL("DROP ROLE {}").format(name))
+
+    (told,) = logs
+    assert (told["event"], told["error_code"]) == ("arrivals.polled", "database_refused")
+    assert "arrival" in told["detail"]

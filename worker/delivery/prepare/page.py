@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from worker.connections.model import Connection, WaitReason
-from worker.connections.pace import WITHIN_SECONDS, Slots, give_back, reserve_in
+from worker.connections.pace import LOCKED_TIMES, WITHIN_SECONDS, Slots, give_back, reserve_in
 from worker.connections.tokens import Tokens
 from worker.connections.usable import set_aside
 from worker.database import Database
@@ -24,7 +24,7 @@ from worker.directory import Directory, load
 from worker.directory.employees import Remembered
 from worker.envoy.api import EnvoyApi
 from worker.envoy.clock import boot_clock
-from worker.errors import ExitCode
+from worker.errors import ExitCode, TryLater
 from worker.invites import Status
 from worker.invites.restored import since
 from worker.report import Report
@@ -112,6 +112,10 @@ class Pages:
         slots = self.journal.write(
             lambda writer: reserve_in(writer, database, lane.connection_id, rate, number)
         )
+        lane.locked_looks = lane.locked_looks + 1 if slots.is_locked else 0
+        if lane.locked_looks >= LOCKED_TIMES:
+            lane.locked_looks = 0
+            raise TryLater(f"{lane.name}: another transaction has its row locked")
         if not slots.waits and slots.next_in > LONG_SECONDS:  # no other run need look before
             set_aside(database, lane.connection_id, WaitReason.PACE, slots.next_in)
         return slots

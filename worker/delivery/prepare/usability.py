@@ -19,6 +19,7 @@ from worker.database import Database
 from worker.delivery.lane import Lane
 from worker.envoy.clock import boot_clock
 from worker.errors import (
+    DatabaseLocked,
     EnvoyError,
     ExitCode,
     NeedsAuthorisation,
@@ -36,6 +37,8 @@ SOON_SECONDS = 0.2  # until a probe that is under way is asked for again
 REST_SECONDS = 5.0  # of a connection that has no token at hand, and no hold for it
 # What hinders one connection, and no other.
 OF_ONE_CONNECTION = (NeedsAuthorisation, TryLater, EnvoyError, SettingsError)
+# While it is looked at nothing is written but its own row, which somebody may have locked.
+OF_ITS_ROW = (*OF_ONE_CONNECTION, DatabaseLocked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,11 @@ class Usability:
     stop: threading.Event
 
     def check(self, lane: Lane) -> Usable | NotYet | None:
-        """Return the connection of a lane; None where it is of no use in this run."""
+        """Return the connection of a lane; None where it is of no use in this run.
+
+        Raises:
+            WorkerError: not the connection is at fault, but the database, the disk or the keys.
+        """
         host = self.gate.seen()
         connection, now = look(self.database, lane.connection_id)
         if connection is None or connection.status == ConnectionStatus.REMOVED:
@@ -78,10 +85,11 @@ class Usability:
             return None
         _note(lane, connection, host, now)
         try:
+            _heed_refresh(lane)
             return self._with_token(lane, connection, host) or Usable(connection, now)
         except AskedNow:
             return NotYet(SOON_SECONDS)
-        except OF_ONE_CONNECTION as error:
+        except OF_ITS_ROW as error:
             self.give_up(lane, error)
             return None
 
@@ -93,6 +101,7 @@ class Usability:
             self._set_aside(lane, error)
             raise
         if isinstance(token, Future):
+            lane.refresh = token
             return NotYet(refresh=token)
         self.gate.require_seen(
             host,
@@ -121,6 +130,14 @@ class Usability:
         if not self.stop.is_set():
             seconds = max(REST_SECONDS, error.retry_after or 0.0)
             set_aside(self.database, lane.connection_id, WaitReason.COOLING, seconds)
+
+
+def _heed_refresh(lane: Lane) -> None:
+    """Raise what the refresh met that a lane waited for, where the next one would meet it, too."""
+    refresh, lane.refresh = lane.refresh, None
+    error = refresh.exception() if refresh is not None and refresh.done() else None
+    if error is not None and not isinstance(error, OF_ONE_CONNECTION):
+        raise error
 
 
 def _note(lane: Lane, connection: Connection, host: Host, now: datetime) -> None:

@@ -1,0 +1,87 @@
+"""What the database keeps a lane from, beside what Envoy does: its lease, its wait, its place in the pace."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from tests.integration.delivery.world import World
+from worker.errors import ChangeRefused, ExitCode
+from worker.sandbox import Sandbox
+
+FORBIDDEN_ON_SQLITE = """
+CREATE TRIGGER no_lease BEFORE UPDATE OF lease_owner ON connection
+BEGIN SELECT RAISE(ABORT, 'not here'); END
+"""
+FORBIDDEN_ON_POSTGRESQL = """
+DO LANGUAGE plpgsql $do$
+BEGIN
+    CREATE FUNCTION no_lease() RETURNS trigger LANGUAGE plpgsql
+    AS $$ BEGIN RAISE EXCEPTION 'not here'; END $$;
+    CREATE TRIGGER no_lease BEFORE UPDATE OF lease_owner ON connection
+    FOR EACH ROW EXECUTE FUNCTION no_lease();
+END
+$do$
+"""
+
+
+def test_a_refresh_that_the_database_refuses_ends_the_run(world: World) -> None:
+    """No token comes of it, and no cool-down: the lane would begin the next one at once, without an end."""
+    world.connect()
+    world.add()
+    world.execute("UPDATE connection SET access_expires_at = created_at")
+    world.execute(FORBIDDEN_ON_SQLITE if world.parts.database.is_sqlite else FORBIDDEN_ON_POSTGRESQL)
+
+    with pytest.raises((ChangeRefused, IntegrityError)):
+        world.push()
+
+    assert world.delivery()["status"] == "pending"
+
+
+@pytest.fixture
+def two_customers(postgresql_url: str) -> Iterator[World]:
+    """Give a world on PostgreSQL, where rows are locked; acme has no valid token."""
+    with Sandbox(port=0, companies=2) as sandbox:
+        made = World(postgresql_url, sandbox, WORKER_PUSH__RATE_PER_SECOND="1000")
+        made.connect()
+        made.connect("zeta", company_id="10001")
+        made.add("v-1")
+        made.add("v-2", connection="zeta")
+        made.execute("UPDATE connection SET access_expires_at = created_at WHERE name = 'acme'")
+        yield made
+        made.parts.__exit__(None, None, None)
+
+
+@contextmanager
+def locked(world: World) -> Iterator[None]:
+    """Keep a transaction open that has locked acme's row."""
+    with world.parts.database.engine.connect() as other, other.begin():
+        other.execute(sa.text("SELECT 1 FROM connection WHERE name = 'acme' FOR UPDATE"))
+        yield
+
+
+@pytest.mark.parametrize("cooling", ["refresh_retry_at", "now() + interval '10 minutes'"])
+def test_a_connection_that_somebody_has_locked_stops_no_other(two_customers: World, cooling: str) -> None:
+    """Neither where its lease cannot be stored nor where its wait cannot; the exit code says so."""
+    world = two_customers
+    world.execute(f"UPDATE connection SET refresh_retry_at = {cooling} WHERE name = 'acme'")  # noqa: S608
+
+    with locked(world):
+        report = world.push()
+
+    assert {key: world.delivery(key)["status"] for key in ("v-1", "v-2")} == {"v-1": "pending", "v-2": "sent"}
+    assert ExitCode.UNREACHABLE in report.troubles
+
+
+def test_a_run_ends_though_somebody_keeps_a_connection_locked(two_customers: World) -> None:
+    """No place in its pace can be had then, and nobody knows for how long."""
+    world = two_customers
+    world.execute("UPDATE connection SET access_expires_at = refresh_expires_at")
+
+    with locked(world):
+        report = world.push()
+
+    assert {key: world.delivery(key)["status"] for key in ("v-1", "v-2")} == {"v-1": "pending", "v-2": "sent"}
+    assert ExitCode.TRY_LATER in report.troubles
