@@ -3,13 +3,15 @@ from collections import Counter
 from tests.torture.customers import BIG, DEAD, HELD, customers
 from tests.torture.scale import scaled
 from tests.torture.workers import Zygote
-from worker.context import JOB_THREADS, MOST_READERS
 from worker.errors import ExitCode
+from worker.settings.model import DRAWERS, REFRESHERS
 
 CONNECTIONS = scaled(30, 500)
 MOST_ROWS = scaled(1_500, 50_000)
 ROWS = 10
-CONCURRENCY, SENDERS, LOOKERS = 8, 10, 4
+CONCURRENCY, PREPARERS = 8, 4
+BESIDE = 2  # the teller and the journal
+POOL = 35  # of database connections: all stages and jobs, and of the senders those that met a trouble
 FEW = 5  # the main thread, and what the interpreter and libraries may start
 
 
@@ -47,5 +49,5 @@ def test_neither_load_nor_trouble_of_one_customer_delays_the_others(
     assert left == [{"connection": DEAD, "number": ROWS}, {"connection": HELD, "number": ROWS}]
     assert ledger["duplicates"] == []
     assert ledger["requests"] - before == sent + 1
-    assert 0 < threads <= SENDERS + FEW
-    assert 0 < connections <= SENDERS + LOOKERS + MOST_READERS + JOB_THREADS
+    assert 0 < threads <= CONCURRENCY + PREPARERS + BESIDE + DRAWERS + REFRESHERS + FEW
+    assert 0 < connections <= POOL

@@ -23,7 +23,6 @@ from worker.errors import (
     EnvoyError,
     ExitCode,
     NeedsAuthorisation,
-    SettingsError,
     Throttled,
     TryLater,
     Unauthorised,
@@ -36,7 +35,7 @@ BELIEVED_SHARE = 0.05  # of a token's life, where that is shorter
 SOON_SECONDS = 0.2  # until a probe that is under way is asked for again
 REST_SECONDS = 5.0  # of a connection that has no token at hand, and no hold for it
 # What hinders one connection, and no other.
-OF_ONE_CONNECTION = (NeedsAuthorisation, TryLater, EnvoyError, SettingsError)
+OF_ONE_CONNECTION = (NeedsAuthorisation, TryLater, EnvoyError)
 # While it is looked at nothing is written but its own row, which somebody may have locked.
 OF_ITS_ROW = (*OF_ONE_CONNECTION, DatabaseLocked)
 
