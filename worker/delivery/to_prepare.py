@@ -65,7 +65,8 @@ class ToPrepare:
         self._given[kind] += 1
 
     def _is_spent(self, kind: Need) -> bool:
-        return kind in self._most and self._given[kind] >= self._most[kind]
+        counted = {Need.ASKING: (Need.ASKING,), Need.SLOW: (Need.ASKING, Need.SLOW)}.get(kind, ())
+        return any(self._given[need] >= self._most[need] for need in counted)
 
 
 def _need(lane: Lane) -> Need:
