@@ -16,17 +16,20 @@ class Waiting:
         self._others, self._keeper = threading.Condition(lock), threading.Condition(lock)
         self._others_waiting = 0
         self._is_kept = False
+        self._kept_seconds = 0.0
 
     def wait(self, seconds: float) -> None:
         """Wait until something was said, or the time may have come; it may end early."""
         if self._is_kept:
+            if seconds < self._kept_seconds:
+                self._keeper.notify()  # a time has come to be known that comes before its own
             self._others_waiting += 1
             try:
                 self._others.wait()
             finally:
                 self._others_waiting -= 1
             return
-        self._is_kept = True
+        self._is_kept, self._kept_seconds = True, seconds
         try:
             self._keeper.wait(max(SHORTEST_SECONDS, min(seconds, LONGEST_SECONDS)))
         finally:
