@@ -63,7 +63,8 @@ class Lane:
     room: int = 0  # rows that its next page may have
     room_bytes: int = 0
     suspended: int = 0  # troubles whose consequences are still to come
-    waits_until: float = 0.0  # on the boot clock: nothing is prepared before
+    waits_until: float = 0.0  # on the boot clock: no preparer visits it before
+    next_page_at: float = 0.0  # on the boot clock: no page is read before, for its pace
 
     token: AccessToken | None = field(default=None, repr=False)
     checked_until: float = 0.0  # on the boot clock: what was found out about it is believed until then
@@ -107,6 +108,11 @@ class Lane:
     def is_stale(self, now: float) -> bool:
         """Say whether it has ready work that waits until the lane was looked at again."""
         return bool(self.ready) and self.checked_until <= now
+
+    def visit_at(self, now: float) -> float:
+        """Return from when on a preparer may visit it, 0 where that is now."""
+        at = self.waits_until if self.is_stale(now) else max(self.waits_until, self.next_page_at)
+        return at if at > now else 0.0
 
     def sweep(self) -> bool:
         """Where all was read, handed out and given back: begin again if something was done, else rest.

@@ -140,12 +140,15 @@ class Lanes:
             self._place(lane)
             return True
 
-    def prepared(self, lane: Lane, *, slow: bool = False, waits: float = 0.0) -> None:
-        """Take a lane back from its preparer; nothing more is prepared for so many seconds."""
+    def prepared(
+        self, lane: Lane, *, slow: bool = False, waits: float = 0.0, page_waits: float = 0.0
+    ) -> None:
+        """Take a lane back from its preparer; for so many seconds it is not visited, or no page is read."""
         with self._lock:
             self._end_visit(lane)
             lane.busy, lane.slow = False, slow
-            lane.waits_until = self._clock() + waits if waits else 0.0
+            now = self._clock()
+            lane.waits_until, lane.next_page_at = now + waits, now + page_waits
             self._place(lane)
             self._wake_if_over()
 
@@ -206,11 +209,11 @@ class Lanes:
         """
         now = self._clock()
         while (lane := self._to_prepare.pick(now, checks_only=self._room.is_full)) is not None:
-            if lane.waits_until > now:
+            if lane.visit_at(now):
                 self._place(lane)
             elif self._needs_preparing(lane, now):
                 lane.busy = True
-                is_check = lane.is_stale(now) and (lane.slow or lane.asks)
+                is_check = lane.is_stale(now) and (lane.slow or lane.asks or lane.next_page_at > now)
                 if not is_check and not self._room.is_full:
                     self._to_prepare.begin(lane)
                     self._room.promise(lane, len(self._active))
@@ -244,8 +247,7 @@ class Lanes:
             self._to_send.put(lane, at=slot if slot > now else 0.0)
             self._senders.wake()
         if self._needs_preparing(lane, now):
-            at = lane.waits_until if lane.waits_until > now else 0.0
-            self._to_prepare.put(lane, is_check=lane.is_stale(now), at=at)
+            self._to_prepare.put(lane, is_check=lane.is_stale(now), at=lane.visit_at(now))
             self._preparers.wake()
 
     def _needs_preparing(self, lane: Lane, now: float) -> bool:

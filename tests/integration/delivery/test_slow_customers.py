@@ -10,7 +10,7 @@ import pytest
 
 from tests.acceptance.installation import wait_until
 from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorld
-from tests.integration.delivery.hosting import LENAS_EMAIL
+from tests.integration.delivery.hosting import LENAS_EMAIL, looks
 from tests.integration.delivery.world import World
 from worker.report import Report
 from worker.sandbox import Faults, Sandbox
@@ -138,3 +138,16 @@ def test_one_doubt_does_not_stop_a_run_that_has_no_more_room(make_world: MakeWor
         report = run.result(timeout=60)
 
     assert report.counts["sent"] == (CUSTOMERS - 1) * 3
+
+
+def test_a_run_that_is_over_ends_amid_a_page(make_world: MakeWorld) -> None:
+    """What it has not planned yet is planned by the next one, however slowly Envoy answers."""
+    world = connected(make_world)
+    world.add("v-0", connection="customer-0", host_email=LENAS_EMAIL)
+    for number in range(1, 20):
+        world.add(f"v-{number}", connection="customer-0", host_email=f"host-{number}@example.com")
+    world.sandbox.set_faults(Faults(latency_seconds=0.4, latency_only="GET /v1/employees"))
+
+    assert world.push(limit=1).counts["sent"] == 1
+
+    assert 0 < looks(world) < 20

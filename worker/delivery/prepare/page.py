@@ -74,7 +74,12 @@ class Pages:
             used = self._plan(lanes, lane, page, slots, self._planner(lanes, lane, connection, now))
             if used < len(slots.waits) and self.rate_per_second:
                 give_back(self.database, lane.connection_id, slots, len(slots.waits) - used)
-        return slots.next_in if len(page) < len(found.rows) else 0.0
+        return self._next_page_in(slots) if slots.next_in or len(page) < len(found.rows) else 0.0
+
+    def _next_page_in(self, slots: Slots) -> float:
+        """Return when half of the places are used up: a page for each place would cost as much as sending."""
+        last = slots.waits[-1] if slots.waits else 0.0
+        return max(slots.next_in, last - WITHIN_SECONDS / 2)
 
     def _plan(
         self, lanes: Lanes, lane: Lane, page: Sequence[DueRow], slots: Slots, planner: PagePlanner

@@ -31,7 +31,7 @@ class Preparer:
             self._bring_on(lane)
 
     def _bring_on(self, lane: Lane) -> None:
-        began, waits, kept = self.clock(), 0.0, False
+        began, waits, page_waits, kept = self.clock(), 0.0, 0.0, False
         try:
             found = self.usability.check(lane)
             if found is None:
@@ -39,7 +39,7 @@ class Preparer:
             elif isinstance(found, NotYet):
                 waits, kept = found.seconds, self._waits_for(lane, found.refresh)
             elif not lane.read_to_end and len(lane.ready) < lane.room:
-                waits = self.pages.prepare(self.lanes, lane, found.connection, found.now)
+                page_waits = self.pages.prepare(self.lanes, lane, found.connection, found.now)
         except BeingRefreshed as error:
             kept = self._waits_for(lane, self._refresh_amid_a_page(lane, error))
         except OF_ONE_CONNECTION as error:
@@ -48,7 +48,7 @@ class Preparer:
         finally:
             if not kept:
                 slow = self.clock() - began > SLOW_SECONDS
-                self.lanes.prepared(lane, slow=slow, waits=waits)
+                self.lanes.prepared(lane, slow=slow, waits=waits, page_waits=page_waits)
 
     def _waits_for(self, lane: Lane, refresh: Future[AccessToken] | None) -> bool:
         """Let a lane go on when a refresh has ended; until then it keeps no preparer, and no room."""
