@@ -38,6 +38,7 @@ class Lanes:
         self._lanes: dict[str, Lane] = {}
         self._active: set[Lane] = set()  # those that are not at rest
         self._in_flight = self._suspended = self._progress = 0
+        self._has_ended = False
         self._to_send, self._to_prepare = Turns(), ToPrepare(preparers)
         self._lock = threading.Lock()
         self._senders, self._preparers = Waiting(self._lock), Waiting(self._lock)
@@ -292,6 +293,11 @@ class Lanes:
         return lane.exhausted and lane.in_vain and not lane.closed and idle
 
     def _is_over(self) -> bool:
+        """Say whether the run is over; once it was, it stays so, for those who look may have gone home."""
+        self._has_ended = self._has_ended or self._ends()
+        return self._has_ended
+
+    def _ends(self) -> bool:
         if self._over():
             return True
         if self._in_flight or self._suspended or self._discovery.under_way:

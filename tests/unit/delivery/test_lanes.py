@@ -73,7 +73,7 @@ class Rows:
                 found.result()
                 return None
             finally:
-                self.over = False
+                self.over = self.lanes._has_ended = False
 
     def drain(self) -> list[str]:
         """Take all the work that there is, while somebody prepares; name the connections as they came."""
@@ -448,3 +448,15 @@ def test_a_slow_lane_has_its_turn_though_quick_ones_always_wait() -> None:
         served.append(lane)
 
     assert slow in served
+
+
+def test_a_run_that_was_over_for_one_is_over_for_all() -> None:
+    """Who would look for what came since may have gone home: then somebody would wait for ever."""
+    rows = Rows({"a": 0})
+    assert rows.lanes.next_to_prepare() is None
+
+    rows.rows["a"] = 1
+    rows.news += 1
+    rows.time += 6
+
+    assert rows.lanes.take() is None
