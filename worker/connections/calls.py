@@ -23,7 +23,8 @@ def with_token(
 
     Raises:
         NeedsAuthorisation: the connection has no usable grant.
-        TryLater: there is no token for now, or its refresh takes longer.
+        BeingRefreshed: the refresh takes longer.
+        TryLater: there is no token for now.
         Unauthorised: the new token was refused, too; it says which one that was.
         EnvoyError: what the call, or the refresh before it, came to.
     """

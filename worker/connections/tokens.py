@@ -34,12 +34,22 @@ from worker.errors import TokenDamaged, TryLater
 from worker.report import Report
 from worker.stopping import SLICE_SECONDS, Wait
 
-__all__ = ["AccessToken", "Tokens"]
+__all__ = ["AccessToken", "BeingRefreshed", "Tokens"]
 
 PATIENCE_SECONDS = 20.0
 LEAST_LEASE_SECONDS = 75.0  # three posts with their pauses, and the save
 
 Result = TypeVar("Result")
+
+
+class BeingRefreshed(TryLater):
+    """There is no token before ``refresh`` has ended; ``rejected_version`` is that of one Envoy refused."""
+
+    def __init__(self, message: str, refresh: Future[AccessToken], rejected_version: int | None) -> None:
+        """Take what will have the token."""
+        super().__init__(message)
+        self.refresh = refresh
+        self.rejected_version = rejected_version
 
 
 class Tokens:
@@ -131,7 +141,8 @@ class Tokens:
         """Return a token that is valid now, or wait for the one that its refresh beside gives.
 
         Raises:
-            TryLater: that took longer than *patience_seconds*, or as `access`.
+            BeingRefreshed: that takes longer than *patience_seconds*.
+            TryLater: as `access`.
             NeedsAuthorisation, EnvoyError, KeysLost: as `access`.
         """
         found = self.at_hand(connection_id, rejected_version=rejected_version)
@@ -140,7 +151,8 @@ class Tokens:
         wait = Wait(self._stop, patience_seconds)
         while not futures.wait([found], min(wait.left(), SLICE_SECONDS)).done:  # a stop cannot wake it up
             if not wait.left():
-                raise self._later(connection_id, "its token is being refreshed")
+                name = self._stored.glance(connection_id).name
+                raise BeingRefreshed(f"{name}: its token is being refreshed", found, rejected_version)
         return found.result()
 
     def _at_hand(self, connection_id: int, rejected_version: int | None) -> AccessToken | Future[AccessToken]:

@@ -17,6 +17,7 @@ class Discovery:
     clock: Callable[[], float]
     news: Callable[[], int] = lambda: 0
     under_way: bool = False
+    had_news: bool = False  # the look that is under way
     _seen: int = 0
     _last: float = field(default=float("-inf"))
 
@@ -25,7 +26,9 @@ class Discovery:
         if self.under_way or not self.is_due():
             return False
         # Read before the look: what is written during it is looked for once more.
-        self._seen, self._last, self.under_way = self.news(), self.clock(), True
+        news = self.news()
+        self.had_news = news != self._seen
+        self._seen, self._last, self.under_way = news, self.clock(), True
         return True
 
     def is_due(self) -> bool:

@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from worker.connections.expiry import AccessToken
 from worker.connections.model import Host
@@ -26,6 +27,15 @@ class Work:
     not_before: float = 0.0  # its place in the connection's pace, on the boot clock
 
 
+class Need(Enum):
+    """What the next visit of a preparer to a lane may take."""
+
+    CHECK = auto()  # a look at what is stored, for its ready work waits for that
+    PAGE = auto()
+    ASKING = auto()  # its next row needs an answer of Envoy's
+    SLOW = auto()  # it kept a preparer for long the last time
+
+
 @dataclass(slots=True, eq=False)
 class Lane:
     """The due rows of one connection, as far as they were read."""
@@ -38,15 +48,24 @@ class Lane:
     cursor: Cursor | None = None
     read_to_end: bool = False  # no row lay behind the last page
     progressed: bool = False  # since the sweep began: then there may be more due, and it begins again
-    look_again: bool = False  # found due while it was being prepared
+    look_again: bool = False  # rows that were read were given up, and are to be read again
+    found_due: bool = False  # by a look for due connections, since the sweep began
+    in_vain: bool = False  # its last sweep came to nothing
+    vain_at: int = 0  # so much had been done in the run by then
+    sweeps: int = 0
     exhausted: bool = False
     closed: bool = False  # held, dead or unreachable: not again before it is found usable
     busy: bool = False  # a preparer is at it, or a refresh that it waits for
     slow: bool = False  # it kept its preparer for long
+    asks: bool = False  # its next row needs an answer of Envoy's
+    permits: set[Need] = field(default_factory=set)  # what its visit was counted for
+    no_looks_until: float = 0.0  # on the boot clock: Envoy is not asked for hosts and names before
+    refused_looks: int = 0  # tokens in a row that were refused when Envoy was asked for these
     room: int = 0  # rows that its next page may have
     room_bytes: int = 0
     suspended: int = 0  # troubles whose consequences are still to come
-    waits_until: float = 0.0  # on the boot clock: nothing is prepared before
+    waits_until: float = 0.0  # on the boot clock: no preparer visits it before
+    next_page_at: float = 0.0  # on the boot clock: no page is read before, for its pace
 
     token: AccessToken | None = field(default=None, repr=False)
     refresh: Future[AccessToken] | None = field(default=None, repr=False)  # that it waited for
@@ -89,14 +108,31 @@ class Lane:
         self.told_at = boot_clock()
         return True
 
-    def sweep(self) -> None:
-        """Where all was read, handed out and given back: begin again if something was done, else rest."""
+    def is_stale(self, now: float) -> bool:
+        """Say whether it has ready work that waits until the lane was looked at again."""
+        return bool(self.ready) and self.checked_until <= now
+
+    def visit_at(self, now: float) -> float:
+        """Return from when on a preparer may visit it, 0 where that is now."""
+        at = self.waits_until if self.is_stale(now) else max(self.waits_until, self.next_page_at)
+        return at if at > now else 0.0
+
+    def sweep(self) -> bool:
+        """Where all was read, handed out and given back: begin again if something was done, else rest.
+
+        Return whether it rests from now on.
+        """
         if self.ready or self.in_flight or not self.read_to_end:
-            return
-        self.exhausted = not (self.progressed or self.look_again)
+            return False
+        # What was found due since may be what could not be sent now: once more, and then no more.
+        is_new = self.found_due and not self.in_vain
+        self.exhausted = not (self.progressed or self.look_again or is_new)
+        self.in_vain = not self.progressed
         self.rewind()
+        return self.exhausted
 
     def rewind(self) -> None:
         """Read from the beginning next time."""
         self.cursor = None
-        self.progressed = self.read_to_end = self.look_again = False
+        self.progressed = self.read_to_end = self.look_again = self.found_due = False
+        self.sweeps += 1

@@ -11,6 +11,7 @@ from worker.delivery.bounds import Allowance, Room
 from worker.delivery.discovery import Discovery
 from worker.delivery.lane import Lane, Work
 from worker.delivery.rows import DueConnection
+from worker.delivery.to_prepare import ToPrepare
 from worker.delivery.turns import Turns
 from worker.delivery.waiting import Waiting
 
@@ -26,19 +27,19 @@ class Lanes:
         clock: Callable[[], float],
         ready: int = 10_000,
         limit: int | None = None,
-        slow: int = 2,
+        preparers: int = 4,
     ) -> None:
-        """*ready* is how many planned rows may be held, *slow* how many preparers slow lanes may keep."""
+        """*ready* is how many planned rows may be held."""
         self._discovery = discovery
         self._over = over
         self._clock = clock
         self._room = Room(ready)
         self._allowance = Allowance(limit)
-        self._most_slow, self._slow = slow, 0
         self._lanes: dict[str, Lane] = {}
         self._active: set[Lane] = set()  # those that are not at rest
-        self._in_flight = self._suspended = 0
-        self._to_send, self._to_prepare, self._slow_to_prepare = Turns(), Turns(), Turns()
+        self._in_flight = self._suspended = self._progress = 0
+        self._has_ended = False
+        self._to_send, self._to_prepare = Turns(), ToPrepare(preparers)
         self._lock = threading.Lock()
         self._senders, self._preparers = Waiting(self._lock), Waiting(self._lock)
 
@@ -64,7 +65,7 @@ class Lanes:
             lane = work.lane
             lane.in_flight -= 1
             self._in_flight -= 1
-            lane.progressed = lane.progressed or progressed
+            self._count_progress(lane, progressed)
             if not attempted:
                 self._allowance.give_back(1)
             self._place(lane)
@@ -124,7 +125,8 @@ class Lanes:
                 if lane is not None:
                     return lane
                 if not looks:
-                    self._preparers.wait(self._to_prepare.seconds_to_wait(self._clock()))
+                    full = self._room.is_full
+                    self._preparers.wait(self._to_prepare.seconds_to_wait(self._clock(), checks_only=full))
             if looks:
                 self._discover()
 
@@ -139,15 +141,32 @@ class Lanes:
             self._place(lane)
             return True
 
-    def prepared(self, lane: Lane, *, slow: bool = False, waits: float = 0.0) -> None:
-        """Take a lane back from its preparer; nothing more is prepared for so many seconds."""
+    def prepared(
+        self, lane: Lane, *, slow: bool = False, waits: float = 0.0, page_waits: float = 0.0
+    ) -> None:
+        """Take a lane back from its preparer; for so many seconds it is not visited, or no page is read."""
         with self._lock:
-            self._slow -= lane.slow
-            self._room.close(lane)
+            self._end_visit(lane)
             lane.busy, lane.slow = False, slow
-            lane.waits_until = self._clock() + waits if waits else 0.0
+            now = self._clock()
+            lane.waits_until, lane.next_page_at = now + waits, now + page_waits
             self._place(lane)
             self._wake_if_over()
+
+    def set_aside(self, lane: Lane) -> None:
+        """Keep a lane that waits for a refresh; until it is `prepared` it takes no room from others."""
+        with self._lock:
+            self._end_visit(lane)
+
+    def may_ask(self, lane: Lane) -> bool:
+        """Say whether its preparer may ask Envoy now; else the lane comes again when it may."""
+        with self._lock:
+            return self._to_prepare.may_ask(lane)
+
+    def is_over(self) -> bool:
+        """Say whether nothing more is to be prepared or sent."""
+        with self._lock:
+            return self._is_over()
 
     def allowed(self, number: int) -> int:
         """Return how many rows of so many may be finished without a call, and count them for the limit."""
@@ -157,7 +176,7 @@ class Lanes:
     def settled(self, lane: Lane, number: int, *, allowed: int) -> None:
         """Take back what was allowed to a lane and not finished after all."""
         with self._lock:
-            lane.progressed = lane.progressed or number > 0
+            self._count_progress(lane, number > 0)
             self._allowance.give_back(allowed - number)
 
     # Inside; the lock is held.
@@ -185,26 +204,38 @@ class Lanes:
         return work
 
     def _next_lane(self) -> Lane | None:
-        """Take out a lane to be prepared; those that take long may not keep all preparers."""
+        """Take out a lane to be prepared; where there is no room, only one whose ready work waits for a look.
+
+        For what lies ready makes room when it is sent.
+        """
         now = self._clock()
-        turns = [self._to_prepare]
-        if self._slow < self._most_slow:
-            turns.append(self._slow_to_prepare)
-        for queue in turns:
-            while not self._room.is_full and (lane := queue.pick(now)) is not None:
-                if lane.waits_until > now:
-                    self._place(lane)
-                elif self._needs_preparing(lane, now):
-                    lane.busy = True
-                    self._slow += lane.slow
+        while (lane := self._to_prepare.pick(now, checks_only=self._room.is_full)) is not None:
+            if lane.visit_at(now):
+                self._place(lane)
+            elif self._needs_preparing(lane, now):
+                lane.busy = True
+                is_check = lane.is_stale(now) and (lane.slow or lane.asks or lane.next_page_at > now)
+                if not is_check and not self._room.is_full:
+                    self._to_prepare.begin(lane)
                     self._room.promise(lane, len(self._active))
-                    return lane
+                return lane
         return None
+
+    def _end_visit(self, lane: Lane) -> None:
+        was_full = self._room.is_full
+        self._to_prepare.end(lane)
+        self._room.close(lane)
+        if was_full:
+            self._preparers.wake()
+
+    def _count_progress(self, lane: Lane, progressed: bool) -> None:
+        lane.progressed = lane.progressed or progressed
+        self._progress += progressed
 
     def _place(self, lane: Lane) -> None:
         """Put a lane where its turn will come, by what it needs now."""
-        if not lane.busy:
-            lane.sweep()
+        if not lane.busy and lane.sweep():
+            lane.vain_at = self._progress
         if lane.at_rest:
             self._active.discard(lane)
             return
@@ -217,14 +248,13 @@ class Lanes:
             self._to_send.put(lane, at=slot if slot > now else 0.0)
             self._senders.wake()
         if self._needs_preparing(lane, now):
-            queue = self._slow_to_prepare if lane.slow else self._to_prepare
-            queue.put(lane, at=lane.waits_until if lane.waits_until > now else 0.0)
+            self._to_prepare.put(lane, is_check=lane.is_stale(now), at=lane.visit_at(now))
             self._preparers.wake()
 
     def _needs_preparing(self, lane: Lane, now: float) -> bool:
         if lane.busy or lane.at_rest or lane.is_stopped or lane.is_tried:
             return False
-        if lane.ready and lane.checked_until <= now:
+        if lane.is_stale(now):
             return True
         most = 0 if lane.on_trial else self._room.share(len(self._active)) // 2
         return not lane.read_to_end and len(lane.ready) <= most
@@ -246,14 +276,28 @@ class Lanes:
             lane = self._lanes.get(name)
             if lane is None:
                 lane = self._lanes[name] = Lane(number, name)
+            elif self._is_known_in_vain(lane):
+                continue
             elif lane.at_rest or (lane.read_to_end and not lane.ready and not lane.busy):
+                progressed = lane.progressed
                 lane.rewind()
+                lane.progressed = progressed
             else:
-                lane.look_again = True
+                lane.found_due = True
             lane.closed = lane.exhausted = False
             self._place(lane)
 
+    def _is_known_in_vain(self, lane: Lane) -> bool:
+        """Say whether nothing came of a lane, and nothing has happened since: else a run might never end."""
+        idle = self._progress == lane.vain_at and not self._discovery.had_news
+        return lane.exhausted and lane.in_vain and not lane.closed and idle
+
     def _is_over(self) -> bool:
+        """Say whether the run is over; once it was, it stays so, for those who look may have gone home."""
+        self._has_ended = self._has_ended or self._ends()
+        return self._has_ended
+
+    def _ends(self) -> bool:
         if self._over():
             return True
         if self._in_flight or self._suspended or self._discovery.under_way:

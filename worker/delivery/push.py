@@ -123,7 +123,7 @@ class Push:
             clock=boot_clock,
             ready=self.settings.most_ready,
             limit=self.limit,
-            slow=max(1, self.settings.preparers // 2),
+            preparers=self.settings.preparers,
         )
 
     def _preparer(self, lanes: Lanes, report: Report) -> Preparer:
@@ -135,7 +135,6 @@ class Push:
             self.api,
             self.tokens,
             report,
-            self.stop,
             self.journal,
             rate_per_second=self.settings.rate_per_second,
             marked=self.marked,

@@ -15,14 +15,14 @@ class Turns:
         """Begin without a lane."""
         self._queue: deque[Lane] = deque()
         self._waiting: list[tuple[float, int, Lane]] = []  # a heap by time
-        self._inside: set[Lane] = set()
+        self._inside: dict[Lane, float] = {}  # and when their turn comes; 0 is now
         self._number = count()
 
     def put(self, lane: Lane, *, at: float = 0.0) -> None:
-        """Let a lane come last, or last of that time; one that is in already stays where it is."""
-        if lane in self._inside:
+        """Let a lane come last, or last of that time; one that is in already comes earlier at most."""
+        if at >= self._inside.get(lane, math.inf):
             return
-        self._inside.add(lane)
+        self._inside[lane] = at
         if at > 0.0:
             heapq.heappush(self._waiting, (at, next(self._number), lane))
         else:
@@ -31,11 +31,14 @@ class Turns:
     def pick(self, now: float) -> Lane | None:
         """Take out the lane whose turn it is; None where it is nobody's now."""
         while self._waiting and self._waiting[0][0] <= now:
-            self._queue.append(heapq.heappop(self._waiting)[2])
+            at, _, due = heapq.heappop(self._waiting)
+            if self._inside.get(due) == at:  # else it was put in again for an earlier time
+                self._inside[due] = 0.0
+                self._queue.append(due)
         if not self._queue:
             return None
         lane = self._queue.popleft()
-        self._inside.discard(lane)
+        del self._inside[lane]
         return lane
 
     def seconds_to_wait(self, now: float) -> float:

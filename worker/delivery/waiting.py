@@ -1,6 +1,7 @@
 """Threads that wait for something to do: one of them by the time, the others for what is said to them."""
 
 import threading
+import time
 
 LONGEST_SECONDS, SHORTEST_SECONDS = 0.25, 0.001
 
@@ -16,19 +17,23 @@ class Waiting:
         self._others, self._keeper = threading.Condition(lock), threading.Condition(lock)
         self._others_waiting = 0
         self._is_kept = False
+        self._kept_until = 0.0
 
     def wait(self, seconds: float) -> None:
         """Wait until something was said, or the time may have come; it may end early."""
         if self._is_kept:
+            if time.monotonic() + seconds < self._kept_until - SHORTEST_SECONDS:
+                self._keeper.notify()  # a time has come to be known that comes before its own
             self._others_waiting += 1
             try:
                 self._others.wait()
             finally:
                 self._others_waiting -= 1
             return
-        self._is_kept = True
+        seconds = max(SHORTEST_SECONDS, min(seconds, LONGEST_SECONDS))
+        self._is_kept, self._kept_until = True, time.monotonic() + seconds
         try:
-            self._keeper.wait(max(SHORTEST_SECONDS, min(seconds, LONGEST_SECONDS)))
+            self._keeper.wait(seconds)
         finally:
             self._is_kept = False
             self._others.notify()  # who keeps the time next

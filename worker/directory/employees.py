@@ -18,7 +18,7 @@ from sqlmodel import SQLModel
 from worker.connections.calls import with_token
 from worker.connections.model import ConnectionStatus
 from worker.connections.rows import locked
-from worker.connections.tokens import Tokens
+from worker.connections.tokens import PATIENCE_SECONDS, Tokens
 from worker.database import Database
 from worker.database.inserting import insert
 from worker.database.repeating import repeated
@@ -131,10 +131,19 @@ def known(database: Database, connection_id: int, sought: Sought) -> Look | None
     return Look(tuple(_person(item) for item in row.found), row.read_at)
 
 
-def look_up(database: Database, api: EnvoyApi, tokens: Tokens, connection_id: int, sought: Sought) -> Look:
-    """Ask Envoy, keep what it says, and return it.
+def look_up(
+    database: Database,
+    api: EnvoyApi,
+    tokens: Tokens,
+    connection_id: int,
+    sought: Sought,
+    *,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> Look:
+    """Ask Envoy, keep what it says, and return it; *patience_seconds* are for a refresh of the token.
 
     Raises:
+        BeingRefreshed: the refresh takes longer.
         Forbidden, Refused: Envoy does not let us look for this e-mail; for an id it is not raised, since
             Envoy will judge the id when it is sent.
         NeedsAuthorisation: the connection has no usable grant.
@@ -143,7 +152,12 @@ def look_up(database: Database, api: EnvoyApi, tokens: Tokens, connection_id: in
     # Before the question: a row that is written while it is on its way is newer than its answer.
     asked_at = database.read_now()
     ask = _by_email if sought.by is By.EMAIL else _by_id
-    people = with_token(tokens, connection_id, lambda token: ask(api, token, sought.value))
+    people = with_token(
+        tokens,
+        connection_id,
+        lambda token: ask(api, token, sought.value),
+        patience_seconds=patience_seconds,
+    )
     look = Look(tuple(people), asked_at)
     _keep(database, connection_id, sought, look)
     return look

@@ -48,7 +48,8 @@ class Route:
 def call_route(state: State, request: Request, route: Route, item: str) -> Response:
     """Return the answer of a route; Refused or Dropped where the caller or a fault ends it early."""
     faults = state.mischief.faults
-    state.wait(faults.latency_seconds)
+    if f"{request.method} {request.path}".startswith(faults.latency_only):
+        state.wait(faults.latency_seconds)
     if faults.html_200:
         return Response(HTTPStatus.OK, HTML, HTML_TYPE)
     if state.mischief.loses(request):

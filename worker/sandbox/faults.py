@@ -43,7 +43,8 @@ class Faults:
     Shares are of the requests that begin with *only* (method, space, path;
     "" = all under /v1), of one *company* where its id is given.
     *retry_after* is sent as it is; ``date:5`` becomes the HTTP date five seconds
-    ahead, None sends no header, several take turns.  *keep_cleared*: an update
+    ahead, None sends no header, several take turns.  *latency_seconds* pass before
+    requests that begin with *latency_only* are answered.  *keep_cleared*: an update
     that empties a field leaves it as it was.  *idle_close_seconds*: a request that
     comes over a connection which was idle for longer crosses its end on the way:
     the connection is closed, and nothing was executed; 0 keeps all connections.
@@ -83,6 +84,7 @@ class Faults:
     """
 
     latency_seconds: float = 0.0
+    latency_only: str = ""
     rate_limit_per_second: float = 0.0
     retry_after: RetryAfter | tuple[RetryAfter, ...] = "1"
     error_429_share: float = 0.0

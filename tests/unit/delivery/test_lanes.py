@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from tests.unit.delivery.making import due_row
 from worker.delivery.discovery import Discovery
@@ -11,6 +12,8 @@ from worker.delivery.lanes import Lanes
 from worker.delivery.plan import Call
 from worker.delivery.rows import DueConnection
 from worker.invites import Kind
+
+Found = TypeVar("Found")
 
 
 class Rows:
@@ -54,6 +57,23 @@ class Rows:
         work = self.lanes.take()
         assert work is not None
         return work
+
+    def turn_stale(self) -> None:
+        """Let a sender find that nothing may be handed out before it was looked at."""
+        assert self.within_reach(self.lanes.take) is None
+
+    def within_reach(self, ask: Callable[[], Found]) -> Found | None:
+        """Return what is found at once; None where it would be waited for."""
+        with ThreadPoolExecutor(1) as pool:
+            found = pool.submit(ask)
+            try:
+                return found.result(timeout=1)
+            except TimeoutError:
+                self.over = True
+                found.result()
+                return None
+            finally:
+                self.over = self.lanes._has_ended = False
 
     def drain(self) -> list[str]:
         """Take all the work that there is, while somebody prepares; name the connections as they came."""
@@ -287,19 +307,14 @@ def test_how_much_lies_ready_is_bounded_for_all_together_and_for_each() -> None:
 def test_lanes_that_take_long_leave_preparers_for_the_others() -> None:
     """Two of them may be under way at once; a quick one comes before a third."""
     rows = Rows(dict.fromkeys(("a", "b", "c", "d"), 500))
-    lanes = [rows.prepare() for _ in range(4)]
+    lanes = [lane for _ in range(4) if (lane := rows.lanes.next_to_prepare()) is not None]
     quick = lanes[3]
     for lane in lanes:
-        rows.lanes.close(lane)
-    rows.time += 6
-    for _ in range(3):
-        taken = rows.lanes.next_to_prepare()
-        assert taken is not None
-        rows.lanes.prepared(taken, slow=taken is not quick)
+        rows.lanes.prepared(lane, slow=lane is not quick)
     found = [rows.lanes.next_to_prepare() for _ in range(3)]
 
-    assert found[0] is not None
-    assert [lane.slow for lane in found if lane] == [False, True, True]
+    assert quick in found
+    assert [lane.slow for lane in found if lane].count(True) == 2
 
 
 def test_news_are_looked_for_at_once_and_else_every_few_seconds() -> None:
@@ -335,3 +350,113 @@ def test_a_run_does_not_end_while_somebody_looks_for_due_connections() -> None:
         go_on.set()
         preparing.result(timeout=30)
         assert taken.result(timeout=30) is not None
+
+
+def test_ready_work_that_waits_for_a_look_gets_it_though_there_is_no_room() -> None:
+    """Only what is sent makes room: else nobody would send, and nobody would prepare, for ever."""
+    rows = Rows({f"c-{n}": 50 for n in range(5)}, ready=25)
+    first, second = rows.prepare(), rows.prepare()
+    rows.prepare()
+    rows.time += 61  # what was found out about them is too old by now
+
+    rows.turn_stale()
+    lane = rows.within_reach(rows.lanes.next_to_prepare)
+    assert lane in {first, second}
+    assert lane.room == 0
+
+
+def test_a_lane_that_waits_for_its_refresh_takes_no_room_from_others() -> None:
+    """However many wait for a token endpoint that hangs, one that has a token is prepared."""
+    rows = Rows({f"c-{n}": 50 for n in range(5)}, ready=25)
+    for _ in range(3):
+        lane = rows.lanes.next_to_prepare()
+        assert lane is not None
+        rows.lanes.set_aside(lane)
+
+    assert rows.prepare().ready
+
+
+def test_rows_in_vain_do_not_keep_a_run_alive_however_long_a_sweep_of_them_takes() -> None:
+    """They are found due again and again, by the looks of the run, while they are tried."""
+    rows = Rows({"a": 3, "b": 3})
+    for _ in range(20):
+        for name in ("a", "b"):
+            rows.rows[name] = 3
+        lane = rows.within_reach(rows.lanes.next_to_prepare)
+        if lane is None:
+            break
+        lane.checked_until = rows.time + 60
+        lane.read_to_end = True
+        rows.lanes.put(Work(lane, due_row(connection=lane.name), Call(Kind.REMOVE)))
+        rows.lanes.prepared(lane)
+        work = rows.take()
+        rows.time += 20
+        rows.lanes.done(work, progressed=False, attempted=False)
+    else:
+        raise AssertionError("it never ends")
+
+    assert rows.lanes.take() is None
+
+
+def test_what_was_in_vain_is_tried_again_when_callers_have_written() -> None:
+    """It may be what is new."""
+    rows = Rows({"a": 1, "b": 500})
+    a, _ = rows.prepare(), rows.prepare()
+    work = rows.take()
+    while work.lane is not a:
+        rows.lanes.done(work, progressed=False)
+        work = rows.take()
+    rows.lanes.done(work, progressed=False)
+    assert a.exhausted
+
+    rows.rows["a"] = 1
+    rows.news += 1
+    rows.time += 1
+    found = [rows.lanes.next_to_prepare(), rows.within_reach(rows.lanes.next_to_prepare)]
+
+    assert a in found
+
+
+def test_those_who_ask_envoy_leave_a_preparer_for_those_who_need_not() -> None:
+    """Of four preparers three may wait for answers; who may not ask comes again when one has come."""
+    rows = Rows(dict.fromkeys("abcdef", 5))
+    visits = [rows.lanes.next_to_prepare() for _ in range(4)]
+    lanes = [lane for lane in visits if lane is not None]
+    assert [rows.lanes.may_ask(lane) for lane in lanes] == [True, True, True, False]
+    rows.lanes.prepared(lanes[3])
+
+    fifth, sixth = rows.prepare(), rows.prepare()
+    assert {fifth, sixth}.isdisjoint(lanes)
+    assert rows.within_reach(rows.lanes.next_to_prepare) is None
+
+    rows.lanes.prepared(lanes[0])
+    assert lanes[3] in {rows.lanes.next_to_prepare(), rows.lanes.next_to_prepare()}
+    assert rows.lanes.may_ask(lanes[3])
+
+
+def test_a_slow_lane_has_its_turn_though_quick_ones_always_wait() -> None:
+    """Else it would be lost for as long as the others have work."""
+    rows = Rows(dict.fromkeys("abcd", 500))
+    slow = rows.lanes.next_to_prepare()
+    assert slow is not None
+    rows.lanes.prepared(slow, slow=True)
+    served = []
+    for _ in range(6):
+        lane = rows.lanes.next_to_prepare()
+        assert lane is not None
+        rows.lanes.prepared(lane)
+        served.append(lane)
+
+    assert slow in served
+
+
+def test_a_run_that_was_over_for_one_is_over_for_all() -> None:
+    """Who would look for what came since may have gone home: then somebody would wait for ever."""
+    rows = Rows({"a": 0})
+    assert rows.lanes.next_to_prepare() is None
+
+    rows.rows["a"] = 1
+    rows.news += 1
+    rows.time += 6
+
+    assert rows.lanes.take() is None

@@ -47,3 +47,17 @@ def test_a_lane_whose_time_is_known_comes_when_it_has_come() -> None:
     assert turns.seconds_to_wait(1.0) == 4.0
     assert [turns.pick(5.0), turns.pick(6.9), turns.pick(7.5)] == [b, None, a]
     assert turns.seconds_to_wait(8.0) == math.inf
+
+
+def test_a_lane_that_is_put_in_for_an_earlier_time_comes_then_and_once() -> None:
+    """Work that was put back does not wait for the place of the next one."""
+    turns = Turns()
+    [lane] = lanes("a")
+    turns.put(lane, at=7.0)
+    turns.put(lane, at=9.0)
+    turns.put(lane, at=3.0)
+
+    assert turns.seconds_to_wait(1.0) == 2.0
+    assert [turns.pick(3.0), turns.pick(10.0)] == [lane, None]
+    turns.put(lane, at=12.0)
+    assert [turns.pick(11.0), turns.pick(12.0), turns.pick(13.0)] == [None, lane, None]

@@ -1,6 +1,5 @@
 """Prepare a lane's next page: finish the rows that need no call, and put the others among the ready work."""
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -48,7 +47,6 @@ class Pages:
     api: EnvoyApi
     tokens: Tokens
     report: Report
-    stop: threading.Event
     journal: Journal
     rate_per_second: float
     marked: bool = False
@@ -73,17 +71,23 @@ class Pages:
         page = found.rows[: len(slots.waits)]
         lane.read_to_end = found.is_last and len(page) == len(found.rows)
         if page:
-            lane.cursor = page[-1].cursor
-            used = self._plan(lanes, lane, page, slots, self._planner(lane, connection, now))
+            used = self._plan(lanes, lane, page, slots, self._planner(lanes, lane, connection, now))
             if used < len(slots.waits) and self.rate_per_second:
                 give_back(self.database, lane.connection_id, slots, len(slots.waits) - used)
-        return slots.next_in if len(page) < len(found.rows) else 0.0
+        return self._next_page_in(slots) if slots.next_in or len(page) < len(found.rows) else 0.0
+
+    def _next_page_in(self, slots: Slots) -> float:
+        """Return when half of the places are used up: a page for each place would cost as much as sending."""
+        last = slots.waits[-1] if slots.waits else 0.0
+        return max(slots.next_in, last - WITHIN_SECONDS / 2)
 
     def _plan(
         self, lanes: Lanes, lane: Lane, page: Sequence[DueRow], slots: Slots, planner: PagePlanner
     ) -> int:
         """Put each row that needs a call among the ready work as soon as it is planned; return how many."""
         began, used, decided = boot_clock(), 0, Decided()
+        before, sweep = lane.cursor, lane.sweeps
+        lane.cursor = page[-1].cursor
         try:
             for row, made in planner.plan_all(page):
                 if not isinstance(made, Call):
@@ -94,7 +98,12 @@ class Pages:
                     lane.look_again = True
                     break
         finally:
-            lane.directory = planner.directory
+            if planner.answered:
+                lane.refused_looks = 0
+            lane.directory, lane.no_looks_until = planner.directory, planner.no_looks_until
+            if planner.reached is not page[-1] and lane.sweeps == sweep:
+                lane.cursor = planner.reached.cursor if planner.reached else before
+                lane.read_to_end = False
             self._settle(lanes, lane, decided)
         return used
 
@@ -120,12 +129,13 @@ class Pages:
             set_aside(database, lane.connection_id, WaitReason.PACE, slots.next_in)
         return slots
 
-    def _planner(self, lane: Lane, connection: Connection, now: datetime) -> PagePlanner:
+    def _planner(self, lanes: Lanes, lane: Lane, connection: Connection, now: datetime) -> PagePlanner:
         return PagePlanner(
             database=self.database,
             api=self.api,
             tokens=self.tokens,
-            stop=self.stop,
+            ends=lanes.is_over,
+            may_ask=lambda: lanes.may_ask(lane),
             report=self.report,
             connection=connection,
             directory=self._directory(lane, connection),
@@ -133,6 +143,7 @@ class Pages:
             remembered=self.remembered,
             marked=self.marked,
             restored=since(self.database) is not None,
+            no_looks_until=lane.no_looks_until,
         )
 
     def _directory(self, lane: Lane, connection: Connection) -> Directory:

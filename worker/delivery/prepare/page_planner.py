@@ -1,7 +1,6 @@
 """Plan a page of due rows; one row's wrong name costs Envoy one look at most, and no other row anything."""
 
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +16,7 @@ from worker.directory import Directory, employees, refresh
 from worker.directory.employees import Look, Remembered, Sought
 from worker.directory.entries import Location
 from worker.envoy.api import EnvoyApi
+from worker.envoy.clock import boot_clock
 from worker.envoy.paging import NO_LIST
 from worker.errors import (
     EnvoyError,
@@ -32,6 +32,11 @@ from worker.invites.signs import CODES
 from worker.report import Report
 
 NAMED_IN_DIRECTORY = frozenset({"location", "flow"})
+REST_SHARE = 3.0  # of the time that a look took which failed
+
+
+class MayNotAskError(Exception):
+    """Too many preparers wait for Envoy's answers: the row is planned when fewer do."""
 
 
 @dataclass(slots=True)
@@ -45,24 +50,33 @@ class PagePlanner:
     connection: Connection
     directory: Directory
     now: datetime
-    stop: threading.Event
+    ends: Callable[[], bool]
+    may_ask: Callable[[], bool]
     remembered: Remembered = field(repr=False)  # hosts, as they were looked up in this run
     marked: bool = False  # creates carry a marker in their notes
     restored: bool = False  # the database comes from a backup
+    no_looks_until: float = 0.0  # on the boot clock: a look at Envoy failed, and took long
     out_of_reach: bool = False  # a look at Envoy failed: no other look for this page
+    answered: bool = False  # Envoy was asked, and has accepted the token
+    reached: DueRow | None = None  # the last row that was planned or left out
     unlisted: set[Sought | None] = field(default_factory=set, repr=False)  # no list came of them
 
     def plan_all(self, page: Sequence[DueRow]) -> Iterator[tuple[DueRow, Plan]]:
         """Yield what is to be done about each row; a row that needs a look which failed is left out.
 
+        It ends early where the run does, or where no more may be asked now.
+
         Raises:
-            NeedsAuthorisation, TryLater, Throttled, Unauthorised: the connection is of no use now.
+            BeingRefreshed: the connection has no token before its refresh has ended.
+            NeedsAuthorisation, TryLater, Throttled, Unauthorised: it is of no use now.
         """
         for row in page:
-            if self.stop.is_set():
+            if self.ends():
                 return
             try:
                 yield row, self._planned(row)
+            except MayNotAskError:
+                return
             except (Throttled, Unauthorised):
                 raise
             except EnvoyError as error:
@@ -72,6 +86,7 @@ class PagePlanner:
             except Exception as error:  # noqa: BLE001 -- one odd row must not keep the others
                 self.report.trouble(ExitCode.UNEXPECTED)
                 events.odd(row, error)
+            self.reached = row
 
     def _planned(self, row: DueRow) -> Plan:
         try:
@@ -111,7 +126,9 @@ class PagePlanner:
     def _look_up(self, sought: Sought) -> Look:
         with self._within_reach(sought):
             try:
-                look = employees.look_up(self.database, self.api, self.tokens, self._connection_id, sought)
+                look = employees.look_up(
+                    self.database, self.api, self.tokens, self._connection_id, sought, patience_seconds=0
+                )
             except Forbidden:
                 raise hosts.not_permitted() from None
             except Refused as error:
@@ -130,8 +147,11 @@ class PagePlanner:
 
         What is no list is so for one question; whatever else goes wrong, goes wrong for all.
         """
-        if self.out_of_reach or sought in self.unlisted:
+        began = boot_clock()
+        if self.out_of_reach or sought in self.unlisted or began < self.no_looks_until:
             raise EnvoyError("Envoy could not be asked a moment ago")
+        if not self.may_ask():
+            raise MayNotAskError
         try:
             yield
         except EnvoyError as error:
@@ -139,7 +159,10 @@ class PagePlanner:
                 self.unlisted.add(sought)
             else:
                 self.out_of_reach = True
+                self.no_looks_until = boot_clock() + REST_SHARE * (boot_clock() - began)
+            self.answered = not isinstance(error, Unauthorised)
             raise
+        self.answered = True
 
     def _may_be_news(self, error: InputError, row: DueRow) -> bool:
         """Say whether Envoy may know more; a directory read after the row was written has nothing new."""
@@ -150,4 +173,6 @@ class PagePlanner:
 
     def _read_anew(self) -> None:
         with self._within_reach(None):
-            self.directory = refresh(self.database, self.api, self.tokens, self.connection)
+            self.directory = refresh(
+                self.database, self.api, self.tokens, self.connection, patience_seconds=0
+            )

@@ -1,14 +1,18 @@
 """The stage prepare: bring one lane after the other as far as it goes without being sent."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 
+from worker.connections.tokens import AccessToken, BeingRefreshed
 from worker.delivery.lane import Lane
 from worker.delivery.lanes import Lanes
 from worker.delivery.prepare.page import Pages
 from worker.delivery.prepare.usability import OF_ONE_CONNECTION, NotYet, Usability
 from worker.envoy.clock import boot_clock
+from worker.errors import Unauthorised
 
+REFUSED_IN_A_ROW = 2
 SLOW_SECONDS = 0.5  # a lane that takes longer leaves room for others the next time
 
 
@@ -27,21 +31,40 @@ class Preparer:
             self._bring_on(lane)
 
     def _bring_on(self, lane: Lane) -> None:
-        began, waits, kept = self.clock(), 0.0, False
+        began, waits, page_waits, kept = self.clock(), 0.0, 0.0, False
         try:
             found = self.usability.check(lane)
             if found is None:
                 self.lanes.close(lane)
             elif isinstance(found, NotYet):
-                waits, kept = found.seconds, found.refresh is not None
-                if found.refresh is not None:  # it goes on with the refresh, and keeps no preparer
-                    found.refresh.add_done_callback(lambda _: self.lanes.prepared(lane))
+                waits, kept = found.seconds, self._waits_for(lane, found.refresh)
             elif not lane.read_to_end and len(lane.ready) < lane.room:
-                waits = self.pages.prepare(self.lanes, lane, found.connection, found.now)
+                page_waits = self.pages.prepare(self.lanes, lane, found.connection, found.now)
+        except BeingRefreshed as error:
+            kept = self._waits_for(lane, self._refresh_amid_a_page(lane, error))
         except OF_ONE_CONNECTION as error:
             self.usability.give_up(lane, error)
             self.lanes.close(lane)
         finally:
             if not kept:
                 slow = self.clock() - began > SLOW_SECONDS
-                self.lanes.prepared(lane, slow=slow, waits=waits)
+                self.lanes.prepared(lane, slow=slow, waits=waits, page_waits=page_waits)
+
+    def _waits_for(self, lane: Lane, refresh: Future[AccessToken] | None) -> bool:
+        """Let a lane go on when a refresh has ended; until then it keeps no preparer, and no room."""
+        if refresh is not None:
+            self.lanes.set_aside(lane)
+            refresh.add_done_callback(lambda _: self.lanes.prepared(lane))
+        return refresh is not None
+
+    def _refresh_amid_a_page(self, lane: Lane, error: BeingRefreshed) -> Future[AccessToken] | None:
+        """Return what to wait for; None where new tokens are refused as well, and the lane is closed."""
+        if error.rejected_version is not None:
+            lane.refused_looks += 1
+        if lane.refused_looks < REFUSED_IN_A_ROW:
+            return error.refresh
+        refused = Unauthorised("Envoy refuses new tokens")
+        refused.token_version = error.rejected_version
+        self.usability.give_up(lane, refused)
+        self.lanes.close(lane)
+        return None

@@ -1,0 +1,153 @@
+"""Customers whose preparation hangs or comes to nothing: the others are served, and the run ends."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from http import HTTPStatus
+
+import pytest
+
+from tests.acceptance.installation import wait_until
+from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorld
+from tests.integration.delivery.hosting import LENAS_EMAIL, looks
+from tests.integration.delivery.world import World
+from worker.report import Report
+from worker.sandbox import Faults, Sandbox
+from worker.sandbox.api import Answer, Call
+from worker.sandbox.refusals import Refused
+from worker.sandbox.state import State
+
+CUSTOMERS = 8
+FIRST_COMPANY = 10000
+HEALTHY = "z-healthy"  # the last by name, so that all the others come before it
+HANGING = 55.0  # seconds; less than an attempt's lease
+SETTINGS = {
+    "WORKER_PUSH__REQUEST_TIMEOUT_SECONDS": str(HANGING),
+    "WORKER_ENVOY__SCOPES": json.dumps(
+        ["locations.read", "flows.read", "invites.write", "employees.read", "token.refresh"]
+    ),
+}
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Run a sandbox of as many companies as there are customers."""
+    with Sandbox(port=0, scopes=ALL_SCOPES, companies=CUSTOMERS + 1) as running:
+        yield running
+
+
+def connected(make_world: MakeWorld, **settings: str) -> World:
+    """Return a world of several customers and a healthy one."""
+    world = make_world(**SETTINGS, **settings)
+    for number in range(CUSTOMERS):
+        world.connect(f"customer-{number}", company_id=str(FIRST_COMPANY + number))
+    world.connect(HEALTHY, company_id=str(FIRST_COMPANY + CUSTOMERS))
+    return world
+
+
+def add(world: World, name: str, number: int, **columns: str) -> None:
+    """Give a customer some visits."""
+    for key in range(number):
+        world.add(f"{name}-{key}", connection=name, **columns)
+
+
+def sent(world: World, name: str) -> int:
+    """Return how many visits of a customer were sent."""
+    rows = world.rows("SELECT connection FROM delivery WHERE status = 'sent'")
+    return sum(row["connection"] == name for row in rows)
+
+
+@contextmanager
+def pushing(world: World) -> Iterator[Future[Report]]:
+    """Push beside the test; what still hangs at its end is cut off."""
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(world.push)
+        try:
+            yield run
+        finally:
+            world.parts.stop.set()
+            world.sandbox.stop()
+
+
+def test_customers_whose_look_ups_hang_keep_no_other_waiting(make_world: MakeWorld) -> None:
+    """However many of them there are, one preparer at least is there for those who need no answer."""
+    world = connected(make_world)
+    for number in range(CUSTOMERS):
+        add(world, f"customer-{number}", 3, host_email="ann@example.com")
+    add(world, HEALTHY, 30)
+    world.sandbox.set_faults(Faults(latency_seconds=HANGING, latency_only="GET /v1/employees"))
+
+    with pushing(world):
+        wait_until(lambda: sent(world, HEALTHY) == 30)
+
+
+def test_customers_whose_token_endpoint_hangs_take_no_room_from_others(make_world: MakeWorld) -> None:
+    """Some wait for a token, some are due for a new one: who has a token is served to the end."""
+    world = connected(make_world, WORKER_PUSH__READY="20")
+    for number in range(CUSTOMERS):
+        add(world, f"customer-{number}", 20)
+    add(world, HEALTHY, 60)
+    ends = "'2020-01-01T00:00:00.000Z'"
+    world.execute(f"UPDATE connection SET access_expires_at = {ends} WHERE name <> '{HEALTHY}'")  # noqa: S608
+    world.sandbox.set_faults(Faults(token_latency_seconds=HANGING))
+
+    with pushing(world):
+        wait_until(lambda: sent(world, HEALTHY) == 60)
+
+
+def test_a_look_up_that_is_refused_a_token_waits_for_the_new_one_and_goes_on(
+    make_world: MakeWorld,
+) -> None:
+    """No preparer is kept until then, and nothing of the page is left out."""
+    world = connected(make_world)
+    add(world, "customer-0", 5, host_email=LENAS_EMAIL)
+    world.sandbox.expire_access_tokens()
+
+    report = world.push()
+
+    assert report.troubles == set()
+    assert sent(world, "customer-0") == 5
+
+
+def test_a_customer_whose_look_ups_are_refused_every_token_is_given_up(make_world: MakeWorld) -> None:
+    """A second token that is refused as well counts as such; the run ends."""
+
+    def refuse(_state: State, _call: Call) -> Answer:
+        raise Refused(HTTPStatus.UNAUTHORIZED, "no")
+
+    world = connected(make_world)
+    add(world, HEALTHY, 5, host_email="ann@example.com")
+    world.sandbox.answer(("GET", "/v1/employees"), refuse)
+
+    for _ in range(2):
+        world.push()
+
+    [row] = world.rows(f"SELECT * FROM connection WHERE name = '{HEALTHY}'")  # noqa: S608
+    assert row["hold_reason"] == "unauthorised"
+
+
+def test_one_doubt_does_not_stop_a_run_that_has_no_more_room(make_world: MakeWorld) -> None:
+    """All that lies ready is put back until a probe was answered, and waits for a look; the run ends."""
+    world = connected(make_world, WORKER_PUSH__READY="4", WORKER_PUSH__CONCURRENCY="1")
+    for number in range(CUSTOMERS):
+        add(world, f"customer-{number}", 3)
+    world.sandbox.set_faults(Faults(error_500_share=1.0, company=str(FIRST_COMPANY)))
+
+    with pushing(world) as run:
+        report = run.result(timeout=60)
+
+    assert report.counts["sent"] == (CUSTOMERS - 1) * 3
+
+
+def test_a_run_that_is_over_ends_amid_a_page(make_world: MakeWorld) -> None:
+    """What it has not planned yet is planned by the next one, however slowly Envoy answers."""
+    world = connected(make_world)
+    world.add("v-0", connection="customer-0", host_email=LENAS_EMAIL)
+    for number in range(1, 20):
+        world.add(f"v-{number}", connection="customer-0", host_email=f"host-{number}@example.com")
+    world.sandbox.set_faults(Faults(latency_seconds=0.4, latency_only="GET /v1/employees"))
+
+    assert world.push(limit=1).counts["sent"] == 1
+
+    assert 0 < looks(world) < 20
