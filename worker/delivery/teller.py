@@ -128,7 +128,8 @@ class Teller:
     def _draw(self, attempt: Attempt, stored: Stored) -> None:
         progressed = False
         try:
-            again = self._consequences.draw(attempt, stored, later=self._later)
+            with unstored.attempting():  # a word with Envoy, or a refresh, may be part of it
+                again = self._consequences.draw(attempt, stored, later=self._later)
             progressed = again or attempt.outcome.verdict is not Verdict.DEFERRED
         except BaseException as error:  # noqa: BLE001 -- as above
             self._failed(error)

@@ -61,8 +61,10 @@ class Sender:
     def _attempt(self, work: Work) -> Attempt | None:
         """Claim the row and make its one request; None where it is not ours to send."""
         token = work.lane.token
+        if token is None:
+            return None
         claim = self._claim(work)
-        if claim is None or token is None:
+        if claim is None:
             return None
         began = boot_clock()
         failpoint("before_connect")
