@@ -143,7 +143,7 @@ class Journal:
         """Return the next entries, of different rows."""
         is_full = self._aside.verdicts >= self._most_aside
         if not is_full:
-            self._queue.extendleft(reversed(self._aside.unblocked()))
+            self._go_on(self._aside.unblocked())
         group = self._aside.due(MOST_ENTRIES // 2)
         if group and group[0].alone:
             return group
@@ -160,6 +160,14 @@ class Journal:
                 group.append(entry)
         self._queue.extendleft(reversed(later))
         return group
+
+    def _go_on(self, claims: Sequence[Entry]) -> None:
+        """Let claims that were kept come first, in their order; but for those that have become late."""
+        for claim in reversed(claims):
+            if claim.is_late():
+                self._tell(claim, claim.done)
+            else:
+                self._queue.appendleft(claim)
 
     def _commit(self, entries: Sequence[Entry]) -> None:
         try:
