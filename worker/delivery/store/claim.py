@@ -22,7 +22,7 @@ LATE_SECONDS = 5.0  # as long as what was found out about a connection is believ
 
 
 class WaitedTooLong(Exception):
-    """Nothing was claimed, and what the row was planned with is old by now: look again before it is claimed."""
+    """Nothing was claimed, and what it was planned with is old by now: look again, then claim it."""
 
 
 @dataclass(frozen=True, slots=True)
