@@ -148,7 +148,7 @@ with opened(events_to=sys.stdout) as parts:
 def test_every_verdict_in_hand_is_printed_when_the_drain_is_cut_off(
     small_connected: Installation, sandbox: Sandbox
 ) -> None:
-    """At the hard limit, two seconds here, they are still being offered."""
+    """At the hard limit, two seconds here, they are still being offered; no request was cut off."""
     sandbox.set_faults(Faults(latency_seconds=1.0))
     small_connected.add(8)
     service = subprocess.Popen(

@@ -148,7 +148,10 @@ class Push:
         def hand_over(attempt: Attempt) -> None:
             patience = Patience(self.stop, self.patience_seconds)
             told = teller.expect(attempt)
-            verdicts.hand_over(attempt.work.row, attempt.claim, attempt.outcome, patience, told)
+            try:
+                verdicts.hand_over(attempt.work.row, attempt.claim, attempt.outcome, patience, told)
+            except Exception as error:  # noqa: BLE001 -- it is printed, and the run ends
+                told(error)
 
         return Sender(
             lanes=lanes,
@@ -190,7 +193,10 @@ class Push:
 
 
 def work_all(works: Sequence[Callable[[], None]], *, failed: Callable[[BaseException], None]) -> None:
-    """Do all of it at once, each in a thread of its own, and return when all have ended."""
+    """Do all of it at once, each in a thread of its own, and return when all have ended.
+
+    *failed* is told of what ended one, or kept it from being begun.
+    """
 
     def guarded(work: Callable[[], None]) -> None:
         try:
@@ -199,5 +205,8 @@ def work_all(works: Sequence[Callable[[], None]], *, failed: Callable[[BaseExcep
             failed(error)
 
     with ThreadPoolExecutor(len(works), thread_name_prefix="push") as pool:
-        for work in works:
-            pool.submit(contextvars.copy_context().run, guarded, work)
+        try:
+            for work in works:
+                pool.submit(contextvars.copy_context().run, guarded, work)
+        except RuntimeError as error:  # the system gives no more threads: the others are not to wait for it
+            failed(error)

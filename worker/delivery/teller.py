@@ -52,6 +52,7 @@ class Teller:
         self._heard: SimpleQueue[tuple[Attempt, Fate] | None] = SimpleQueue()
         self._expected = self._told = 0  # the first is changed by senders, the second by the teller alone
         self._counting = threading.Lock()
+        self._has_ended = False
         context = contextvars.copy_context()
         self._thread = threading.Thread(target=context.run, args=(self._tell_all,), name="teller")
         self._drawers = ThreadPoolExecutor(DRAWERS, thread_name_prefix="consequences")
@@ -67,6 +68,7 @@ class Teller:
         """Wait until everything is told that was handed over."""
         self._heard.put(None)
         self._thread.join()
+        self._has_ended = True
         self._drawers.shutdown(wait=True)
 
     def expect(self, attempt: Attempt) -> Callable[[Fate], None]:
@@ -126,7 +128,8 @@ class Teller:
     def _draw(self, attempt: Attempt, stored: Stored) -> None:
         progressed = False
         try:
-            again = self._consequences.draw(attempt, stored, later=self._later)
+            with unstored.attempting():  # a word with Envoy, or a refresh, may be part of it
+                again = self._consequences.draw(attempt, stored, later=self._later)
             progressed = again or attempt.outcome.verdict is not Verdict.DEFERRED
         except BaseException as error:  # noqa: BLE001 -- as above
             self._failed(error)
@@ -136,8 +139,11 @@ class Teller:
     def _later(self, work: Callable[[], None]) -> None:
         """Have something done by a thread that may wait."""
         context = contextvars.copy_context()
-        with suppress(RuntimeError):  # the run has ended: the next one finds what is stored
+        try:
             self._drawers.submit(context.run, work)
+        except RuntimeError as error:  # no thread is to be had
+            if not self._has_ended:  # else the next run finds what is stored
+                self._failed(error)
 
     def _give_back(self, attempt: Attempt, *, progressed: bool) -> None:
         if attempt.error is not None:

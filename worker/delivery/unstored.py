@@ -17,7 +17,7 @@ _left = 0
 
 @contextmanager
 def attempting() -> Iterator[None]:
-    """Count an attempt while it is being made, from its claim to its verdict."""
+    """Count an attempt while it is being made, and again while its consequences are drawn."""
     global _attempting  # noqa: PLW0603 -- of the process, as its end is
     with _lock:
         _attempting += 1
@@ -43,7 +43,7 @@ def left() -> int:
 
 
 def in_progress() -> int:
-    """Return how many attempts are being made at this moment."""
+    """Return how many attempts are being made, or felt, at this moment."""
     return _attempting
 
 

@@ -1,9 +1,13 @@
 """What a connection feels of an answer that it does not get twice a day."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from structlog.testing import capture_logs
 
+from tests.acceptance.installation import wait_until
 from tests.integration.delivery.world import World
+from worker.delivery import unstored
 from worker.errors import ExitCode
 from worker.failpoints import armed
 from worker.sandbox import Faults
@@ -120,3 +124,15 @@ def test_a_401_whose_refresh_fails_holds_the_connection(world: World, error: str
 
     assert hold(world) == ("active", "outage")
     assert (world.delivery()["status"], world.delivery()["attempts"]) == ("pending", 0)
+
+
+def test_what_follows_from_an_attempt_counts_as_under_way(world: World) -> None:
+    """A probe that has to be cut off at the end of the process is told as a request that was."""
+    world.add()
+    world.sandbox.set_faults(Faults(error_500_share=1.0, latency_seconds=1.0, only="POST /v1/invites"))
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(world.push)
+        wait_until(lambda: world.delivery()["status"] == "unknown")
+        wait_until(lambda: unstored.in_progress() == 1 or running.done())
+
+        assert not running.done(), "Envoy was asked, and nobody was told so"

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from tests.integration.delivery.desks import Desk
 from worker.database import Database
+from worker.delivery.store.claim import LATE_SECONDS, Claims, Lease, WaitedTooLong
 from worker.delivery.store.verdicts import Stored
 from worker.errors import DatabaseLocked
 
@@ -60,6 +61,27 @@ def test_no_claim_is_granted_while_too_many_verdicts_wait(postgresql_desk: Desk)
 
     assert waiting.result(timeout=30) is not None
     assert told.get(timeout=30) is Stored.SETTLED
+
+
+def test_a_claim_that_was_kept_for_long_is_not_granted(postgresql_desk: Desk) -> None:
+    """Its token, hold and pace were looked at long ago: the claimer looks again before anything is sent."""
+    desk = postgresql_desk
+    times = iter([0.0, LATE_SECONDS + 1])
+    late = Claims(
+        desk.database, desk.journal, host="h", lease=Lease(60, 15), run_id="run", clock=lambda: next(times)
+    )
+    ((row, claim),) = desk.claimed(1)
+    desk.claims = late
+    with locking(desk, "v-1"):
+        told = desk.hand_over(row, claim)
+        desk.journal.write(lambda _: None)
+        waiting = desk.claiming(desk.rows[1])
+        desk.journal.write(lambda _: None)
+
+    with pytest.raises(WaitedTooLong):
+        waiting.result(timeout=30)
+    assert told.get(timeout=30) is Stored.SETTLED
+    assert desk.statuses()[1] == "pending"
 
 
 def test_a_claim_in_one_group_with_a_verdict_that_waits_is_not_granted(postgresql_desk: Desk) -> None:

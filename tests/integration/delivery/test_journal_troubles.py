@@ -1,6 +1,7 @@
 """What the journal does when the database does not take what it is given."""
 
 from collections.abc import Iterator
+from typing import NoReturn
 
 import pytest
 
@@ -13,6 +14,7 @@ from worker.delivery.store.journal import Journal
 from worker.delivery.store.verdicts import Stored, Verdicts
 from worker.envoy.clock import boot_clock
 from worker.errors import DatabaseUnreachable
+from worker.failpoints import armed
 
 
 @pytest.fixture
@@ -78,6 +80,24 @@ def test_a_verdict_that_is_refused_for_its_own_sake_stops_no_other(desk: Desk) -
     assert claim.result() is not None
     assert isinstance(told.get(timeout=30), DATABASE_ERRORS)
     assert desk.statuses()[:4] == ["sending", "sent", "sent", "sending"]
+
+
+def test_a_database_that_goes_away_amid_a_group_costs_no_verdict_its_id(desk: Desk) -> None:
+    """Two bring one id, so that all are done one by one; those that then meet no database wait for it."""
+    attempts = desk.claimed(4)
+
+    def away() -> NoReturn:
+        raise DatabaseUnreachable("it went away")
+
+    # The third commit: after what keeps the journal busy, and the first of the verdicts.
+    with armed("before_group_commit", nth=3, action=away):
+        with desk.busy():
+            told = [desk.hand_over(*one, envoy_id=key) for one, key in zip(attempts, "7789", strict=True)]
+            claim = desk.claiming(desk.rows[4])
+        came = [one.get(timeout=30) for one in told]
+
+    assert came == [Stored.SETTLED, Stored.ID_TAKEN, Stored.SETTLED, Stored.SETTLED]
+    assert isinstance(claim.exception(), DatabaseUnreachable), "and not that its twin is in doubt"
 
 
 def test_a_conflict_of_one_entry_is_done_again(postgresql_url: str) -> None:

@@ -1,12 +1,18 @@
-"""A claim that was committed unheard is taken back by the one who made it: nothing was sent for it."""
+"""What was committed unheard, since the database went away in that moment.
+
+A claim is taken back by the one who made it, for nothing was sent for it; a verdict is offered again, and
+told as if it had been heard.
+"""
 
 from typing import NoReturn
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.integration.delivery.world import World
 from worker.errors import DatabaseUnreachable
 from worker.failpoints import armed
+from worker.sandbox import Faults
 
 
 def unheard() -> NoReturn:
@@ -61,3 +67,26 @@ def test_a_row_that_another_worker_has_by_now_stays_its_own(world: World) -> Non
 
     assert (world.delivery()["status"], world.delivery()["attempt_id"]) == ("sending", "other")
     assert world.attempts() == []
+
+
+@pytest.mark.parametrize(
+    ("faults", "event", "status"),
+    [
+        (Faults(), "invite.sent", "sent"),
+        (Faults(error_429_share=1.0), "invite.deferred", "pending"),
+        (Faults(refuse_status=422), "invite.rejected", "rejected"),
+        (Faults(error_500_share=1.0), "invite.unknown", "unknown"),
+    ],
+    ids=["sent", "deferred", "rejected", "unknown"],
+)
+def test_a_verdict_is_told_as_what_it_is(world: World, faults: Faults, event: str, status: str) -> None:
+    """Nobody else was first: the row has what was stored unheard."""
+    world.add()
+    world.sandbox.set_faults(faults)
+
+    # The second commit: after the claim's.
+    with armed("after_group_commit", nth=2, action=unheard), capture_logs() as lines:
+        world.push()
+
+    told = [line["event"] for line in lines if line["event"].startswith("invite.")]
+    assert (told, world.delivery()["status"]) == ([event], status)

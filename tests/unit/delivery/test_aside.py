@@ -89,3 +89,14 @@ def test_claims_that_wait_are_not_due_by_themselves(aside: Aside) -> None:
 
     assert (aside.due(9), aside.seconds()) == ([], float("inf"))
     assert (aside.unblocked(), aside.seconds()) == ([claim], None)
+
+
+def test_two_of_one_row_are_not_offered_together(aside: Aside) -> None:
+    """One statement would take both for settled; those of no row are no two of one."""
+    first, second = (Verdict(WORKS, 7) for _ in range(2))
+    free = verdicts(2)
+    for entry in (*free, first, second):
+        aside.put(entry, 0.0)
+
+    assert aside.due(9) == [*free, first]
+    assert (aside.due(9), aside.verdicts) == ([second], 0)

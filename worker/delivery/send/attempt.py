@@ -37,13 +37,11 @@ class Requests:
         """Return what the request came to."""
         error: EnvoyError
         try:
-            answer = self._call(work, claim, token.value)
+            return outcomes.accepted(work.call, work.row, self._call(work, claim, token.value)), None
         except EnvoyError as raised:
             error = raised
         except Exception as raised:  # noqa: BLE001 -- whatever it was, the request may have gone out
             error = OutcomeUnknown(f"unexpected {type(raised).__name__}", error_code=UNEXPECTED)
-        else:
-            return outcomes.accepted(work.call, work.row, answer), None
         return self.judge.outcome(work, error), error
 
     def _call(self, work: Work, claim: Claim, token: str) -> Written:

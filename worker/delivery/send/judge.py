@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from worker.connections.model import Connection
 from worker.connections.rows import look
 from worker.database import Database
+from worker.database.failures import DATABASE_ERRORS
 from worker.delivery import outcomes
 from worker.delivery.lane import Work
 from worker.delivery.outcomes import Outcome
 from worker.delivery.refusals import NO_EVIDENCE, Evidence, evidence_of
 from worker.envoy.answers import may_be_a_gateways
-from worker.errors import EnvoyError, Forbidden, WorkerError
+from worker.errors import EnvoyError, Forbidden
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Judges failed attempts; where the database is away nothing is known, and the row is deferred."""
+    """Judges failed attempts; where the database does not answer, by what came back alone."""
 
     database: Database
     recreate: bool  # what somebody removed in Envoy
@@ -38,13 +39,13 @@ class Judge:
         """Say whether this row was refused before, and its connection has had a success since."""
         if work.row.error_code != Forbidden.default_code:
             return False
-        # The verdict must not be lost to a database that is away: then it is deferred once more.
+        # The verdict must not be lost to a database that is away, or at odds: it is deferred once more.
         connection: Connection | None = None
-        with suppress(WorkerError):
+        with suppress(*DATABASE_ERRORS):
             connection, _ = look(self.database, work.lane.connection_id)
         return connection is not None and not connection.forbidden_count
 
     def _evidence(self, work: Work, error: EnvoyError) -> Evidence:
-        with suppress(WorkerError):
+        with suppress(*DATABASE_ERRORS):
             return evidence_of(self.database, work.row, work.call, error, reads=work.lane.may_read)
         return NO_EVIDENCE

@@ -13,7 +13,7 @@ from worker.delivery import unstored
 from worker.delivery.lane import Work
 from worker.delivery.lanes import Lanes
 from worker.delivery.send.attempt import Attempt, Requests
-from worker.delivery.store.claim import Claim, Claims
+from worker.delivery.store.claim import Claim, Claims, WaitedTooLong
 from worker.delivery.store.database_away import Patience
 from worker.delivery.store.unheard import take_back
 from worker.envoy.clock import boot_clock
@@ -49,20 +49,26 @@ class Sender:
         if not self.gate.is_open or self.stop.is_set():
             self.lanes.put_back(work)
             return
-        attempt: Attempt | None = None
         try:
             attempt = self._attempt(work)
-        finally:
-            if attempt is None:
-                self.lanes.done(work, progressed=False, attempted=False)
-        if attempt is not None:
+        except WaitedTooLong:
+            self.lanes.put_back(work)
+            return
+        except BaseException:
+            self.lanes.done(work, progressed=False, attempted=False)
+            raise
+        if attempt is None:
+            self.lanes.done(work, progressed=False, attempted=False)
+        else:
             self.hand_over(attempt)
 
     def _attempt(self, work: Work) -> Attempt | None:
         """Claim the row and make its one request; None where it is not ours to send."""
         token = work.lane.token
+        if token is None:
+            return None
         claim = self._claim(work)
-        if claim is None or token is None:
+        if claim is None:
             return None
         began = boot_clock()
         failpoint("before_connect")

@@ -29,14 +29,16 @@ class Aside:
         self._blocked.append(entry)
 
     def due(self, most: int) -> list[Entry]:
-        """Return what is to be offered now; what failed in company is offered alone."""
-        now, found = self._clock(), list[Entry]()
+        """Return what is to be offered now, of different rows; what failed in company is offered alone."""
+        now, found, rows = self._clock(), list[Entry](), set[int | None]()
         while self._again and self._again[0][0] <= now and len(found) < most:
-            if found and self._again[0][2].alone:
+            entry = self._again[0][2]
+            if found and (entry.alone or entry.delivery_id in rows - {None}):
                 break
-            entry = heapq.heappop(self._again)[2]
+            heapq.heappop(self._again)
             self.verdicts -= entry.is_verdict
             found.append(entry)
+            rows.add(entry.delivery_id)
             if entry.alone:
                 break
         return found

@@ -18,6 +18,12 @@ from worker.delivery.store.seen import seen_of
 from worker.errors import NotSent
 from worker.failpoints import failpoint
 
+LATE_SECONDS = 5.0  # as long as what was found out about a connection is believed
+
+
+class WaitedTooLong(Exception):
+    """Nothing was claimed, and what it was planned with is old by now: look again, then claim it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -81,11 +87,16 @@ class Claims(Part):
         It is not when it changed, was taken, its connection is held or has no grant (any more), Envoy's
         host does not answer, another row of equal content is in doubt, or Envoy may have it from before a
         restore.  *trial*: that Envoy refuses everyone is no hindrance.
+
+        Raises:
+            WaitedTooLong: too many verdicts waited meanwhile.
         """
         failpoint("before_claim")
         wanted = _Wanted(self, row, call, attempt_id, clock=self._clock, trial=trial)
         self._journal.submit(wanted)
         wanted.wait()
+        if wanted.was_late:
+            raise WaitedTooLong
         if wanted.token is None:
             return None
         failpoint("after_intent")
@@ -115,6 +126,7 @@ class _Wanted(Waited):
     """A claim that waits to be granted."""
 
     is_claim = True
+    was_late = False
     token: int | None = None
     number = 0
     began = 0.0
@@ -135,6 +147,11 @@ class _Wanted(Waited):
         self.attempt_id = attempt_id
         self._clock = clock
         self._trial = trial
+        self._asked = clock()
+
+    def is_late(self) -> bool:
+        self.was_late = self._clock() - self._asked > LATE_SECONDS
+        return self.was_late
 
     def begin(self) -> None:
         self.began = self._clock()  # before the lease begins, so that it errs early

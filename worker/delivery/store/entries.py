@@ -32,6 +32,10 @@ class Entry(ABC):
     def begin(self) -> None:  # noqa: B027 -- most have nothing to do
         """Get ready, right before a transaction begins; maybe several times."""
 
+    def is_late(self) -> bool:
+        """Say whether it has waited for so long that it is not to be written any more."""
+        return False
+
     @abstractmethod
     def done(self) -> None:
         """Tell that it is committed, or that its row was left."""

@@ -44,7 +44,7 @@ class Journal:
         self._in_hand = 0
         self._closing = False
         self._stopping = False
-        self._is_away = False
+        self._away: Exception | None = None  # what the database said when it last took nothing
 
     @property
     def in_hand(self) -> int:
@@ -65,15 +65,17 @@ class Journal:
         return entry.result
 
     def submit(self, entry: Entry) -> None:
-        """Take an entry; it is told of its end on the journal's thread."""
+        """Take an entry; it is told of its end on the journal's thread.
+
+        Raises:
+            RuntimeError: the system gives no thread; the entry was not taken.
+        """
         with self._changed:
+            if self._thread is None:
+                self._begin()
             self._in_hand += entry.is_verdict
             self._queue.append(entry)
-            if self._thread is None:
-                self._closing = False
-                self._thread = threading.Thread(target=self._run, name="journal")
-                self._thread.start()
-            elif self._is_idle:
+            if self._is_idle:
                 self._is_idle = False
                 self._changed.notify_all()
 
@@ -90,6 +92,12 @@ class Journal:
             self._changed.notify_all()
         if thread is not None:
             thread.join()
+
+    def _begin(self) -> None:
+        """Start the thread; it comes to what is queued once the lock is free."""
+        thread = threading.Thread(target=self._run, name="journal")
+        thread.start()
+        self._thread, self._closing = thread, False
 
     def _run(self) -> None:
         while (group := self._next()) is not None:
@@ -135,7 +143,7 @@ class Journal:
         """Return the next entries, of different rows."""
         is_full = self._aside.verdicts >= self._most_aside
         if not is_full:
-            self._queue.extendleft(reversed(self._aside.unblocked()))
+            self._go_on(self._aside.unblocked())
         group = self._aside.due(MOST_ENTRIES // 2)
         if group and group[0].alone:
             return group
@@ -153,14 +161,22 @@ class Journal:
         self._queue.extendleft(reversed(later))
         return group
 
+    def _go_on(self, claims: Sequence[Entry]) -> None:
+        """Let claims that were kept come first, in their order; but for those that have become late."""
+        for claim in reversed(claims):
+            if claim.is_late():
+                self._tell(claim, claim.done)
+            else:
+                self._queue.appendleft(claim)
+
     def _commit(self, entries: Sequence[Entry]) -> None:
         try:
             left = self._group.commit(entries, room=self._most_aside - self._aside.verdicts)
         except Exception as error:  # noqa: BLE001 -- each entry knows what it means
             self._failed(entries, error)
             return
-        if self._is_away:
-            self._is_away = False
+        if self._away is not None:
+            self._away = None
             self._aside.hurry()
         locked_verdicts = [entry for entry in left.locked if not entry.is_claim]
         kept = {id(entry) for entry in (*left.blocked, *locked_verdicts)}
@@ -175,17 +191,20 @@ class Journal:
     def _failed(self, entries: Sequence[Entry], error: Exception) -> None:
         """Do one by one what failed together, unless the database takes nothing at all."""
         if not is_of_one_statement(error):
-            self._is_away = True
+            self._away = error
             self._offer_all([*entries, *self._aside.unblocked()], error)
         elif len(entries) == 1:
             self._offer(entries[0], error)
         else:
-            self._is_away = False
-            for number, entry in enumerate(entries, start=1):
-                self._commit([entry])
-                if self._is_away:  # since then
-                    self._offer_all(entries[number:], error)
-                    break
+            self._one_by_one(entries)
+
+    def _one_by_one(self, entries: Sequence[Entry]) -> None:
+        self._away = None
+        for number, entry in enumerate(entries, start=1):
+            self._commit([entry])
+            if self._away is not None:  # since then; what the group failed for is not the others' error
+                self._offer_all(entries[number:], self._away)
+                break
 
     def _offer_all(self, entries: Sequence[Entry], error: Exception) -> None:
         for entry in entries:

@@ -15,7 +15,7 @@ from worker.database.compiled import compiled_once
 from worker.database.failures import is_taken
 from worker.delivery.outcomes import Outcome
 from worker.delivery.refusals import Unproven
-from worker.delivery.rows import DELIVERIES, DueRow
+from worker.delivery.rows import ATTEMPTS, DELIVERIES, DueRow
 from worker.delivery.store import in_hand
 from worker.delivery.store.claim import Claim
 from worker.delivery.store.database_away import LONGEST_PAUSE_SECONDS, Patience, may_pass
@@ -97,13 +97,15 @@ class Verdicts(Part):
 
     def write(self, connection: sa.Connection, entries: Sequence["_Given"]) -> None:
         """Write verdicts to their rows and to the ledger; PostgreSQL does all in one statement."""
+        standing = _standing(connection, entries)
         values = [given.values(self._back_off) for given in entries]
         settled = {delivery_id for (delivery_id,) in self._settle.rows(connection, values)}
         if self._line is not None:
             self._line.many(connection, values)
         for given in entries:
             is_settled = given.claim.delivery_id in settled
-            given.stored = Stored.SETTLED if is_settled else _not_settled(connection, given)
+            stands = given.claim.attempt_id in standing
+            given.stored = Stored.SETTLED if is_settled else _not_settled(connection, given, stands=stands)
             failpoint("before_verdict_commit")
 
 
@@ -111,6 +113,7 @@ class _Given(Entry):
     """A verdict that waits to be stored."""
 
     is_verdict = True
+    is_unheard = False  # it was offered, and nobody knows whether it was committed
     stored = Stored.STALE
 
     def __init__(
@@ -140,6 +143,7 @@ class _Given(Entry):
             return 0.0
         if not may_pass(error) or self._patience.is_spent(error):
             return None
+        self.is_unheard = self.is_unheard or not isinstance(error, DatabaseLocked)
         # Somebody's open transaction may be in the way of one row, and of all that is offered with it.
         self._in_company += in_company and isinstance(error, DatabaseLocked)
         # One by one takes as many times as long, which a process that is to end has not.
@@ -174,11 +178,26 @@ class _Given(Entry):
         }
 
 
-def _not_settled(connection: sa.Connection, given: _Given) -> Stored:
-    """Say what became of a verdict that its row did not wait for any more."""
-    query = sa.select(DELIVERIES.c.envoy_invite_id).where(DELIVERIES.c.id == given.claim.delivery_id)
-    present = connection.execute(query).scalar()
-    return Stored.OTHER_ID if given.outcome.envoy_invite_id not in {None, present} else Stored.STALE
+def _standing(connection: sa.Connection, entries: Sequence[_Given]) -> set[str]:
+    """Return the attempts whose verdicts stand already, since a commit was not heard."""
+    ids = [given.claim.attempt_id for given in entries if given.is_unheard]
+    if not ids:
+        return set()
+    query = sa.select(ATTEMPTS.c.id).where(ATTEMPTS.c.id.in_(ids), ATTEMPTS.c.verdict.is_not(None))
+    return set(connection.execute(query).scalars())
+
+
+def _not_settled(connection: sa.Connection, given: _Given, *, stands: bool) -> Stored:
+    """Say what became of a verdict that its row did not wait for any more.
+
+    *stands*: it is in the ledger already; then it has settled the row if nobody has tried that since.
+    """
+    own = DELIVERIES.c
+    query = sa.select(own.envoy_invite_id, own.fencing_token).where(own.id == given.claim.delivery_id)
+    present, token = connection.execute(query).one_or_none() or (None, None)
+    if given.outcome.envoy_invite_id not in {None, present}:
+        return Stored.OTHER_ID
+    return Stored.SETTLED if stands and token == given.claim.fencing_token else Stored.STALE
 
 
 def _id_taken(outcome: Outcome) -> Outcome:
