@@ -36,6 +36,10 @@ class Entry(ABC):
         """Say whether it has waited for so long that it is not to be written any more."""
         return False
 
+    def give_up(self) -> None:
+        """Tell that it is not written, since it is late."""
+        self.done()
+
     @abstractmethod
     def done(self) -> None:
         """Tell that it is committed, or that its row was left."""

@@ -143,7 +143,7 @@ class Journal:
         """Return the next entries, of different rows."""
         is_full = self._aside.verdicts >= self._most_aside
         if not is_full:
-            self._go_on(self._aside.unblocked())
+            self._queue.extendleft(reversed(self._aside.unblocked()))
         group = self._aside.due(MOST_ENTRIES // 2)
         if group and group[0].alone:
             return group
@@ -161,15 +161,10 @@ class Journal:
         self._queue.extendleft(reversed(later))
         return group
 
-    def _go_on(self, claims: Sequence[Entry]) -> None:
-        """Let claims that were kept come first, in their order; but for those that have become late."""
-        for claim in reversed(claims):
-            if claim.is_late():
-                self._tell(claim, claim.done)
-            else:
-                self._queue.appendleft(claim)
-
-    def _commit(self, entries: Sequence[Entry]) -> None:
+    def _commit(self, offered: Sequence[Entry]) -> None:
+        entries = [entry for entry in offered if not self._is_given_up(entry)]
+        if not entries:
+            return
         try:
             left = self._group.commit(entries, room=self._most_aside - self._aside.verdicts)
         except Exception as error:  # noqa: BLE001 -- each entry knows what it means
@@ -187,6 +182,12 @@ class Journal:
             self._offer(entry, locked())
         for entry in left.blocked:
             self._aside.block(entry)
+
+    def _is_given_up(self, entry: Entry) -> bool:
+        """Give up what became late while it waited, or while others were offered one by one."""
+        if entry.is_late():
+            self._tell(entry, entry.give_up)
+        return entry.is_over
 
     def _failed(self, entries: Sequence[Entry], error: Exception) -> None:
         """Do one by one what failed together, unless the database takes nothing at all."""

@@ -128,6 +128,14 @@ class _Given(Entry):
         self._is_taken = False
         self._offers = 0
         self._in_company = 0
+        self._failure: BaseException | None = None
+
+    def is_late(self) -> bool:
+        return self._failure is not None and self._patience.is_spent(self._failure)
+
+    def give_up(self) -> None:
+        if self._failure is not None:
+            self.failed(self._failure)
 
     def done(self) -> None:
         failpoint("after_verdict_commit")
@@ -143,6 +151,7 @@ class _Given(Entry):
             return 0.0
         if not may_pass(error) or self._patience.is_spent(error):
             return None
+        self._failure = error
         self.is_unheard = self.is_unheard or not isinstance(error, DatabaseLocked)
         # Somebody's open transaction may be in the way of one row, and of all that is offered with it.
         self._in_company += in_company and isinstance(error, DatabaseLocked)
