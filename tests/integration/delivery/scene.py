@@ -203,9 +203,7 @@ class Scene:
             for world in self.workers.values():
                 world.push()
                 world.reconcile()
-            for row in self.world.rows("SELECT * FROM delivery WHERE status = 'unknown'"):
-                if row["next_attempt_at"] is None or "invites.read" not in self._scopes():
-                    self.resolve(row["external_id"])
+            self._resolve_all()
             if self.world.rows("SELECT 1 FROM delivery WHERE refused_at IS NOT NULL"):
                 self._show_that_writes_go_through()
             if not self.world.rows("SELECT 1 FROM delivery WHERE status NOT IN ('sent', 'withdrawn')"):
@@ -218,9 +216,17 @@ class Scene:
         key = self.add(expected_arrival_at=arrival(9))
         for columns in ({"notes": "b"}, {"wanted": "absent"}):
             self.world.push()
+            self._resolve_all()  # after a restore it is in doubt first
+            self.world.push()
             self.pass_time(1)
             self.change(key, **columns)
         self.world.push()
+
+    def _resolve_all(self) -> None:
+        """Let a person settle what no look settles."""
+        for row in self.world.rows("SELECT * FROM delivery WHERE status = 'unknown'"):
+            if row["next_attempt_at"] is None or "invites.read" not in self._scopes():
+                self.resolve(row["external_id"])
 
     def _scopes(self) -> str:
         return str(self.world.rows("SELECT scopes FROM connection")[0]["scopes"])
