@@ -60,7 +60,7 @@ class Lane:
     asks: bool = False  # its next row needs an answer of Envoy's
     permits: set[Need] = field(default_factory=set)  # what its visit was counted for
     no_looks_until: float = 0.0  # on the boot clock: Envoy is not asked for hosts and names before
-    refused_looks: int = 0  # tokens in a row that were refused when Envoy was asked for these
+    was_refused: bool = False  # the last token, when Envoy was asked for these
     room: int = 0  # rows that its next page may have
     room_bytes: int = 0
     suspended: int = 0  # troubles whose consequences are still to come

@@ -138,7 +138,7 @@ def look_up(
     connection_id: int,
     sought: Sought,
     *,
-    patience_seconds: float = PATIENCE_SECONDS,
+    patience_seconds: float | None = PATIENCE_SECONDS,
 ) -> Look:
     """Ask Envoy, keep what it says, and return it; *patience_seconds* are for a refresh of the token.
 

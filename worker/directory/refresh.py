@@ -19,7 +19,7 @@ def refresh(
     tokens: Tokens,
     connection: Connection,
     *,
-    patience_seconds: float = PATIENCE_SECONDS,
+    patience_seconds: float | None = PATIENCE_SECONDS,
 ) -> Directory:
     """Read all pages of locations and flows, store them, and return them.
 
@@ -41,7 +41,7 @@ def refresh(
 
 
 def read(
-    api: EnvoyApi, tokens: Tokens, connection_id: int, *, patience_seconds: float = PATIENCE_SECONDS
+    api: EnvoyApi, tokens: Tokens, connection_id: int, *, patience_seconds: float | None = PATIENCE_SECONDS
 ) -> store.Content:
     """Read all pages of locations and flows, and return them.
 

@@ -99,7 +99,7 @@ class Pages:
                     break
         finally:
             if planner.answered:
-                lane.refused_looks = 0
+                lane.was_refused = False
             lane.directory, lane.no_looks_until = planner.directory, planner.no_looks_until
             if planner.reached is not page[-1] and lane.sweeps == sweep:
                 lane.cursor = planner.reached.cursor if planner.reached else before
@@ -144,6 +144,7 @@ class Pages:
             marked=self.marked,
             restored=since(self.database) is not None,
             no_looks_until=lane.no_looks_until,
+            was_refused=lane.was_refused,
         )
 
     def _directory(self, lane: Lane, connection: Connection) -> Directory:

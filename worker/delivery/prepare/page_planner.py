@@ -55,6 +55,7 @@ class PagePlanner:
     remembered: Remembered = field(repr=False)  # hosts, as they were looked up in this run
     marked: bool = False  # creates carry a marker in their notes
     restored: bool = False  # the database comes from a backup
+    was_refused: bool = False  # the token before this one, when Envoy was asked for a host or a name
     no_looks_until: float = 0.0  # on the boot clock: a look at Envoy failed, and took long
     out_of_reach: bool = False  # a look at Envoy failed: no other look for this page
     answered: bool = False  # Envoy was asked, and has accepted the token
@@ -127,7 +128,12 @@ class PagePlanner:
         with self._within_reach(sought):
             try:
                 look = employees.look_up(
-                    self.database, self.api, self.tokens, self._connection_id, sought, patience_seconds=0
+                    self.database,
+                    self.api,
+                    self.tokens,
+                    self._connection_id,
+                    sought,
+                    patience_seconds=self._patience_seconds,
                 )
             except Forbidden:
                 raise hosts.not_permitted() from None
@@ -174,5 +180,13 @@ class PagePlanner:
     def _read_anew(self) -> None:
         with self._within_reach(None):
             self.directory = refresh(
-                self.database, self.api, self.tokens, self.connection, patience_seconds=0
+                self.database,
+                self.api,
+                self.tokens,
+                self.connection,
+                patience_seconds=self._patience_seconds,
             )
+
+    @property
+    def _patience_seconds(self) -> float | None:
+        return None if self.was_refused else 0.0

@@ -10,9 +10,7 @@ from worker.delivery.lanes import Lanes
 from worker.delivery.prepare.page import Pages
 from worker.delivery.prepare.usability import OF_ONE_CONNECTION, NotYet, Usability
 from worker.envoy.clock import boot_clock
-from worker.errors import Unauthorised
 
-REFUSED_IN_A_ROW = 2
 SLOW_SECONDS = 0.5  # a lane that takes longer leaves room for others the next time
 
 
@@ -41,7 +39,9 @@ class Preparer:
             elif not lane.read_to_end and len(lane.ready) < lane.room:
                 page_waits = self.pages.prepare(self.lanes, lane, found.connection, found.now)
         except BeingRefreshed as error:
-            kept = self._waits_for(lane, self._refresh_amid_a_page(lane, error))
+            lane.was_refused = error.rejected_version is not None
+            lane.refresh = error.refresh
+            kept = self._waits_for(lane, error.refresh)
         except OF_ONE_CONNECTION as error:
             self.usability.give_up(lane, error)
             self.lanes.close(lane)
@@ -56,15 +56,3 @@ class Preparer:
             self.lanes.set_aside(lane)
             refresh.add_done_callback(lambda _: self.lanes.prepared(lane))
         return refresh is not None
-
-    def _refresh_amid_a_page(self, lane: Lane, error: BeingRefreshed) -> Future[AccessToken] | None:
-        """Return what to wait for; None where new tokens are refused as well, and the lane is closed."""
-        if error.rejected_version is not None:
-            lane.refused_looks += 1
-        if lane.refused_looks < REFUSED_IN_A_ROW:
-            return error.refresh
-        refused = Unauthorised("Envoy refuses new tokens")
-        refused.token_version = error.rejected_version
-        self.usability.give_up(lane, refused)
-        self.lanes.close(lane)
-        return None
