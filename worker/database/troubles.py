@@ -70,6 +70,11 @@ class Troubles:
         elif news:
             log.warning("database.unreachable", error_code=code, detail=str(error), hint=error.hint)
 
+    @property
+    def are_open(self) -> bool:
+        """Whether something failed, and no write since has shown that it is over."""
+        return self._since is not None
+
     def wrote(self) -> None:
         """Take in a transaction that was committed."""
         if self._since is not None:

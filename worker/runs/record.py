@@ -57,7 +57,9 @@ class Recorder:
         """Store a run, unless it did nothing and the one before is stored."""
         now = self._clock()
         before = self._stored_at.get(run.job)
-        if not run.did_something and before is not None and now - before < QUIET_SECONDS:
+        is_quiet = not run.did_something and before is not None and now - before < QUIET_SECONDS
+        # After a trouble only a write shows that it is over, which an operator waits to be told.
+        if is_quiet and not self._database.troubles.are_open:
             return
         self._stored_at.pop(run.job, None)
         _store(self._database, run)

@@ -1,6 +1,8 @@
 """Runs that do nothing: they are stored once a minute, and commit nothing."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from tests.integration.runs.test_runs import counting, rows
 from worker.connections.vault import new_key
 from worker.context import Context
 from worker.database import Database
-from worker.errors import TryLater
+from worker.errors import DatabaseUnreachable, TryLater
 from worker.report import Report
 from worker.runs import ResolvedJob, RunContext, execute
 from worker.runs.record import QUIET_SECONDS, Recorder
@@ -83,6 +85,19 @@ def test_what_did_something_and_what_failed_is_stored_at_once(parts: Context) ->
 
     assert stored == [True, True, False, True, True, True, False]
     assert [row["result"] for row in rows(parts, "job_run")].count("failed") == 2
+
+
+def test_the_end_of_a_trouble_is_shown_by_the_next_run_that_did_nothing(parts: Context) -> None:
+    """Only a write shows it, and a database that is idle afterwards gets none else for a minute."""
+    process = Recording(parts)
+    process.run(counting())
+    process.is_stored()
+    with suppress(DatabaseUnreachable), parts.database.write():
+        raise sa.exc.OperationalError("SELECT 1", {}, sqlite3.OperationalError("disk I/O error"))
+
+    process.run(counting())
+
+    assert process.is_stored()
 
 
 def test_a_pass_by_hand_is_always_stored(parts: Context) -> None:
