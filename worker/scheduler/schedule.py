@@ -117,10 +117,11 @@ class Schedule:
 
     def _store_plan(self) -> None:
         """Have stored when each job runs next, without waiting for a database that is away."""
+        # Asked for here: the scheduler that shuts down waits for its threads, and lets none of them ask it.
+        jobs = self._scheduler.get_jobs()
+        due = {job.id: job.next_run_time for job in jobs if job.id in self._jobs and job.next_run_time}
 
         def store() -> None:
-            jobs = self._scheduler.get_jobs()
-            due = {job.id: job.next_run_time for job in jobs if job.id in self._jobs and job.next_run_time}
             with suppress(WorkerError):  # it is told by the runs, and each run stores its own
                 record.plan(self._parts.database, due)
 
