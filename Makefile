@@ -1,7 +1,7 @@
 # Every target does its own set-up in .venv; only that needs the network.
 PYTHON ?= python3
 PYTEST_ARGS ?=
-TEST_PROCESSES ?= 2
+TEST_PROCESSES ?= 3
 TORTURE_ROUNDS ?= 200
 TORTURE_SEED ?= 1
 BENCH_ARGS ?=
