@@ -37,6 +37,12 @@ def small_house(sqlite_url: str, endpoint: TokenEndpoint, http: HttpClient) -> I
     yield from _house(sqlite_url, endpoint, http)
 
 
+@pytest.fixture
+def locking_house(postgresql_url: str, endpoint: TokenEndpoint, http: HttpClient) -> Iterator[House]:
+    """Give such a house on PostgreSQL only, where rows are locked one by one."""
+    yield from _house(postgresql_url, endpoint, http)
+
+
 def _house(url: str, endpoint: TokenEndpoint, http: HttpClient) -> Iterator[House]:
     clock = Clock()
     database = Database(url, clock=clock)

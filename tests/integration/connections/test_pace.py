@@ -64,10 +64,9 @@ def test_places_before_anothers_are_not_given_back(house: House) -> None:
     assert reserved(house, number, 2) == 2.5
 
 
-def test_nobody_waits_for_a_row_that_is_locked(house: House) -> None:
-    """On PostgreSQL a locked row has no place for now; whoever only refers to it does not hinder."""
-    if house.database.is_sqlite:
-        pytest.skip("SQLite locks no rows")
+def test_nobody_waits_for_a_row_that_is_locked(locking_house: House) -> None:
+    """A locked row has no place for now; whoever only refers to it does not hinder."""
+    house = locking_house
     number = house.connect()
     row = sa.select(CONNECTIONS.c.id).where(CONNECTIONS.c.id == number)
 
