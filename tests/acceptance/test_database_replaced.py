@@ -45,8 +45,8 @@ class File:
         self.side("-shm").unlink()
 
     def spoil(self) -> None:
-        """Spoil the page that the table of jobs begins on, which every run writes to."""
-        ((page,),) = self.ask("SELECT rootpage FROM sqlite_master WHERE name = 'job'")
+        """Spoil the page that the ledger begins on, which every push reads."""
+        ((page,),) = self.ask("SELECT rootpage FROM sqlite_master WHERE name = 'attempt'")
         ((size,),) = self.ask("PRAGMA page_size")
         with closing(sqlite3.connect(self.path, isolation_level=None)) as writer:
             writer.execute("BEGIN IMMEDIATE")  # else a run might write the page anew, and so mend it
