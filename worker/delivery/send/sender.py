@@ -17,7 +17,7 @@ from worker.delivery.store.claim import Claim, Claims, WaitedTooLong
 from worker.delivery.store.database_away import Patience
 from worker.delivery.store.unheard import take_back
 from worker.envoy.clock import boot_clock
-from worker.errors import DatabaseLocked, DatabaseUnfit
+from worker.errors import DatabaseLocked, DatabaseUnfit, SchemaError
 from worker.failpoints import failpoint
 
 
@@ -84,7 +84,7 @@ class Sender:
         try:
             trial = work.lane.refusing is not None
             return self.claims.take(work.row, work.call, attempt_id, trial=trial)
-        except (DatabaseLocked, DatabaseUnfit):
+        except (DatabaseLocked, DatabaseUnfit, SchemaError):
             raise  # it was not even begun, or surely not committed
         except DATABASE_ERRORS:
             policy = Patience(self.stop, self.patience_seconds).policy()
