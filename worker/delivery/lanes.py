@@ -10,10 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from worker.delivery.bounds import Allowance, Room
 from worker.delivery.discovery import Discovery
 from worker.delivery.lane import Lane, Work
+from worker.delivery.queues import Queues
 from worker.delivery.rows import DueConnection
-from worker.delivery.to_prepare import ToPrepare
-from worker.delivery.turns import Turns
-from worker.delivery.waiting import Waiting
 
 
 class Lanes:
@@ -36,12 +34,10 @@ class Lanes:
         self._room = Room(ready)
         self._allowance = Allowance(limit)
         self._lanes: dict[str, Lane] = {}
-        self._active: set[Lane] = set()  # those that are not at rest
         self._in_flight = self._suspended = self._progress = 0
         self._has_ended = False
-        self._to_send, self._to_prepare = Turns(), ToPrepare(preparers)
         self._lock = threading.Lock()
-        self._senders, self._preparers = Waiting(self._lock), Waiting(self._lock)
+        self._queues = Queues(self._lock, self._room, clock, preparers=preparers)
 
     # What senders ask.
 
@@ -52,8 +48,8 @@ class Lanes:
                 work = self._next_work()
                 if work is not None:
                     return work
-                self._senders.wait(self._to_send.seconds_to_wait(self._clock()))
-            self._wake_all()
+                self._queues.wait_to_send()
+            self._queues.wake_all()
             return None
 
     def done(self, work: Work, *, progressed: bool, attempted: bool = True) -> None:
@@ -107,8 +103,8 @@ class Lanes:
         with self._lock:
             lane.closed = True
             while lane.ready:
-                self._room.remove(lane.ready.popleft())
-            self._active.discard(lane)
+                self._queues.leave_room(lane.ready.popleft())
+            self._queues.rest(lane)
             self._wake_if_over()
 
     # What preparers ask.
@@ -118,15 +114,14 @@ class Lanes:
         while True:
             with self._lock:
                 if self._is_over():
-                    self._wake_all()
+                    self._queues.wake_all()
                     return None
                 looks = self._discovery.begin()
-                lane = None if looks else self._next_lane()
+                lane = None if looks else self._queues.next_to_prepare()
                 if lane is not None:
                     return lane
                 if not looks:
-                    full = self._room.is_full
-                    self._preparers.wait(self._to_prepare.seconds_to_wait(self._clock(), checks_only=full))
+                    self._queues.wait_to_prepare()
             if looks:
                 self._discover()
 
@@ -146,7 +141,7 @@ class Lanes:
     ) -> None:
         """Take a lane back from its preparer; for so many seconds it is not visited, or no page is read."""
         with self._lock:
-            self._end_visit(lane)
+            self._queues.end_visit(lane)
             lane.busy, lane.slow = False, slow
             now = self._clock()
             lane.waits_until, lane.next_page_at = now + waits, now + page_waits
@@ -156,12 +151,12 @@ class Lanes:
     def set_aside(self, lane: Lane) -> None:
         """Keep a lane that waits for a refresh; until it is `prepared` it takes no room from others."""
         with self._lock:
-            self._end_visit(lane)
+            self._queues.end_visit(lane)
 
     def may_ask(self, lane: Lane) -> bool:
         """Say whether its preparer may ask Envoy now; else the lane comes again when it may."""
         with self._lock:
-            return self._to_prepare.may_ask(lane)
+            return self._queues.may_ask(lane)
 
     def is_over(self) -> bool:
         """Say whether nothing more is to be prepared or sent."""
@@ -182,82 +177,26 @@ class Lanes:
     # Inside; the lock is held.
 
     def _next_work(self) -> Work | None:
-        now = self._clock()
-        while not self._allowance.is_spent and (lane := self._to_send.pick(now)) is not None:
-            if lane.is_stopped or lane.is_tried or not lane.ready:
-                continue  # it is put in again by what changes that
-            if lane.checked_until > now and lane.ready[0].not_before <= now:
-                return self._handed_out(lane)
-            self._place(lane)
-        return None
-
-    def _handed_out(self, lane: Lane) -> Work:
+        lane = None if self._allowance.is_spent else self._queues.next_to_send()
+        if lane is None:
+            return None
         work = lane.ready.popleft()
         lane.in_flight += 1
         self._in_flight += 1
-        was_full = self._room.is_full
-        self._room.remove(work)
+        self._queues.leave_room(work)
         self._allowance.take()
         self._place(lane)
-        if was_full:
-            self._preparers.wake()
         return work
-
-    def _next_lane(self) -> Lane | None:
-        """Take out a lane to be prepared; where there is no room, only one whose ready work waits for a look.
-
-        For what lies ready makes room when it is sent.
-        """
-        now = self._clock()
-        while (lane := self._to_prepare.pick(now, checks_only=self._room.is_full)) is not None:
-            if lane.visit_at(now):
-                self._place(lane)
-            elif self._needs_preparing(lane, now):
-                lane.busy = True
-                is_check = lane.is_stale(now) and (lane.slow or lane.asks or lane.next_page_at > now)
-                if not is_check and not self._room.is_full:
-                    self._to_prepare.begin(lane)
-                    self._room.promise(lane, len(self._active))
-                return lane
-        return None
-
-    def _end_visit(self, lane: Lane) -> None:
-        was_full = self._room.is_full
-        self._to_prepare.end(lane)
-        self._room.close(lane)
-        if was_full:
-            self._preparers.wake()
 
     def _count_progress(self, lane: Lane, progressed: bool) -> None:
         lane.progressed = lane.progressed or progressed
         self._progress += progressed
 
     def _place(self, lane: Lane) -> None:
-        """Put a lane where its turn will come, by what it needs now."""
+        """Put a lane where its turn will come, or to rest."""
         if not lane.busy and lane.sweep():
             lane.vain_at = self._progress
-        if lane.at_rest:
-            self._active.discard(lane)
-            return
-        self._active.add(lane)
-        if lane.is_stopped or lane.is_tried:
-            return
-        now = self._clock()
-        if lane.ready and lane.checked_until > now:
-            slot = lane.ready[0].not_before
-            self._to_send.put(lane, at=slot if slot > now else 0.0)
-            self._senders.wake()
-        if self._needs_preparing(lane, now):
-            self._to_prepare.put(lane, is_check=lane.is_stale(now), at=lane.visit_at(now))
-            self._preparers.wake()
-
-    def _needs_preparing(self, lane: Lane, now: float) -> bool:
-        if lane.busy or lane.at_rest or lane.is_stopped or lane.is_tried:
-            return False
-        if lane.is_stale(now):
-            return True
-        most = 0 if lane.on_trial else self._room.share(len(self._active)) // 2
-        return not lane.read_to_end and len(lane.ready) <= most
+        self._queues.put(lane)
 
     def _discover(self) -> None:
         """Find the due connections, outside the lock: the others go on with what they have."""
@@ -302,12 +241,8 @@ class Lanes:
             return True
         if self._in_flight or self._suspended or self._discovery.under_way:
             return False
-        return self._allowance.is_spent or (not self._active and not self._discovery.is_due())
+        return self._allowance.is_spent or (not self._queues.active and not self._discovery.is_due())
 
     def _wake_if_over(self) -> None:
-        if not self._in_flight and (not self._active or self._allowance.is_spent):
-            self._wake_all()
-
-    def _wake_all(self) -> None:
-        self._senders.wake_all()
-        self._preparers.wake_all()
+        if not self._in_flight and (not self._queues.active or self._allowance.is_spent):
+            self._queues.wake_all()
