@@ -4,7 +4,7 @@ import pytest
 
 from worker.delivery.store.aside import Aside
 from worker.delivery.store.entries import Waited
-from worker.delivery.store.journal import WORKS
+from worker.delivery.store.small_write import SMALL_WRITES
 
 
 class Verdict(Waited):
@@ -37,7 +37,7 @@ def aside(clock: Clock) -> Aside:
 
 def verdicts(number: int) -> list[Verdict]:
     """Return so many verdicts."""
-    return [Verdict(WORKS) for _ in range(number)]
+    return [Verdict(SMALL_WRITES) for _ in range(number)]
 
 
 def test_each_is_due_in_its_own_time(aside: Aside, clock: Clock) -> None:
@@ -84,7 +84,7 @@ def test_hurrying_makes_all_due_in_the_order_in_which_they_came(aside: Aside) ->
 
 def test_claims_that_wait_are_not_due_by_themselves(aside: Aside) -> None:
     """They wait for fewer verdicts to wait, and not for a time."""
-    claim = Waited(WORKS)
+    claim = Waited(SMALL_WRITES)
     aside.block(claim)
 
     assert (aside.due(9), aside.seconds()) == ([], float("inf"))
@@ -93,7 +93,7 @@ def test_claims_that_wait_are_not_due_by_themselves(aside: Aside) -> None:
 
 def test_two_of_one_row_are_not_offered_together(aside: Aside) -> None:
     """One statement would take both for settled; those of no row are no two of one."""
-    first, second = (Verdict(WORKS, 7) for _ in range(2))
+    first, second = (Verdict(SMALL_WRITES, 7) for _ in range(2))
     free = verdicts(2)
     for entry in (*free, first, second):
         aside.put(entry, 0.0)

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -18,8 +18,9 @@ from worker.database import Database
 from worker.database.failures import is_of_one_statement
 from worker.database.meanings import locked
 from worker.delivery.store.aside import Aside
-from worker.delivery.store.entries import Entry, Part, Waited
+from worker.delivery.store.entries import Entry
 from worker.delivery.store.group import Group
+from worker.delivery.store.small_write import SmallWrite
 
 MOST_ENTRIES = 256  # of a group
 IDLE_SECONDS = 2.0  # without work the thread ends, so that a process may end that never said so
@@ -59,7 +60,7 @@ class Journal:
         Raises:
             WorkerError, SQLAlchemyError: it was not committed.
         """
-        entry = _Work(work)
+        entry = SmallWrite(work)
         self.submit(entry)
         entry.wait()
         return entry.result
@@ -236,22 +237,3 @@ class Journal:
                 self._in_hand -= 1
                 if not self._in_hand:
                     self._changed.notify_all()
-
-
-class _Work(Waited, Generic[Result]):
-    """A small write of somebody who waits for it."""
-
-    result: Result
-
-    def __init__(self, work: Callable[[sa.Connection], Result]) -> None:
-        super().__init__(WORKS)
-        self.work = work
-
-
-class _Works(Part):
-    def write(self, connection: sa.Connection, entries: Sequence[_Work[Any]]) -> None:
-        for entry in entries:
-            entry.result = entry.work(connection)
-
-
-WORKS = _Works()
