@@ -314,3 +314,7 @@ class ClientRefused(TokenError):
 
 class TokenRefused(TokenError):
     """A 400 or 401 that does not say whether the client or the grant is at fault."""
+
+
+# What hinders one connection, and no other.
+OF_ONE_CONNECTION = (NeedsAuthorisation, TryLater, EnvoyError)

@@ -18,12 +18,12 @@ from worker.delivery.proving import Proving
 from worker.delivery.send.attempt import Attempt
 from worker.delivery.store.verdicts import Stored
 from worker.errors import (
+    OF_ONE_CONNECTION,
     EnvoyError,
     ExitCode,
     Forbidden,
     NeedsAuthorisation,
     OutcomeUnknown,
-    SettingsError,
     Throttled,
     TryLater,
     Unauthorised,
@@ -33,8 +33,6 @@ from worker.report import Report
 
 DOUBTS_IN_A_ROW = 2
 UNPROVEN_IN_A_ROW = 5
-# What hinders one connection, and no other.
-OF_ONE_CONNECTION = (NeedsAuthorisation, TryLater, EnvoyError, SettingsError)
 Later: TypeAlias = Callable[[Callable[[], None]], None]
 
 

@@ -18,7 +18,6 @@ from worker.connections.store import note_reading
 from worker.connections.tokens import Tokens
 from worker.database import Database
 from worker.delivery import events
-from worker.delivery.consequences import OF_ONE_CONNECTION
 from worker.delivery.deciding import REFUSED, Decision, left_for_a_person
 from worker.delivery.doubts import Doubt, due_doubts
 from worker.delivery.look_ups import LookUps
@@ -27,6 +26,7 @@ from worker.delivery.store.rivals import id_of
 from worker.envoy.clock import boot_clock
 from worker.envoy.paging import BEYOND_BOUNDS, NO_LIST
 from worker.errors import (
+    OF_ONE_CONNECTION,
     EnvoyError,
     ExitCode,
     Forbidden,

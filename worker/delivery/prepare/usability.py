@@ -19,10 +19,9 @@ from worker.database import Database
 from worker.delivery.lane import Lane
 from worker.envoy.clock import boot_clock
 from worker.errors import (
+    OF_ONE_CONNECTION,
     DatabaseLocked,
-    EnvoyError,
     ExitCode,
-    NeedsAuthorisation,
     Throttled,
     TryLater,
     Unauthorised,
@@ -34,8 +33,6 @@ BELIEVED_SECONDS = 5.0
 BELIEVED_SHARE = 0.05  # of a token's life, where that is shorter
 SOON_SECONDS = 0.2  # until a probe that is under way is asked for again
 REST_SECONDS = 5.0  # of a connection that has no token at hand, and no hold for it
-# What hinders one connection, and no other.
-OF_ONE_CONNECTION = (NeedsAuthorisation, TryLater, EnvoyError)
 # While it is looked at nothing is written but its own row, which somebody may have locked.
 OF_ITS_ROW = (*OF_ONE_CONNECTION, DatabaseLocked)
 
