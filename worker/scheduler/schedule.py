@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from concurrent import futures
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -27,7 +28,6 @@ log = structlog.get_logger()
 # APScheduler drops a run that is one second late, unless told otherwise: late is better than never.
 JOB_DEFAULTS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
 WATCHED = EVENT_JOB_MISSED | EVENT_JOB_ERROR | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_EXECUTED
-PLAN = "(plan)"  # no name of a job of the settings
 
 
 class Schedule:
@@ -48,9 +48,11 @@ class Schedule:
         self._at_work: set[str] = set()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
-            executors={"default": ThreadPoolExecutor(len(self._triggers) + 2)},  # for the plan, and to wake
+            executors={"default": ThreadPoolExecutor(len(self._triggers))},
             job_defaults=JOB_DEFAULTS,
         )
+        # What is done once is none of the scheduler's jobs: it looks for those after they have ended.
+        self._beside = futures.ThreadPoolExecutor(len(self._triggers) + 1, thread_name_prefix="beside")
         # It warns of each run that it passes over; the listener says the same as an event of ours.
         logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
         self._scheduler.add_listener(Misses().listen, WATCHED)
@@ -68,6 +70,7 @@ class Schedule:
         """Begin no more runs, and return when those at work have ended."""
         self._scheduler.shutdown(wait=True)
         self._parts.arrivals.end()
+        self._beside.shutdown(wait=True)
 
     def heed_clock(self) -> None:
         """Count all due times anew where the wall clock was set: they would wait for as long as the step."""
@@ -84,8 +87,9 @@ class Schedule:
         """Run what waits for arrivals; what is at work looks for them itself, or is run once more."""
         for name, job in self._jobs.items():
             if job.on_arrival and name not in self._at_work:
-                # A job of its own: the scheduler may take the run that has just ended for one at work.
-                self._scheduler.add_job(self._run, args=[name])
+                # Not by the scheduler, which may take the run that has just ended for one at work.
+                with suppress(RuntimeError):  # no thread is to be had: what arrived waits for the next run
+                    self._beside.submit(self._run, name)
 
     def _run(self, name: str) -> None:
         """Run a job, and again where callers have written since it began: it may have looked before."""
@@ -117,15 +121,15 @@ class Schedule:
 
     def _store_plan(self) -> None:
         """Have stored when each job runs next, without waiting for a database that is away."""
-        # Asked for here: the scheduler that shuts down waits for its threads, and lets none of them ask it.
-        jobs = self._scheduler.get_jobs()
-        due = {job.id: job.next_run_time for job in jobs if job.id in self._jobs and job.next_run_time}
+        # Asked for here: a scheduler that shuts down lets nobody ask it until its end.
+        due = {job.id: job.next_run_time for job in self._scheduler.get_jobs() if job.next_run_time}
 
         def store() -> None:
             with suppress(WorkerError):  # it is told by the runs, and each run stores its own
                 record.plan(self._parts.database, due)
 
-        self._scheduler.add_job(store, id=PLAN, replace_existing=True)
+        with suppress(RuntimeError):  # no thread is to be had
+            self._beside.submit(store)
 
 
 class Misses:

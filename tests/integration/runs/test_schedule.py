@@ -24,6 +24,7 @@ from worker.settings.loading import build
 
 HOURLY = {"run": "clock_jobs:hourly", "every": 3600}
 YEARLY = {"run": "clock_jobs:yearly", "cron": "0 0 1 1 *"}
+ENDS = 40
 FAR = "2099-01-01T00:00:00.000Z"
 
 
@@ -98,6 +99,20 @@ def heeded_and_ran(schedule: Schedule, runs: threading.Semaphore) -> bool:
 
 def _is_near(moment: datetime | None) -> bool:
     return moment is not None and moment < datetime.now(UTC) + timedelta(days=367)
+
+
+def test_a_schedule_that_is_ended_as_it_begins_ends(
+    parts: Context, ran: dict[str, threading.Semaphore]
+) -> None:
+    """Whoever ends it waits for its threads, which must not wait for it in turn; chance says when."""
+    assert not ran["hourly"].acquire(blocking=False)
+    for _ in range(ENDS):
+        schedule = Schedule(parts)
+        schedule.start()
+        end = threading.Thread(target=schedule.shutdown, daemon=True)
+        end.start()
+        end.join(timeout=20)
+        assert not end.is_alive()
 
 
 class Arriving:
