@@ -64,6 +64,12 @@ def is_of_one_statement(error: Exception) -> bool:
     return not isinstance(error, WorkerError) or isinstance(error, DatabaseConflict | ChangeRefused)
 
 
+def may_be_committed(error: Exception) -> bool:
+    """Tell whether a transaction that failed so may have been committed all the same: nobody has heard."""
+    is_rolled_back = isinstance(error, DatabaseLocked | DatabaseConflict | ChangeRefused)
+    return isinstance(error, DatabaseUnreachable | DiskFull) and not is_rolled_back
+
+
 def is_taken(error: sa.exc.IntegrityError) -> bool:
     """Tell whether another row has a value that may be there once only."""
     name = getattr(error.orig, "sqlite_errorname", None) or ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from worker.connections.gate import Gate
 from worker.database import Database
-from worker.database.failures import DATABASE_ERRORS
+from worker.database.failures import DATABASE_ERRORS, may_be_committed
 from worker.delivery import unstored
 from worker.delivery.lane import Work
 from worker.delivery.lanes import Lanes
@@ -17,7 +17,6 @@ from worker.delivery.store.claim import Claim, Claims, WaitedTooLong
 from worker.delivery.store.database_away import Patience
 from worker.delivery.store.unheard import take_back
 from worker.envoy.clock import boot_clock
-from worker.errors import DatabaseLocked, DatabaseUnfit, SchemaError
 from worker.failpoints import failpoint
 
 
@@ -84,10 +83,12 @@ class Sender:
         try:
             trial = work.lane.refusing is not None
             return self.claims.take(work.row, work.call, attempt_id, trial=trial)
-        except (DatabaseLocked, DatabaseUnfit, SchemaError):
-            raise  # it was not even begun, or surely not committed
-        except DATABASE_ERRORS:
-            policy = Patience(self.stop, self.patience_seconds).policy()
-            with suppress(*DATABASE_ERRORS):
-                policy(take_back, self.database, work.row, attempt_id)
+        except DATABASE_ERRORS as error:
+            if may_be_committed(error):
+                self._take_back(work, attempt_id)
             raise
+
+    def _take_back(self, work: Work, attempt_id: str) -> None:
+        policy = Patience(self.stop, self.patience_seconds).policy()
+        with suppress(*DATABASE_ERRORS):
+            policy(take_back, self.database, work.row, attempt_id)
