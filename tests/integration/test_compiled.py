@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from worker.database import Database, StrictJson, Timestamp
-from worker.database.compiled import Compiled, Given, Types, compiled_once
+from worker.database.compiled import Given, Types, compile_for, compiled_once
 
 ENTRIES = sa.Table(
     "entry",
@@ -60,7 +60,7 @@ def stored(database: Database) -> list[tuple[object, ...]]:
 
 def test_each_entry_is_executed_with_its_own_values(database: Database) -> None:
     """Texts, JSON, truths and nothing at all come out as they went in; what is not there is passed over."""
-    compiled = Compiled(database, change(database))
+    compiled = compile_for(database, change(database))
     nothing = entry(2, words=None, json=None, truth=False)
     with database.write() as connection:
         found = compiled.rows(connection, [entry(1), nothing, entry(9)])
@@ -72,7 +72,7 @@ def test_each_entry_is_executed_with_its_own_values(database: Database) -> None:
 @pytest.mark.parametrize("text", [ODD, "back\\slash", ""])
 def test_what_never_changes_is_part_of_the_text(database: Database, text: str) -> None:
     """Whatever letters it has; and a list of values is as good as one."""
-    compiled = Compiled(database, change(database, text))
+    compiled = compile_for(database, change(database, text))
     with database.write() as connection:
         compiled.rows(connection, [entry(1)])
 
@@ -83,7 +83,7 @@ def test_a_clock_is_read_at_each_execution(database_url: str) -> None:
     """A clock of a test's own is not read once, when the statement is compiled."""
     moments = [datetime(2030, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in range(9)]
     database = Database(database_url, clock=lambda: moments[0])
-    compiled = Compiled(database, change(database))
+    compiled = compile_for(database, change(database))
     del moments[:4]
     for expected in (datetime(2030, 1, 5, tzinfo=UTC), datetime(2030, 1, 6, tzinfo=UTC)):
         with database.write() as connection:
@@ -98,7 +98,7 @@ def test_errors_are_sqlalchemys_and_show_no_value(database: Database) -> None:
     """Whoever catches them need not know how the statement was executed."""
     given = Given(database, TYPES)
     taken = sa.update(ENTRIES).where(ENTRIES.c.id == given["key"]).values(id=3 - given["key"])
-    compiled = Compiled(database, taken.returning(ENTRIES.c.id))
+    compiled = compile_for(database, taken.returning(ENTRIES.c.id))
 
     with pytest.raises(sa.exc.IntegrityError) as caught, database.write() as connection:
         compiled.rows(connection, [entry(1, words="secret")])

@@ -1,24 +1,27 @@
-"""Statements that are compiled once, and executed as they are written: what is done for each invite.
+"""Statements that are compiled once, and executed for a whole group of entries: what is done for each invite.
 
 SQLAlchemy takes longer to prepare an execution than SQLite takes to execute it.  Here it builds the text
-once.  PostgreSQL is given a whole group of entries at once, as one JSON text; SQLite, which would gain
-nothing by that, each entry by itself.
+once.  PostgreSQL is given the entries as one JSON text; SQLite as the rows of a VALUES, for whoever executes
+one statement for each entry gives the interpreter's lock away for each, and has to wait for it again.
 """
 
 import re
 import sqlite3
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
+from sqlalchemy.sql import visitors
 from sqlalchemy.types import TypeEngine
 
 from worker.database.engine import Database
 
 Types: TypeAlias = Mapping[str, TypeEngine[Any]]
+_Convert: TypeAlias = Callable[[Any], Any] | None
 
+MOST_ROWS = 64  # of a VALUES: there is one text for each power of two up to this
 _ENTRIES = "entries"
 _PLACES = re.compile(r"(?<!:):(\w+)|%\((\w+)\)s")  # of values; but not PostgreSQL's casts
 
@@ -34,80 +37,30 @@ class Given:
 
     def __init__(self, database: Database, types: Types) -> None:
         """Take the names, and the types of their values."""
-        self._columns: Mapping[str, sa.ColumnElement[Any]]
+        columns = [sa.column(name, kind) for name, kind in types.items()]
         if database.is_sqlite:
-            self._columns = {name: _Place(name, None, type_=kind) for name, kind in types.items()}
+            self.entries: sa.FromClause = sa.table(_ENTRIES, *columns)
             return
         text = sa.cast(_Place(_ENTRIES, None, type_=sa.Text()), sa.JSON())
-        columns = [sa.column(name, kind) for name, kind in types.items()]
-        given = sa.func.json_to_recordset(text).table_valued(*columns).render_derived(with_types=True)
-        self._columns = {name: given.c[name] for name in types}
+        given = sa.func.json_to_recordset(text).table_valued(*columns)
+        self.entries = given.render_derived(with_types=True)
 
     def __getitem__(self, name: str) -> sa.ColumnElement[Any]:
         """Return the expression for a value."""
-        return self._columns[name]
+        return self.entries.c[name]
 
 
-class Compiled:
+class Compiled(ABC):
     """One statement, as its driver takes it."""
 
-    def __init__(self, database: Database, statement: sa.Executable) -> None:
-        """Compile it."""
-        self._is_sqlite = database.is_sqlite
-        self._json_of = database.json_of
-        dialect: Any = database.engine.dialect
-        if self._is_sqlite:  # by name, so that one value may stand in several places
-            dialect = type(dialect)(paramstyle="named", json_serializer=self._json_of)
-        built: Any = statement
-        compiled = built.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-        self._convert: list[tuple[str, Callable[[Any], Any]]] = []
-        self._clocks: list[tuple[str, Callable[[], Any]]] = []
-        constants = dict(compiled.params)
-        for bound, name in compiled.bind_names.items():
-            convert = _conversion(bound, dialect)
-            if isinstance(bound, _Place):
-                del constants[name]
-                self._convert += [(name, convert)] if convert is not None else []
-            elif bound.callable is not None:
-                del constants[name]
-                self._clocks.append((name, _clock(bound.callable, convert)))
-            elif convert is not None and name in constants:
-                constants[name] = convert(constants[name])
-        self._text = _PLACES.sub(lambda place: _literal(place, constants), str(compiled))
-        self._constants = {name: value for name, value in constants.items() if not _is_simple(value)}
-
+    @abstractmethod
     def rows(self, connection: sa.Connection, entries: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
         """Execute it for all entries, and return the rows that it returns."""
-        if not self._is_sqlite:
-            given = self._of({_ENTRIES: self._json_of(entries)})
-            return [tuple(row) for row in connection.exec_driver_sql(self._text, given)]
-        with self._raw(connection) as raw:
-            return [row for entry in entries for row in raw.execute(self._text, self._of(entry))]
 
-    def many(self, connection: sa.Connection, entries: Sequence[Mapping[str, Any]]) -> None:
-        """Execute it for each entry; on SQLite only."""
-        with self._raw(connection) as raw:
-            raw.executemany(self._text, [self._of(entry) for entry in entries])
 
-    @contextmanager
-    def _raw(self, connection: sa.Connection) -> Iterator[sqlite3.Cursor]:
-        """Give the driver's cursor; its errors are SQLAlchemy's, as ever."""
-        raw: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
-        try:
-            yield raw.cursor()
-        except sqlite3.Error as error:
-            failure = sa.exc.DBAPIError.instance(
-                self._text, None, error, sqlite3.Error, hide_parameters=True, dialect=connection.dialect
-            )
-            raise failure from error
-
-    def _of(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        given = {**self._constants, **values}
-        for name, convert in self._convert:
-            given[name] = convert(given[name])
-        for name, read in self._clocks:
-            given[name] = read()
-        return given
+def compile_for(database: Database, statement: sa.Executable) -> Compiled:
+    """Compile a statement."""
+    return _OnSqlite(database, statement) if database.is_sqlite else _OnPostgresql(database, statement)
 
 
 _built: WeakKeyDictionary[Database, dict[Hashable, Compiled]] = WeakKeyDictionary()
@@ -118,33 +71,136 @@ def compiled_once(database: Database, build: Callable[..., sa.Executable], **val
     key = (build, *sorted(values.items()))
     of_database = _built.setdefault(database, {})
     if key not in of_database:
-        of_database[key] = Compiled(database, build(database, **values))
+        of_database[key] = compile_for(database, build(database, **values))
     return of_database[key]
 
 
-def _conversion(bound: sa.BindParameter[Any], dialect: sa.Dialect) -> Callable[[Any], Any] | None:
+class _OnPostgresql(Compiled):
+    """All entries are one parameter."""
+
+    def __init__(self, database: Database, statement: sa.Executable) -> None:
+        self._json_of = database.json_of
+        text, self._values = _text_and_values(statement, database.engine.dialect)
+        self._text = text
+
+    def rows(self, connection: sa.Connection, entries: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+        given = {_ENTRIES: self._json_of(entries), **{name: read() for name, read in self._values.items()}}
+        return [tuple(row) for row in connection.exec_driver_sql(self._text, given)]
+
+
+class _OnSqlite(Compiled):
+    """Each entry is a row of a VALUES; rows that are left over hold nothing, and nothing is equal to that."""
+
+    def __init__(self, database: Database, statement: sa.Executable) -> None:
+        # By name, so that one value may stand in several places.
+        kind: Any = type(database.engine.dialect)
+        dialect = kind(paramstyle="named", json_serializer=database.json_of)
+        text, self._values = _text_and_values(statement, dialect)
+        self._columns: list[tuple[str, _Convert]] = [
+            (column.name, _conversion(column.type, dialect)) for column in _entries_of(statement).c
+        ]
+        self._nothing = (None,) * len(self._columns)
+        names = ", ".join(name for name, _ in self._columns)
+        self._before = f"WITH {self._fixed()}{_ENTRIES}({names}) AS (VALUES "
+        self._row = f"({', '.join('?' * len(self._columns))})"
+        self._after = ") " + text
+        self._texts: dict[int, str] = {}
+
+    def rows(self, connection: sa.Connection, entries: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+        raw: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        found: list[tuple[Any, ...]] = []
+        try:
+            for first in range(0, len(entries), MOST_ROWS):
+                some = entries[first : first + MOST_ROWS]
+                number = 1 << (len(some) - 1).bit_length()
+                found += raw.execute(self._text(number), self._given(some, number))
+        except sqlite3.Error as error:  # its errors are SQLAlchemy's, as ever
+            failure = sa.exc.DBAPIError.instance(
+                self._after, None, error, sqlite3.Error, hide_parameters=True, dialect=connection.dialect
+            )
+            raise failure from error
+        return found
+
+    def _fixed(self) -> str:
+        """Return the table of the values that are not the entries'."""
+        names, places = ", ".join(self._values), ", ".join("?" * len(self._values))
+        return f"fixed({names}) AS (VALUES ({places})), " if self._values else ""
+
+    def _text(self, number: int) -> str:
+        if number not in self._texts:
+            self._texts[number] = self._before + ", ".join([self._row] * number) + self._after
+        return self._texts[number]
+
+    def _given(self, entries: Sequence[Mapping[str, Any]], number: int) -> list[Any]:
+        given = [read() for read in self._values.values()]
+        for entry in entries:
+            given += [
+                entry[name] if convert is None else convert(entry[name]) for name, convert in self._columns
+            ]
+        for _ in range(number - len(entries)):
+            given += self._nothing
+        return given
+
+
+def _text_and_values(
+    statement: sa.Executable, dialect: sa.Dialect
+) -> tuple[str, dict[str, Callable[[], Any]]]:
+    """Return the text of a statement, and what is read at each execution for its other places."""
+    built: Any = statement
+    compiled = built.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    text = str(compiled)
+    used = {place[1] or place[2] for place in _PLACES.finditer(text)} - {_ENTRIES}
+    simple = {name: value for name, value in compiled.params.items() if name in used and _is_simple(value)}
+    values: dict[str, Callable[[], Any]] = {}
+    for bound, name in compiled.bind_names.items():
+        if name not in used:  # a list, each of whose values has a place of its own
+            continue
+        read = _reading(bound, _conversion(bound.type, dialect))
+        if bound.callable is None and _is_simple(read()):
+            simple[name] = read()
+        else:
+            values[name] = read
+            simple.pop(name, None)
+    return _PLACES.sub(lambda place: _filled(place, simple), text), values
+
+
+def _entries_of(statement: sa.Executable) -> sa.FromClause:
+    """Return the table that stands for the entries."""
+    built: Any = statement
+    for element in visitors.iterate(built):
+        table = getattr(element, "table", None)
+        if isinstance(table, sa.TableClause) and table.name == _ENTRIES:
+            return table
+    raise ValueError("a statement that is executed for entries uses none of their values")
+
+
+def _conversion(kind: TypeEngine[Any], dialect: sa.Dialect) -> _Convert:
     """Return what makes a value the driver's; numbers and truths are what they are for every driver."""
-    if isinstance(bound.type, sa.Boolean | sa.Numeric):
+    if isinstance(kind, sa.Boolean | sa.Numeric):
         return None
-    return bound.type.dialect_impl(dialect).bind_processor(dialect)
+    return kind.dialect_impl(dialect).bind_processor(dialect)
 
 
-def _clock(read: Callable[[], Any], convert: Callable[[Any], Any] | None) -> Callable[[], Any]:
+def _reading(bound: sa.BindParameter[Any], convert: _Convert) -> Callable[[], Any]:
+    read: Callable[[], Any] = bound.callable or (lambda: bound.value)
     return read if convert is None else lambda: convert(read())
 
 
-def _literal(place: re.Match[str], constants: Mapping[str, Any]) -> str:
+def _filled(place: re.Match[str], simple: Mapping[str, Any]) -> str:
     """Return what stands at a place of the text: what never changes is written into it."""
     name = place[1] or place[2]
-    if name not in constants or not _is_simple(constants[name]):
-        return place[0]
-    value = constants[name]
+    if name in simple:
+        return _literal(simple[name], in_percents=place[1] is None)
+    return place[0] if place[2] else f"(SELECT {name} FROM fixed)"  # noqa: S608 -- SQLAlchemy's own name
+
+
+def _literal(value: object, *, in_percents: bool) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, int):
         return str(int(value))
     quoted = "'" + str(value).replace("'", "''") + "'"
-    return quoted if place[1] else quoted.replace("%", "%%")
+    return quoted.replace("%", "%%") if in_percents else quoted
 
 
 def _is_simple(value: object) -> bool:

@@ -1,6 +1,7 @@
 """Claim a row for one attempt: claim and intent are one commit, and it comes before the first byte."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from worker.database.compiled import compiled_once
 from worker.database.owner import this_process
 from worker.delivery.plan import Call
 from worker.delivery.rows import DueRow
-from worker.delivery.store.claiming import intent_alone, take, take_alone
+from worker.delivery.store.claiming import take, take_rows, taken, write_intents
 from worker.delivery.store.entries import Part, Waited
 from worker.delivery.store.journal import Journal
 from worker.delivery.store.seen import seen_of
@@ -77,9 +78,8 @@ class Claims(Part):
         self._lease = lease
         self._clock = clock
         self._fixed = {"run": run_id, "owner": this_process()}
-        built = take_alone if database.is_sqlite else take
+        built = take_rows if database.is_sqlite else take
         self._take = compiled_once(database, built, host=host, lease_seconds=lease.seconds)
-        self._intent = compiled_once(database, intent_alone) if database.is_sqlite else None
 
     def take(self, row: DueRow, call: Call, attempt_id: str, *, trial: bool = False) -> Claim | None:
         """Commit the intent and return the claim, or None where the row is not ours to send.
@@ -112,14 +112,20 @@ class Claims(Part):
 
     def write(self, connection: sa.Connection, entries: Sequence["_Wanted"]) -> None:
         """Take the rows, and write their intents; PostgreSQL does all in one statement."""
-        values = {wanted.attempt_id: wanted.values() | self._fixed for wanted in entries}
-        rows = self._take.rows(connection, [*values.values()])
-        taken = {attempt_id: (token, number) for attempt_id, token, number in rows}
+        values = [wanted.values() | self._fixed for wanted in entries]
+        rows = self._take.rows(connection, values)
+        if self._database.is_sqlite:
+            rows = self._taken(connection, values)
+        taken_rows = {attempt_id: (token, number) for attempt_id, token, number in rows}
         for wanted in entries:
-            wanted.token, wanted.number = taken.get(wanted.attempt_id, (None, 0))
-        if self._intent is not None:
-            lines = [values[attempt_id] | {"token": token} for attempt_id, token, _ in rows]
-            self._intent.many(connection, lines)
+            wanted.token, wanted.number = taken_rows.get(wanted.attempt_id, (None, 0))
+
+    def _taken(
+        self, connection: sa.Connection, values: Sequence[Mapping[str, Any]]
+    ) -> list[tuple[str, int, int]]:
+        compiled_once(self._database, write_intents).rows(connection, values)
+        found = compiled_once(self._database, taken).rows(connection, values)
+        return [row for (text,) in found for row in json.loads(text)]
 
 
 class _Wanted(Waited):

@@ -1,5 +1,7 @@
 """The statements that claim rows, each with its line of the ledger."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from worker.connections.holds import is_held
@@ -21,6 +23,10 @@ CLAIM: Types = {
     "content": DELIVERIES.c.sent_content.type,
     "trial": sa.Boolean(),
 }
+TAKEN: Types = {"seen_delivery": sa.BigInteger(), "attempt": sa.Text()}
+LINE = (
+    "id", "delivery_id", "kind", "revision", "run_id", "owner", "boot_seconds", "fencing_token", "started_at",
+)  # fmt: skip
 INTENT: Types = {"kind": sa.Text(), "run": sa.Text(), "owner": sa.Text(), "boot_seconds": sa.Double()}
 
 
@@ -33,36 +39,40 @@ def take(database: Database, *, host: str, lease_seconds: float) -> sa.Select[tu
         *(given[name] for name in ("seen_revision", *INTENT)),
     ).cte("taken")  # fmt: skip
     line = taken.c
-    names = ["id", "delivery_id", "kind", "revision", "run_id", "owner", "boot_seconds", "fencing_token"]
     entry = sa.select(
         line.attempt_id, line.id, line.kind, line.seen_revision, line.run, line.owner, line.boot_seconds,
         line.fencing_token, line.updated_at,
     )  # fmt: skip
-    intent = sa.insert(ATTEMPTS).from_select([*names, "started_at"], entry)
+    intent = sa.insert(ATTEMPTS).from_select(LINE, entry)
     return sa.select(line.attempt_id, line.fencing_token, line.attempts).add_cte(intent.cte("intent"))
 
 
-def take_alone(database: Database, *, host: str, lease_seconds: float) -> sa.Executable:
-    """Return the statement that takes one row, for SQLite."""
+def take_rows(database: Database, *, host: str, lease_seconds: float) -> sa.Update:
+    """Return the statement that takes rows, for SQLite."""
+    return _taking(database, Given(database, CLAIM), host, lease_seconds)
+
+
+def taken(database: Database) -> sa.Select[tuple[str]]:
+    """Return the statement that names what was taken, as one JSON text, for SQLite."""
+    given, own = Given(database, TAKEN), DELIVERIES.c
+    row = sa.func.json_array(own.attempt_id, own.fencing_token, own.attempts)
+    return _were_taken(given, sa.func.json_group_array(row))
+
+
+def write_intents(database: Database) -> sa.Insert:
+    """Return the statement that writes the intents of what was taken, for SQLite."""
+    given, own = Given(database, {**TAKEN, "seen_revision": sa.BigInteger(), **INTENT}), DELIVERIES.c
+    line = _were_taken(
+        given, own.attempt_id, own.id, given["kind"], given["seen_revision"], given["run"], given["owner"],
+        given["boot_seconds"], own.fencing_token, own.updated_at,
+    )  # fmt: skip
+    return sa.insert(ATTEMPTS).from_select(LINE, line)
+
+
+def _were_taken(given: Given, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
     own = DELIVERIES.c
-    taking = _taking(database, Given(database, CLAIM), host, lease_seconds)
-    return taking.returning(own.attempt_id, own.fencing_token, own.attempts)
-
-
-def intent_alone(database: Database) -> sa.Insert:
-    """Return the statement that writes one intent, for SQLite."""
-    given = Given(database, {**CLAIM, **INTENT, "token": sa.BigInteger()})
-    return sa.insert(ATTEMPTS).values(
-        id=given["attempt"],
-        delivery_id=given["seen_delivery"],
-        kind=given["kind"],
-        revision=given["seen_revision"],
-        run_id=given["run"],
-        owner=given["owner"],
-        boot_seconds=given["boot_seconds"],
-        fencing_token=given["token"],
-        started_at=database.now(),
-    )
+    found = sa.select(*columns).select_from(given.entries, DELIVERIES)
+    return found.where(own.id == given["seen_delivery"], own.attempt_id == given["attempt"])
 
 
 def twin_in_doubt(key: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:

@@ -44,13 +44,20 @@ def settle(database: Database, *, first_look: float) -> sa.Select[tuple[int]]:
     return sa.select(settled.c.id).add_cte(written)
 
 
-def settle_alone(database: Database, *, first_look: float) -> sa.Executable:
-    """Return the statement that settles one row, for SQLite."""
-    return _settling(database, Given(database, VERDICT), first_look).returning(DELIVERIES.c.id)
+def settles(database: Database) -> sa.Select[tuple[str]]:
+    """Return the statement that names the rows that `settle_rows` settles, for SQLite: as one JSON text."""
+    given, own = Given(database, {**SEEN, "sent": sa.Boolean()}), DELIVERIES.c
+    named = sa.select(sa.func.json_group_array(own.id)).select_from(given.entries, DELIVERIES)
+    return named.where(is_as_seen(given), _awaits(given))
 
 
-def line_alone(database: Database) -> sa.Update:
-    """Return the statement that settles one line, for SQLite."""
+def settle_rows(database: Database, *, first_look: float) -> sa.Update:
+    """Return the statement that settles rows, for SQLite."""
+    return _settling(database, Given(database, VERDICT), first_look)
+
+
+def settle_lines(database: Database) -> sa.Update:
+    """Return the statement that settles their lines, for SQLite."""
     return _lining(database, Given(database, LINE))
 
 

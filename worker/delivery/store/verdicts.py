@@ -1,12 +1,13 @@
 """Store verdicts: fenced, so that a late answer settles its own attempt and no other."""
 
+import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from queue import SimpleQueue
 from threading import Event
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
@@ -23,7 +24,7 @@ from worker.delivery.store.entries import Entry, Part
 from worker.delivery.store.journal import Journal
 from worker.delivery.store.rivals import rival_of
 from worker.delivery.store.seen import seen_of
-from worker.delivery.store.settling import line_alone, settle, settle_alone
+from worker.delivery.store.settling import settle, settle_lines, settle_rows, settles
 from worker.errors import DatabaseLocked
 from worker.failpoints import failpoint
 from worker.invites import Status, Verdict
@@ -66,9 +67,8 @@ class Verdicts(Part):
         self._database = database
         self._journal = journal
         self._back_off = back_off
-        built = settle_alone if database.is_sqlite else settle
+        built = settle_rows if database.is_sqlite else settle
         self._settle = compiled_once(database, built, first_look=first_look)
-        self._line = compiled_once(database, line_alone) if database.is_sqlite else None
 
     def hand_over(self, row: DueRow, claim: Claim, outcome: Outcome, patience: Patience, told: Told) -> None:
         """Have one verdict written to the ledger and, where the row still waits for it, to the row.
@@ -99,14 +99,21 @@ class Verdicts(Part):
         """Write verdicts to their rows and to the ledger; PostgreSQL does all in one statement."""
         standing = _standing(connection, entries)
         values = [given.values(self._back_off) for given in entries]
-        settled = {delivery_id for (delivery_id,) in self._settle.rows(connection, values)}
-        if self._line is not None:
-            self._line.many(connection, values)
+        settled = self._settled(connection, values)
         for given in entries:
             is_settled = given.claim.delivery_id in settled
             stands = given.claim.attempt_id in standing
             given.stored = Stored.SETTLED if is_settled else _not_settled(connection, given, stands=stands)
             failpoint("before_verdict_commit")
+
+    def _settled(self, connection: sa.Connection, values: Sequence[Mapping[str, Any]]) -> set[int]:
+        database = self._database
+        if not database.is_sqlite:
+            return {delivery_id for (delivery_id,) in self._settle.rows(connection, values)}
+        found = compiled_once(database, settles).rows(connection, values)
+        self._settle.rows(connection, values)
+        compiled_once(database, settle_lines).rows(connection, values)
+        return {delivery_id for (text,) in found for delivery_id in json.loads(text)}
 
 
 class _Given(Entry):
