@@ -9,6 +9,7 @@ from sqlalchemy import event
 
 from worker.database import Database
 from worker.database.sqlite import READ_ONLY
+from worker.failpoints import armed
 
 TABLES = ("connection", "host", "invite", "delivery")
 Seen: TypeAlias = Mapping[str, list[dict[str, Any]]]
@@ -18,13 +19,15 @@ Seen: TypeAlias = Mapping[str, list[dict[str, Any]]]
 def overtaken(database: Database, by: Callable[[], object], *, at: str = "delivery") -> Iterator[None]:
     """Let *by* happen within the block right before the first writing transaction touches a table.
 
-    On PostgreSQL that is between the transaction's begin and its first statement on table *at*.  SQLite
-    has one writer at a time, so there it is right before that transaction begins: nothing can come later.
+    On PostgreSQL that is between the transaction's begin and its first statement on table *at*, or right
+    before all of it where it is sent as a whole.  SQLite has one writer at a time, so there it is right
+    before that transaction begins: nothing can come later.
     """
     moment = _Moment(by, "BEGIN IMMEDIATE" if database.is_sqlite else at)
     event.listen(database.engine, "before_cursor_execute", moment.is_executed)
     try:
-        yield
+        with armed("before_group_commit", action=moment.come):
+            yield
     finally:
         event.remove(database.engine, "before_cursor_execute", moment.is_executed)
     assert moment.is_over, f"no transaction has written to {at}"
@@ -52,6 +55,11 @@ class _Moment:
 
     def is_executed(self, connection: sa.Connection, _cursor: object, statement: str, *_: object) -> None:
         writes = not connection.get_execution_options().get(READ_ONLY, False)
-        if writes and not self.is_over and self._words in f" {' '.join(statement.split())} ":
+        if writes and self._words in f" {' '.join(statement.split())} ":
+            self.come()
+
+    def come(self) -> None:
+        """Let the other party act, if it has not."""
+        if not self.is_over:
             self.is_over = True
             self._by()

@@ -9,7 +9,7 @@ import re
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
@@ -17,6 +17,9 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.types import TypeEngine
 
 from worker.database.engine import Database
+
+if TYPE_CHECKING:
+    from worker.database.one_trip import Statement
 
 Types: TypeAlias = Mapping[str, TypeEngine[Any]]
 _Convert: TypeAlias = Callable[[Any], Any] | None
@@ -42,8 +45,8 @@ class Given:
             self.entries: sa.FromClause = sa.table(_ENTRIES, *columns)
             return
         text = sa.cast(_Place(_ENTRIES, None, type_=sa.Text()), sa.JSON())
-        given = sa.func.json_to_recordset(text).table_valued(*columns)
-        self.entries = given.render_derived(with_types=True)
+        given = sa.func.json_to_recordset(text).table_valued(*columns).render_derived(with_types=True)
+        self.entries = sa.select(*given.c).cte(_ENTRIES)  # parsed once, however often it is looked at
 
     def __getitem__(self, name: str) -> sa.ColumnElement[Any]:
         """Return the expression for a value."""
@@ -52,6 +55,10 @@ class Given:
 
 class Compiled(ABC):
     """One statement, as its driver takes it."""
+
+    def call(self, entries: Sequence[Mapping[str, Any]]) -> "Statement":
+        """Return it with the values of all entries, to be executed with others; for PostgreSQL only."""
+        raise NotImplementedError
 
     @abstractmethod
     def rows(self, connection: sa.Connection, entries: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
@@ -83,9 +90,13 @@ class _OnPostgresql(Compiled):
         text, self._values = _text_and_values(statement, database.engine.dialect)
         self._text = text
 
+    def call(self, entries: Sequence[Mapping[str, Any]]) -> "Statement":
+        values = {name: read() for name, read in self._values.items()}
+        return self._text, {_ENTRIES: self._json_of(entries), **values}
+
     def rows(self, connection: sa.Connection, entries: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
-        given = {_ENTRIES: self._json_of(entries), **{name: read() for name, read in self._values.items()}}
-        return [tuple(row) for row in connection.exec_driver_sql(self._text, given)]
+        text, values = self.call(entries)
+        return [tuple(row) for row in connection.exec_driver_sql(text, dict(values))]
 
 
 class _OnSqlite(Compiled):

@@ -2,10 +2,11 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlmodel import Session
@@ -19,6 +20,9 @@ from worker.database.sqlite import OUTSIDE, READ_ONLY, SqliteFile
 from worker.database.troubles import Troubles
 from worker.database.types import Timestamp, lenient_json
 from worker.database.urls import normalise_url
+
+if TYPE_CHECKING:
+    from worker.database.one_trip import Rows, Statement
 
 # What lies further ahead than it was ever put is a clock's fault; but a reader's transaction may have
 # begun before the writer's, so that only what is much further ahead is taken for that.
@@ -70,10 +74,11 @@ class Database:
         self._stop = stop or threading.Event()
         self._access = access
         self._file = SqliteFile(self.url, self._stop, access, file_mode) if self.is_sqlite else None
-        server = PostgresqlServer(self._stop)
+        self._server = PostgresqlServer(self._stop)
         self._lines: Lines | None = None
         # A method by itself would be taken for another server's: psycopg tells them apart by their code.
-        self.json_of: Callable[[object], str] = json.dumps if self.is_sqlite else partial(server.json_of)
+        of_server = partial(self._server.json_of)
+        self.json_of: Callable[[object], str] = json.dumps if self.is_sqlite else of_server
         # How a file is read depends on what lies beside it by then.
         afresh = self.is_sqlite and access == "read"
         self.engine = sa.create_engine(
@@ -88,7 +93,7 @@ class Database:
         if self._file is not None:
             self._file.listen(self.engine)
         else:
-            server.listen(self.engine)
+            self._server.listen(self.engine)
             self._lines = Lines(self.engine)  # before the watch, whose question may wait as well
             watch(self.engine)
 
@@ -143,6 +148,17 @@ class Database:
                 with suppress(sa.exc.OperationalError):  # whoever writes next will know
                     self._file.opened.require(connection)
         self.troubles.wrote()
+
+    def in_one_trip(self, calls: "Sequence[Statement]") -> "list[Rows] | None":
+        """Execute PostgreSQL's statements as one transaction, in one round trip, and return their rows.
+
+        None, and nothing was executed, where a pooler is in between.
+        """
+        with translated(self.troubles), self.engine.connect() as connection:
+            rows = self._server.in_one_trip(connection, calls)
+        if rows is not None:
+            self.troubles.wrote()
+        return rows
 
     @contextmanager
     def outside(self) -> Iterator[sa.Connection]:

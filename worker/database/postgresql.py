@@ -6,7 +6,8 @@ along with its beginning and thus without a round trip more.
 """
 
 import threading
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -14,6 +15,9 @@ from sqlalchemy import event
 
 from worker.database import texts
 from worker.database.sqlite import READ_ONLY
+
+if TYPE_CHECKING:
+    from worker.database.one_trip import Rows, Statement
 
 LOCK_TIMEOUT_MS = 3000  # of row locks: a caller's open transaction must not hang a sender
 LOCK_TIMEOUT_MS_STOPPING = 500
@@ -26,7 +30,7 @@ _WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # An intent must survive the server's crash.  What waits for even more than `on` is not weakened.
 _DURABLE = (
-    "; SELECT set_config('synchronous_commit', 'on', true)"
+    "SELECT set_config('synchronous_commit', 'on', true)"
     " WHERE current_setting('synchronous_commit') <> 'remote_apply'"
 )
 _POOLED = "worker_pooled"
@@ -84,12 +88,22 @@ class PostgresqlServer:
 
     def begin(self, connection: sa.Connection) -> None:
         """Begin a transaction with all that it needs."""
-        lock_timeout = LOCK_TIMEOUT_MS_STOPPING if self._stop.is_set() else LOCK_TIMEOUT_MS
         reading = connection.get_execution_options().get(READ_ONLY, False)
-        text = _READING if reading else _WRITING
-        durable = "" if reading else _DURABLE
-        readable = connection.info[_READABLE]
-        connection.exec_driver_sql(f"{text}; SET LOCAL lock_timeout = {lock_timeout}{durable}{readable}")
+        connection.exec_driver_sql("; ".join(self._beginning(connection, reading=reading)))
+
+    def _beginning(self, connection: sa.Connection, *, reading: bool) -> list[str]:
+        lock_timeout = LOCK_TIMEOUT_MS_STOPPING if self._stop.is_set() else LOCK_TIMEOUT_MS
+        durable = [] if reading else [_DURABLE]
+        begin = _READING if reading else _WRITING
+        return [begin, f"SET LOCAL lock_timeout = {lock_timeout}", *durable, *connection.info[_READABLE]]
+
+    def in_one_trip(self, connection: sa.Connection, calls: "Sequence[Statement]") -> "list[Rows] | None":
+        """Execute statements as one transaction in one round trip; None where a pooler is in between."""
+        if is_pooled(connection):
+            return None
+        from worker.database.one_trip import in_one_trip
+
+        return in_one_trip(connection, self._beginning(connection, reading=False), calls)
 
     def execute(self, cursor: Any, statement: str, _parameters: Any, _context: Any) -> bool:  # noqa: ANN401 -- the driver's own types
         """Execute what begins a transaction, which is several statements and cannot be prepared."""
@@ -99,12 +113,12 @@ class PostgresqlServer:
         return True
 
 
-def _readable(raw: Any) -> str:  # noqa: ANN401 -- the driver's own type
+def _readable(raw: Any) -> list[str]:  # noqa: ANN401 -- the driver's own type
     """Return what a transaction must set so that the driver, which knows one form, can read times."""
     style = raw.info.parameter_status("DateStyle") or ""
     zone = raw.info.parameter_status("TimeZone") or ""
-    iso = "" if style.startswith("ISO") else "; SET LOCAL DateStyle = 'ISO'"
-    return iso if _is_known(zone) else f"{iso}; SET LOCAL TimeZone = 'UTC'"
+    iso = [] if style.startswith("ISO") else ["SET LOCAL DateStyle = 'ISO'"]
+    return iso if _is_known(zone) else [*iso, "SET LOCAL TimeZone = 'UTC'"]
 
 
 def _is_known(zone: str) -> bool:

@@ -117,15 +117,16 @@ class Desk:
 
 
 @contextmanager
-def commits(database: Database) -> Iterator[Callable[[], int]]:
-    """Count the commits of writing transactions within the block."""
+def transactions(database: Database) -> Iterator[Callable[[], int]]:
+    """Count the journal's transactions within the block: for each, it takes a connection from the pool."""
     counted: list[int] = []
 
-    def count(_: sa.Connection) -> None:
-        counted.append(1)
+    def count(*_: object) -> None:
+        if threading.current_thread().name == "journal":
+            counted.append(1)
 
-    sa.event.listen(database.engine, "commit", count)
+    sa.event.listen(database.engine, "checkout", count)
     try:
         yield lambda: len(counted)
     finally:
-        sa.event.remove(database.engine, "commit", count)
+        sa.event.remove(database.engine, "checkout", count)

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.acceptance.installation import wait_until
-from tests.integration.delivery.desks import Desk, commits
+from tests.integration.delivery.desks import Desk, transactions
 from tests.integration.delivery.scene import CrashError
 from worker.delivery.store.verdicts import Stored
 from worker.failpoints import armed
@@ -15,7 +15,7 @@ from worker.failpoints import armed
 def test_what_waits_is_one_commit(desk: Desk) -> None:
     """Claims and verdicts that came in while the journal was busy cost one transaction together."""
     attempts = desk.claimed(3)
-    with commits(desk.database) as number:
+    with transactions(desk.database) as number:
         with desk.busy():
             told = [desk.hand_over(*attempt) for attempt in attempts]
             claims = [desk.claiming(row) for row in desk.rows[3:]]

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -18,6 +18,9 @@ from worker.delivery.store.journal import Journal
 from worker.delivery.store.seen import seen_of
 from worker.errors import NotSent
 from worker.failpoints import failpoint
+
+if TYPE_CHECKING:
+    from worker.database.one_trip import Rows, Statement
 
 LATE_SECONDS = 5.0  # as long as what was found out about a connection is believed
 
@@ -112,13 +115,23 @@ class Claims(Part):
 
     def write(self, connection: sa.Connection, entries: Sequence["_Wanted"]) -> None:
         """Take the rows, and write their intents; PostgreSQL does all in one statement."""
-        values = [wanted.values() | self._fixed for wanted in entries]
+        values = self._values(entries)
         rows = self._take.rows(connection, values)
-        if self._database.is_sqlite:
-            rows = self._taken(connection, values)
+        self.heard(entries, self._taken(connection, values) if self._database.is_sqlite else rows)
+
+    def call(self, entries: Sequence["_Wanted"]) -> "Statement":
+        """Return the same for PostgreSQL."""
+        return self._take.call(self._values(entries))
+
+    def heard(self, entries: Sequence["_Wanted"], rows: "Rows") -> Sequence["_Wanted"]:
+        """Note what was taken; what was not, is not ours to send."""
         taken_rows = {attempt_id: (token, number) for attempt_id, token, number in rows}
         for wanted in entries:
             wanted.token, wanted.number = taken_rows.get(wanted.attempt_id, (None, 0))
+        return ()
+
+    def _values(self, entries: Sequence["_Wanted"]) -> list[dict[str, Any]]:
+        return [wanted.values() | self._fixed for wanted in entries]
 
     def _taken(
         self, connection: sa.Connection, values: Sequence[Mapping[str, Any]]

@@ -11,7 +11,7 @@ from worker.database import Database
 from worker.database.compiled import Given, Types
 from worker.database.owner import this_process
 from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, SENDING, UNKNOWN
-from worker.delivery.store.seen import SEEN, is_as_planned
+from worker.delivery.store.seen import SEEN, free_rows, is_as_planned
 from worker.invites import Status
 from worker.invites.restored import may_create
 
@@ -31,10 +31,14 @@ INTENT: Types = {"kind": sa.Text(), "run": sa.Text(), "owner": sa.Text(), "boot_
 
 
 def take(database: Database, *, host: str, lease_seconds: float) -> sa.Select[tuple[str, int, int]]:
-    """Return the statement that takes rows and writes their intents, for PostgreSQL."""
+    """Return the statement that takes rows and writes their intents, for PostgreSQL.
+
+    It waits for no row that somebody has locked, and leaves it.
+    """
     given = Given(database, {**CLAIM, **INTENT})
     own = DELIVERIES.c
-    taken = _taking(database, given, host, lease_seconds).returning(
+    is_free = own.id.in_(sa.select(free_rows(given).c.id))
+    taken = _taking(database, given, host, lease_seconds).where(is_free).returning(
         own.id, own.attempt_id, own.fencing_token, own.attempts, own.updated_at,
         *(given[name] for name in ("seen_revision", *INTENT)),
     ).cte("taken")  # fmt: skip

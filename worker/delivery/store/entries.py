@@ -3,11 +3,14 @@
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from worker.errors import DatabaseConflict
+
+if TYPE_CHECKING:
+    from worker.database.one_trip import Rows, Statement
 
 TIMES = 5  # that one is tried whose transaction was rolled back for another's sake
 CONFLICT_PAUSE_SECONDS = 0.02
@@ -58,6 +61,17 @@ class Entry(ABC):
 
 class Part(ABC):
     """What writes the entries of one kind."""
+
+    def call(self, entries: Sequence[Any]) -> "Statement | None":  # noqa: ARG002 -- most have none
+        """Return one statement of PostgreSQL's that writes them, but for those whose rows are locked.
+
+        None where it takes more than that.
+        """
+        return None
+
+    def heard(self, entries: Sequence[Any], rows: "Rows") -> Sequence[Any]:
+        """Note at each entry what came of that call, once it is committed; return those that it left."""
+        raise NotImplementedError
 
     @abstractmethod
     def write(self, connection: sa.Connection, entries: Sequence[Any]) -> None:

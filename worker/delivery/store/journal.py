@@ -162,12 +162,13 @@ class Journal:
         self._queue.extendleft(reversed(later))
         return group
 
-    def _commit(self, offered: Sequence[Entry]) -> None:
+    def _commit(self, offered: Sequence[Entry], *, closely: bool = False) -> None:
         entries = [entry for entry in offered if not self._is_given_up(entry)]
         if not entries:
             return
         try:
-            left = self._group.commit(entries, room=self._most_aside - self._aside.verdicts)
+            room = self._most_aside - self._aside.verdicts
+            left = self._group.commit(entries, room=room, closely=closely)
         except Exception as error:  # noqa: BLE001 -- each entry knows what it means
             self._failed(entries, error)
             return
@@ -175,7 +176,7 @@ class Journal:
             self._away = None
             self._aside.hurry()
         locked_verdicts = [entry for entry in left.locked if not entry.is_claim]
-        kept = {id(entry) for entry in (*left.blocked, *locked_verdicts)}
+        kept = {id(entry) for entry in (*left.blocked, *left.unclear, *locked_verdicts)}
         for entry in entries:
             if id(entry) not in kept:
                 self._tell(entry, entry.done)
@@ -183,6 +184,8 @@ class Journal:
             self._offer(entry, locked())
         for entry in left.blocked:
             self._aside.block(entry)
+        if left.unclear:
+            self._commit(left.unclear, closely=True)
 
     def _is_given_up(self, entry: Entry) -> bool:
         """Give up what became late while it waited, or while others were offered one by one."""

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from worker.database.compiled import Types
+from worker.database.compiled import Given, Types
 from worker.delivery.rows import DELIVERIES, PENDING, DueRow
 
 
@@ -53,3 +53,9 @@ def seen_of(row: DueRow, *, token: int | None = None) -> dict[str, Any]:
         "seen_envoy_id": row.envoy_invite_id,
         "seen_revision": row.revision,
     }
+
+
+def free_rows(given: Given) -> sa.CTE:
+    """Return those of the rows that nobody has locked, locked from now on; for PostgreSQL only."""
+    ids = sa.select(DELIVERIES.c.id).where(DELIVERIES.c.id.in_(sa.select(given["seen_delivery"])))
+    return ids.order_by(DELIVERIES.c.id).with_for_update(skip_locked=True).cte("free")

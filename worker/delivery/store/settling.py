@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from worker.database import Database
 from worker.database.compiled import Given, Types
 from worker.delivery.rows import ATTEMPTS, DELIVERIES, PENDING, SENDING, SENT, UNKNOWN
-from worker.delivery.store.seen import SEEN, is_as_seen
+from worker.delivery.store.seen import SEEN, free_rows, is_as_seen
 
 LINE: Types = {
     "attempt": sa.Text(),
@@ -39,9 +39,21 @@ VERDICT: Types = {
 def settle(database: Database, *, first_look: float) -> sa.Select[tuple[int]]:
     """Return the statement that settles rows and their lines, for PostgreSQL."""
     given = Given(database, VERDICT)
-    settled = _settling(database, given, first_look).returning(DELIVERIES.c.id).cte("settled")
-    written = _lining(database, given).cte("written")
-    return sa.select(settled.c.id).add_cte(written)
+    return _both(_settling(database, given, first_look), _lining(database, given))
+
+
+def settle_free(database: Database, *, first_look: float) -> sa.Select[tuple[int]]:
+    """Return the same for rows that nobody has locked, and which it locks; it leaves the others."""
+    given = Given(database, VERDICT)
+    free = free_rows(given)
+    settling = _settling(database, given, first_look).where(DELIVERIES.c.id.in_(sa.select(free.c.id)))
+    lining = _lining(database, given).where(given["seen_delivery"].in_(sa.select(free.c.id)))
+    return _both(settling, lining)
+
+
+def _both(settling: sa.Update, lining: sa.Update) -> sa.Select[tuple[int]]:
+    settled = settling.returning(DELIVERIES.c.id).cte("settled")
+    return sa.select(settled.c.id).add_cte(lining.cte("written"))
 
 
 def settles(database: Database) -> sa.Select[tuple[str]]:

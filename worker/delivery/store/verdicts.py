@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from queue import SimpleQueue
 from threading import Event
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sqlalchemy as sa
 
@@ -24,10 +24,19 @@ from worker.delivery.store.entries import Entry, Part
 from worker.delivery.store.journal import Journal
 from worker.delivery.store.rivals import rival_of
 from worker.delivery.store.seen import seen_of
-from worker.delivery.store.settling import settle, settle_lines, settle_rows, settles
+from worker.delivery.store.settling import (
+    settle,
+    settle_free,
+    settle_lines,
+    settle_rows,
+    settles,
+)
 from worker.errors import DatabaseLocked
 from worker.failpoints import failpoint
 from worker.invites import Status, Verdict
+
+if TYPE_CHECKING:
+    from worker.database.one_trip import Rows, Statement
 
 LONGEST_DETAIL = 500
 LEAST_PAUSE_SECONDS = 0.05
@@ -69,6 +78,9 @@ class Verdicts(Part):
         self._back_off = back_off
         built = settle_rows if database.is_sqlite else settle
         self._settle = compiled_once(database, built, first_look=first_look)
+        self._settle_free = None
+        if not database.is_sqlite:
+            self._settle_free = compiled_once(database, settle_free, first_look=first_look)
 
     def hand_over(self, row: DueRow, claim: Claim, outcome: Outcome, patience: Patience, told: Told) -> None:
         """Have one verdict written to the ledger and, where the row still waits for it, to the row.
@@ -105,6 +117,22 @@ class Verdicts(Part):
             stands = given.claim.attempt_id in standing
             given.stored = Stored.SETTLED if is_settled else _not_settled(connection, given, stands=stands)
             failpoint("before_verdict_commit")
+
+    def call(self, entries: Sequence["_Given"]) -> "Statement | None":
+        """Return the same for PostgreSQL, unless one may be committed already: then the ledger is asked."""
+        if self._settle_free is None or any(given.is_unheard for given in entries):
+            return None
+        call = self._settle_free.call([given.values(self._back_off) for given in entries])
+        for _ in entries:
+            failpoint("before_verdict_commit")
+        return call
+
+    def heard(self, entries: Sequence["_Given"], rows: "Rows") -> Sequence["_Given"]:
+        """Note what was settled; the rows of the others are locked, or have moved on."""
+        settled = {delivery_id for (delivery_id,) in rows}
+        for given in entries:
+            given.stored = Stored.SETTLED
+        return [given for given in entries if given.claim.delivery_id not in settled]
 
     def _settled(self, connection: sa.Connection, values: Sequence[Mapping[str, Any]]) -> set[int]:
         database = self._database
