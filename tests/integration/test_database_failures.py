@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.database.failures import is_taken
+from worker.database.failures import is_taken, may_be_committed
 from worker.database.urls import normalise_url
 from worker.errors import (
     ChangeRefused,
@@ -241,6 +241,24 @@ def test_what_was_prepared_before_a_migration_is_no_bug(postgresql_url: str) -> 
     with database.read() as connection:
         assert len(connection.execute(query, {"none": ""}).all()) == before
     database.dispose()
+
+
+@pytest.mark.parametrize(
+    ("error", "open_"),
+    [
+        (DatabaseUnreachable("lost"), True),
+        (DiskFull("full"), True),
+        (DatabaseLocked("locked"), False),
+        (DatabaseConflict("rolled back"), False),
+        (ChangeRefused("by a trigger"), False),
+        (SchemaError("no such column"), False),
+        (sa.exc.ProgrammingError("x", None, Exception()), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_only_what_nobody_has_heard_the_end_of_may_be_committed(error: Exception, open_: bool) -> None:
+    """A statement that was refused took its transaction back; to look for what it wrote is in vain."""
+    assert may_be_committed(error) is open_
 
 
 def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
