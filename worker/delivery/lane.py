@@ -11,10 +11,12 @@ from worker.connections.expiry import AccessToken
 from worker.connections.model import Host
 from worker.delivery.plan import Call
 from worker.delivery.rows import Cursor, DueRow
+from worker.delivery.sharing import ALL, Part
 from worker.directory import Directory
 from worker.envoy.clock import boot_clock
 
 NEWS_EVERY_SECONDS = 1.0
+LEFT_SECONDS = 1.0  # until a process that has sent its own part takes what is left of the others'
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,11 @@ class Lane:
     in_vain: bool = False  # its last sweep came to nothing
     vain_at: int = 0  # so much had been done in the run by then
     sweeps: int = 0
+    part: Part = ALL  # the rows that its next page may have
+    outdated: bool = False  # it was read by a part that is not this process's any more
+    left_until: float = 0.0  # on the boot clock: its own part was sent, and the rest is left to others
+    all_from: float = 0.0  # on the boot clock: from when on a sweep reads all rows, 0 for never
+    reads_all: bool = False  # whosever they are, until a claim is refused
     exhausted: bool = False
     closed: bool = False  # held, dead or unreachable: not again before it is found usable
     busy: bool = False  # a preparer is at it, or a refresh that it waits for
@@ -114,10 +121,17 @@ class Lane:
 
     def visit_at(self, now: float) -> float:
         """Return from when on a preparer may visit it, 0 where that is now."""
-        at = self.waits_until if self.is_stale(now) else max(self.waits_until, self.next_page_at)
+        page_at = max(self.next_page_at, self.left_until)
+        at = self.waits_until if self.is_stale(now) else max(self.waits_until, page_at)
         return at if at > now else 0.0
 
-    def sweep(self) -> bool:
+    def read_next(self, part: Part, now: float) -> None:
+        """Read the rows of a part next; all rows, where the others have had their time to send them."""
+        if self.cursor is None and 0 < self.all_from <= now:
+            self.reads_all, self.all_from = True, 0.0
+        self.part = ALL if self.reads_all else part
+
+    def sweep(self, now: float) -> bool:
         """Where all was read, handed out and given back: begin again if something was done, else rest.
 
         Return whether it rests from now on.
@@ -129,10 +143,24 @@ class Lane:
         self.exhausted = not (self.progressed or self.look_again or is_new)
         self.in_vain = not self.progressed
         self.rewind()
+        if not self.part.is_all:
+            self._leave_the_rest(now)
         return self.exhausted
 
-    def rewind(self) -> None:
+    def _leave_the_rest(self, now: float) -> None:
+        """Give the others time for what is theirs, from when on this process first had sent its own part."""
+        self.all_from = self.all_from or now + LEFT_SECONDS
+        if self.exhausted:
+            self.exhausted, self.left_until = False, self.all_from
+
+    def begin_anew(self) -> None:
+        """Read by another part from now on, from the beginning; none of it lies ready."""
+        self.rewind(progressed=self.progressed)
+        self.outdated = self.reads_all = False
+        self.all_from = self.left_until = 0.0
+
+    def rewind(self, *, progressed: bool = False) -> None:
         """Read from the beginning next time."""
-        self.cursor = None
-        self.progressed = self.read_to_end = self.look_again = self.found_due = False
+        self.cursor, self.progressed = None, progressed
+        self.read_to_end = self.look_again = self.found_due = False
         self.sweeps += 1

@@ -5,13 +5,15 @@ for all lanes together and for each.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from worker.delivery.bounds import Allowance, Room
 from worker.delivery.discovery import Discovery
 from worker.delivery.lane import Lane, Work
+from worker.delivery.opened import OpenedLanes
 from worker.delivery.queues import Queues
 from worker.delivery.rows import DueConnection
+from worker.delivery.sharing import Sharing, alone
 
 
 class Lanes:
@@ -26,18 +28,20 @@ class Lanes:
         ready: int = 10_000,
         limit: int | None = None,
         preparers: int = 4,
+        sharing: Sharing | None = None,
     ) -> None:
-        """*ready* is how many planned rows may be held."""
+        """*ready* is how many planned rows may be held; without *sharing* all rows are this process's."""
         self._discovery = discovery
+        self._sharing = sharing or alone()
         self._over = over
         self._clock = clock
         self._room = Room(ready)
         self._allowance = Allowance(limit)
-        self._lanes: dict[str, Lane] = {}
-        self._in_flight = self._suspended = self._progress = 0
+        self._in_flight = self._suspended = 0
         self._has_ended = False
         self._lock = threading.Lock()
         self._queues = Queues(self._lock, self._room, clock, preparers=preparers)
+        self._opened = OpenedLanes(self._queues, clock)
 
     # What senders ask.
 
@@ -61,10 +65,11 @@ class Lanes:
             lane = work.lane
             lane.in_flight -= 1
             self._in_flight -= 1
-            self._count_progress(lane, progressed)
+            self._opened.count_progress(lane, progressed)
             if not attempted:
                 self._allowance.give_back(1)
-            self._place(lane)
+                self._note_refused(lane)
+            self._opened.place(lane)
             self._wake_if_over()
 
     def put_back(self, work: Work) -> None:
@@ -80,7 +85,7 @@ class Lanes:
             else:
                 lane.ready.appendleft(work)
                 self._room.add(work)
-            self._place(lane)
+            self._opened.place(lane)
             self._wake_if_over()
 
     def suspend(self, lane: Lane) -> None:
@@ -95,15 +100,14 @@ class Lanes:
             lane.suspended -= 1
             self._suspended -= 1
             lane.checked_until = 0.0
-            self._place(lane)
+            self._opened.place(lane)
             self._wake_if_over()
 
     def close(self, lane: Lane) -> None:
         """Use a lane no more before it is found usable again."""
         with self._lock:
             lane.closed = True
-            while lane.ready:
-                self._queues.leave_room(lane.ready.popleft())
+            self._queues.empty(lane)
             self._queues.rest(lane)
             self._wake_if_over()
 
@@ -116,14 +120,15 @@ class Lanes:
                 if self._is_over():
                     self._queues.wake_all()
                     return None
-                looks = self._discovery.begin()
-                lane = None if looks else self._queues.next_to_prepare()
+                look = self._look_that_is_due()
+                lane = None if look else self._queues.next_to_prepare()
                 if lane is not None:
+                    lane.read_next(self._sharing.part, self._clock())
                     return lane
-                if not looks:
+                if look is None:
                     self._queues.wait_to_prepare()
-            if looks:
-                self._discover()
+            if look is not None:
+                look()
 
     def put(self, work: Work) -> bool:
         """Add ready work; False where its lane was closed or suspended since."""
@@ -133,7 +138,7 @@ class Lanes:
                 return False
             lane.ready.append(work)
             self._room.add(work)
-            self._place(lane)
+            self._opened.place(lane)
             return True
 
     def prepared(
@@ -145,7 +150,9 @@ class Lanes:
             lane.busy, lane.slow = False, slow
             now = self._clock()
             lane.waits_until, lane.next_page_at = now + waits, now + page_waits
-            self._place(lane)
+            if lane.outdated:
+                self._opened.begin_anew(lane)
+            self._opened.place(lane)
             self._wake_if_over()
 
     def set_aside(self, lane: Lane) -> None:
@@ -171,7 +178,7 @@ class Lanes:
     def settled(self, lane: Lane, number: int, *, allowed: int) -> None:
         """Take back what was allowed to a lane and not finished after all."""
         with self._lock:
-            self._count_progress(lane, number > 0)
+            self._opened.count_progress(lane, number > 0)
             self._allowance.give_back(allowed - number)
 
     # Inside; the lock is held.
@@ -185,18 +192,13 @@ class Lanes:
         self._in_flight += 1
         self._queues.leave_room(work)
         self._allowance.take()
-        self._place(lane)
+        self._opened.place(lane)
         return work
 
-    def _count_progress(self, lane: Lane, progressed: bool) -> None:
-        lane.progressed = lane.progressed or progressed
-        self._progress += progressed
-
-    def _place(self, lane: Lane) -> None:
-        """Put a lane where its turn will come, or to rest."""
-        if not lane.busy and lane.sweep():
-            lane.vain_at = self._progress
-        self._queues.put(lane)
+    def _look_that_is_due(self) -> Callable[[], None] | None:
+        if self._discovery.begin():
+            return self._discover
+        return self._share if self._sharing.begin() else None
 
     def _discover(self) -> None:
         """Find the due connections, outside the lock: the others go on with what they have."""
@@ -206,30 +208,23 @@ class Lanes:
         finally:
             with self._lock:
                 self._discovery.end()
-                self._add(found)
+                self._opened.add(found, had_news=self._discovery.had_news)
                 self._wake_if_over()
 
-    def _add(self, connections: Iterable[DueConnection]) -> None:
-        """Open a lane for each due connection; one that was closed or exhausted gets another look."""
-        for number, name in connections:
-            lane = self._lanes.get(name)
-            if lane is None:
-                lane = self._lanes[name] = Lane(number, name)
-            elif self._is_known_in_vain(lane):
-                continue
-            elif lane.at_rest or (lane.read_to_end and not lane.ready and not lane.busy):
-                progressed = lane.progressed
-                lane.rewind()
-                lane.progressed = progressed
-            else:
-                lane.found_due = True
-            lane.closed = lane.exhausted = False
-            self._place(lane)
+    def _share(self) -> None:
+        """Find who else is at work, outside the lock; if our part is another now, all lanes begin anew."""
+        at_work: Collection[str] = ()
+        try:
+            at_work = self._sharing.find()
+        finally:
+            with self._lock:
+                if self._sharing.end(at_work):
+                    self._opened.begin_all_anew()
 
-    def _is_known_in_vain(self, lane: Lane) -> bool:
-        """Say whether nothing came of a lane, and nothing has happened since: else a run might never end."""
-        idle = self._progress == lane.vain_at and not self._discovery.had_news
-        return lane.exhausted and lane.in_vain and not lane.closed and idle
+    def _note_refused(self, lane: Lane) -> None:
+        lane.reads_all = False
+        if self._sharing.refused():
+            self._queues.wake_preparer()
 
     def _is_over(self) -> bool:
         """Say whether the run is over; once it was, it stays so, for those who look may have gone home."""

@@ -18,7 +18,9 @@ from worker.connections.refusing import Refusing
 from worker.connections.tokens import Tokens
 from worker.connections.usable import NEEDS_CONSENT
 from worker.database import Database
+from worker.database.owner import this_process
 from worker.delivery.alike import Alike
+from worker.delivery.at_work import processes_at_work
 from worker.delivery.consequences import Consequences
 from worker.delivery.discovery import Discovery
 from worker.delivery.healing import Healing
@@ -32,6 +34,7 @@ from worker.delivery.rows import blocked_reasons, due_connections
 from worker.delivery.send.attempt import Attempt, Requests
 from worker.delivery.send.judge import Judge
 from worker.delivery.send.sender import Sender
+from worker.delivery.sharing import Sharing
 from worker.delivery.store.claim import Claims, Lease
 from worker.delivery.store.database_away import MANUAL_SECONDS, Patience
 from worker.delivery.store.journal import Journal
@@ -124,6 +127,7 @@ class Push:
             ready=self.settings.most_ready,
             limit=self.limit,
             preparers=self.settings.preparers,
+            sharing=Sharing(lambda: processes_at_work(self.database), boot_clock, this_process()),
         )
 
     def _preparer(self, lanes: Lanes, report: Report) -> Preparer:

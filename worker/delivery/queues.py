@@ -88,6 +88,15 @@ class Queues:
         if was_full:
             self._preparers.wake()
 
+    def empty(self, lane: Lane) -> None:
+        """Throw away what lies ready of a lane."""
+        while lane.ready:
+            self.leave_room(lane.ready.popleft())
+
+    def wake_preparer(self) -> None:
+        """Let one preparer look whether there is something to do."""
+        self._preparers.wake()
+
     def wait_to_send(self) -> None:
         """Wait until there may be work for a sender."""
         self._senders.wait(self._to_send.seconds_to_wait(self._clock()))

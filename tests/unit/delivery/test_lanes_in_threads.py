@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +14,7 @@ from worker.delivery.lane import Lane, Work
 from worker.delivery.lanes import Lanes
 from worker.delivery.plan import Call
 from worker.delivery.rows import DueConnection
+from worker.delivery.sharing import Sharing
 from worker.envoy.clock import boot_clock
 from worker.invites import Kind
 
@@ -27,8 +28,19 @@ LONGEST_SECONDS = 60.0  # of a run that ends, on a machine that is busy
 class Ground:
     """Due rows, what is to happen to them one after the other, and threads that work on them."""
 
-    def __init__(self, fates: list[list[str]], visits: list[str], *, ready: int, customers: int) -> None:
-        """Lay them out; each row is sent in the end."""
+    def __init__(
+        self,
+        fates: list[list[str]],
+        visits: list[str],
+        *,
+        ready: int,
+        customers: int,
+        at_work: Sequence[Sequence[str]] = (),
+    ) -> None:
+        """Lay them out; each row is sent in the end.
+
+        *at_work* are the processes that one look after the other finds.
+        """
         self.fates = [[*fate, "sent"] for fate in fates]
         self.visits = visits
         self.names = [f"c-{number % customers}" for number in range(len(fates))]
@@ -36,6 +48,7 @@ class Ground:
         self.sent: Counter[int] = Counter()
         self.at_senders: set[int] = set()
         self.most_ready = ready
+        self.at_work = [*at_work]
         self.lock = threading.Lock()
         self.beside: list[threading.Thread] = []
 
@@ -56,6 +69,7 @@ class Ground:
             ready=self.most_ready,
             preparers=PREPARERS,
             limit=limit,
+            sharing=Sharing(self._find_others, self._clock, "b"),
         )
         with ThreadPoolExecutor(SENDERS + PREPARERS) as pool:
             works: list[Callable[[], None]] = [self._send] * SENDERS + [self._prepare] * PREPARERS
@@ -73,6 +87,10 @@ class Ground:
     def _find(self) -> list[DueConnection]:
         with self.lock:
             return [DueConnection(1, name) for name in sorted({self.names[row] for row in self.left})]
+
+    def _find_others(self) -> Sequence[str]:
+        with self.lock:
+            return self.at_work.pop() if self.at_work else ()
 
     def _prepare(self) -> None:
         while (lane := self.lanes.next_to_prepare()) is not None:
@@ -92,7 +110,8 @@ class Ground:
             return
         after = lane.cursor[1] if lane.cursor else -1
         with self.lock:
-            rows = sorted(row for row in self.left if self.names[row] == lane.name and row > after)
+            due = [row for row in self.left if self.names[row] == lane.name and row > after]
+        rows = sorted(row for row in due if lane.part.has(row))
         page = rows[:most]
         lane.read_to_end = len(rows) <= most
         for row in page:
@@ -154,16 +173,17 @@ class Ground:
 
 rows_and_fates = st.lists(st.lists(st.sampled_from(FATES), max_size=3), min_size=1, max_size=40)
 visits_made = st.lists(st.sampled_from(VISITS), max_size=30)
+processes_at_work = st.lists(st.sampled_from(((), ("a",), ("a", "c"))), max_size=8)
 HARDLY_TIMED = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 @HARDLY_TIMED
-@given(rows_and_fates, visits_made, st.integers(1, 12), st.integers(1, 6))
+@given(rows_and_fates, visits_made, st.integers(1, 12), st.integers(1, 6), processes_at_work)
 def test_every_run_ends_and_in_the_end_each_row_was_sent_once(
-    fates: list[list[str]], visits: list[str], ready: int, customers: int
+    fates: list[list[str]], visits: list[str], ready: int, customers: int, at_work: list[tuple[str, ...]]
 ) -> None:
     """A run may leave what it could not send; the next ones do it, and nothing is lost or sent twice."""
-    ground = Ground(fates, visits, ready=ready, customers=customers)
+    ground = Ground(fates, visits, ready=ready, customers=customers, at_work=at_work)
     for _ in range(5 * len(fates) + 5):
         if not ground.left:
             break

@@ -12,6 +12,7 @@ from worker.database import Database
 from worker.database.sizes import LIGHT_BYTES, MOST_BYTES, byte_length, first_bytes
 from worker.database.types import OVERSIZED, json_up_to
 from worker.delivery.rows import DELIVERIES, INVITES, PENDING, Cursor, DueRow
+from worker.delivery.sharing import ALL, Part
 from worker.invites.bounds import LONGEST, cut
 
 PAGE_BYTES = 250_000  # of JSON, which as Python's objects may take twenty times as much, and of texts
@@ -50,6 +51,25 @@ class _Read(NamedTuple):
     weight: int  # of what may be long: of texts what is loaded, and what they take in memory
 
 
+class _Due(NamedTuple):
+    """Which due rows are asked for."""
+
+    connection: str
+    until: datetime
+    after: Cursor | None
+    size: int
+
+    def of(self, query: sa.Select[Any]) -> sa.Select[Any]:
+        """Return the query for them, in the order of an index."""
+        due = DELIVERIES.c
+        query = query.where(
+            due.connection == self.connection, due.status == PENDING, due.next_attempt_at <= self.until
+        )
+        if self.after is not None:
+            query = query.where(sa.tuple_(due.next_attempt_at, due.id) > sa.tuple_(*_bound(self.after)))
+        return query.order_by(due.next_attempt_at, due.id).limit(self.size)
+
+
 def due_page(
     database: Database,
     connection: str,
@@ -58,24 +78,41 @@ def due_page(
     until: datetime,
     size: int,
     most_bytes: int = PAGE_BYTES,
+    part: Part = ALL,
 ) -> DuePage:
     """Return the next due rows of a connection, those due longest first, with the content to send.
 
-    There are *size* rows at most, and fewer where they have more than *most_bytes*; but at least one.
+    There are *size* rows at most, and fewer where they have more than *most_bytes*; but at least one.  With
+    a *part*, only rows that belong to it.
     """
+    due = _Due(connection, until, after, size)
     with database.read() as reader:
-        found = [_read(row) for row in reader.execute(_query(connection, after, until, size))]
+        own = None if part.is_all else _own(reader, due, part)
+        found = [_read(row) for row in reader.execute(_query(due, own))] if own is None or own else []
         rows = list(first_bytes(found, _weight, most_bytes))
         heavy = _heavy(reader, [row.values["delivery_id"] for row in rows if _is_heavy(row)])
     return DuePage(
         [_due_row(row, heavy.get(row.values["delivery_id"])) for row in rows],
-        is_last=len(found) < size and len(rows) == len(found),
+        is_last=len(found if own is None else own) < size and len(rows) == len(found),
     )
 
 
-def _query(connection: str, after: Cursor | None, until: datetime, size: int) -> sa.Select[Any]:
+def _own(reader: sa.Connection, due: _Due, part: Part) -> list[int]:
+    """Return the ids of the next due rows that belong to a part; fewer where no others are due."""
+    own: list[int] = []
+    while len(own) < due.size:
+        looked_at = due._replace(size=due.size * part.number)
+        keys = reader.execute(looked_at.of(sa.select(DELIVERIES.c.next_attempt_at, DELIVERIES.c.id))).all()
+        own += (row_id for _, row_id in keys if part.has(row_id))
+        if len(keys) < looked_at.size:
+            break
+        due = due._replace(after=(keys[-1].next_attempt_at, keys[-1].id))
+    return own[: due.size]
+
+
+def _query(due_rows: _Due, own: Sequence[int] | None) -> sa.Select[Any]:
     due = DELIVERIES.c
-    query = (
+    query = due_rows.of(
         sa.select(
             due.id.label("delivery_id"),
             INVITES.c.id.label("invite_id"),
@@ -85,15 +122,9 @@ def _query(connection: str, after: Cursor | None, until: datetime, size: int) ->
             INVITES.c.updated_at.label("changed_at"),
             *(json_up_to(column, LIGHT_BYTES).label(name) for name, column in _JSON.items()),
             *(byte_length(column).label(f"{name}_bytes") for name, column in _JSON.items()),
-        )
-        .join(INVITES, _JOINED)
-        .where(due.connection == connection, due.status == PENDING, due.next_attempt_at <= until)
-        .order_by(due.next_attempt_at, due.id)
-        .limit(size)
+        ).join(INVITES, _JOINED)
     )
-    if after is not None:
-        query = query.where(sa.tuple_(due.next_attempt_at, due.id) > sa.tuple_(*_bound(after)))
-    return query
+    return query if own is None else query.where(due.id.in_(own))
 
 
 def _heavy(reader: sa.Connection, ids: Sequence[int]) -> dict[int, sa.RowMapping]:

@@ -66,6 +66,7 @@ class Pages:
             until=now,
             size=self._size(lane),
             most_bytes=min(PAGE_BYTES, lane.room_bytes),
+            part=lane.part,
         )
         slots = self._slots(lane, len(found.rows))
         page = found.rows[: len(slots.waits)]

@@ -1,0 +1,138 @@
+"""Several processes on one database: who is at work, which rows each reads, and what is left of another's."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from tests.integration.delivery.conftest import MakeWorld
+from tests.integration.delivery.world import World
+from worker.database.owner import this_process
+from worker.delivery.at_work import LATELY_SECONDS, processes_at_work
+from worker.delivery.prepare.due_page import due_page
+from worker.delivery.sharing import ALL, Part
+from worker.failpoints import armed
+
+ELSEWHERE = "another-host/7/7"  # of which nobody here can tell whether it is dead
+BEGUN = (
+    "INSERT INTO attempt (id, delivery_id, kind, revision, fencing_token, owner, started_at)"
+    " VALUES (:id, :row, 'create', 1, 1, :owner, :at)"
+)
+
+
+def begin_attempt(world: World, owner: str | None, *, ago: float = 0.0, row: int = 1) -> None:
+    """Let a process have begun an attempt some time ago."""
+    at: Any = world.parts.database.read_now() - timedelta(seconds=ago)
+    if world.parts.database.is_sqlite:
+        at = at.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    world.execute(BEGUN, id=f"{owner}-{ago}", row=row, owner=owner, at=at)
+
+
+def take_all(world: World) -> None:
+    """Let another process have all rows for an attempt that comes to nothing."""
+    world.execute("UPDATE delivery SET fencing_token = fencing_token + 1")
+    begin_attempt(world, ELSEWHERE)
+
+
+def read(world: World, part: Part, *, size: int) -> list[list[int]]:
+    """Return the pages of a part, each as its rows' ids."""
+    database, pages, after, is_last = world.parts.database, [], None, False
+    while not is_last:
+        until = database.read_now()
+        page = due_page(database, "acme", after=after, until=until, size=size, part=part)
+        pages.append([row.delivery_id for row in page.rows])
+        after, is_last = page.rows[-1].cursor if page.rows else after, page.is_last
+    return pages
+
+
+@contextmanager
+def statements(world: World) -> Iterator[list[str]]:
+    """Collect what is executed on a database."""
+    seen: list[str] = []
+    engine = world.parts.database.engine
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(statement)
+
+    sa.event.listen(engine, "before_cursor_execute", note)
+    yield seen
+    sa.event.remove(engine, "before_cursor_execute", note)
+
+
+def test_at_work_is_who_has_begun_an_attempt_of_late(world: World) -> None:
+    """Not who is dead, whose last attempt was long ago, or whose clock was put back since."""
+    world.add()
+    host, _, _ = this_process().rpartition("/")[0].partition("/")
+    begin_attempt(world, this_process(), ago=1)
+    begin_attempt(world, ELSEWHERE, ago=LATELY_SECONDS - 2)
+    begin_attempt(world, "long-ago/1/1", ago=LATELY_SECONDS + 1)
+    begin_attempt(world, "ahead/1/1", ago=-60)
+    begin_attempt(world, f"{host}/4194305/1")  # no process has such a number
+    begin_attempt(world, None)
+
+    assert processes_at_work(world.parts.database) == {this_process(), ELSEWHERE}
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_the_parts_pages_have_every_due_row_once_and_the_oldest_first(world: World, size: int) -> None:
+    """However small the pages are: as many rows as asked for, where there are as many."""
+    for number in range(12):
+        world.add(f"v-{number}")
+    world.execute("UPDATE delivery SET next_attempt_at = :at WHERE id > 9", at=moment(world, "2020-01-01"))
+    whole = [row for page in read(world, ALL, size=100) for row in page]
+
+    parts = [read(world, Part(index, 3), size=size) for index in range(3)]
+
+    for index, pages in enumerate(parts):
+        own = [row for row in whole if Part(index, 3).has(row)]
+        assert [row for page in pages for row in page] == own
+        assert {len(page) for page in pages[:-1]} <= {size}
+    assert whole[:3] == [10, 11, 12]
+
+
+def moment(world: World, day: str) -> str | datetime:
+    """Return a day's beginning as the database has it."""
+    text = f"{day}T00:00:00.000Z"
+    return text if world.parts.database.is_sqlite else datetime.fromisoformat(text)
+
+
+def test_a_process_beside_another_sends_its_own_part_first_and_then_what_is_left(
+    make_world: MakeWorld,
+) -> None:
+    """The other one is never heard of again: its rows are sent within seconds, the oldest first."""
+    world = make_world(WORKER_PUSH__CONCURRENCY="1")
+    world.connect()
+    for number in range(60):
+        world.add(f"v-{number}")
+
+    with armed("before_claim", action=lambda: take_all(world)):
+        report = world.push()
+
+    own = Part(sorted([ELSEWHERE, this_process()]).index(this_process()), 2)
+    assert report.counts["sent"] == 60
+    assert sent(world) == sorted(range(1, 61), key=lambda row: (not own.has(row), row))
+
+
+def sent(world: World) -> list[int]:
+    """Return the rows in the order in which they were sent by us."""
+    query = "SELECT delivery_id FROM attempt WHERE verdict = 'sent' ORDER BY boot_seconds"
+    return [row["delivery_id"] for row in world.rows(query)]
+
+
+@pytest.mark.parametrize("meet", [lambda _: None, lambda world: begin_attempt(world, ELSEWHERE)])
+def test_a_process_whose_claims_are_granted_asks_nothing_about_others(
+    world: World, meet: Callable[[World], None]
+) -> None:
+    """Whether there are others or not: it executes not one statement for them."""
+    for number in range(20):
+        world.add(f"v-{number}")
+    meet(world)
+
+    with statements(world) as seen:
+        world.push()
+
+    assert len(sent(world)) == 20
+    assert not [one for one in seen if "attempt.owner" in one or one.startswith("SELECT delivery.next")]
