@@ -8,7 +8,7 @@ import pytest
 from tests.torture.ground import Ground, ended, prepared
 from tests.torture.judging import require_exactly_once
 from tests.torture.scale import ROUNDS, SEED, scaled
-from tests.torture.workers import Worker, Zygote
+from tests.workers import Worker, Zygote
 from worker.failpoints import NAMES
 from worker.sandbox import Faults, Sandbox
 
