@@ -73,11 +73,16 @@ class Installation:
     def run(
         self, *arguments: str, expect: int = 0, stdin: str = "", **env: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, in a process that need not import anything; check its exit code."""
+        """Run a command to its end, and check its exit code."""
+        done = self.finished(*arguments, stdin=stdin, **env)
+        assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def finished(self, *arguments: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, however it ends, in a process that need not import anything."""
         worker = _zygote().start(arguments, {**self.env, **env}, typed=stdin, apart=True)
         code = worker.wait(PATIENCE_SECONDS)
         out, err = worker.printed()
-        assert code == expect, f"exit {code}\n{out}\n{err}"
         assert "Traceback" not in err
         return subprocess.CompletedProcess(arguments, code, out, err)
 
