@@ -1,6 +1,6 @@
 """Many customers at once, as if each had consented and its directory had been read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
@@ -14,6 +14,12 @@ from worker.context import Context
 from worker.directory.store import FLOWS, LOCATIONS
 
 AT_ONCE = 500
+NAMED = {"envoy_id": "id", "name": "name", "enabled": "enabled"}
+# Each table of a directory, what a company's list for it is, and which of its keys are stored as what.
+LISTS = (
+    (LOCATIONS, answers.locations, NAMED | {"timezone": "timezone"}),
+    (FLOWS, answers.flows, NAMED | {"type": "type", "location_id": "locationId"}),
+)
 SCOPES = "locations.read flows.read invites.write token.refresh"
 
 
@@ -25,8 +31,9 @@ def store(parts: Context, names: Sequence[str], first_id: int, **columns: object
         rows = [_customer(parts.vault, name, number, now) | columns for name, number in some]
         with parts.database.write() as transaction:
             transaction.execute(sa.insert(CONNECTIONS), rows)
-            transaction.execute(sa.insert(LOCATIONS), [row for _, key in some for row in _locations(key)])
-            transaction.execute(sa.insert(FLOWS), [row for _, key in some for row in _flows(key)])
+            for table, listed, stored in LISTS:
+                found = [row for _, key in some for row in _listed(key, listed(str(key)), stored)]
+                transaction.execute(sa.insert(table), found)
 
 
 def due_for_refresh(now: datetime) -> dict[str, object]:
@@ -59,24 +66,8 @@ def _customer(vault: Vault, name: str, number: int, now: datetime) -> dict[str, 
     }
 
 
-def _locations(number: int) -> Iterator[dict[str, object]]:
-    for item in answers.locations(str(number)):
-        yield {
-            "connection_id": number,
-            "envoy_id": item["id"],
-            "name": item["name"],
-            "enabled": item["enabled"],
-            "timezone": item["timezone"],
-        }
-
-
-def _flows(number: int) -> Iterator[dict[str, object]]:
-    for item in answers.flows(str(number)):
-        yield {
-            "connection_id": number,
-            "envoy_id": item["id"],
-            "name": item["name"],
-            "enabled": item["enabled"],
-            "type": item["type"],
-            "location_id": item["locationId"],
-        }
+def _listed(
+    number: int, items: Iterable[Mapping[str, object]], columns: Mapping[str, str]
+) -> Iterator[dict[str, object]]:
+    for item in items:
+        yield {"connection_id": number} | {column: item[key] for column, key in columns.items()}

@@ -1,19 +1,23 @@
 """A worker as an operator has it: commands as real processes, on one database and one sandbox."""
 
+import atexit
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import sqlalchemy as sa
 
+from tests.waiting import wait_until
+from tests.workers import Worker, Zygote
 from worker.connections.vault import new_key
 from worker.database import Database
 from worker.sandbox import Sandbox
@@ -55,7 +59,7 @@ class Installation:
         }
 
     def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
-        """Start a command and leave it running."""
+        """Start a command as an operator does, and leave it running."""
         return subprocess.Popen(
             [sys.executable, "-m", "worker", *arguments],
             env={**self.env, **env},
@@ -70,22 +74,26 @@ class Installation:
         self, *arguments: str, expect: int = 0, stdin: str = "", **env: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, and check its exit code."""
-        process = self.start(*arguments, **env)
-        out, err = process.communicate(stdin, timeout=PATIENCE_SECONDS)
-        assert process.returncode == expect, f"exit {process.returncode}\n{out}\n{err}"
+        done = self.finished(*arguments, stdin=stdin, **env)
+        assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def finished(self, *arguments: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, however it ends, in a process that need not import anything."""
+        worker = _zygote().start(arguments, {**self.env, **env}, typed=stdin, apart=True)
+        code = worker.wait(PATIENCE_SECONDS)
+        out, err = worker.printed()
         assert "Traceback" not in err
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+        return subprocess.CompletedProcess(arguments, code, out, err)
 
     def connect(self, name: str = "acme") -> str:
         """Connect as a customer would: open the printed URL and agree; return what was said."""
-        process = self.start("connect", name)
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
-        with urlopen(url + "&auto=allow", timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 -- loopback
-            assert answer.status == 200
-        out, err = process.communicate(timeout=PATIENCE_SECONDS)
-        assert process.returncode == 0, err
-        return url + out + err
+        worker = _zygote().start(("connect", name), self.env, apart=True)
+        agree(worker)
+        code = worker.wait(PATIENCE_SECONDS)
+        out, err = worker.printed()
+        assert code == 0, err
+        return out + err
 
     def stop(self, process: subprocess.Popen[str], number: int = signal.SIGTERM) -> tuple[str, str]:
         """Send a signal, wait for the end, and return what was printed."""
@@ -128,9 +136,19 @@ def events(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    """Look again and again until something is so; fail where it never is."""
-    ends_at = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends_at, "it did not happen in time"
-        time.sleep(0.02)
+def agree(connecting: Worker) -> None:
+    """Open the URL that ``connect`` prints, and agree."""
+    wait_until(lambda: "\n" in connecting.printed()[0] or connecting.ended())
+    url = connecting.printed()[0].partition("\n")[0]
+    with urlopen(url + "&auto=allow", timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 -- loopback
+        assert answer.status == 200
+
+
+@cache
+def _zygote() -> Zygote:
+    """Give the process that commands are forked from; one for all tests, which ends with them."""
+    folder = tempfile.TemporaryDirectory(prefix="commands-")
+    zygote = Zygote(Path(folder.name))
+    atexit.register(folder.cleanup)
+    atexit.register(zygote.close)
+    return zygote

@@ -125,9 +125,8 @@ class Machine:
     def settle(self) -> None:
         """Run by hand until nothing is left to do."""
         for _ in range(20):
-            done = self.installation.start("run-once", "push_invites", "reconcile_invites")
-            _, told = done.communicate(timeout=PATIENCE_SECONDS)
-            assert done.returncode in {0, 3}, told
+            done = self.installation.finished("run-once", "push_invites", "reconcile_invites")
+            assert done.returncode in {0, 3}, done.stderr
             if not self.installation.statuses().keys() & {"pending", "unknown"}:
                 return
         raise AssertionError(self.installation.statuses())

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from bench.workplace import connect
-from tests.acceptance.installation import PATIENCE_SECONDS, Installation, events, wait_until
+from tests.acceptance.installation import PATIENCE_SECONDS, Installation, events
 from tests.integration.commands import commands
+from tests.waiting import wait_until
 from worker.connections.vault import Vault, new_key
 from worker.context import Context
 from worker.sandbox import Sandbox

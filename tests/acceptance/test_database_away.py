@@ -5,8 +5,9 @@ import subprocess
 import threading
 from typing import Any
 
-from tests.acceptance.installation import Installation, events, wait_until
+from tests.acceptance.installation import Installation, events
 from tests.integration.delivery.away import Closed
+from tests.waiting import wait_until
 from worker.sandbox import Sandbox
 
 

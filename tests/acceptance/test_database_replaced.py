@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.installation import Installation, events, wait_until
+from tests.acceptance.installation import Installation, events
+from tests.waiting import wait_until
 from worker.database.mark import is_marked
 
 QUICK = {"WORKER_JOBS__PUSH_INVITES__EVERY": "0.3"}

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.installation import Installation, events, wait_until
+from tests.acceptance.installation import Installation, events
+from tests.waiting import wait_until
 from worker.sandbox import Faults, Sandbox
 
 IN_A_WEEK = (datetime.now(UTC) + timedelta(days=7)).strftime("%Y-%m-%dT10:00")

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.acceptance.installation import ROOT, Installation, events, wait_until
+from tests.acceptance.installation import ROOT, Installation, events
 from tests.integration.delivery.away import Closed
+from tests.waiting import wait_until
 from worker.sandbox import Faults, Sandbox
 
 ALL_TABLES = "attempt, connection, delivery, employee, flow, host, invite, job, job_run, location"

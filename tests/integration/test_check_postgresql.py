@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.acceptance.installation import wait_until
+from tests.waiting import wait_until
 from worker.cli.check_postgresql import findings
 from worker.database import Database
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from psycopg import sql
 
 import worker
-from tests.acceptance.installation import wait_until
+from tests.waiting import wait_until
 from worker.database import Database
 from worker.database.repeating import TIMES, repeated
 from worker.errors import DatabaseConflict

@@ -7,8 +7,8 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from tests.acceptance.installation import wait_until
 from tests.integration.migrating import migrate, objects
+from tests.waiting import wait_until
 from worker import migrations
 from worker.database import Database, schema, triggers
 

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from psycopg import sql
 
-from tests.acceptance.installation import wait_until
+from tests.waiting import wait_until
 from worker import migrations
 from worker.database import Database, schema
 

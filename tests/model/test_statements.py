@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.acceptance.installation import wait_until
 from tests.journals import Gathering, Inline
 from tests.model import statements
 from tests.model.decisions import as_text
 from tests.model.desk import PAST, Desk, attempt_id, compared, envoy_id, is_possible, seen_row
 from tests.model.state import Row, Seen
+from tests.waiting import wait_until
 from worker.database import Database
 from worker.delivery import recovery
 from worker.delivery.deciding import Decision, Schedule

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from _pytest.capture import CaptureManager
 
-from tests.torture.workers import Zygote
+from tests.workers import Zygote
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from bench.workplace import connect
 from tests.torture.ground import Ground
-from tests.torture.workers import Worker, Zygote
+from tests.workers import Worker, Zygote
 from worker.context import Context
 from worker.sandbox import Sandbox
 

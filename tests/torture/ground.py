@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Unpack
-from urllib.request import urlopen
 
 import sqlalchemy as sa
 
-from tests.acceptance.installation import PATIENCE_SECONDS, Installation, wait_until
-from tests.torture.workers import Worker, Zygote
+from tests.acceptance.installation import Installation, agree
+from tests.waiting import wait_until
+from tests.workers import Worker, Zygote
 from worker.sandbox import Options, Sandbox
 
 SCOPES = ("locations.read", "flows.read", "invites.write", "token.refresh")
@@ -68,9 +68,8 @@ class Ground(Installation):
     def connect(self, name: str = "acme") -> str:
         """Connect as a customer would: open the printed URL and agree."""
         process = self.launch("connect", name)
-        wait_until(lambda: process.output.exists() and "\n" in process.output.read_text())
-        with urlopen(process.output.read_text().splitlines()[0] + "&auto=allow", timeout=PATIENCE_SECONDS):  # noqa: S310 -- loopback
-            assert process.wait() == 0, process.output.read_text()
+        agree(process)
+        assert process.wait() == 0, process.output.read_text()
         return process.output.read_text()
 
     def done(self, *command: str) -> None:

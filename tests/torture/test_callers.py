@@ -12,7 +12,7 @@ import psycopg
 from tests.torture.ground import FIRST_ARRIVAL, Ground, ended, prepared, visit
 from tests.torture.judging import require_exactly_once
 from tests.torture.scale import SEED, scaled
-from tests.torture.workers import Zygote
+from tests.workers import Zygote
 from worker.errors import ExitCode
 from worker.sandbox import Faults
 

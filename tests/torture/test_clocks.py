@@ -9,7 +9,7 @@ from tests.clocks import Clock, turned
 from tests.torture.ground import Ground, ended, prepared
 from tests.torture.judging import require_exactly_once
 from tests.torture.scale import FULL
-from tests.torture.workers import Zygote
+from tests.workers import Zygote
 from worker.sandbox import Faults
 
 ROOT = Path(__file__).parents[2]

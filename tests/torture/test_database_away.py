@@ -10,7 +10,7 @@ from tests.torture.ground import Ground, ended, prepared
 from tests.torture.judging import require_exactly_once
 from tests.torture.scale import scaled
 from tests.torture.server import Server, own_server
-from tests.torture.workers import Zygote
+from tests.workers import Zygote
 from worker.sandbox import Faults
 
 INVITES = 400

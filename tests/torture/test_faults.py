@@ -4,7 +4,7 @@ from collections import Counter
 from tests.torture.ground import SCOPES, ended, prepared
 from tests.torture.judging import REFUSED, require_exactly_once, require_one_story
 from tests.torture.scale import SEED, scaled
-from tests.torture.workers import Zygote
+from tests.workers import Zygote
 from worker.sandbox import Faults
 
 INVITES = scaled(150, 2000)

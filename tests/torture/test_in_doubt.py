@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from tests.torture.ground import Ground, ended, prepared
 from tests.torture.judging import require_exactly_once
-from tests.torture.workers import Zygote
+from tests.workers import Zygote
 from worker.sandbox import Faults
 
 SENDERS = 4

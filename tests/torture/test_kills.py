@@ -8,7 +8,7 @@ import pytest
 from tests.torture.ground import Ground, ended, prepared
 from tests.torture.judging import require_exactly_once
 from tests.torture.scale import ROUNDS, SEED, scaled
-from tests.torture.workers import Worker, Zygote
+from tests.workers import Worker, Zygote
 from worker.failpoints import NAMES
 from worker.sandbox import Faults, Sandbox
 
@@ -17,8 +17,9 @@ UNSEEN = 3  # by triggers
 CHANGED = 3  # while they are on their way
 LATENCY = 0.02
 # How many places further than on SQLite the first round is.
-FURTHER = {"sqlite": 0, "postgresql": 7, "pooled": 1}
-SAMPLE = {"sqlite": 8, "postgresql": 8, "pooled": 2}
+FURTHER = {"sqlite": 0, "postgresql": 8, "pooled": 3}
+AT_RANDOM = scaled(4, 2)  # one round of so many: in a sample most are at a named place
+SAMPLE = {"sqlite": 4, "postgresql": 4, "pooled": 2}
 # What must have happened so that a worker comes by a place at all, and how often it then does.
 OF_REFRESH = ("before_refresh", "after_token_answer", "after_token_commit")
 OF_LOOK_UP = ("before_look_up", "after_look_up", "after_look_up_commit")
@@ -26,7 +27,8 @@ OF_LOOK_UP = ("before_look_up", "after_look_up", "after_look_up_commit")
 
 def place_of(number: int, offset: int) -> str:
     """Return where the workers of a round die: at a named place, or ("") at a random instant."""
-    return NAMES[(number // 2 + offset) % len(NAMES)] if number % 2 else ""
+    places = number - number // AT_RANDOM - 1
+    return NAMES[(places + offset) % len(NAMES)] if number % AT_RANDOM else ""
 
 
 def armed(place: str, draws: random.Random) -> dict[str, str]:

@@ -2,7 +2,7 @@ from collections import Counter
 
 from tests.torture.customers import BIG, DEAD, HELD, customers
 from tests.torture.scale import scaled
-from tests.torture.workers import Zygote
+from tests.workers import Zygote
 from worker.errors import ExitCode
 from worker.settings.model import DRAWERS, REFRESHERS
 

@@ -9,7 +9,7 @@ from tests.torture.backups import Backup
 from tests.torture.ground import Ground, ended, prepared
 from tests.torture.judging import require_each_once
 from tests.torture.scale import SEED, scaled
-from tests.torture.workers import Zygote
+from tests.workers import Zygote
 from worker.errors import ExitCode
 from worker.failpoints import NAMES
 from worker.sandbox import Faults

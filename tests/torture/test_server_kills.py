@@ -11,7 +11,7 @@ from tests.torture.ground import SENDERS, Ground, ended, prepared
 from tests.torture.judging import require_exactly_once
 from tests.torture.scale import SEED, scaled
 from tests.torture.server import FORGETFUL, OTHERS, Server, own_server
-from tests.torture.workers import Zygote
+from tests.workers import Zygote
 from worker.sandbox import Faults
 
 ROUNDS = scaled(2, 20)

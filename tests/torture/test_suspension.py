@@ -7,7 +7,7 @@ from contextlib import closing
 from tests.torture.ground import SENDERS, Ground, ended, prepared
 from tests.torture.judging import REFUSED, require_exactly_once
 from tests.torture.scale import scaled
-from tests.torture.workers import Worker, Zygote
+from tests.workers import Worker, Zygote
 from worker.database import Database
 from worker.sandbox import Faults
 

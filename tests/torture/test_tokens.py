@@ -8,7 +8,7 @@ import pytest
 from tests.torture.ground import Ground, ended, prepared
 from tests.torture.judging import require_exactly_once
 from tests.torture.scale import scaled
-from tests.torture.workers import Zygote
+from tests.workers import Zygote
 from worker.sandbox import Faults
 
 PROCESSES = 4

@@ -13,6 +13,10 @@ SENT = (
     "UPDATE delivery SET status = 'sent', envoy_invite_id = 'e-' || id, sent_revision = revision,"
     " next_attempt_at = NULL"
 )
+IN_DOUBT = (
+    "UPDATE delivery SET status = 'unknown', fencing_token = 1, attempt_id = 'a-1', next_attempt_at = NULL"
+    " WHERE external_id = 'v-2'"
+)
 CHANGES = {
     "content": "UPDATE invite SET notes = 'Third floor'",
     "called off": "UPDATE invite SET wanted = 'absent'",
@@ -108,3 +112,17 @@ def test_a_command_that_makes_something_due_is_noticed(service: Service, databas
     resume(database, "acme")
 
     assert (retried, service.hears()) == (True, True)
+
+
+@pytest.mark.parametrize("envoy_invite_id", [None, "4001"], ids=["Envoy has it not", "Envoy has it"])
+def test_a_verdict_of_a_person_is_noticed(
+    service: Service, database: Database, envoy_invite_id: str | None
+) -> None:
+    """What was in doubt is sent again, or its changes since then are, without waiting for the next run."""
+    write(database, IN_DOUBT)
+    standing = store.require(database, "acme/v-2")
+    quiet = service.is_quiet()
+
+    moves.resolve(database, standing, envoy_invite_id=envoy_invite_id)
+
+    assert (quiet, service.hears()) == (True, True)

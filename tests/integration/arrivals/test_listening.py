@@ -9,10 +9,10 @@ import sqlalchemy as sa
 import structlog
 from psycopg import sql
 
-from tests.acceptance.installation import wait_until
 from tests.integration.arrivals.conftest import INSERT, Serve, Service, ready, write
 from tests.integration.as_found import as_role
 from tests.torture.server import own_server
+from tests.waiting import wait_until
 from worker.database import Database
 from worker.database.schema import upgrade
 

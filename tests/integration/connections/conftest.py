@@ -6,6 +6,7 @@ import pytest
 
 from tests.integration.connections.endpoint import TokenEndpoint
 from tests.integration.connections.support import Clock, House, RealClock, build
+from worker.connections.tokens import Tokens
 from worker.database import Database
 from worker.envoy.http import HttpClient
 
@@ -54,3 +55,11 @@ def _house(url: str, endpoint: TokenEndpoint, http: HttpClient) -> Iterator[Hous
 def real_house(database: Database, database_url: str, endpoint: TokenEndpoint, http: HttpClient) -> House:
     """Give a house in real time, which other processes can live in, too."""
     return build(database_url, database, RealClock(), endpoint, http)
+
+
+@pytest.fixture
+def tokens(house: House) -> Iterator[Tokens]:
+    """Give the tokens of one process, and close them."""
+    made = house.tokens()
+    yield made
+    made.close()

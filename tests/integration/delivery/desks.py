@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tests.acceptance.installation import wait_until
+from tests.waiting import wait_until
 from worker.database import Database
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call
@@ -86,11 +86,19 @@ class Desk:
         wait_until(lambda: self.journal.submitted > before)
         return future
 
-    def hand_over(self, row: DueRow, claim: Claim, envoy_id: str | None = None, seconds: float = 60) -> Told:
-        """Hand a success over; what is told of it comes into the queue."""
+    def hand_over(
+        self,
+        row: DueRow,
+        claim: Claim,
+        envoy_id: str | None = None,
+        seconds: float = 60,
+        *,
+        clock: Callable[[], float] = boot_clock,
+    ) -> Told:
+        """Hand a success over, with a patience by this clock; what is told of it comes into the queue."""
         told: Told = SimpleQueue()
         outcome = Outcome(Verdict.SENT, Status.SENT, "sent", envoy_invite_id=envoy_id or row.external_id)
-        self.verdicts.hand_over(row, claim, outcome, Patience(self.stop, seconds), told.put)
+        self.verdicts.hand_over(row, claim, outcome, Patience(self.stop, seconds, clock), told.put)
         return told
 
     def statuses(self) -> list[str]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.acceptance.installation import wait_until
 from tests.integration.delivery.world import World
+from tests.waiting import wait_until
 from worker.connections.vault import new_key
 from worker.errors import WorkerError
 from worker.failpoints import armed

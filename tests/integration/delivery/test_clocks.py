@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobs import keep_tokens_fresh, refresh_directory
-from tests.acceptance.installation import wait_until
 from tests.integration.delivery.conftest import READING_SCOPES
 from tests.integration.delivery.world import World
+from tests.waiting import wait_until
 from worker.connections.refusing import Refusing
 from worker.delivery.alike import Alike
 from worker.envoy.clock import WallClock

@@ -3,11 +3,11 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from tests.integration.delivery.conftest import MakeWorld
+from tests.integration.delivery.serving import serving
 from worker.context import JOB_THREADS, MOST_READERS
 from worker.settings.model import DRAWERS, REFRESHERS
 
@@ -21,21 +21,8 @@ def patient_api() -> Iterator[str]:
     """Serve an API that answers when as many requests are under way as there may be threads."""
     all_there = threading.Barrier(ALL, timeout=2)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            all_there.wait()
-            self.send_response(200)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving(lambda *_: all_there.wait()) as url:
+        yield url
 
 
 def test_the_threads_of_all_stages_and_jobs_find_a_connection_at_once(

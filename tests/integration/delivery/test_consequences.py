@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from structlog.testing import capture_logs
 
-from tests.acceptance.installation import wait_until
 from tests.integration.delivery.world import World
+from tests.waiting import wait_until
 from worker.delivery import unstored
 from worker.errors import ExitCode
 from worker.failpoints import armed

@@ -9,9 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from jobs import push_invites
-from tests.acceptance.installation import wait_until
 from tests.integration.delivery.away import Closed, FullDisk, Locked
 from tests.integration.delivery.world import World
+from tests.waiting import wait_until
 from worker.database.urls import normalise_url
 from worker.errors import ExitCode, SchemaError
 from worker.failpoints import armed

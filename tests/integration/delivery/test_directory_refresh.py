@@ -1,13 +1,11 @@
 """Reading directories: one customer's failure is told by name, and is nobody else's."""
 
-import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -16,6 +14,7 @@ from structlog.testing import capture_logs
 
 from jobs import refresh_directory
 from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorld
+from tests.integration.delivery.serving import serving
 from tests.integration.delivery.world import World
 from worker.connections.model import HoldReason
 from worker.connections.store import require
@@ -57,28 +56,6 @@ def written(world: World) -> Iterator[list[tuple[str, Any]]]:
     sa.event.listen(engine, "before_cursor_execute", note)
     yield found
     sa.event.remove(engine, "before_cursor_execute", note)
-
-
-@contextmanager
-def serving(answer: Callable[[str, str], object]) -> Iterator[str]:
-    """Serve an API whose lists are empty once *answer*, which is told the path and whose it is, returns."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            answer(self.path, self.headers["Authorization"])
-            body = json.dumps({"data": [], "meta": {"total": 0}}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def elsewhere(world: World, make_world: MakeWorld, url: str) -> World:

@@ -5,9 +5,9 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from tests.acceptance.installation import wait_until
 from tests.integration.delivery.desks import Desk, transactions
 from tests.integration.delivery.scene import CrashError
+from tests.waiting import wait_until
 from worker.delivery.store.verdicts import Stored
 from worker.failpoints import armed
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
-from tests.acceptance.installation import wait_until
 from tests.integration.delivery.world import World
+from tests.waiting import wait_until
 from worker.delivery.plan import Call
 from worker.delivery.prepare.due_page import due_page
 from worker.delivery.store.claim import Claim, Claims, Lease

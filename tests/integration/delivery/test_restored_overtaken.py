@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
-from tests.acceptance.installation import wait_until
 from tests.integration.delivery.restoring import standing, waiting
 from tests.integration.delivery.world import World
 from tests.interleaving import overtaken, stored
+from tests.waiting import wait_until
 from worker.delivery.plan import LookFirst
 from worker.delivery.prepare.due_page import due_page
 from worker.delivery.restored import Doubtful, leave_in_doubt

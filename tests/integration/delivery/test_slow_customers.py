@@ -8,10 +8,10 @@ from http import HTTPStatus
 
 import pytest
 
-from tests.acceptance.installation import wait_until
 from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorld
 from tests.integration.delivery.hosting import LENAS_EMAIL, looks
 from tests.integration.delivery.world import World
+from tests.waiting import wait_until
 from worker.report import Report
 from worker.sandbox import Faults, Sandbox
 from worker.sandbox.api import Answer, Call

@@ -9,10 +9,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from jobs import refresh_directory
-from tests.acceptance.installation import wait_until
 from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorld
 from tests.integration.delivery.doubting import doubt
 from tests.integration.delivery.world import World
+from tests.waiting import wait_until
 from worker.connections.gate import Gate
 from worker.connections.outages import Outages
 from worker.errors import ExitCode, NotSent, OutcomeUnknown, TryLater

@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.acceptance.installation import wait_until
 from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.doubting import doubt
 from tests.integration.delivery.parties import FAR, PAST
 from tests.integration.delivery.scene import CrashError
 from tests.integration.delivery.world import World
+from tests.waiting import wait_until
 from worker.connections.outages import Outages
 from worker.envoy.clock import boot_clock
 from worker.errors import OutcomeUnknown

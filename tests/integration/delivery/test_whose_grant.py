@@ -1,7 +1,7 @@
 """Whose grant it is, through a push and the sandbox's real HTTP."""
 
-from tests.acceptance.installation import wait_until
 from tests.integration.delivery.world import World
+from tests.waiting import wait_until
 from worker.connections.model import HoldReason
 from worker.errors import ExitCode
 from worker.sandbox import Faults

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from tests.acceptance.installation import wait_until
+from tests.waiting import wait_until
 from worker.arrivals import announce
 from worker.context import Context
 from worker.database import Database

@@ -25,6 +25,7 @@ from worker.database.owner import this_process
 PR_SET_PDEATHSIG = 1
 # Their import starts what they are for.
 LEFT_OUT = ("worker.__main__", "worker.migrations.")
+STREAMS = (os.O_RDONLY, os.O_WRONLY | os.O_APPEND, os.O_WRONLY | os.O_APPEND)
 DRIVERS = ("psycopg", "sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite.pysqlite")
 
 
@@ -82,9 +83,9 @@ def _become(request: dict[str, Any]) -> NoReturn:
     code = 1
     try:
         os.setpgid(0, 0)
-        output = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        for number, file in ((0, os.open(os.devnull, os.O_RDONLY)), (1, output), (2, output)):
-            os.dup2(file, number)
+        for number, (name, flags) in enumerate(zip(request["streams"], STREAMS, strict=True)):
+            os.dup2(os.open(name, flags), number)
+        sys.stdin = os.fdopen(0, encoding="utf-8")  # the old one has read ahead
         os.environ.clear()
         os.environ.update(request["env"])
         clocks.entered()

@@ -10,9 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.acceptance.installation import ROOT, wait_until
+from tests.waiting import wait_until
 from worker.errors import ExitCode
 
+ROOT = Path(__file__).parents[1]
 # The service goes on until it is killed.
 ENDS = {"run-once": {ExitCode.DONE, ExitCode.REJECTED, ExitCode.TRY_LATER, ExitCode.UNREACHABLE}}
 BUGS = ("Traceback", '"error_code": "unexpected"')
@@ -20,12 +21,13 @@ BUGS = ("Traceback", '"error_code": "unexpected"')
 
 @dataclass(eq=False)
 class Worker:
-    """One process; what it prints goes to a file."""
+    """One process; what it prints goes to a file, or to one for stdout and another for stderr."""
 
     zygote: "Zygote" = field(repr=False)
     pid: int
     command: str
     output: Path
+    errors: Path
     code: int | None = None
 
     def ended(self) -> bool:
@@ -50,6 +52,10 @@ class Worker:
         self.send(signal.SIGKILL)
         self.wait()
 
+    def printed(self) -> tuple[str, str]:
+        """Return what it has printed so far: to stdout, and to stderr."""
+        return self.output.read_text(), self.errors.read_text()
+
     def require_no_bug(self, *ends: int) -> None:
         """Fail where it ended as it should not, or told of an error that nobody expected."""
         printed = self.output.read_text()
@@ -65,7 +71,7 @@ class Zygote:
         self._folder = folder
         self._started = 0
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.torture.zygote"],
+            [sys.executable, "-m", "tests.zygote"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -75,14 +81,21 @@ class Zygote:
         assert self._process.stdout is not None
         assert self._process.stdout.readline(), "it did not start"
 
-    def start(self, command: Sequence[str], env: Mapping[str, str]) -> Worker:
-        """Start a command; all that it prints goes to a file."""
+    def start(
+        self, command: Sequence[str], env: Mapping[str, str], *, typed: str = "", apart: bool = False
+    ) -> Worker:
+        """Start a command that reads what is typed; what it prints to stderr may be kept apart."""
         self._started += 1
-        output = self._folder / f"{self._started}-{command[0]}.log"
-        output.touch()
-        pid = self._ask({"command": list(command), "env": dict(env), "output": str(output)})
+        name = "-".join([str(self._started), *command[:1]])
+        typing, output = self._folder / f"{name}.in", self._folder / f"{name}.log"
+        errors = output.with_suffix(".err") if apart else output
+        typing.write_text(typed)
+        for file in (output, errors):
+            file.touch()
+        streams = [str(file) for file in (typing, output, errors)]
+        pid = self._ask({"command": list(command), "env": dict(env), "streams": streams})
         assert pid is not None
-        return Worker(self, pid, command[0], output)
+        return Worker(self, pid, "".join(command[:1]), output, errors)
 
     def code_of(self, pid: int) -> int | None:
         """Return how a child ended, None while it lives."""

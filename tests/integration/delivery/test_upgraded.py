@@ -1,0 +1,90 @@
+"""An upgrade from the release before the three stages: what was on its way or in doubt is sent once."""
+
+from typing import Any
+
+import pytest
+
+from tests.integration.delivery.world import PAST, World
+from tests.integration.migrating import migrate
+from worker.database import schema
+from worker.sandbox import Faults
+
+BEFORE = "0008"
+LOST = {"got it": Faults(drop_after_share=1.0), "never got it": Faults(drop_before_share=1.0)}
+BEGINNINGS = {"unknown": "In doubt", "sending": "On its way"}
+KEPT = (
+    "external_id, status, revision, attempt_id, fencing_token, lease_owner, lease_until, content_key,"
+    " next_attempt_at, envoy_invite_id, sent_revision"
+)
+# As a worker leaves a row that is killed after its request, and as one does that is killed before.
+KILLED = (
+    "UPDATE delivery SET status = 'sending', lease_owner = 'nobody', lease_until = :past,"
+    " next_attempt_at = NULL WHERE external_id IN ('sending-got it', 'sending-never got it')"
+)
+UNFINISHED = (
+    "UPDATE attempt SET verdict = NULL, finished_at = NULL, http_status = NULL, error_code = NULL"
+    " WHERE delivery_id IN (SELECT id FROM delivery WHERE status = 'sending')"
+)
+CHANGED = "UPDATE invite SET notes = 'changed' WHERE external_id = 'changed'"
+
+
+@pytest.fixture
+def before(reading_world: World) -> World:
+    """Give a world of the release before, with rows that are due, on their way, in doubt, and sent."""
+    world = reading_world
+    for external_id in ("sent", "changed"):
+        world.add(external_id)
+    world.push()
+    for what, faults in LOST.items():
+        world.sandbox.set_faults(faults)
+        for status, begin in BEGINNINGS.items():
+            world.add(f"{status}-{what}", invitee_name=f"{begin} {what}")
+            world.push()
+            world.let_holds_end()
+    world.sandbox.set_faults(Faults())
+    world.execute(KILLED, past=PAST)
+    world.execute(UNFINISHED)
+    world.execute(CHANGED)
+    world.add("due")
+    migrate(world.parts.database, to=BEFORE)
+    return world
+
+
+def stands(world: World) -> dict[str, Any]:
+    """Return how each invite stands, by its key."""
+    return {row["external_id"]: row for row in world.rows(f"SELECT {KEPT} FROM delivery")}  # noqa: S608
+
+
+def test_an_upgrade_changes_no_row_that_is_on_its_way_or_in_doubt(before: World) -> None:
+    """Nothing is settled by it, and nothing becomes due."""
+    stood = stands(before)
+
+    assert schema.upgrade(before.parts.database)[0] == BEFORE
+
+    assert stands(before) == stood
+    assert {key: row["status"] for key, row in stood.items()} == {
+        "sent": "sent", "changed": "pending", "due": "pending",
+        "unknown-got it": "unknown", "unknown-never got it": "unknown",
+        "sending-got it": "sending", "sending-never got it": "sending",
+    }  # fmt: skip
+
+
+def test_after_an_upgrade_each_row_is_sent_once(before: World) -> None:
+    """Whose worker is gone is in doubt first; what Envoy has is found there, and the rest is created."""
+    schema.upgrade(before.parts.database)
+
+    before.push()
+    first = {key: row["status"] for key, row in stands(before).items()}
+    for _ in range(2):  # a look finds it or not; what is not there is created then
+        before.look_to_the_end()
+        before.push()
+
+    assert first == {"sent": "sent", "changed": "sent", "due": "sent"} | {
+        f"{status}-{what}": "unknown" for status in BEGINNINGS for what in LOST
+    }
+    assert {row["status"] for row in stands(before).values()} == {"sent"}
+    assert sorted(str(one["invitee"]["name"]) for one in before.sandbox.invites()) == sorted(
+        ["Visitor sent", "Visitor changed", "Visitor due"]
+        + [f"{begin} {what}" for begin in BEGINNINGS.values() for what in LOST]
+    )
+    assert before.sandbox.ledger()["duplicates"] == []
