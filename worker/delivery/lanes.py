@@ -121,7 +121,7 @@ class Lanes:
                 if lane is not None:
                     return lane
                 if not looks:
-                    self._queues.wait_to_prepare()
+                    self._queues.wait_to_prepare(self._discovery.seconds_to_wait())
             if looks:
                 self._discover()
 
@@ -196,13 +196,15 @@ class Lanes:
         """Put a lane where its turn will come, or to rest."""
         if not lane.busy and lane.sweep():
             lane.vain_at = self._progress
+            if not lane.in_vain:  # then there may be more due
+                self._discovery.is_wanted = True
         self._queues.put(lane)
 
     def _discover(self) -> None:
         """Find the due connections, outside the lock: the others go on with what they have."""
         found: Sequence[DueConnection] = ()
         try:
-            found = self._discovery.find()
+            found = self._discovery.look()
         finally:
             with self._lock:
                 self._discovery.end()
@@ -241,7 +243,8 @@ class Lanes:
             return True
         if self._in_flight or self._suspended or self._discovery.under_way:
             return False
-        return self._allowance.is_spent or (not self._queues.active and not self._discovery.is_due())
+        looks = self._discovery.is_wanted or self._discovery.is_due()
+        return self._allowance.is_spent or (not self._queues.active and not looks)
 
     def _wake_if_over(self) -> None:
         if not self._in_flight and (not self._queues.active or self._allowance.is_spent):
