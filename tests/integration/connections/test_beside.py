@@ -4,16 +4,18 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from structlog.testing import capture_logs
 
 from tests.integration.connections.endpoint import Reply, refusal
 from tests.integration.connections.support import House
 from worker.connections.calls import with_token
-from worker.connections.model import ConnectionStatus, HoldReason
+from worker.connections.model import Connection, ConnectionStatus, HoldReason
+from worker.connections.rows import look
 from worker.connections.tokens import AccessToken, Tokens
 from worker.errors import (
     GrantDead,
@@ -458,3 +460,27 @@ def test_a_stop_ends_the_wait_for_a_token(house: House) -> None:
     tokens.close()
 
     assert house.row().token_version == 2
+
+
+def test_whoever_has_read_the_row_gets_its_token_without_another_look(house: House, tokens: Tokens) -> None:
+    """What makes it unusable is told alike; and nothing is asked of the database."""
+    number = house.connect()
+    seen = look(house.database, number)
+    ended = house.connect("ended", "10001")
+    house.change("ended", status=ConnectionStatus.NEEDS_AUTHORISATION)
+    statements: list[str] = []
+    event.listen(house.database.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+
+    token = tokens.at_hand(number, seen=row_of(seen))
+    assert not statements
+
+    assert token == tokens.at_hand(number)
+    with pytest.raises(NeedsAuthorisation, match="no usable grant"):
+        tokens.at_hand(ended, seen=row_of(look(house.database, ended)))
+
+
+def row_of(seen: tuple[Connection | None, datetime]) -> tuple[Connection, datetime]:
+    """Return a row that is there."""
+    row, now = seen
+    assert row is not None
+    return row, now

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from worker.database import Database
 from worker.database.sizes import LIGHT_BYTES, MOST_BYTES, byte_length, first_bytes
+from worker.database.statements import built_once
 from worker.database.types import OVERSIZED, json_up_to
 from worker.delivery.rows import DELIVERIES, INVITES, PENDING, Cursor, DueRow
 from worker.invites.bounds import LONGEST, cut
@@ -64,17 +65,38 @@ def due_page(
     There are *size* rows at most, and fewer where they have more than *most_bytes*; but at least one.
     """
     with database.read() as reader:
-        found = [_read(row) for row in reader.execute(_query(connection, after, until, size))]
-        rows = list(first_bytes(found, _weight, most_bytes))
-        heavy = _heavy(reader, [row.values["delivery_id"] for row in rows if _is_heavy(row)])
+        return due_page_in(
+            reader, database, connection, after=after, until=until, size=size, most_bytes=most_bytes
+        )
+
+
+def due_page_in(
+    reader: sa.Connection,
+    database: Database,
+    connection: str,
+    *,
+    after: Cursor | None,
+    until: datetime,
+    size: int,
+    most_bytes: int = PAGE_BYTES,
+) -> DuePage:
+    """Do the same in the caller's transaction."""
+    given: dict[str, object] = {"connection": connection, "until": until, "size": size}
+    if after is not None:
+        given["moment"], given["number"] = after
+    found = [_read(row) for row in reader.execute(_query(database, after is None), given)]
+    rows = list(first_bytes(found, _weight, most_bytes))
+    heavy = _heavy(reader, [row.values["delivery_id"] for row in rows if _is_heavy(row)])
     return DuePage(
         [_due_row(row, heavy.get(row.values["delivery_id"])) for row in rows],
         is_last=len(found) < size and len(rows) == len(found),
     )
 
 
-def _query(connection: str, after: Cursor | None, until: datetime, size: int) -> sa.Select[Any]:
+@built_once
+def _query(_database: Database, is_first: bool) -> sa.Select[Any]:
     due = DELIVERIES.c
+    until = sa.bindparam("until", type_=due.next_attempt_at.type)
     query = (
         sa.select(
             due.id.label("delivery_id"),
@@ -87,12 +109,16 @@ def _query(connection: str, after: Cursor | None, until: datetime, size: int) ->
             *(byte_length(column).label(f"{name}_bytes") for name, column in _JSON.items()),
         )
         .join(INVITES, _JOINED)
-        .where(due.connection == connection, due.status == PENDING, due.next_attempt_at <= until)
+        .where(
+            due.connection == sa.bindparam("connection"), due.status == PENDING, due.next_attempt_at <= until
+        )
         .order_by(due.next_attempt_at, due.id)
-        .limit(size)
+        .limit(sa.bindparam("size", type_=sa.Integer))
     )
-    if after is not None:
-        query = query.where(sa.tuple_(due.next_attempt_at, due.id) > sa.tuple_(*_bound(after)))
+    if not is_first:
+        moment = sa.bindparam("moment", type_=due.next_attempt_at.type)
+        bound = sa.tuple_(moment, sa.bindparam("number", type_=due.id.type))
+        query = query.where(sa.tuple_(due.next_attempt_at, due.id) > bound)
     return query
 
 
@@ -135,8 +161,3 @@ def _due_row(row: _Read, heavy: sa.RowMapping | None) -> DueRow:
     if not isinstance(values["sent_content"], dict):
         values["sent_content"] = None
     return DueRow(**values, weight=row.weight)
-
-
-def _bound(cursor: Cursor) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
-    moment, number = cursor
-    return sa.literal(moment, DELIVERIES.c.next_attempt_at.type), sa.literal(number)
