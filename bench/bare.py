@@ -11,8 +11,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from itertools import count
 
@@ -22,7 +23,7 @@ from bench import answers
 from bench.stand_in import StandIn
 
 COMPANY = "1"
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 60  # all threads connect at once, and the machine may be busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,10 @@ class Bare:
 def bare(place: StandIn, *, threads: int, requests: int, shared: bool) -> Bare:
     """Send so many creates from a process of its own, and return what that took."""
     command = [sys.executable, "-m", "bench.bare", place.url, str(threads), str(requests)]
-    done = subprocess.run(
-        [*command, "--shared"] if shared else command, stdout=subprocess.PIPE, text=True, check=True
-    )
+    command += ["--shared"] * shared
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"bare ended with exit code {done.returncode}")
     return Bare(**json.loads(done.stdout))
 
 
@@ -102,23 +104,33 @@ def _measured(clients: list[httpx.Client], requests: int) -> tuple[float, float]
         client.post("/v1/invites", json=body_of(number), headers=headers).raise_for_status()
 
     def run(client: httpx.Client, warm: int) -> None:
-        send(client, warm)
-        ready.wait()
-        go.wait()
-        while (number := next(numbers)) < requests:
-            send(client, number)
+        try:
+            send(client, warm)
+            ready.wait()
+            go.wait()
+            while (number := next(numbers)) < requests:
+                send(client, number)
+        except BaseException:
+            ready.abort()
+            go.abort()
+            raise
 
-    senders = [
-        threading.Thread(target=run, args=(client, requests + place)) for place, client in enumerate(clients)
-    ]
-    for sender in senders:
-        sender.start()
-    ready.wait()
-    began, used = time.monotonic(), time.process_time()
-    go.wait()
-    for sender in senders:
-        sender.join()
+    with ThreadPoolExecutor(len(clients)) as pool:
+        senders = [pool.submit(run, client, requests + place) for place, client in enumerate(clients)]
+        with suppress(threading.BrokenBarrierError):  # a thread failed, and says below why
+            ready.wait()
+            began, used = time.monotonic(), time.process_time()
+            go.wait()
+    _require_success(senders)
     return time.monotonic() - began, time.process_time() - used
+
+
+def _require_success(senders: Sequence[Future[None]]) -> None:
+    """End with one line where a thread failed: what the others took says nothing then."""
+    errors = [error for sender in senders if (error := sender.exception()) is not None]
+    causes = [error for error in errors if not isinstance(error, threading.BrokenBarrierError)]
+    if causes:
+        raise SystemExit(f"bare: {len(causes)} of {len(senders)} threads failed: {causes[0]!r}")
 
 
 class Best:

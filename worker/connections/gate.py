@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable
 from typing import TypeAlias
 
+import sqlalchemy as sa
+
 from worker.connections.holds import Holds
 from worker.connections.model import Host
 from worker.connections.outages import Outages, is_resting
@@ -86,6 +88,10 @@ class Gate:
     def seen(self) -> Host:
         """Return how the host stands by what all processes have stored."""
         return self._outages.look()[0]
+
+    def seen_in(self, reader: sa.Connection) -> Host:
+        """Do the same in the caller's transaction."""
+        return self._outages.look_in(reader)[0]
 
     def require_seen(
         self,

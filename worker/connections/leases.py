@@ -11,15 +11,12 @@ from datetime import datetime, timedelta
 
 from worker.connections.lease_ends import LeaseEnds, signed
 from worker.connections.model import Connection, ConnectionStatus
-from worker.connections.rows import CONNECTIONS, change, clock_of, lies_ahead
-from worker.connections.stored import TokenRow
+from worker.connections.rows import CONNECTIONS, change, clock_of
 from worker.connections.vault import Vault
 from worker.database import Database
 from worker.database.repeating import repeated
 from worker.envoy.clock import boot_clock
 from worker.logs import add_secret
-
-RETRY_MAXIMUM = 3600.0  # no cool-down is longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +130,3 @@ class Leases:
             ends=ends,
             clock=self._clock,
         )
-
-
-def cooling_seconds(row: Connection | TokenRow, now: datetime) -> float:
-    """Return how long refreshing rests after a failure, 0 where it does not."""
-    until = row.refresh_retry_at
-    if until is None or not lies_ahead(until, now, RETRY_MAXIMUM, since=row.refresh_started_at):
-        return 0.0
-    return (until - now).total_seconds()

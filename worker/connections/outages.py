@@ -19,6 +19,7 @@ from worker.connections.pace import cut_in_sql
 from worker.connections.rows import CONNECTIONS, clock_of, lies_ahead
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS
+from worker.database.loaded import loaded
 from worker.database.owner import is_dead, this_process
 from worker.database.repeating import repeated
 from worker.errors import EnvoyError
@@ -53,14 +54,19 @@ class Outages:
         self._rate = rate_per_second
         # An outer join to one row of time: most databases have never seen an outage.
         time = sa.select(database.now().label("database_time")).subquery()
+        self._unknown = dict.fromkeys(HOSTS.c.keys()) | {"name": host, "hold_count": 0, "refused_count": 0}
         self._look = sa.select(time, HOSTS).outerjoin_from(time, HOSTS, HOSTS.c.name == host)
 
     def look(self) -> tuple[Host, datetime]:
         """Return how the host stands, and the database's time."""
         with self._database.read() as connection:
-            found = dict(connection.execute(self._look).mappings().one())
+            return self.look_in(connection)
+
+    def look_in(self, reader: sa.Connection) -> tuple[Host, datetime]:
+        """Do the same in the caller's transaction."""
+        found = dict(reader.execute(self._look).mappings().one())
         now: datetime = found.pop("database_time")
-        return (Host(**found) if found["name"] is not None else Host(name=self.host, hold_count=0)), now
+        return loaded(Host, found if found["name"] is not None else self._unknown), now
 
     @repeated
     def take_probe(self, seen: Host) -> bool:

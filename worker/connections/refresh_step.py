@@ -6,8 +6,9 @@ from typing import NoReturn
 
 from worker.connections import spent
 from worker.connections.client import ClientStanding
+from worker.connections.cooling import cooling_seconds
 from worker.connections.expiry import AccessToken
-from worker.connections.leases import Lease, Leases, cooling_seconds
+from worker.connections.leases import Lease, Leases
 from worker.connections.model import Connection
 from worker.connections.refresher import Refresher
 from worker.connections.stored import StoredTokens, TokenRow

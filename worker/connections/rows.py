@@ -9,6 +9,8 @@ from sqlmodel import SQLModel
 from worker.connections.model import Connection
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
+from worker.database.loaded import loaded
+from worker.database.statements import built_once
 
 CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
 # The directory's; named here, since what it holds must go in one transaction with the grant it came by.
@@ -17,13 +19,25 @@ EMPLOYEES = sa.table("employee", sa.column("connection_id"))
 
 def look(database: Database, connection_id: int) -> tuple[Connection | None, datetime]:
     """Return a connection as it is stored now, None where it is gone; and the database's time."""
+    with database.read() as connection:
+        return look_in(connection, database, connection_id)
+
+
+def look_in(
+    reader: sa.Connection, database: Database, connection_id: int
+) -> tuple[Connection | None, datetime]:
+    """Do the same in the caller's transaction."""
+    found = dict(reader.execute(_look(database), {"connection_id": connection_id}).mappings().one())
+    now: datetime = found.pop("database_time")
+    return (loaded(Connection, found) if found["id"] is not None else None), now
+
+
+@built_once
+def _look(database: Database) -> sa.Select[Any]:
     # An outer join to one row of time, so that a row that is gone still tells the time.
     time = sa.select(database.now().label("database_time")).subquery()
-    query = sa.select(time, CONNECTIONS).outerjoin_from(time, CONNECTIONS, CONNECTIONS.c.id == connection_id)
-    with database.read() as connection:
-        found = dict(connection.execute(query).mappings().one())
-    now: datetime = found.pop("database_time")
-    return (Connection(**found) if found["id"] is not None else None), now
+    by_id = CONNECTIONS.c.id == sa.bindparam("connection_id")
+    return sa.select(time, CONNECTIONS).outerjoin_from(time, CONNECTIONS, by_id)
 
 
 def locked(connection: sa.Connection, connection_id: int) -> Connection | None:
@@ -40,7 +54,7 @@ def select_one(
     """Return the connection that *where* finds."""
     query = sa.select(CONNECTIONS).where(where)
     row = connection.execute(query.with_for_update() if lock else query).mappings().one_or_none()
-    return None if row is None else Connection(**row)
+    return None if row is None else loaded(Connection, row)
 
 
 def change(connection: sa.Connection, where: sa.ColumnElement[bool], **values: object) -> bool:

@@ -84,8 +84,8 @@ class Saver:
                 raise failure
             self._pauses.wait(PAUSE_SECONDS)
 
-    def flush(self, connection_id: int | None = None) -> None:
-        """Store what was kept for a connection, or for all.
+    def flush(self, connection_id: int | None = None) -> bool:
+        """Store what was kept for a connection, or for all; say whether there was any.
 
         Raises:
             DatabaseUnreachable, DiskFull: it is kept further.
@@ -96,6 +96,7 @@ class Saver:
             self._store(pair)
             with self._lock:
                 self._unsaved.pop(pair.lease.connection_id, None)
+        return bool(kept)
 
     def _try(self, pair: Pair) -> Exception | None:
         try:

@@ -11,12 +11,14 @@ import sqlalchemy as sa
 
 from worker.arrivals import announce
 from worker.connections.company import another_companys
+from worker.connections.cooling import is_cooling
 from worker.connections.hold_moves import announce_hold, announce_release
 from worker.connections.hold_rules import NOT_PAUSED_BENEATH, UNDISTURBED, in_force, is_waiting, paused
-from worker.connections.model import Connection, ConnectionStatus, HoldReason
+from worker.connections.model import Connection, ConnectionStatus, HoldReason, WaitReason
 from worker.connections.resuming import resumed
 from worker.connections.rows import CONNECTIONS, change, clock_of, forget_employees, locked, select_one
 from worker.database import Database, texts
+from worker.database.loaded import loaded
 from worker.database.repeating import repeated
 from worker.errors import UsageError
 
@@ -74,7 +76,7 @@ def connections(database: Database) -> list[Connection]:
     """Return all connections by name, the removed ones too."""
     with database.read() as connection:
         rows = connection.execute(sa.select(CONNECTIONS).order_by(CONNECTIONS.c.name)).mappings().all()
-    return [Connection(**row) for row in rows]
+    return [loaded(Connection, row) for row in rows]
 
 
 def views(database: Database) -> list[ConnectionView]:
@@ -85,7 +87,7 @@ def views(database: Database) -> list[ConnectionView]:
 
 def view(row: Connection, now: datetime) -> ConnectionView:
     """Return a connection as it stands at *now*, by the database's clock."""
-    held, waiting = in_force(row, now), is_waiting(row, now)
+    held, (waits_for, waits_until) = in_force(row, now), _wait(row, now)
     shown = {
         field: getattr(row, field)
         for field in ConnectionView.__slots__
@@ -96,9 +98,15 @@ def view(row: Connection, now: datetime) -> ConnectionView:
         status=effective_status(row, now),
         hold_reason=row.hold_reason if held else None,
         held_until=row.held_until if held else None,
-        waits_for=row.waits_for if waiting else None,
-        waits_until=row.waits_until if waiting else None,
+        waits_for=waits_for,
+        waits_until=waits_until,
     )
+
+
+def _wait(row: Connection, now: datetime) -> tuple[str | None, datetime | None]:
+    if is_waiting(row, now):
+        return row.waits_for, row.waits_until
+    return (WaitReason.COOLING, row.refresh_retry_at) if is_cooling(row, now) else (None, None)
 
 
 def effective_status(row: Connection, now: datetime) -> ConnectionStatus:

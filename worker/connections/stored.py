@@ -41,6 +41,7 @@ class TokenRow:
 
 
 Row = TypeVar("Row", TokenRow, Connection)
+_AS_STORED = TokenRow.__slots__[:-2]
 
 
 class StoredTokens:
@@ -62,10 +63,12 @@ class StoredTokens:
         """
         with self._database.read() as connection:
             found = connection.execute(self._glance, {"connection_id": connection_id}).one_or_none()
-        row = _with_grant(None if found is None else TokenRow(*found))
-        if row.access_token_enc is None and not row.has_refresh_token:
-            raise _no_grant(row)
-        return row
+        return _complete(None if found is None else TokenRow(*found))
+
+    def seen(self, row: Connection, read_at: datetime) -> TokenRow:
+        """Return the same of a row that was read already."""
+        values = [*(getattr(row, name) for name in _AS_STORED), row.refresh_token_enc is not None, read_at]
+        return _complete(TokenRow(*values))
 
     def look(self, connection_id: int) -> tuple[Connection, datetime]:
         """Return the whole row, and the database's time.
@@ -115,9 +118,16 @@ class StoredTokens:
 
 def _token_row(database: Database) -> sa.Select[*tuple[Any, ...]]:
     own = CONNECTIONS.c
-    as_stored = (own[name] for name in TokenRow.__slots__[:-2])
+    as_stored = (own[name] for name in _AS_STORED)
     by_id = own.id == sa.bindparam("connection_id")
     return sa.select(*as_stored, own.refresh_token_enc.is_not(None), database.now()).where(by_id)
+
+
+def _complete(row: TokenRow | None) -> TokenRow:
+    found = _with_grant(row)
+    if found.access_token_enc is None and not found.has_refresh_token:
+        raise _no_grant(found)
+    return found
 
 
 def _with_grant(row: Row | None) -> Row:

@@ -19,12 +19,13 @@ from worker.connections.expiry import AccessToken
 from worker.connections.flights import Flights
 from worker.connections.idle import refresh_idle
 from worker.connections.leases import Leases
+from worker.connections.model import Connection
 from worker.connections.refresh_pool import LOOK_EVERY, RefreshPool
 from worker.connections.refresh_step import RefreshStep
 from worker.connections.refresher import Refresher
 from worker.connections.refresher import Wait as Pause
 from worker.connections.saving import Pauses, Saver
-from worker.connections.stored import StoredTokens
+from worker.connections.stored import StoredTokens, TokenRow
 from worker.connections.troubles import Troubles
 from worker.connections.vault import Vault
 from worker.database import Database, utc_now
@@ -117,7 +118,11 @@ class Tokens:
         return self._held_if_damaged(connection_id, self._access, rejected_version)
 
     def at_hand(
-        self, connection_id: int, *, rejected_version: int | None = None
+        self,
+        connection_id: int,
+        *,
+        rejected_version: int | None = None,
+        seen: tuple[Connection, datetime] | None = None,
     ) -> AccessToken | Future[AccessToken]:
         """Return a token that is valid now, or else what will have one; wait for nothing but the database.
 
@@ -125,11 +130,19 @@ class Tokens:
         none, the future is that of the refresh in progress, for all who ask alike: it ends with the token,
         or with what `access` raises.  Its callbacks run in the refresher's thread and must be quick.
 
+        *seen* is its row, and when that was read, of whoever has just read it.
+
         Raises:
             NeedsAuthorisation, TryLater, KeysLost: as `access`, where that is known without a request.
         """
-        self._saver.flush(connection_id)
-        return self._held_if_damaged(connection_id, self._at_hand, rejected_version)
+        is_newer = self._saver.flush(connection_id)
+
+        def ask(connection_id: int, rejected_version: int | None) -> AccessToken | Future[AccessToken]:
+            stored = self._stored
+            row = stored.glance(connection_id) if seen is None or is_newer else stored.seen(*seen)
+            return self._at_hand(row, rejected_version)
+
+        return self._held_if_damaged(connection_id, ask, rejected_version)
 
     def soon(
         self,
@@ -155,10 +168,9 @@ class Tokens:
                 raise BeingRefreshed(f"{name}: its token is being refreshed", found, rejected_version)
         return found.result()
 
-    def _at_hand(self, connection_id: int, rejected_version: int | None) -> AccessToken | Future[AccessToken]:
-        row = self._stored.glance(connection_id)
+    def _at_hand(self, row: TokenRow, rejected_version: int | None) -> AccessToken | Future[AccessToken]:
         token = self._stored.valid(row, rejected_version)
-        if token is not None and self._stored.is_fresh(connection_id, token):
+        if token is not None and self._stored.is_fresh(row.id, token):
             return token
         if not row.has_refresh_token:
             return token or self._step.end(row)
@@ -167,7 +179,7 @@ class Tokens:
                 return token
             raise hindrance
         refresh = self._pool.begin(
-            connection_id, row.name, rejected_version=rejected_version, is_awaited=token is None
+            row.id, row.name, rejected_version=rejected_version, is_awaited=token is None
         )
         return token or refresh
 

@@ -13,9 +13,10 @@ import structlog
 
 from worker.commands import command
 from worker.connections.client import ClientStanding
+from worker.connections.cooling import RETRY_MAXIMUM
 from worker.connections.hold_moves import move
 from worker.connections.hold_rules import DEFAULT_HOLD_SECONDS, grown, hold
-from worker.connections.leases import RETRY_MAXIMUM, Lease, Leases
+from worker.connections.leases import Lease, Leases
 from worker.connections.lost_answers import is_recent
 from worker.connections.model import ConnectionStatus, HoldReason
 from worker.connections.rows import CONNECTIONS

@@ -2,7 +2,8 @@
 
 The database keeps ``usable_from`` and ``unusable_reason`` up to date from what they are made of: status,
 hold and wait.  So whoever writes one of these, a release before as well, cannot let them disagree.  An index
-finds what is usable, whatever else there is.  Only the rules for clocks that were set ask the parts again.
+finds what is usable, whatever else there is.  Only the rules for clocks that were set ask the parts again,
+and a cool-down of refreshing, which counts from the moment on at which the last token is over.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from worker.connections.cooling import cools, is_cooling
 from worker.connections.hold_rules import HOLD_MAXIMUM, in_force, is_waiting
 from worker.connections.holds import is_held
 from worker.connections.model import (
@@ -48,8 +50,12 @@ def why_not(row: Connection, now: datetime, host: Host | None = None) -> Unusabl
         return Unusable(str(row.hold_reason), row.held_until)
     if is_waiting(row, now):
         return Unusable(str(row.waits_for), row.waits_until)
-    if host is None or row.hold_reason is None:
-        return None
+    if is_cooling(row, now):
+        return Unusable(WaitReason.COOLING.value, row.refresh_retry_at)
+    return None if host is None or row.hold_reason is None else _by_its_host(row, now, host)
+
+
+def _by_its_host(row: Connection, now: datetime, host: Host) -> Unusable | None:
     if is_resting(host, now):
         return Unusable(HoldReason.OUTAGE.value, host.held_until)
     return Unusable(HoldReason.REFUSES_ALL.value, host.refused_until) if must_wait(host, row, now) else None
@@ -61,7 +67,7 @@ def is_usable(database: Database, *, host: str | None = None) -> sa.ColumnElemen
     With the name of a *host*, its outage and its refusals are heeded as well, for what was held before: what
     was resumed, or is new, need not wait.
     """
-    return sa.and_(sa.or_(*cases(database)), host_lets(database, host))
+    return sa.and_(sa.or_(*cases(database)), ~cools(database), host_lets(database, host))
 
 
 def cases(database: Database) -> tuple[sa.ColumnElement[bool], ...]:
@@ -93,6 +99,7 @@ def reason_now(database: Database, *, host: str | None = None) -> sa.ColumnEleme
         (own.status != ConnectionStatus.ACTIVE, own.status),
         (is_held(database), own.hold_reason),
         (_is_waiting(database), own.waits_for),
+        (cools(database), sa.literal(WaitReason.COOLING.value)),
     ]
     if host is not None:
         was_held = own.hold_reason.is_not(None)

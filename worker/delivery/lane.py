@@ -49,7 +49,7 @@ class Lane:
 
     cursor: Cursor | None = None
     read_to_end: bool = False  # no row lay behind the last page
-    progressed: bool = False  # since the sweep began: then there may be more due, and it begins again
+    progressed: bool = False  # since the sweep began: then there may be more due, and it is looked for
     look_again: bool = False  # rows that were read were given up, and are to be read again
     found_due: bool = False  # by a look for due connections, since the sweep began
     in_vain: bool = False  # its last sweep came to nothing
@@ -132,7 +132,7 @@ class Lane:
         self.part = ALL if self.reads_all else part
 
     def sweep(self, now: float) -> bool:
-        """Where all was read, handed out and given back: begin again if something was done, else rest.
+        """Where all was read, handed out and given back: rest, unless it is known that there is more to read.
 
         Return whether it rests from now on.
         """
@@ -140,7 +140,7 @@ class Lane:
             return False
         # What was found due since may be what could not be sent now: once more, and then no more.
         is_new = self.found_due and not self.in_vain
-        self.exhausted = not (self.progressed or self.look_again or is_new)
+        self.exhausted = not (self.look_again or (is_new and not self.progressed))
         self.in_vain = not self.progressed
         self.rewind()
         if not self.part.is_all:

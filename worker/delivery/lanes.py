@@ -41,7 +41,7 @@ class Lanes:
         self._has_ended = False
         self._lock = threading.Lock()
         self._queues = Queues(self._lock, self._room, clock, preparers=preparers)
-        self._opened = OpenedLanes(self._queues, clock)
+        self._opened = OpenedLanes(self._queues, discovery, clock)
 
     # What senders ask.
 
@@ -126,7 +126,7 @@ class Lanes:
                     lane.read_next(self._sharing.part, self._clock())
                     return lane
                 if look is None:
-                    self._queues.wait_to_prepare()
+                    self._queues.wait_to_prepare(self._discovery.seconds_to_wait())
             if look is not None:
                 look()
 
@@ -204,7 +204,7 @@ class Lanes:
         """Find the due connections, outside the lock: the others go on with what they have."""
         found: Sequence[DueConnection] = ()
         try:
-            found = self._discovery.find()
+            found = self._discovery.look()
         finally:
             with self._lock:
                 self._discovery.end()
@@ -236,7 +236,8 @@ class Lanes:
             return True
         if self._in_flight or self._suspended or self._discovery.under_way:
             return False
-        return self._allowance.is_spent or (not self._queues.active and not self._discovery.is_due())
+        looks = self._discovery.is_wanted or self._discovery.is_due()
+        return self._allowance.is_spent or (not self._queues.active and not looks)
 
     def _wake_if_over(self) -> None:
         if not self._in_flight and (not self._queues.active or self._allowance.is_spent):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+from worker.delivery.discovery import Discovery
 from worker.delivery.lane import Lane
 from worker.delivery.queues import Queues
 from worker.delivery.rows import DueConnection
@@ -10,9 +11,10 @@ from worker.delivery.rows import DueConnection
 class OpenedLanes:
     """One lane for each connection that was found due."""
 
-    def __init__(self, queues: Queues, clock: Callable[[], float]) -> None:
+    def __init__(self, queues: Queues, discovery: Discovery, clock: Callable[[], float]) -> None:
         """Begin without a lane."""
         self._queues = queues
+        self._discovery = discovery
         self._clock = clock
         self._lanes: dict[str, Lane] = {}
         self._progress = 0
@@ -37,6 +39,8 @@ class OpenedLanes:
         """Put a lane where its turn will come, or to rest."""
         if not lane.busy and lane.sweep(self._clock()):
             lane.vain_at = self._progress
+            if not lane.in_vain:  # then there may be more due
+                self._discovery.is_wanted = True
         self._queues.put(lane)
 
     def count_progress(self, lane: Lane, progressed: bool) -> None:

@@ -30,7 +30,7 @@ from worker.delivery.prepare.preparer import Preparer
 from worker.delivery.prepare.usability import Usability
 from worker.delivery.proving import Proving
 from worker.delivery.recovering import Recovering
-from worker.delivery.rows import blocked_reasons, due_connections
+from worker.delivery.rows import DueConnection, blocked_reasons, due_connections
 from worker.delivery.send.attempt import Attempt, Requests
 from worker.delivery.send.judge import Judge
 from worker.delivery.send.sender import Sender
@@ -80,13 +80,17 @@ class Push:
         report = Report(Counter(dict.fromkeys(COUNTS, 0)))
         self._recovering().run(report, connection=self.connection, whole=self.max_seconds is None)
         self._alike().examine_last()
-        if due_connections(self.database, only=self.connection):
-            self._drain(report)
+        news = self.news()  # read before the look: what is written during it is looked for once more
+        if found := self._due():
+            self._drain(report, Discovery(self._due, boot_clock, self.news, known=found, seen=news))
         if self.max_seconds is None:
             self._tell_blocked(report)
         if report.counts["rejected"]:
             self._compare_last(report)
         return report
+
+    def _due(self) -> Sequence[DueConnection]:
+        return due_connections(self.database, only=self.connection)
 
     def _tell_blocked(self, report: Report) -> None:
         """Say by the exit code that connections with due rows are of no use now."""
@@ -103,11 +107,11 @@ class Push:
             report.reopened(reopened)
             report.trouble(ExitCode.TRY_LATER)
 
-    def _drain(self, report: Report) -> None:
+    def _drain(self, report: Report, discovery: Discovery) -> None:
         """Let the stages work until nothing usable is due; the first unexpected error ends the run."""
         failed: list[BaseException] = []
         ends_at = boot_clock() + (math.inf if self.max_seconds is None else self.max_seconds)
-        lanes = self._lanes(lambda: self.stop.is_set() or bool(failed) or boot_clock() > ends_at)
+        lanes = self._lanes(discovery, lambda: self.stop.is_set() or bool(failed) or boot_clock() > ends_at)
         verdicts = self._verdicts()
         with Teller(
             lanes, verdicts, self._consequences(lanes, report), report, failed=failed.append
@@ -118,10 +122,9 @@ class Push:
         if failed:
             raise failed[0]
 
-    def _lanes(self, over: Callable[[], bool]) -> Lanes:
-        find = lambda: due_connections(self.database, only=self.connection)  # noqa: E731
+    def _lanes(self, discovery: Discovery, over: Callable[[], bool]) -> Lanes:
         return Lanes(
-            Discovery(find, boot_clock, self.news),
+            discovery,
             over=over,
             clock=boot_clock,
             ready=self.settings.most_ready,

@@ -101,10 +101,10 @@ class Queues:
         """Wait until there may be work for a sender."""
         self._senders.wait(self._to_send.seconds_to_wait(self._clock()))
 
-    def wait_to_prepare(self) -> None:
-        """Wait until there may be a lane for a preparer."""
-        full = self._room.is_full
-        self._preparers.wait(self._to_prepare.seconds_to_wait(self._clock(), checks_only=full))
+    def wait_to_prepare(self, most_seconds: float) -> None:
+        """Wait until there may be a lane for a preparer, so many seconds at most."""
+        seconds = self._to_prepare.seconds_to_wait(self._clock(), checks_only=self._room.is_full)
+        self._preparers.wait(min(seconds, most_seconds))
 
     def wake_all(self) -> None:
         """Let all threads look, since the run may be over."""

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel
 
 from worker.connections import usable
+from worker.connections.cooling import cools
 from worker.connections.model import Connection, ConnectionStatus
 from worker.database import Database
 from worker.database.statements import built_once
@@ -112,10 +113,21 @@ def _found(database: Database, query: sa.Executable, only: str | None) -> Sequen
 
 
 @built_once
-def _due_and_usable(database: Database, named: bool, host: str | None) -> sa.CompoundSelect[tuple[int, str]]:
+def _due_and_usable(database: Database, named: bool, host: str | None) -> sa.Executable:
     """Build a statement of parts, each of which an index finds; for an OR of them all may be read."""
-    query = _with_due_rows(database, named=named).where(usable.host_lets(database, host))
-    return sa.union_all(*(query.where(case) for case in usable.cases(database)))
+    query = sa.select(CONNECTIONS.c.id, CONNECTIONS.c.name)
+    if named:
+        query = query.where(CONNECTIONS.c.name == sa.bindparam("only"))
+    is_of_use = ~cools(database)
+    if database.is_sqlite:  # in this order, for no index has what a cool-down is told by
+        is_of_use = sa.case((_has_due(database, CONNECTIONS.c.name), is_of_use), else_=sa.false())
+    query = query.where(usable.host_lets(database, host), is_of_use)
+    found = sa.union_all(*(query.where(case) for case in usable.cases(database)))
+    if database.is_sqlite:
+        return found
+    # What is usable is found first; else it would look up the connection of each due row, once for each part.
+    of_use = found.cte("usable").prefix_with("MATERIALIZED")
+    return sa.select(of_use.c.id, of_use.c.name).where(_has_due(database, of_use.c.name))
 
 
 @built_once
@@ -127,12 +139,15 @@ def _blocked(database: Database, named: bool, host: str | None) -> sa.Select[Any
 
 def _with_due_rows(database: Database, *, named: bool) -> sa.Select[tuple[int, str]]:
     """Select the connections that have due rows."""
-    due = DELIVERIES.c
-    has_due = sa.exists().where(
-        due.connection == CONNECTIONS.c.name, due.status == PENDING, due.next_attempt_at <= database.now()
-    )
-    query = sa.select(CONNECTIONS.c.id, CONNECTIONS.c.name).where(has_due)
+    query = sa.select(CONNECTIONS.c.id, CONNECTIONS.c.name).where(_has_due(database, CONNECTIONS.c.name))
     return query.where(CONNECTIONS.c.name == sa.bindparam("only")) if named else query
+
+
+def _has_due(database: Database, name: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    due = DELIVERIES.c
+    return sa.exists().where(
+        due.connection == name, due.status == PENDING, due.next_attempt_at <= database.now()
+    )
 
 
 # In the order of the index, so that nothing else is read, whatever PostgreSQL believes to be there.

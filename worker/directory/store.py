@@ -32,15 +32,28 @@ _OF_ONE = {
     for table in (LOCATIONS, FLOWS)
 }
 
+_BY_NAME = {
+    table: sa.select(table)
+    .where(table.c.connection_id == sa.bindparam("connection_id"))
+    .order_by(table.c.name)
+    for table in (LOCATIONS, FLOWS)
+}
+_REFRESHED_AT = sa.select(CONNECTIONS.c.directory_refreshed_at).where(
+    CONNECTIONS.c.id == sa.bindparam("connection_id")
+)
+
 
 def load(database: Database, connection_id: int) -> Directory:
     """Return what is known of a connection's locations and flows, in the order of their names."""
     with database.read() as connection:
-        locations = [Location(**row) for row in _entries(connection, LOCATIONS, connection_id)]
-        flows = [Flow(**row) for row in _entries(connection, FLOWS, connection_id)]
-        refreshed_at = connection.execute(
-            sa.select(CONNECTIONS.c.directory_refreshed_at).where(CONNECTIONS.c.id == connection_id)
-        ).scalar()
+        return load_in(connection, connection_id)
+
+
+def load_in(reader: sa.Connection, connection_id: int) -> Directory:
+    """Do the same in the caller's transaction."""
+    locations = [Location(**row) for row in _entries(reader, LOCATIONS, connection_id)]
+    flows = [Flow(**row) for row in _entries(reader, FLOWS, connection_id)]
+    refreshed_at = reader.execute(_REFRESHED_AT, {"connection_id": connection_id}).scalar()
     return Directory(locations, flows, refreshed_at)
 
 
@@ -125,6 +138,5 @@ def _write(
 
 
 def _entries(connection: sa.Connection, table: sa.Table, connection_id: int) -> Iterator[dict[str, Any]]:
-    query = sa.select(table).where(table.c.connection_id == connection_id).order_by(table.c.name)
-    for row in connection.execute(query).mappings():
+    for row in connection.execute(_BY_NAME[table], {"connection_id": connection_id}).mappings():
         yield {name: resources.shared(row[name]) if name in resources.SHARED else row[name] for name in row}

@@ -22,6 +22,7 @@ from worker.invites.store import DELIVERIES
 RESTORED = SQLModel.metadata.tables[str(Restored.__tablename__)]
 # Releases before the one that knows the mode would send in it: they are barred, by the name of their schema.
 FIRST_TO_KNOW = "0006"
+_SINCE = sa.select(RESTORED.c.since)
 _BAR = "UPDATE schema_compatibility SET revision = 'restored-' || revision WHERE revision < :first"
 _UNBAR = "UPDATE schema_compatibility SET revision = substr(revision, 10) WHERE revision LIKE 'restored-%'"
 
@@ -46,7 +47,12 @@ class Begun:
 def since(database: Database) -> datetime | None:
     """Return since when the database counts as restored, None where it does not."""
     with database.read() as connection:
-        return connection.execute(sa.select(RESTORED.c.since)).scalar()
+        return since_in(connection)
+
+
+def since_in(reader: sa.Connection) -> datetime | None:
+    """Do the same in the caller's transaction."""
+    return reader.execute(_SINCE).scalar()
 
 
 def may_create(key: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:

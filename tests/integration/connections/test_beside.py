@@ -1,5 +1,10 @@
 """Refreshing beside the work that uses the tokens: nobody waits for the token endpoint who need not."""
 
+from datetime import datetime
+
+import pytest
+from sqlalchemy import event
+
 from tests.integration.connections.beside import (
     CUSTOMERS,
     DUE,
@@ -11,7 +16,10 @@ from tests.integration.connections.beside import (
     wait_for_all,
 )
 from tests.integration.connections.support import House
+from worker.connections.model import Connection, ConnectionStatus
+from worker.connections.rows import look
 from worker.connections.tokens import AccessToken, Tokens
+from worker.errors import NeedsAuthorisation
 from worker.settings.model import REFRESHERS
 
 
@@ -105,3 +113,27 @@ def test_who_was_refused_while_the_refresh_ran_gets_a_newer_token(house: House, 
     assert token is again
     assert token.result(30).version == 3
     assert (house.endpoint.reused, len(house.endpoint.posted)) == (0, 2)
+
+
+def test_whoever_has_read_the_row_gets_its_token_without_another_look(house: House, tokens: Tokens) -> None:
+    """What makes it unusable is told alike; and nothing is asked of the database."""
+    number = house.connect()
+    seen = look(house.database, number)
+    ended = house.connect("ended", "10001")
+    house.change("ended", status=ConnectionStatus.NEEDS_AUTHORISATION)
+    statements: list[str] = []
+    event.listen(house.database.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+
+    token = tokens.at_hand(number, seen=row_of(seen))
+    assert not statements
+
+    assert token == tokens.at_hand(number)
+    with pytest.raises(NeedsAuthorisation, match="no usable grant"):
+        tokens.at_hand(ended, seen=row_of(look(house.database, ended)))
+
+
+def row_of(seen: tuple[Connection | None, datetime]) -> tuple[Connection, datetime]:
+    """Return a row that is there."""
+    row, now = seen
+    assert row is not None
+    return row, now

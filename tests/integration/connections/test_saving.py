@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from tests.integration.connections.support import House
 from worker.connections import saving
-from worker.connections.tokens import Tokens
+from worker.connections.tokens import AccessToken, Tokens
 from worker.database import Database
 from worker.errors import WorkerError
 
@@ -100,6 +100,10 @@ def test_a_pair_that_could_not_be_stored_is_kept_until_it_can(house: House) -> N
     assert saving.SAVE_SECONDS_STOPPING < hourglass() <= saving.SAVE_SECONDS_STOPPING + 0.5
     assert house.row().token_version == 1
     stop.clear()
+    read_before = house.row(), house.clock()
+    found = tokens.at_hand(number, seen=read_before)
+    assert isinstance(found, AccessToken)
+    assert found.version == 2, "what was read before the pair was stored is not believed"
     assert tokens.access(number).version == 2
     assert house.stored_refresh_token() == "refresh-10000-000002"
     assert house.endpoint.posted == ["refresh-10000-000001"]

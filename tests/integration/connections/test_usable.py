@@ -57,6 +57,13 @@ WAITS: list[dict[str, Any]] = [
     ]
 ]  # fmt: skip
 NOT_HELD: dict[str, Any] = {"hold_reason": None, "held_until": None, "held_since": None}
+COOL_DOWNS: list[dict[str, Any]] = [
+    {"access_expires_at": at(over), "refresh_token_enc": token, "refresh_retry_at": at(until),
+     "refresh_started_at": at(since)}
+    for over, token, (until, since) in product(
+        (None, -1, 0, 1), (None, "sealed"), ((None, None), (0, -10), (60, None), (60, 0), (60, 6), (3661, 0))
+    )
+]  # fmt: skip
 HOSTS_AS_THEY_STAND = {
     "no host": None,
     "answers": Host(name=HOST, hold_count=0),
@@ -72,14 +79,24 @@ HOSTS_AS_THEY_STAND = {
 
 @pytest.mark.parametrize("standing", HOSTS_AS_THEY_STAND)
 def test_the_condition_in_sql_is_the_rule_in_python(standing: str, house: House) -> None:
-    """Whatever is stored of status, hold, wait and host, the database picks what Python would, and why."""
+    """Whatever is stored of status, hold, wait, cool-down and host, the database picks what Python would."""
     host = HOSTS_AS_THEY_STAND[standing]
     active: dict[str, Any] = {"status": ConnectionStatus.ACTIVE}
     insert(
         house,
-        [active | hold | wait for hold, wait in product([NOT_HELD, *HOLDS], WAITS)]
-        + [{"status": ConnectionStatus.NEEDS_AUTHORISATION} | NOT_HELD | wait for wait in WAITS]
-        + [{"status": ConnectionStatus.REMOVED} | hold | WAITS[0] for hold in HOLDS[::10]],
+        [
+            NOT_HELD | WAITS[0] | COOL_DOWNS[0] | row
+            for row in [
+                *(active | hold | wait for hold, wait in product([NOT_HELD, *HOLDS], WAITS)),
+                *(
+                    active | hold | wait | cool
+                    for hold, wait, cool in product(HOLDS[:2], WAITS[3:5], COOL_DOWNS)
+                ),
+                *(active | cool for cool in COOL_DOWNS),
+                *({"status": ConnectionStatus.NEEDS_AUTHORISATION} | wait for wait in WAITS),
+                *({"status": ConnectionStatus.REMOVED} | hold for hold in HOLDS[::10]),
+            ]
+        ],
     )
     if host is not None:
         with house.database.write() as connection:
@@ -223,3 +240,17 @@ def test_what_is_not_usable_costs_nothing(unusable: int, small_house: House) -> 
 
     assert [due.name for due in found] == [f"c-{unusable}"]
     assert 0 < len(steps) < 60
+
+
+def test_one_whose_refresh_rests_is_not_used_before_and_needs_no_wait_of_its_own(house: House) -> None:
+    """Its last token is over: it waits for the cool-down's end, is shown so, and is due again by itself."""
+    house.connect()
+    house.change(refresh_retry_at=at(30), refresh_started_at=at(0), access_expires_at=at(10))
+
+    assert why_not(house.row(), house.clock()) is None
+    house.clock.advance(10)
+    shown = store.view(house.row(), house.clock())
+    assert (shown.status, shown.waits_for, shown.waits_until) == ("active", "cooling", at(30))
+    assert why_not(house.row(), house.clock()) == Unusable("cooling", at(30))
+    house.clock.advance(20)
+    assert why_not(house.row(), house.clock()) is None

@@ -1,5 +1,6 @@
 """Whose turn it is: fairness, pace, bounds, and the end of a run."""
 
+import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -266,7 +267,7 @@ def test_a_suspended_lane_hands_out_nothing_until_it_has_had_its_consequences() 
     rows.lanes.resume(lane)
     assert lane.is_stopped
     rows.lanes.resume(lane)
-    assert lane in {rows.lanes.next_to_prepare(), rows.lanes.next_to_prepare()}
+    assert rows.lanes.next_to_prepare() is lane
 
 
 def test_a_lane_on_trial_has_one_request_in_flight_until_it_succeeds() -> None:
@@ -460,3 +461,52 @@ def test_a_run_that_was_over_for_one_is_over_for_all() -> None:
     rows.time += 6
 
     assert rows.lanes.take() is None
+
+
+def test_connections_that_are_through_are_looked_for_together() -> None:
+    """One look tells which of them have more due; nobody reads another page of each."""
+    rows = Rows({f"c-{n}": 3 for n in range(20)})
+    pages = [rows.prepare() for _ in range(20)]
+    for _ in range(60):
+        rows.lanes.done(rows.take(), progressed=True)
+
+    again = pages[7]
+    rows.rows[again.name] = 1
+    assert rows.prepare() is again
+    rows.lanes.done(rows.take(), progressed=True)
+    assert rows.lanes.next_to_prepare() is None
+    assert rows.looks == 3
+
+
+def test_a_look_that_takes_long_is_not_made_for_each_connection_that_is_through() -> None:
+    """It rests in proportion to what it took; the others wait until one serves them all."""
+    time = [100.0]
+
+    def find() -> list[DueConnection]:
+        time[0] += 0.1
+        return []
+
+    discovery = Discovery(find, lambda: time[0])
+    assert discovery.begin()
+    discovery.look()
+    discovery.end()
+    discovery.is_wanted = True
+
+    assert not discovery.begin()
+    time[0] += discovery.seconds_to_wait()
+    assert (round(time[0], 6), discovery.begin()) == (102.1, True)
+    assert (discovery.is_wanted, discovery.seconds_to_wait()) == (False, math.inf)
+
+
+def test_what_was_found_a_moment_ago_is_the_first_look() -> None:
+    """It is not made once more, but for what callers have written since."""
+    news, known = [3], [DueConnection(1, "a")]
+    discovery = Discovery(lambda: [DueConnection(2, "b")], lambda: time, lambda: news[0], known=known, seen=2)
+    time = 100.0
+
+    assert discovery.begin()
+    assert (discovery.look(), discovery.had_news) == (known, False)
+    discovery.end()
+    time += 1
+    assert discovery.begin()
+    assert (discovery.look(), discovery.had_news) == ([DueConnection(2, "b")], True)

@@ -102,7 +102,6 @@ def test_what_is_left_of_the_others_rows_is_taken_a_second_after_the_own_part_wa
     beside.visit()
     beside.send(lane)
 
-    beside.visit()
     assert (len(lane.ready), lane.visit_at(beside.time)) == (0, beside.time + LEFT_SECONDS)
     beside.time += LEFT_SECONDS
     beside.visit()
@@ -120,7 +119,6 @@ def test_own_rows_that_are_written_meanwhile_are_sent_at_once() -> None:
     beside.left.remove(own[-1])
     beside.visit()
     beside.send(lane)
-    beside.visit()
 
     beside.left.append(own[-1])
     beside.news += 1
@@ -138,6 +136,7 @@ def test_others_rows_are_taken_in_time_though_own_ones_keep_coming() -> None:
     beside.left = belonging(to_us=False)
     for _ in range(2):
         beside.left.append(own.pop())
+        beside.news += 1
         beside.visit()
         beside.send(lane)
         beside.time += LEFT_SECONDS * 0.6
@@ -154,7 +153,6 @@ def test_a_refused_claim_ends_the_taking_of_others_rows() -> None:
     lane = beside.meet()
     beside.visit()
     beside.send(lane)
-    beside.visit()
     beside.time += LEFT_SECONDS
     beside.visit()
     works = [beside.lanes.take(), beside.lanes.take()]

@@ -1,7 +1,7 @@
 """Read due rows page by page; no page is larger than its bound of bytes, whatever callers have stored."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from worker.database import Database
 from worker.database.sizes import LIGHT_BYTES, MOST_BYTES, byte_length, first_bytes
+from worker.database.statements import built_once
 from worker.database.types import OVERSIZED, json_up_to
 from worker.delivery.rows import DELIVERIES, INVITES, PENDING, Cursor, DueRow
 from worker.delivery.sharing import ALL, Part
@@ -51,23 +52,21 @@ class _Read(NamedTuple):
     weight: int  # of what may be long: of texts what is loaded, and what they take in memory
 
 
-class _Due(NamedTuple):
-    """Which due rows are asked for."""
+class Due(NamedTuple):
+    """Which due rows of a connection are asked for: *size* at most, of a part of them all."""
 
     connection: str
     until: datetime
     after: Cursor | None
     size: int
+    part: Part = ALL
 
-    def of(self, query: sa.Select[Any]) -> sa.Select[Any]:
-        """Return the query for them, in the order of an index."""
-        due = DELIVERIES.c
-        query = query.where(
-            due.connection == self.connection, due.status == PENDING, due.next_attempt_at <= self.until
-        )
+    def values(self) -> dict[str, object]:
+        """Return the values that the statements are executed with."""
+        given: dict[str, object] = {"connection": self.connection, "until": self.until, "size": self.size}
         if self.after is not None:
-            query = query.where(sa.tuple_(due.next_attempt_at, due.id) > sa.tuple_(*_bound(self.after)))
-        return query.order_by(due.next_attempt_at, due.id).limit(self.size)
+            given["moment"], given["number"] = self.after
+        return given
 
 
 def due_page(
@@ -85,46 +84,78 @@ def due_page(
     There are *size* rows at most, and fewer where they have more than *most_bytes*; but at least one.  With
     a *part*, only rows that belong to it.
     """
-    due = _Due(connection, until, after, size)
     with database.read() as reader:
-        own = None if part.is_all else _own(reader, due, part)
-        found = [_read(row) for row in reader.execute(_query(due, own))] if own is None or own else []
-        rows = list(first_bytes(found, _weight, most_bytes))
-        heavy = _heavy(reader, [row.values["delivery_id"] for row in rows if _is_heavy(row)])
+        return due_page_in(reader, database, Due(connection, until, after, size, part), most_bytes)
+
+
+def due_page_in(reader: sa.Connection, database: Database, due: Due, most_bytes: int) -> DuePage:
+    """Do the same in the caller's transaction."""
+    own = None if due.part.is_all else _own(reader, database, due)
+    found = [_read(row) for row in _rows(reader, database, due, own)] if own is None or own else []
+    rows = list(first_bytes(found, _weight, most_bytes))
+    heavy = _heavy(reader, [row.values["delivery_id"] for row in rows if _is_heavy(row)])
     return DuePage(
         [_due_row(row, heavy.get(row.values["delivery_id"])) for row in rows],
-        is_last=len(found if own is None else own) < size and len(rows) == len(found),
+        is_last=len(found if own is None else own) < due.size and len(rows) == len(found),
     )
 
 
-def _own(reader: sa.Connection, due: _Due, part: Part) -> list[int]:
+def _own(reader: sa.Connection, database: Database, due: Due) -> list[int]:
     """Return the ids of the next due rows that belong to a part; fewer where no others are due."""
     own: list[int] = []
-    while len(own) < due.size:
-        looked_at = due._replace(size=due.size * part.number)
-        keys = reader.execute(looked_at.of(sa.select(DELIVERIES.c.next_attempt_at, DELIVERIES.c.id))).all()
-        own += (row_id for _, row_id in keys if part.has(row_id))
-        if len(keys) < looked_at.size:
+    wanted, due = due.size, due._replace(size=due.size * due.part.number)
+    while len(own) < wanted:
+        keys = reader.execute(_keys(database, due.after is None), due.values()).all()
+        own += (row_id for _, row_id in keys if due.part.has(row_id))
+        if len(keys) < due.size:
             break
         due = due._replace(after=(keys[-1].next_attempt_at, keys[-1].id))
-    return own[: due.size]
+    return own[:wanted]
 
 
-def _query(due_rows: _Due, own: Sequence[int] | None) -> sa.Select[Any]:
+def _rows(
+    reader: sa.Connection, database: Database, due: Due, own: Sequence[int] | None
+) -> Iterable[sa.Row[Any]]:
+    if own is None:
+        return reader.execute(_query(database, due.after is None, False), due.values())
+    return reader.execute(_query(database, due.after is None, True), {**due.values(), "own": own})
+
+
+@built_once
+def _keys(_database: Database, is_first: bool) -> sa.Select[Any]:
+    return _next_due(sa.select(DELIVERIES.c.next_attempt_at, DELIVERIES.c.id), is_first)
+
+
+@built_once
+def _query(_database: Database, is_first: bool, is_part: bool) -> sa.Select[Any]:
     due = DELIVERIES.c
-    query = due_rows.of(
-        sa.select(
-            due.id.label("delivery_id"),
-            INVITES.c.id.label("invite_id"),
-            *(due[name] for name in _DELIVERY_FIELDS),
-            *(INVITES.c[name] for name in _INVITE_FIELDS),
-            *(cut(INVITES.c[name], name).label(name) for name in LONGEST),
-            INVITES.c.updated_at.label("changed_at"),
-            *(json_up_to(column, LIGHT_BYTES).label(name) for name, column in _JSON.items()),
-            *(byte_length(column).label(f"{name}_bytes") for name, column in _JSON.items()),
-        ).join(INVITES, _JOINED)
+    query = sa.select(
+        due.id.label("delivery_id"),
+        INVITES.c.id.label("invite_id"),
+        *(due[name] for name in _DELIVERY_FIELDS),
+        *(INVITES.c[name] for name in _INVITE_FIELDS),
+        *(cut(INVITES.c[name], name).label(name) for name in LONGEST),
+        INVITES.c.updated_at.label("changed_at"),
+        *(json_up_to(column, LIGHT_BYTES).label(name) for name, column in _JSON.items()),
+        *(byte_length(column).label(f"{name}_bytes") for name, column in _JSON.items()),
+    ).join(INVITES, _JOINED)
+    if is_part:
+        query = query.where(due.id.in_(sa.bindparam("own", expanding=True)))
+    return _next_due(query, is_first)
+
+
+def _next_due(query: sa.Select[Any], is_first: bool) -> sa.Select[Any]:
+    """Return the query for due rows, in the order of an index."""
+    due = DELIVERIES.c
+    until = sa.bindparam("until", type_=due.next_attempt_at.type)
+    query = query.where(
+        due.connection == sa.bindparam("connection"), due.status == PENDING, due.next_attempt_at <= until
     )
-    return query if own is None else query.where(due.id.in_(own))
+    if not is_first:
+        moment = sa.bindparam("moment", type_=due.next_attempt_at.type)
+        bound = sa.tuple_(moment, sa.bindparam("number", type_=due.id.type))
+        query = query.where(sa.tuple_(due.next_attempt_at, due.id) > bound)
+    return query.order_by(due.next_attempt_at, due.id).limit(sa.bindparam("size", type_=sa.Integer))
 
 
 def _heavy(reader: sa.Connection, ids: Sequence[int]) -> dict[int, sa.RowMapping]:
@@ -166,8 +197,3 @@ def _due_row(row: _Read, heavy: sa.RowMapping | None) -> DueRow:
     if not isinstance(values["sent_content"], dict):
         values["sent_content"] = None
     return DueRow(**values, weight=row.weight)
-
-
-def _bound(cursor: Cursor) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
-    moment, number = cursor
-    return sa.literal(moment, DELIVERIES.c.next_attempt_at.type), sa.literal(number)

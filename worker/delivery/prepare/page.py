@@ -13,19 +13,19 @@ from worker.delivery import events
 from worker.delivery.lane import Lane, Work
 from worker.delivery.lanes import Lanes
 from worker.delivery.plan import Call, LookFirst, Plan, Settled
-from worker.delivery.prepare.due_page import PAGE_BYTES, due_page
+from worker.delivery.prepare.due_page import PAGE_BYTES, Due, DuePage, due_page_in
 from worker.delivery.prepare.page_planner import PagePlanner
 from worker.delivery.restored import Doubtful, leave_in_doubt
 from worker.delivery.rows import DueRow
 from worker.delivery.store.finishing import settle_without_call
 from worker.delivery.store.journal import Journal
-from worker.directory import Directory, load
+from worker.directory import Directory, load_in
 from worker.directory.employees import Remembered
 from worker.envoy.api import EnvoyApi
 from worker.envoy.clock import boot_clock
 from worker.errors import ExitCode, TryLater
 from worker.invites import Status
-from worker.invites.restored import since
+from worker.invites.restored import since_in
 from worker.report import Report
 
 LONG_SECONDS = 1.0
@@ -59,23 +59,26 @@ class Pages:
         Raises:
             NeedsAuthorisation, TryLater, EnvoyError: the connection is of no use now.
         """
-        found = due_page(
-            self.database,
-            lane.name,
-            after=lane.cursor,
-            until=now,
-            size=self._size(lane),
-            most_bytes=min(PAGE_BYTES, lane.room_bytes),
-            part=lane.part,
-        )
+        found, directory, restored = self._read(lane, connection, now)
         slots = self._slots(lane, len(found.rows))
         page = found.rows[: len(slots.waits)]
         lane.read_to_end = found.is_last and len(page) == len(found.rows)
         if page:
-            used = self._plan(lanes, lane, page, slots, self._planner(lanes, lane, connection, now))
+            planner = self._planner(lanes, lane, connection, now, directory, restored=restored)
+            used = self._plan(lanes, lane, page, slots, planner)
             if used < len(slots.waits) and self.rate_per_second:
                 give_back(self.database, lane.connection_id, slots, len(slots.waits) - used)
         return self._next_page_in(slots) if slots.next_in or len(page) < len(found.rows) else 0.0
+
+    def _read(self, lane: Lane, connection: Connection, now: datetime) -> tuple[DuePage, Directory, bool]:
+        """Return the due rows, the directory, and whether the database comes from a backup, in one look."""
+        with self.database.read() as reader:
+            due = Due(lane.name, now, lane.cursor, self._size(lane), lane.part)
+            found = due_page_in(reader, self.database, due, min(PAGE_BYTES, lane.room_bytes))
+            kept = lane.directory
+            if kept is None or kept.refreshed_at != connection.directory_refreshed_at:
+                kept = load_in(reader, lane.connection_id)
+            return found, kept, since_in(reader) is not None
 
     def _next_page_in(self, slots: Slots) -> float:
         """Return when half of the places are used up: a page for each place would cost as much as sending."""
@@ -130,7 +133,16 @@ class Pages:
             set_aside(database, lane.connection_id, WaitReason.PACE, slots.next_in)
         return slots
 
-    def _planner(self, lanes: Lanes, lane: Lane, connection: Connection, now: datetime) -> PagePlanner:
+    def _planner(
+        self,
+        lanes: Lanes,
+        lane: Lane,
+        connection: Connection,
+        now: datetime,
+        directory: Directory,
+        *,
+        restored: bool,
+    ) -> PagePlanner:
         return PagePlanner(
             database=self.database,
             api=self.api,
@@ -139,20 +151,14 @@ class Pages:
             may_ask=lambda: lanes.may_ask(lane),
             report=self.report,
             connection=connection,
-            directory=self._directory(lane, connection),
+            directory=directory,
             now=now,
             remembered=self.remembered,
             marked=self.marked,
-            restored=since(self.database) is not None,
+            restored=restored,
             no_looks_until=lane.no_looks_until,
             was_refused=lane.was_refused,
         )
-
-    def _directory(self, lane: Lane, connection: Connection) -> Directory:
-        kept = lane.directory
-        if kept is not None and kept.refreshed_at == connection.directory_refreshed_at:
-            return kept
-        return load(self.database, lane.connection_id)
 
     def _settle(self, lanes: Lanes, lane: Lane, decided: Decided) -> None:
         if decided.finished:

@@ -12,7 +12,7 @@ from worker.connections.model import ENDED_BY_CONSENT, Connection, ConnectionSta
 from worker.connections.outages import was_held_alone
 from worker.connections.reading import may_read
 from worker.connections.refusing import Refusing, must_wait
-from worker.connections.rows import look
+from worker.connections.rows import look_in
 from worker.connections.tokens import Tokens
 from worker.connections.usable import set_aside
 from worker.database import Database
@@ -71,8 +71,9 @@ class Usability:
         Raises:
             WorkerError: not the connection is at fault, but the database, the disk or the keys.
         """
-        host = self.gate.seen()
-        connection, now = look(self.database, lane.connection_id)
+        with self.database.read() as reader:
+            host = self.gate.seen_in(reader)
+            connection, now = look_in(reader, self.database, lane.connection_id)
         if connection is None or connection.status == ConnectionStatus.REMOVED:
             return None
         if in_force(connection, now) or must_wait(host, connection, now):
@@ -82,17 +83,17 @@ class Usability:
         _note(lane, connection, host, now)
         try:
             _heed_refresh(lane)
-            return self._with_token(lane, connection, host) or Usable(connection, now)
+            return self._with_token(lane, connection, host, now) or Usable(connection, now)
         except AskedNow:
             return NotYet(SOON_SECONDS)
         except OF_ITS_ROW as error:
             self.give_up(lane, error)
             return None
 
-    def _with_token(self, lane: Lane, connection: Connection, host: Host) -> NotYet | None:
+    def _with_token(self, lane: Lane, connection: Connection, host: Host, now: datetime) -> NotYet | None:
         """Have a token at hand, and first an answer: nothing is sent while its host does not answer."""
         try:
-            token = self.tokens.at_hand(lane.connection_id)
+            token = self.tokens.at_hand(lane.connection_id, seen=(connection, now))
         except TryLater as error:
             self._set_aside(lane, error)
             raise
