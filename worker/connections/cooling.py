@@ -1,18 +1,21 @@
 """Refreshing rests after a failure: how long, and whether a connection is of no use until then."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from worker.connections.model import Connection
 from worker.connections.rows import CONNECTIONS, is_ahead, lies_ahead
-from worker.connections.stored import TokenRow
 from worker.database import Database
+
+if TYPE_CHECKING:
+    from worker.connections.stored import TokenRow
 
 RETRY_MAXIMUM = 3600.0  # no cool-down is longer
 
 
-def cooling_seconds(row: Connection | TokenRow, now: datetime) -> float:
+def cooling_seconds(row: "Connection | TokenRow", now: datetime) -> float:
     """Return how long refreshing rests after a failure, 0 where it does not."""
     until = row.refresh_retry_at
     if until is None or not lies_ahead(until, now, RETRY_MAXIMUM, since=row.refresh_started_at):
