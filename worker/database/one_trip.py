@@ -30,17 +30,9 @@ def in_one_trip(
             raw.execute("COMMIT")
         return [cursor.fetchall() for cursor in cursors]
     except psycopg.Error as error:
-        _roll_back(raw, connection)
+        # What it was to prepare behind the failure, the driver takes for prepared; the server never saw it.
+        connection.invalidate()
         failure = sa.exc.DBAPIError.instance(
             None, None, error, psycopg.Error, hide_parameters=True, dialect=connection.dialect
         )
         raise failure from error
-
-
-def _roll_back(raw: "psycopg.Connection[Any]", connection: sa.Connection) -> None:
-    """End a transaction that failed, and give up a connection that cannot even do that."""
-    try:
-        if raw.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-            raw.execute("ROLLBACK")
-    except psycopg.Error:
-        connection.invalidate()
