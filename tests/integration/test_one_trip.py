@@ -46,7 +46,7 @@ def test_a_statement_that_fails_takes_all_of_them_back(direct: Database) -> None
 
 
 def test_what_was_to_be_prepared_behind_a_failure_works_later(direct: Database) -> None:
-    """The driver prepares what it has executed five times; where it failed before, the server knows of nothing."""
+    """The driver prepares what it has executed five times, also where the server never comes to it."""
     for number in range(12):
         with pytest.raises(sa.exc.IntegrityError):
             direct.in_one_trip([("INSERT INTO number VALUES (1), (1)", {}), (INSERT, {"n": number})])
