@@ -116,12 +116,14 @@ class Queues:
         is_check = lane.is_stale(now) and (lane.slow or lane.asks or lane.next_page_at > now)
         if not is_check and not self._room.is_full:
             self._to_prepare.begin(lane)
-            self._room.promise(lane, len(self.active))
+            if self._needs_page(lane):
+                self._room.promise(lane, len(self.active))
 
     def _needs_preparing(self, lane: Lane, now: float) -> bool:
         if lane.busy or lane.at_rest or lane.is_stopped or lane.is_tried:
             return False
-        if lane.is_stale(now):
-            return True
+        return lane.is_stale(now) or self._needs_page(lane)
+
+    def _needs_page(self, lane: Lane) -> bool:
         most = 0 if lane.on_trial else self._room.share(len(self.active)) // 2
         return not lane.read_to_end and len(lane.ready) <= most

@@ -37,7 +37,7 @@ class Preparer:
                 self.lanes.close(lane)
             elif isinstance(found, NotYet):
                 waits, kept = found.seconds, self._waits_for(lane, found.refresh)
-            elif not lane.read_to_end and len(lane.ready) < lane.room:
+            elif lane.room:
                 page_waits = self.pages.prepare(self.lanes, lane, found.connection, found.now)
         except BeingRefreshed as error:
             lane.was_refused = error.rejected_version is not None
