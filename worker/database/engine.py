@@ -138,6 +138,16 @@ class Database:
             with self._steady(raw), connection.begin():
                 yield connection
 
+    def require_same_file(self) -> None:
+        """Return if SQLite's path still leads to the file that was opened; who writes is told anyway.
+
+        Raises:
+            DatabaseReplaced: it does not.
+        """
+        if self._file is not None:
+            with self.read() as connection:
+                self._file.opened.require(connection)
+
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """Give a connection in a transaction of its own, committed on leaving."""

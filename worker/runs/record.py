@@ -54,12 +54,17 @@ class Recorder:
         self._stored_at: dict[str, float] = {}  # of each job whose last run that was stored went well
 
     def record(self, run: Ended) -> None:
-        """Store a run, unless it did nothing and the one before is stored."""
+        """Store a run, unless it did nothing and the one before is stored.
+
+        Raises:
+            WorkerError: the database does not take it, or is another one by now.
+        """
         now = self._clock()
         before = self._stored_at.get(run.job)
         is_quiet = not run.did_something and before is not None and now - before < QUIET_SECONDS
         # After a trouble only a write shows that it is over, which an operator waits to be told.
         if is_quiet and not self._database.troubles.are_open:
+            self._database.require_same_file()  # which a write would tell
             return
         self._stored_at.pop(run.job, None)
         _store(self._database, run)

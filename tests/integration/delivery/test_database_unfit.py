@@ -17,6 +17,7 @@ from worker.errors import DatabaseReplaced, ExitCode, SchemaError
 from worker.failpoints import armed
 from worker.report import Report
 from worker.runs import ResolvedJob, execute
+from worker.runs.record import Recorder
 from worker.sandbox import Sandbox
 from worker.settings import JobSettings
 
@@ -91,6 +92,19 @@ def test_a_file_that_was_replaced_takes_no_claim(world: World) -> None:
 
     assert isinstance(result.error, DatabaseReplaced)
     assert world.sandbox.invites() == []
+
+
+def test_a_run_that_stores_nothing_notices_that_the_file_was_replaced(world: World) -> None:
+    """An idle service would go on for a minute with a file that nobody else has."""
+    recorder = Recorder(world.parts.database)
+    restore = restored(world)
+    for _ in range(2):
+        assert execute(world.parts, PUSH, trigger="schedule", recorder=recorder).error is None
+    restore()
+    result = execute(world.parts, PUSH, trigger="schedule", recorder=recorder)
+
+    assert isinstance(result.error, DatabaseReplaced)
+    assert world.parts.ended_by is result.error
 
 
 def test_a_file_that_is_gone_ends_the_process_once(world: World, lines: list[Any]) -> None:
