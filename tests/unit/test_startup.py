@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 SERVICE = "import worker.service, worker.intake, worker.retention, jobs.push_invites, sys;"
 PUSH = "import worker.cli.run_once, worker.runs, jobs.push_invites, jobs.reconcile_invites, sys;"
@@ -48,18 +49,32 @@ def test_nothing_is_looked_through_for_garbage_while_it_loads_and_all_new_things
     """To look through what stays, again and again, took a tenth of the start."""
     code = """
 import gc
-from worker import garbage
+from worker import loading
 usual, looks = gc.get_threshold(), []
 gc.callbacks.append(lambda phase, _: looks.append(phase))
-garbage.none_while_loading()
+loading.begin()
 import worker.service, worker.intake
 while_loading = len(looks)
-garbage.loaded()
+loading.end()
 stays = gc.get_freeze_count()
 more = [[] for _ in range(2 * usual[0])]
-garbage.loaded()
+loading.end()
 print(while_loading, len(looks) > 0, gc.get_threshold() == usual)
 print(stays > 50_000, gc.get_freeze_count() == stays)
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout.split() == ["0", "True", "True", "True", "True"]
+
+
+def test_no_library_loads_rich_for_what_nothing_here_uses() -> None:
+    """It took a tenth of the start and four megabytes; who needs it for a table gets it."""
+    start = "import sys; from worker import loading; loading.leave_out(); import worker.service, httpx;"
+    assert loaded(start, "rich", "pygments", "click") == "[]"
+    assert loaded(f"{start} from rich.table import Table;", "rich.table") == "['rich.table']"
+
+
+def test_a_command_begins_without_rich(tmp_path: Path) -> None:
+    """A run, in a process of its own, which loads structlog and prints no table."""
+    code = f"import os, sys; os.chdir({str(tmp_path)!r}); from worker.cli import run_command;"
+    once = "sys.stderr = open('/dev/null', 'w'); run_command(['run-once']);"
+    assert loaded(code + once, "structlog", "rich") == "['structlog']"

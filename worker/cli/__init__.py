@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from worker import failpoints, garbage
+from worker import failpoints, loading
 from worker.cli.output import complain, say, take_streams
 from worker.commands import PROGRAM
 from worker.errors import ExitCode, UsageError, WorkerError
@@ -32,7 +32,7 @@ def run_once_main() -> None:
 
 
 def _end(arguments: Sequence[str]) -> NoReturn:
-    garbage.none_while_loading()
+    loading.begin()
     threading.excepthook = _thread_ended
     raise SystemExit(run_command(arguments))
 

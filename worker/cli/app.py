@@ -2,6 +2,7 @@
 
 import typer
 
+from worker import loading
 from worker.cli import (
     check,
     connect,
@@ -33,6 +34,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+# A command is about to run, and no help of the program alone is asked for.
+app.callback()(loading.leave_out)
 run.register(app)
 run_once.register(app)
 connect.register(app)

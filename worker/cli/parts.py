@@ -18,7 +18,7 @@ def opened(*, access: "Access" = "write", events_to: TextIO | None = None) -> It
 
     A command that only reads says so by *access*: it then leaves no trace in the database, and beside it.
     """
-    from worker import garbage, logs
+    from worker import loading, logs
     from worker.context import Context
     from worker.database.mark import unsaid
     from worker.settings import environment
@@ -32,5 +32,5 @@ def opened(*, access: "Access" = "write", events_to: TextIO | None = None) -> It
         )
         if access == "read" and parts.marked_file is not None:
             say(f"{(told := unsaid(parts.marked_file))} -- {told.hint}")
-        garbage.loaded()
+        loading.end()
         yield parts
