@@ -1,6 +1,6 @@
 """How much a run may do, and how much of it lies ready: counted by whoever holds the lock of the lanes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from worker.delivery.lane import Lane, Work
 
@@ -38,6 +38,7 @@ class Room:
     """Planned rows that lie ready, and the room that pages under way have been given."""
 
     most: int
+    allowance: Allowance = field(default_factory=Allowance)
     rows: int = 0
     bytes: int = 0
     promised: int = 0
@@ -45,7 +46,17 @@ class Room:
     @property
     def is_full(self) -> bool:
         """Whether no page may be read."""
-        return self.rows + self.promised >= self.most or self.bytes >= MOST_READY_BYTES
+        return self.left <= 0 or self.bytes >= MOST_READY_BYTES
+
+    @property
+    def left(self) -> int:
+        """How many rows more may be read: what the run may not send any more is read in vain.
+
+        A page more than it may: some of what lies ready may wait, and others go first.
+        """
+        allowed = self.allowance.left
+        most = self.most if allowed is None else min(self.most, allowed + PAGE)
+        return most - self.rows - self.promised
 
     def share(self, lanes: int) -> int:
         """Return how many rows of one lane may lie ready, of so many lanes."""
@@ -53,9 +64,7 @@ class Room:
 
     def promise(self, lane: Lane, lanes: int) -> None:
         """Give a lane room for its next page."""
-        lane.room = (
-            1 if lane.on_trial else max(1, min(self.share(lanes), self.most - self.rows - self.promised))
-        )
+        lane.room = 1 if lane.on_trial else max(1, min(self.share(lanes), self.left))
         lane.room_bytes = max(1, min(MOST_READY_BYTES // max(1, lanes), MOST_READY_BYTES - self.bytes))
         self.promised += lane.room
 

@@ -35,8 +35,8 @@ class Lanes:
         self._sharing = sharing or alone()
         self._over = over
         self._clock = clock
-        self._room = Room(ready)
         self._allowance = Allowance(limit)
+        self._room = Room(ready, self._allowance)
         self._in_flight = self._suspended = 0
         self._has_ended = False
         self._lock = threading.Lock()
@@ -67,7 +67,7 @@ class Lanes:
             self._in_flight -= 1
             self._opened.count_progress(lane, progressed)
             if not attempted:
-                self._allowance.give_back(1)
+                self._give_back(1)
                 self._note_refused(lane)
             self._opened.place(lane)
             self._wake_if_over()
@@ -179,7 +179,7 @@ class Lanes:
         """Take back what was allowed to a lane and not finished after all."""
         with self._lock:
             self._opened.count_progress(lane, number > 0)
-            self._allowance.give_back(allowed - number)
+            self._give_back(allowed - number)
 
     # Inside; the lock is held.
 
@@ -190,8 +190,8 @@ class Lanes:
         work = lane.ready.popleft()
         lane.in_flight += 1
         self._in_flight += 1
-        self._queues.leave_room(work)
         self._allowance.take()
+        self._queues.leave_room(work)
         self._opened.place(lane)
         return work
 
@@ -220,6 +220,13 @@ class Lanes:
             with self._lock:
                 if self._sharing.end(at_work):
                     self._opened.begin_all_anew()
+
+    def _give_back(self, number: int) -> None:
+        """Let others be sent instead, for which there may be room now."""
+        was_full = self._room.is_full
+        self._allowance.give_back(number)
+        if was_full and not self._room.is_full:
+            self._queues.wake_preparer()
 
     def _note_refused(self, lane: Lane) -> None:
         lane.reads_all = False

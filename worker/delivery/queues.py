@@ -78,14 +78,14 @@ class Queues:
         was_full = self._room.is_full
         self._to_prepare.end(lane)
         self._room.close(lane)
-        if was_full:
+        if was_full and not self._room.is_full:
             self._preparers.wake()
 
     def leave_room(self, work: Work) -> None:
         """Take back the room of ready work that is sent."""
         was_full = self._room.is_full
         self._room.remove(work)
-        if was_full:
+        if was_full and not self._room.is_full:
             self._preparers.wake()
 
     def empty(self, lane: Lane) -> None:

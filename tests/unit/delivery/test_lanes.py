@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from tests.unit.delivery.making import due_row
+from worker.delivery.bounds import PAGE
 from worker.delivery.discovery import Discovery
 from worker.delivery.lane import Lane, Work
 from worker.delivery.lanes import Lanes
@@ -43,6 +44,17 @@ class Rows:
         """Prepare the page of the lane whose turn it is."""
         lane = self.lanes.next_to_prepare()
         assert lane is not None
+        self._read_page(lane, slots)
+        return lane
+
+    def prepare_while_there_is_room(self) -> int:
+        """Prepare all pages that may be read before anything is sent; return how many rows they have."""
+        before = sum(self.rows.values())
+        while (lane := self.within_reach(self.lanes.next_to_prepare)) is not None:
+            self._read_page(lane, lambda _: 0.0)
+        return before - sum(self.rows.values())
+
+    def _read_page(self, lane: Lane, slots: Callable[[Lane], float]) -> None:
         lane.checked_until = self.time + 60
         number = min(lane.room, self.rows[lane.name])
         self.rows[lane.name] -= number
@@ -51,7 +63,6 @@ class Rows:
             row = due_row(connection=lane.name)
             assert self.lanes.put(Work(lane, row, Call(Kind.REMOVE), slots(lane)))
         self.lanes.prepared(lane)
-        return lane
 
     def take(self) -> Work:
         """Take work that is there."""
@@ -127,6 +138,12 @@ def test_a_closed_lane_is_not_served_and_ends_nothing_else() -> None:
 def test_a_limit_is_the_most_that_is_handed_out() -> None:
     """Whatever is ready beyond it stays."""
     assert len(Rows({"a": 50}, limit=7).drain()) == 7
+
+
+def test_no_more_is_planned_than_a_page_beyond_the_limit() -> None:
+    """The rest would be read and planned for nothing: half a push of a thousand beside a million."""
+    rows = Rows(dict.fromkeys("abcdefghijkl", 1000), limit=5)
+    assert rows.prepare_while_there_is_room() == 5 + PAGE
 
 
 def test_work_that_was_not_attempted_does_not_count_for_the_limit() -> None:
