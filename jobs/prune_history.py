@@ -15,8 +15,8 @@ import math
 from collections.abc import Callable
 from datetime import datetime
 
-from worker.database import space
-from worker.envoy.clock import boot_clock
+from worker.clock import boot_clock
+from worker.database.sqlite import space
 from worker.errors import ExitCode
 from worker.report import Report
 from worker.retention import ATTEMPTS_DELETED, CLEARED, Pruning, days_before, part_of

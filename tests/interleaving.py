@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from worker.database import Database
-from worker.database.sqlite import READ_ONLY
+from worker.database.sqlite.connecting import READ_ONLY
 from worker.failpoints import armed
 
 TABLES = ("connection", "host", "invite", "delivery")

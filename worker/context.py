@@ -13,10 +13,10 @@ from worker import __version__
 from worker.allocator import give_large_blocks_back
 from worker.database import Access, Database
 from worker.database.failures import DATABASE_ERRORS
-from worker.database.files import database_path
-from worker.database.mark import clear, is_marked, unsaid
 from worker.database.owner import this_process
 from worker.database.schema import require_fit
+from worker.database.sqlite.files import database_path
+from worker.database.sqlite.mark import clear, is_marked, unsaid
 from worker.errors import SettingsError, WorkerError
 from worker.settings import Secrets, Settings, load_settings
 from worker.settings import secrets as names
@@ -24,6 +24,7 @@ from worker.settings.model import DRAWERS, REFRESHERS
 
 if TYPE_CHECKING:
     from worker.arrivals import Arrivals
+    from worker.clock import WallClock
     from worker.connections.gate import Gate
     from worker.connections.holds import Holds
     from worker.connections.tokens import Tokens
@@ -32,9 +33,8 @@ if TYPE_CHECKING:
     from worker.delivery.healing import Healing
     from worker.delivery.store.journal import Journal
     from worker.envoy.api import EnvoyApi
-    from worker.envoy.clock import WallClock
-    from worker.envoy.http import HttpClient
-    from worker.envoy.late import LateHttp
+    from worker.envoy.http.client import HttpClient
+    from worker.envoy.http.late import LateHttp
     from worker.envoy.oauth import OAuth
     from worker.envoy.server_clock import ServerClock
 
@@ -169,7 +169,7 @@ class Context:
     @cached_property
     def http(self) -> "HttpClient":
         """The one HTTP client, shared by all threads."""
-        from worker.envoy.http import HttpClient
+        from worker.envoy.http.client import HttpClient
 
         return HttpClient(
             max_connections=self._most_requests,
@@ -178,7 +178,7 @@ class Context:
 
     @cached_property
     def _late_http(self) -> "LateHttp":
-        from worker.envoy.late import LateHttp
+        from worker.envoy.http.late import LateHttp
 
         return LateHttp(lambda: self.http)
 
@@ -255,8 +255,8 @@ class Context:
     @cached_property
     def healing(self) -> "Healing":
         """What gives invites the deliveries that they lack."""
+        from worker.clock import boot_clock
         from worker.delivery.healing import Healing
-        from worker.envoy.clock import boot_clock
 
         return Healing(self.database, self.stop, boot_clock)
 
@@ -274,7 +274,7 @@ class Context:
     @cached_property
     def wall_clock(self) -> "WallClock":
         """What notices that this host's clock is set, from the time on when it is first asked for."""
-        from worker.envoy.clock import WallClock
+        from worker.clock import WallClock
 
         return WallClock()
 

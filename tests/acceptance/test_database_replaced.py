@@ -11,7 +11,7 @@ import pytest
 
 from tests.acceptance.installation import Installation, events
 from tests.waiting import wait_until
-from worker.database.mark import is_marked
+from worker.database.sqlite.mark import is_marked
 
 QUICK = {"WORKER_JOBS__PUSH_INVITES__EVERY": "0.3"}
 SOON_SECONDS = 20.0  # a second or two, on a machine that has time

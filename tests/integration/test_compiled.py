@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from worker.database import Database, StrictJson, Timestamp
-from worker.database.compiled import Given, Types, compile_for, compiled_once
+from worker.database.statements.compiled import Given, Types, compile_for, compiled_once
 
 ENTRIES = sa.Table(
     "entry",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from worker.database import texts
+from worker.database.postgresql import texts
 
 OF_MANY_BYTES = ("EUC_CN", "EUC_JP", "EUC_JIS_2004", "EUC_KR")
 OF_ONE_BYTE = (

@@ -5,7 +5,7 @@ import threading
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.database.liveness import TRUSTED_SECONDS
+from worker.database.postgresql.liveness import TRUSTED_SECONDS
 
 
 def test_connections_that_the_server_has_ended_are_not_given_out(

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.database.mark import clear, is_marked, mark, unmark
+from worker.database.sqlite.mark import clear, is_marked, mark, unmark
 from worker.errors import DatabaseReplaced, WorkerError
 
 NOBODY = 65534

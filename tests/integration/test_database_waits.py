@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from worker.database import Database, space
+from worker.database import Database
+from worker.database.sqlite import space
 from worker.errors import DatabaseLocked, SettingsError
 
 QUERY = sa.text("SELECT count(*) FROM invite")

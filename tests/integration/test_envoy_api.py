@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from worker.envoy.api import EnvoyApi
-from worker.envoy.http import HttpClient
+from worker.envoy.http.client import HttpClient
 from worker.errors import (
     EnvoyError,
     Forbidden,

@@ -10,7 +10,7 @@ from typing import Self
 
 import pytest
 
-from worker.envoy.http import Answer, HttpClient
+from worker.envoy.http.client import Answer, HttpClient
 from worker.errors import EnvoyError, Misdirected, NotSent
 
 

@@ -8,7 +8,7 @@ from typing import Self
 
 import pytest
 
-from worker.envoy.http import BeforeWrite, HttpClient
+from worker.envoy.http.client import BeforeWrite, HttpClient
 
 
 class Keeper:

@@ -18,13 +18,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from worker.envoy.http import HttpClient
+from worker.envoy.http.client import HttpClient
 from worker.errors import NotSent, OutcomeUnknown
 
 # For a process of its own, as a command is.
 ONE_REQUEST = """
 import sys
-from worker.envoy.http import HttpClient
+from worker.envoy.http.client import HttpClient
 with HttpClient(max_connections=1, user_agent="t/1", trust_env=True) as http:
     print(http.send("GET", sys.argv[1], deadline_seconds=5).status)
 """

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from worker.envoy.http import HttpClient
+from worker.envoy.http.client import HttpClient
 from worker.envoy.oauth import ClientCredentials, OAuth, new_state, pkce_pair
 from worker.errors import (
     ClientRefused,

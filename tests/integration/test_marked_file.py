@@ -8,7 +8,7 @@ import pytest
 from worker.cli import run_command
 from worker.connections.vault import new_key
 from worker.database import Database
-from worker.database.mark import is_marked, mark
+from worker.database.sqlite.mark import is_marked, mark
 from worker.invites import restored
 
 SETTINGS = Path(__file__).parents[2] / "settings.toml"

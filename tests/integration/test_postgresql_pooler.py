@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.database.postgresql import is_pooled
+from worker.database.postgresql.connecting import is_pooled
 
 ADD = sa.text("INSERT INTO schema_compatibility VALUES (:x)")
 POOLED = 5  # as many connections as the pooler of the tests has

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from worker.envoy.http import HttpClient
+from worker.envoy.http.client import HttpClient
 from worker.envoy.server_clock import ServerClock
 from worker.errors import EnvoyError
 

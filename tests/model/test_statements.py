@@ -17,6 +17,7 @@ from tests.model.decisions import as_text
 from tests.model.desk import PAST, Desk, attempt_id, compared, envoy_id, is_possible, seen_row
 from tests.model.state import Row, Seen
 from tests.waiting import wait_until
+from worker.clock import boot_clock
 from worker.database import Database
 from worker.delivery import recovery
 from worker.delivery.deciding import Decision, Schedule
@@ -30,7 +31,6 @@ from worker.delivery.store.database_away import Patience
 from worker.delivery.store.finishing import settle_without_call
 from worker.delivery.store.verdicts import BackOff, Verdicts
 from worker.envoy import resources
-from worker.envoy.clock import boot_clock
 from worker.errors import UsageError
 from worker.invites import Kind, Status, Verdict, moves, store
 

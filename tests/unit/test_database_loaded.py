@@ -3,7 +3,7 @@
 from typing import Any
 
 from worker.connections.model import Host
-from worker.database.loaded import loaded
+from worker.database.statements.loaded import loaded
 
 
 def test_a_loaded_row_is_what_it_would_be_if_it_had_been_constructed() -> None:

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.database.sizes import MOST_BYTES, first_bytes
+from worker.database.statements.sizes import MOST_BYTES, first_bytes
 from worker.database.types import MOST_PARTS, UNREADABLE, lenient_json
 from worker.invites.custom_fields import LONGEST, MOST
 

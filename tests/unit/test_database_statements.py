@@ -4,7 +4,7 @@ import gc
 import weakref
 
 from worker.database import Database
-from worker.database.statements import built_once
+from worker.database.statements.built_once import built_once
 
 
 def test_a_statement_is_built_once_for_each_database_and_argument() -> None:

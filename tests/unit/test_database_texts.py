@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.database import texts
+from worker.database.postgresql import texts
 
 
 @pytest.mark.parametrize(

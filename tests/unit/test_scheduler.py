@@ -11,7 +11,7 @@ from apscheduler.events import (
 )
 from structlog.testing import capture_logs
 
-from worker.envoy.clock import WallClock
+from worker.clock import WallClock
 from worker.errors import SettingsError
 from worker.report import Report
 from worker.runs import ResolvedJob

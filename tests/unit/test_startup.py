@@ -29,7 +29,7 @@ def test_a_worker_on_sqlite_never_loads_what_postgresql_needs() -> None:
 
 def test_a_run_that_sends_nothing_never_loads_the_http_library() -> None:
     """It takes a tenth of a second, with the certificates that it reads."""
-    assert loaded(PUSH, "httpx", "httpcore", "worker.envoy.http") == "[]"
+    assert loaded(PUSH, "httpx", "httpcore", "worker.envoy.http.client") == "[]"
 
 
 def test_a_command_that_only_reads_loads_neither_keys_nor_envoy() -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import PoolProxiedConnection
 
 from worker.arrivals.announcing import CHANNEL, decide
 from worker.database import Database
-from worker.database.postgresql import is_pooled
+from worker.database.postgresql.connecting import is_pooled
 
 log = structlog.get_logger()
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from worker.cli.findings import Finding, warn
 from worker.commands import quoted_path
 from worker.context import Context
-from worker.database.files import MAGIC, SIDE_FILES
+from worker.database.sqlite.files import MAGIC, SIDE_FILES
 from worker.errors import WorkerError
 from worker.settings import secrets as names
 from worker.settings.loading import DEFAULT_FILE, DOT_ENV, FILE_VARIABLE

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from worker.cli.findings import Finding, fail, failures, ok
 from worker.database import Database
-from worker.database.files import database_path
 from worker.database.meanings import DAMAGED_HINT
+from worker.database.sqlite.files import database_path
 from worker.errors import ExitCode, WorkerError
 
 MOST_BYTES = 128 * 1024 * 1024  # a larger file takes more than a second or two

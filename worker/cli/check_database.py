@@ -10,7 +10,7 @@ from worker.connections import store as connections
 from worker.connections.reading import readers
 from worker.context import Context
 from worker.database import Database, schema, utc_now
-from worker.database.mark import unsaid
+from worker.database.sqlite.mark import unsaid
 from worker.errors import WorkerError
 from worker.invites import pending, store
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from worker.cli.findings import Finding, fail, ok, warn
-from worker.database import Database, home, texts
-from worker.database.postgresql import is_pooled
+from worker.database import Database, home
+from worker.database.postgresql import texts
+from worker.database.postgresql.connecting import is_pooled
 from worker.errors import ExitCode
 
 # Nothing that a transaction could set by itself: these are the server's, and whoever runs it must.

@@ -29,8 +29,8 @@ def restored(
 
 
 def _begun(parts: "Context") -> Iterator[str]:
-    from worker.database.mark import unmark
     from worker.database.schema import require_fit
+    from worker.database.sqlite.mark import unmark
     from worker.invites import restored
 
     database, marked = parts.any_database, parts.marked_file

@@ -20,7 +20,7 @@ def opened(*, access: "Access" = "write", events_to: TextIO | None = None) -> It
     """
     from worker import loading, logs
     from worker.context import Context
-    from worker.database.mark import unsaid
+    from worker.database.sqlite.mark import unsaid
     from worker.settings import environment
 
     with Context.from_environment(environment(), access=access) as parts:

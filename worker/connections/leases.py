@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from worker.clock import boot_clock
 from worker.connections.lease_ends import LeaseEnds, signed
 from worker.connections.model import Connection, ConnectionStatus
 from worker.connections.rows import CONNECTIONS, change, clock_of
 from worker.connections.vault import Vault
 from worker.database import Database
 from worker.database.repeating import repeated
-from worker.envoy.clock import boot_clock
 from worker.logs import add_secret
 
 

@@ -19,9 +19,9 @@ from worker.connections.pace import cut_in_sql
 from worker.connections.rows import CONNECTIONS, clock_of, lies_ahead
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS
-from worker.database.loaded import loaded
 from worker.database.owner import is_dead, this_process
 from worker.database.repeating import repeated
+from worker.database.statements.loaded import loaded
 from worker.errors import EnvoyError
 
 HOSTS = SQLModel.metadata.tables[str(Host.__tablename__)]

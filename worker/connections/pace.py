@@ -11,7 +11,7 @@ from worker.connections.rows import CONNECTIONS, lies_ahead
 from worker.database import Database
 from worker.database.engine import STEP_SECONDS
 from worker.database.repeating import repeated
-from worker.database.statements import built_once
+from worker.database.statements.built_once import built_once
 
 SLOWEST = 0.1  # requests a second
 AHEAD_SECONDS = 60.0

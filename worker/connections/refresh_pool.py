@@ -16,8 +16,8 @@ from itertools import count
 
 import structlog
 
+from worker.clock import boot_clock
 from worker.connections.expiry import AccessToken
-from worker.envoy.clock import boot_clock
 from worker.errors import TryLater, WorkerError
 from worker.settings.model import REFRESHERS
 from worker.stopping import SLICE_SECONDS

@@ -9,8 +9,8 @@ from sqlmodel import SQLModel
 from worker.connections.model import Connection
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
-from worker.database.loaded import loaded
-from worker.database.statements import built_once
+from worker.database.statements.built_once import built_once
+from worker.database.statements.loaded import loaded
 
 CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
 # The directory's; named here, since what it holds must go in one transaction with the grant it came by.

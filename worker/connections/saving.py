@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from worker.clock import boot_clock
 from worker.connections.company import note_company
 from worker.connections.expiry import CLOCK_SLACK, DEFAULT_LIFETIME
 from worker.connections.hold_moves import announce_another_company
@@ -20,7 +21,6 @@ from worker.connections.vault import Vault
 from worker.database import Database
 from worker.database.failures import DATABASE_ERRORS
 from worker.database.repeating import repeated
-from worker.envoy.clock import boot_clock
 from worker.envoy.tokens import TokenAnswer
 
 SAVE_SECONDS, SAVE_SECONDS_STOPPING = 20.0, 5.0

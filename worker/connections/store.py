@@ -17,9 +17,10 @@ from worker.connections.hold_rules import NOT_PAUSED_BENEATH, UNDISTURBED, in_fo
 from worker.connections.model import Connection, ConnectionStatus, HoldReason, WaitReason
 from worker.connections.resuming import resumed
 from worker.connections.rows import CONNECTIONS, change, clock_of, forget_employees, locked, select_one
-from worker.database import Database, texts
-from worker.database.loaded import loaded
+from worker.database import Database
+from worker.database.postgresql import texts
 from worker.database.repeating import repeated
+from worker.database.statements.loaded import loaded
 from worker.errors import UsageError
 
 LONGEST_NAME = 100

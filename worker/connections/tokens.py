@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from datetime import datetime
 from typing import TypeVar
 
+from worker.clock import boot_clock
 from worker.connections.client import ClientStanding
 from worker.connections.damage import held_for
 from worker.connections.expiry import AccessToken
@@ -29,7 +30,6 @@ from worker.connections.stored import StoredTokens, TokenRow
 from worker.connections.troubles import Troubles
 from worker.connections.vault import Vault
 from worker.database import Database, utc_now
-from worker.envoy.clock import boot_clock
 from worker.envoy.oauth import OAuth
 from worker.errors import TokenDamaged, TryLater
 from worker.report import Report

@@ -10,11 +10,11 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from worker.clock import boot_clock
 from worker.connections.outages import HOSTS, register
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS
 from worker.database.repeating import repeated
-from worker.envoy.clock import boot_clock
 from worker.envoy.server_clock import DAY_SECONDS, ServerClock
 from worker.errors import ClockDoubted, ExitCode
 

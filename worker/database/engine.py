@@ -12,17 +12,17 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from worker.database.failures import translated
-from worker.database.files import Access
-from worker.database.hanging_up import Lines
-from worker.database.liveness import watch
-from worker.database.postgresql import NO_ENDLESS_WAITS, PostgresqlServer
-from worker.database.sqlite import OUTSIDE, READ_ONLY, SqliteFile
+from worker.database.postgresql.connecting import NO_ENDLESS_WAITS, PostgresqlServer
+from worker.database.postgresql.hanging_up import Lines
+from worker.database.postgresql.liveness import watch
+from worker.database.sqlite.connecting import OUTSIDE, READ_ONLY, SqliteFile
+from worker.database.sqlite.files import Access
 from worker.database.troubles import Troubles
 from worker.database.types import Timestamp, lenient_json
 from worker.database.urls import normalise_url
 
 if TYPE_CHECKING:
-    from worker.database.one_trip import Rows, Statement
+    from worker.database.postgresql.one_trip import Rows, Statement
 
 # What lies further ahead than it was ever put is a clock's fault; but a reader's transaction may have
 # begun before the writer's, so that only what is much further ahead is taken for that.

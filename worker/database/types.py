@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worker.database.sizes import MOST_BYTES, byte_length
+from worker.database.statements.sizes import MOST_BYTES, byte_length
 
 UNREADABLE = "unreadable"
 OVERSIZED = "oversized"

@@ -9,6 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 import structlog
 
+from worker.clock import boot_clock
 from worker.connections.outages import HOSTS
 from worker.connections.refusing import Refusing, tell
 from worker.database import Database
@@ -16,7 +17,6 @@ from worker.database.engine import STEP_SECONDS
 from worker.database.repeating import repeated
 from worker.delivery.clears import when_refused_without
 from worker.delivery.rows import ATTEMPTS, DELIVERIES
-from worker.envoy.clock import boot_clock
 from worker.invites import Kind, Status, Verdict
 
 LEAST_CONNECTIONS = 3

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from worker.database import Database
 from worker.database.engine import STEP_SECONDS
 from worker.database.owner import is_dead
-from worker.database.statements import built_once
+from worker.database.statements.built_once import built_once
 from worker.delivery.rows import ATTEMPTS
 
 LATELY_SECONDS = 6.0

@@ -12,7 +12,7 @@ from worker.connections.model import ConnectionStatus
 from worker.connections.reading import reads_invites
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
-from worker.database.statements import built_once
+from worker.database.statements.built_once import built_once
 from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, INVITES, SENT, UNKNOWN
 
 MOST_CONTROLS = 3

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from worker.database import Database
 from worker.database.repeating import repeated
-from worker.database.statements import built_once
+from worker.database.statements.built_once import built_once
 from worker.delivery.rows import ATTEMPTS, DELIVERIES, INVITES
 from worker.invites import Kind, Status, Verdict
 

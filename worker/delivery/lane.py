@@ -7,13 +7,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from worker.clock import boot_clock
 from worker.connections.expiry import AccessToken
 from worker.connections.model import Host
 from worker.delivery.plan import Call
 from worker.delivery.rows import Cursor, DueRow
 from worker.delivery.sharing import ALL, Part
 from worker.directory import Directory
-from worker.envoy.clock import boot_clock
 
 NEWS_EVERY_SECONDS = 1.0
 LEFT_SECONDS = 1.0  # until a process that has sent its own part takes what is left of the others'

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from worker.clock import boot_clock
 from worker.connections.calls import with_token
 from worker.connections.tokens import Tokens
 from worker.database import Database
@@ -13,7 +14,6 @@ from worker.delivery.deciding import CONTENT_GONE, Decision, Schedule, decide, l
 from worker.delivery.doubts import LONG_AGO, Doubt, content_of, controls, former_ids, owned
 from worker.delivery.matching import NEAR, Match, judge, sought_in
 from worker.envoy.api import EnvoyApi, Listing
-from worker.envoy.clock import boot_clock
 
 
 class Looking:

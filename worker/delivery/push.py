@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from worker.clock import WallClock, boot_clock
 from worker.connections.gate import Gate
 from worker.connections.holds import Holds
 from worker.connections.refusing import Refusing
@@ -41,7 +42,6 @@ from worker.delivery.store.journal import Journal
 from worker.delivery.store.verdicts import BackOff, Verdicts
 from worker.delivery.teller import Teller
 from worker.envoy.api import EnvoyApi
-from worker.envoy.clock import WallClock, boot_clock
 from worker.errors import ExitCode
 from worker.report import Report
 from worker.settings.model import PushSettings

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from worker.clock import boot_clock
 from worker.connections import pace
 from worker.connections.gate import Gate
 from worker.connections.holds import Holds
@@ -23,7 +24,6 @@ from worker.delivery.doubts import Doubt, due_doubts
 from worker.delivery.look_ups import LookUps
 from worker.delivery.looking import Looking
 from worker.delivery.store.rivals import id_of
-from worker.envoy.clock import boot_clock
 from worker.envoy.paging import BEYOND_BOUNDS, NO_LIST
 from worker.errors import (
     OF_ONE_CONNECTION,

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import structlog
 
+from worker.clock import WallClock
 from worker.commands import command
 from worker.database import Database
 from worker.delivery import events, recovery
 from worker.delivery.healing import Healing
-from worker.envoy.clock import WallClock
 from worker.errors import ExitCode
 from worker.report import Report
 from worker.settings.model import PushSettings

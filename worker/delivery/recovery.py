@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from worker.clock import WallClock, boot_clock
 from worker.connections.reading import reads_invites
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
 from worker.database.owner import is_dead, is_of_this_boot
 from worker.database.repeating import repeated
-from worker.database.statements import built_once
+from worker.database.statements.built_once import built_once
 from worker.delivery.rows import (
     ATTEMPTS,
     CONNECTIONS,
@@ -21,7 +22,6 @@ from worker.delivery.rows import (
     SENDING,
     skipping_locked,
 )
-from worker.envoy.clock import WallClock, boot_clock
 from worker.invites import Kind, Status, Verdict, pending
 
 CONNECTION_UNKNOWN = "connection_unknown"

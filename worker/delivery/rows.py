@@ -12,7 +12,7 @@ from worker.connections import usable
 from worker.connections.cooling import cools
 from worker.connections.model import Connection, ConnectionStatus
 from worker.database import Database
-from worker.database.statements import built_once
+from worker.database.statements.built_once import built_once
 from worker.invites import Attempt, Delivery, Invite, Status
 
 CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]

@@ -20,8 +20,8 @@ from worker.connections.model import ConnectionStatus
 from worker.connections.rows import locked
 from worker.connections.tokens import PATIENCE_SECONDS, Tokens
 from worker.database import Database
-from worker.database.inserting import insert
 from worker.database.repeating import repeated
+from worker.database.statements.inserting import insert
 from worker.directory.model import Employee
 from worker.envoy import resources
 from worker.envoy.api import EnvoyApi

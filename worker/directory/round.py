@@ -10,13 +10,13 @@ from datetime import datetime
 
 import structlog
 
+from worker.clock import boot_clock
 from worker.connections.tokens import Tokens
 from worker.database import Database
 from worker.directory import store
 from worker.directory.due import Due, DuePages
 from worker.directory.refresh import read, tell
 from worker.envoy.api import EnvoyApi
-from worker.envoy.clock import boot_clock
 from worker.errors import EnvoyError, NeedsAuthorisation, TryLater
 from worker.report import Report
 

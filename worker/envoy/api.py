@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from worker.envoy import http_date, resources
+from worker.envoy import resources
 from worker.envoy.calls import (
     EMPLOYEES,
     FLOWS,
@@ -22,8 +22,9 @@ from worker.envoy.calls import (
     employee_path,
     invite_path,
 )
+from worker.envoy.http import http_date
+from worker.envoy.http.late import Http
 from worker.envoy.identifiers import identifier
-from worker.envoy.late import Http
 from worker.envoy.pages import Page, page_of
 from worker.envoy.paging import PER_PAGE
 from worker.envoy.resources import Employee, Flow, Invite, Json, Location
@@ -31,7 +32,7 @@ from worker.envoy.server_clock import ServerClock
 from worker.errors import Forbidden, NotFound, OutcomeUnknown
 
 if TYPE_CHECKING:
-    from worker.envoy.http import BeforeWrite
+    from worker.envoy.http.client import BeforeWrite
 
 _Resource = TypeVar("_Resource")
 

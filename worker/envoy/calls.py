@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 from worker.envoy.answers import decipher, may_be_a_gateways, route_lost
-from worker.envoy.headers import authorization
+from worker.envoy.http.headers import authorization
+from worker.envoy.http.late import Http
 from worker.envoy.identifiers import item_path
-from worker.envoy.late import Http
 from worker.envoy.pages import Item, Page, page_of
 from worker.envoy.paging import all_items
 from worker.envoy.resources import Json
@@ -19,7 +19,7 @@ from worker.envoy.server_clock import ServerClock
 from worker.errors import Refused, Stopping
 
 if TYPE_CHECKING:
-    from worker.envoy.http import Answer, BeforeWrite
+    from worker.envoy.http.client import Answer, BeforeWrite
 
 LOCATIONS, FLOWS, EMPLOYEES, INVITES = LISTS = (
     "/v1/locations",

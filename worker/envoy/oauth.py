@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from worker.envoy.late import Http
+from worker.envoy.http.late import Http
 from worker.envoy.retries import unsent_policy
 from worker.envoy.tokens import TokenAnswer, token_answer
 

@@ -22,7 +22,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from worker.envoy.failures import PASSING
+from worker.envoy.http.failures import PASSING
 from worker.errors import EnvoyError, NotSent, OutcomeUnknown, Stopping, Throttled
 
 MOST_ATTEMPTS = 3

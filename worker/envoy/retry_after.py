@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
-from worker.envoy import http_date
+from worker.envoy.http import http_date
 
 # A server may slow the worker down, but not stop it for good.
 MOST_SECONDS = 3600.0

@@ -4,9 +4,9 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from worker.envoy import http_date
-from worker.envoy.clock import boot_clock
-from worker.envoy.late import Http
+from worker.clock import boot_clock
+from worker.envoy.http import http_date
+from worker.envoy.http.late import Http
 
 DAY_SECONDS = 86_400.0
 PLAUSIBLE_YEARS = range(2000, 9000)  # both databases hold them, and they can be counted on from

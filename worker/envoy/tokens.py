@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from worker.envoy import http_date
 from worker.envoy.answers import error_of, is_success
 from worker.envoy.bodies import json_object
-from worker.envoy.headers import is_bearer
+from worker.envoy.http import http_date
+from worker.envoy.http.headers import is_bearer
 from worker.envoy.identifiers import identifier
 from worker.errors import (
     ClientRefused,

@@ -6,9 +6,10 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from worker.database import Database, texts
-from worker.database.inserting import insert
+from worker.database import Database
+from worker.database.postgresql import texts
 from worker.database.repeating import repeated
+from worker.database.statements.inserting import insert
 from worker.intake.not_given import NOT_GIVEN, NotGiven
 from worker.intake.places import default_send_email, look_up
 from worker.intake.problems import InputErrors

@@ -12,7 +12,8 @@ from functools import cached_property
 from itertools import islice
 from typing import BinaryIO
 
-from worker.database import Database, texts
+from worker.database import Database
+from worker.database.postgresql import texts
 from worker.errors import DatabaseUnfit, DatabaseUnreachable, DiskFull, InputError, SchemaError, WorkerError
 from worker.intake.batches import Entry, rehearse, store
 from worker.intake.cells import given

@@ -1,6 +1,6 @@
 """What a caller says is stored as it was said, or refused: the database may lack a letter."""
 
-from worker.database import texts
+from worker.database.postgresql import texts
 from worker.intake.problems import InputErrors
 from worker.intake.rows import NewInvite
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel
 
 from worker.database.engine import now_of
-from worker.database.sizes import LIGHT_BYTES
+from worker.database.statements.sizes import LIGHT_BYTES
 from worker.database.types import OVERSIZED, json_up_to
 from worker.errors import InputError
 from worker.intake.rows import FIELDS, NewInvite

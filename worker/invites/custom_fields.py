@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from worker.database.sizes import MOST_BYTES
+from worker.database.statements.sizes import MOST_BYTES
 from worker.database.types import OVERSIZED
 from worker.errors import InputError
 from worker.folding import fold

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from worker.connections.model import ConnectionStatus
 from worker.database import Database
-from worker.database.statements import built_once
+from worker.database.statements.built_once import built_once
 from worker.invites.states import Status
 from worker.invites.store import CONNECTIONS, DELIVERIES
 

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from worker.clock import boot_clock
 from worker.connections.witness import apart
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS
 from worker.database.owner import this_boot_clock
 from worker.database.repeating import repeated
-from worker.envoy.clock import boot_clock
 from worker.errors import ClockDoubted, EnvoyError, ExitCode
 from worker.runs.context import RunContext
 from worker.runs.lease import JOBS, register

@@ -10,8 +10,8 @@ from datetime import datetime
 
 import structlog
 
+from worker.clock import boot_clock
 from worker.context import Context
-from worker.envoy.clock import boot_clock
 from worker.errors import ClockDoubted, ExitCode, WorkerError
 from worker.invites.pending import oldest_due_seconds
 from worker.report import Report

@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
+from worker.clock import boot_clock
 from worker.database import Database
 from worker.database.repeating import repeated
-from worker.envoy.clock import boot_clock
 from worker.runs.lease import register
 from worker.runs.model import Job, JobRun
 

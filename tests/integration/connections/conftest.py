@@ -8,7 +8,7 @@ from tests.integration.connections.endpoint import TokenEndpoint
 from tests.integration.connections.support import Clock, House, RealClock, build
 from worker.connections.tokens import Tokens
 from worker.database import Database
-from worker.envoy.http import HttpClient
+from worker.envoy.http.client import HttpClient
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import os
 import sys
 from collections.abc import Callable
 
+from worker.clock import boot_clock
 from worker.connections.tokens import AccessToken, Tokens
 from worker.connections.vault import Vault
 from worker.database import Database
 from worker.database.owner import this_process
-from worker.envoy.clock import boot_clock
-from worker.envoy.http import HttpClient
+from worker.envoy.http.client import HttpClient
 from worker.envoy.oauth import ClientCredentials, OAuth
 from worker.errors import TryLater
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from tests.integration.connections.endpoint import TokenEndpoint
+from worker.clock import boot_clock
 from worker.connections import store
 from worker.connections.authorise import AuthorisationRequest
 from worker.connections.grants import finish
@@ -21,8 +22,7 @@ from worker.connections.saving import Pauses
 from worker.connections.tokens import Tokens
 from worker.connections.vault import Vault, new_key
 from worker.database import Database, utc_now
-from worker.envoy.clock import boot_clock
-from worker.envoy.late import Http
+from worker.envoy.http.late import Http
 from worker.envoy.oauth import ClientCredentials, OAuth
 from worker.envoy.resources import Location
 from worker.errors import EnvoyError

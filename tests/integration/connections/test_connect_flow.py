@@ -16,7 +16,7 @@ from worker.connections.loopback import RedirectListener
 from worker.connections.model import ConnectionStatus
 from worker.connections.vault import Vault, new_key
 from worker.database import Database
-from worker.envoy.http import HttpClient
+from worker.envoy.http.client import HttpClient
 from worker.envoy.oauth import ClientCredentials, OAuth
 from worker.errors import GrantDead, NeedsAuthorisation, UsageError
 from worker.sandbox import Sandbox

@@ -6,7 +6,7 @@ from tests.integration.connections.support import House, no_locations, start_chi
 from worker.connections.authorise import begin, code_from
 from worker.connections.grants import finish
 from worker.connections.model import ConnectionStatus
-from worker.envoy.http import HttpClient
+from worker.envoy.http.client import HttpClient
 from worker.envoy.oauth import ClientCredentials, OAuth
 from worker.sandbox import Sandbox
 from worker.settings.model import EnvoySettings

@@ -13,13 +13,13 @@ from sqlalchemy import event
 
 from tests.integration.connections.support import House, build
 from tests.integration.delivery.away import Locked
+from worker.clock import boot_clock
 from worker.connections.client import ClientStanding
 from worker.connections.leases import Leases
 from worker.connections.refresher import POST_SECONDS, Refresher
 from worker.connections.saving import SAVE_SECONDS, Saver
 from worker.connections.troubles import Troubles
 from worker.database import Database
-from worker.envoy.clock import boot_clock
 from worker.errors import DatabaseUnreachable, NotSent, TryLater
 
 DAY = 86_400.0

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.integration.delivery.world import World
 from tests.journals import Inline
+from worker.clock import boot_clock
 from worker.database import Database
 from worker.database.owner import this_process
 from worker.delivery.deciding import Decision, Schedule
@@ -20,7 +21,6 @@ from worker.delivery.recovery import abandoned, give_up
 from worker.delivery.rows import DueRow
 from worker.delivery.store.claim import Claim, Claims, Lease
 from worker.delivery.store.verdicts import BackOff, Stored, Verdicts
-from worker.envoy.clock import boot_clock
 from worker.envoy.resources import Invite as EnvoyInvite
 from worker.invites import Kind, Status, Verdict, moves
 from worker.invites.store import Standing, require

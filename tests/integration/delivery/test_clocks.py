@@ -11,9 +11,9 @@ from jobs import keep_tokens_fresh, refresh_directory
 from tests.integration.delivery.conftest import READING_SCOPES
 from tests.integration.delivery.world import World
 from tests.waiting import wait_until
+from worker.clock import WallClock
 from worker.connections.refusing import Refusing
 from worker.delivery.alike import Alike
-from worker.envoy.clock import WallClock
 from worker.errors import NotSent
 from worker.sandbox import Faults, Sandbox
 

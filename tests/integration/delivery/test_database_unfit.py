@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from jobs import push_invites, reconcile_invites
 from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.world import World
-from worker.database.mark import is_marked
+from worker.database.sqlite.mark import is_marked
 from worker.errors import DatabaseReplaced, ExitCode, SchemaError
 from worker.failpoints import armed
 from worker.report import Report

@@ -9,7 +9,7 @@ import structlog
 from jobs import push_invites
 from tests.integration.delivery.doubting import names
 from tests.integration.delivery.world import World
-from worker.database.files import database_path
+from worker.database.sqlite.files import database_path
 from worker.invites import moves, store
 from worker.runs import RunContext
 

@@ -7,10 +7,10 @@ import pytest
 import sqlalchemy as sa
 
 from tests.integration.delivery.desks import Desk
+from worker.clock import boot_clock
 from worker.database import Database
 from worker.delivery.store.claim import LATE_SECONDS, Claims, Lease, WaitedTooLong
 from worker.delivery.store.verdicts import Stored
-from worker.envoy.clock import boot_clock
 from worker.errors import DatabaseLocked
 
 FASTER = 10  # than the boot clock, so that the last seconds of a verdict are soon over

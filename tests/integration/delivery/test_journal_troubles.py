@@ -7,12 +7,12 @@ import pytest
 
 from tests.integration.delivery.away import Closed, Locked
 from tests.integration.delivery.desks import BACK_OFF, Desk
+from worker.clock import boot_clock
 from worker.database import Database
 from worker.database.failures import DATABASE_ERRORS
 from worker.delivery.store.claim import Claims, Lease
 from worker.delivery.store.journal import Journal
 from worker.delivery.store.verdicts import Stored, Verdicts
-from worker.envoy.clock import boot_clock
 from worker.errors import DatabaseUnreachable
 from worker.failpoints import armed
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from tests.integration.delivery.world import World
 from tests.integration.oversized import long_object, unguarded
-from worker.database.sizes import MOST_BYTES
+from worker.database.statements.sizes import MOST_BYTES
 from worker.delivery.prepare.due_page import PAGE_BYTES, DuePage, due_page
 from worker.errors import InputError
 from worker.intake import enqueue

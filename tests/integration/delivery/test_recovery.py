@@ -3,13 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 from tests.integration.delivery.world import World
+from worker.clock import boot_clock
 from worker.database.owner import this_process
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call
 from worker.delivery.prepare.due_page import due_page
 from worker.delivery.store.claim import Claims, Lease
 from worker.delivery.store.verdicts import BackOff, Stored, Verdicts
-from worker.envoy.clock import boot_clock
 from worker.invites import Kind, Status, Verdict
 
 DEAD = this_process().rpartition("/")[0] + "/1"  # this very process id, begun at another time

@@ -10,13 +10,13 @@ from structlog.testing import capture_logs
 from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorld
 from tests.integration.delivery.doubting import ARRIVAL
 from tests.integration.delivery.world import PAST, World
+from worker.clock import boot_clock
 from worker.connections import resuming, store
 from worker.connections.refusing import Refusing
 from worker.delivery.alike import Alike
 from worker.delivery.plan import Call
 from worker.delivery.prepare.due_page import due_page
 from worker.delivery.store.claim import Claims, Lease
-from worker.envoy.clock import boot_clock
 from worker.errors import ExitCode
 from worker.invites import Kind
 from worker.sandbox import Faults, Sandbox

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from tests.integration.delivery.world import World
 from tests.waiting import wait_until
+from worker.clock import boot_clock
 from worker.delivery.plan import Call
 from worker.delivery.prepare.due_page import due_page
 from worker.delivery.store.claim import Claim, Claims, Lease
-from worker.envoy.clock import boot_clock
 from worker.invites import Kind
 from worker.sandbox import Sandbox
 

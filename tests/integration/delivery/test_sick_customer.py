@@ -8,6 +8,7 @@ import pytest
 from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorld
 from tests.integration.delivery.world import World
 from tests.unit.delivery.making import due_row
+from worker.clock import boot_clock
 from worker.connections.gate import UNEXPECTED
 from worker.connections.refusing import Refusing
 from worker.delivery.alike import Alike
@@ -21,7 +22,6 @@ from worker.delivery.proving import Proving
 from worker.delivery.send.attempt import Attempt
 from worker.delivery.store.claim import Claim
 from worker.delivery.store.verdicts import Stored
-from worker.envoy.clock import boot_clock
 from worker.errors import OutcomeUnknown
 from worker.invites import Kind, Status, Verdict
 from worker.report import Report

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 import structlog
 
 from tests.integration.retention.conftest import Office
-from worker.database import Database, space
+from worker.database import Database
+from worker.database.sqlite import space
 from worker.sandbox import Sandbox
 
 CANARY = b"canary"

@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 
 from tests.waiting import wait_until
 from worker.arrivals import announce
+from worker.clock import WallClock
 from worker.context import Context
 from worker.database import Database
-from worker.envoy.clock import WallClock
 from worker.report import Report
 from worker.runs import RunContext
 from worker.runs.standing import standing

@@ -1,13 +1,13 @@
 """Lanes of a process that is not alone: its own part first, and what is left of the others' in the end."""
 
 from tests.unit.delivery.making import due_row
+from worker.clock import boot_clock
 from worker.delivery.discovery import Discovery
 from worker.delivery.lane import LEFT_SECONDS, Lane, Work
 from worker.delivery.lanes import Lanes
 from worker.delivery.plan import Call
 from worker.delivery.rows import DueConnection
 from worker.delivery.sharing import LEAST_REFUSED, Part, Sharing
-from worker.envoy.clock import boot_clock
 from worker.invites import Kind
 
 OWN = Part(0, 2)  # of the process a, beside b

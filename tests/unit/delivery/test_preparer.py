@@ -7,6 +7,7 @@ from typing import cast
 
 from tests.unit.delivery.making import due_row
 from tests.waiting import wait_until
+from worker.clock import boot_clock
 from worker.connections.model import Connection
 from worker.database import utc_now
 from worker.delivery.discovery import Discovery
@@ -17,7 +18,6 @@ from worker.delivery.prepare.page import Pages
 from worker.delivery.prepare.preparer import Preparer
 from worker.delivery.prepare.usability import Usability, Usable
 from worker.delivery.rows import DueConnection
-from worker.envoy.clock import boot_clock
 from worker.invites import Kind
 
 CUSTOMERS = ("acme", "beta")

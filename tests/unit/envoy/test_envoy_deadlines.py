@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from worker.envoy.clock import boot_clock
-from worker.envoy.connecting import addresses_of, connect
-from worker.envoy.deadlines import Deadline, DeadlinePassed
+from worker.clock import boot_clock
+from worker.envoy.http.connecting import addresses_of, connect
+from worker.envoy.http.deadlines import Deadline, DeadlinePassed
 
 
 def test_a_deadline_is_over_to_the_second() -> None:

@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 
-from worker.envoy.failures import connect_code, not_sent, outcome_unknown
+from worker.envoy.http.failures import connect_code, not_sent, outcome_unknown
 
 
 def wrapped(cause: BaseException) -> Exception:

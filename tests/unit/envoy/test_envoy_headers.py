@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.envoy.headers import authorization
+from worker.envoy.http.headers import authorization
 from worker.errors import Unauthorised
 
 

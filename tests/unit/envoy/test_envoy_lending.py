@@ -6,7 +6,7 @@ from threading import Lock
 
 import pytest
 
-from worker.envoy.lending import AllLentError, Lender
+from worker.envoy.http.lending import AllLentError, Lender
 
 
 def test_the_item_last_used_is_lent_first() -> None:

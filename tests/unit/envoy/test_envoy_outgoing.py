@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from worker.envoy.outgoing import Outgoing
+from worker.envoy.http.outgoing import Outgoing
 
 OUTGOING = Outgoing({"User-Agent": "test/1"})
 SIGNS = ("/", ".", "..", "v1", "%2F", "%2f", "%zz", "?", "&", "=", "a b", "ü", "#", ":", "@", "'", "~", "\\")

@@ -7,8 +7,8 @@ from typing import Any
 import httpcore
 import pytest
 
-from worker.envoy.rehearsal import ANSWER, require_deadlines
-from worker.envoy.transport import KeptConnection, Open
+from worker.envoy.http.rehearsal import ANSWER, require_deadlines
+from worker.envoy.http.transport import KeptConnection, Open
 from worker.errors import SettingsError
 
 SECRETLY = httpcore.Response(200, headers=[(b"Content-Length", b"2")], content=b"[]")

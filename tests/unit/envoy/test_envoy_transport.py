@@ -2,8 +2,8 @@
 
 import pytest
 
-from worker.envoy.certificates import tls_context
-from worker.envoy.transport import idle_seconds
+from worker.envoy.http.certificates import tls_context
+from worker.envoy.http.transport import idle_seconds
 
 
 @pytest.mark.parametrize(

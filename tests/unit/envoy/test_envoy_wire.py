@@ -6,9 +6,9 @@ from contextlib import suppress
 
 import pytest
 
-from worker.envoy.deadlines import Deadline, DeadlinePassed
-from worker.envoy.exchange import Exchange
-from worker.envoy.wire import Wire
+from worker.envoy.http.deadlines import Deadline, DeadlinePassed
+from worker.envoy.http.exchange import Exchange
+from worker.envoy.http.wire import Wire
 
 
 @pytest.fixture

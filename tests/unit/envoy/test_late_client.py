@@ -6,8 +6,8 @@ from typing import Unpack
 
 import pytest
 
-from worker.envoy.http import Answer
-from worker.envoy.late import LateHttp, Options
+from worker.envoy.http.client import Answer
+from worker.envoy.http.late import LateHttp, Options
 from worker.errors import SettingsError
 
 THREADS = 8

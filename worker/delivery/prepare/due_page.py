@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.database.sizes import LIGHT_BYTES, MOST_BYTES, byte_length, first_bytes
-from worker.database.statements import built_once
+from worker.database.statements.built_once import built_once
+from worker.database.statements.sizes import LIGHT_BYTES, MOST_BYTES, byte_length, first_bytes
 from worker.database.types import OVERSIZED, json_up_to
 from worker.delivery.rows import DELIVERIES, INVITES, PENDING, Cursor, DueRow
 from worker.delivery.sharing import ALL, Part

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from worker.clock import boot_clock
 from worker.connections.model import Connection, WaitReason
 from worker.connections.pace import LOCKED_TIMES, WITHIN_SECONDS, Slots, give_back, reserve_in
 from worker.connections.tokens import Tokens
@@ -22,7 +23,6 @@ from worker.delivery.store.journal import Journal
 from worker.directory import Directory, load_in
 from worker.directory.employees import Remembered
 from worker.envoy.api import EnvoyApi
-from worker.envoy.clock import boot_clock
 from worker.errors import ExitCode, TryLater
 from worker.invites import Status
 from worker.invites.restored import since_in

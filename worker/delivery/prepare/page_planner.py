@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from worker.clock import boot_clock
 from worker.connections.model import Connection
 from worker.connections.tokens import Tokens
 from worker.database import Database
@@ -16,7 +17,6 @@ from worker.directory import Directory, employees, refresh
 from worker.directory.employees import Look, Remembered, Sought
 from worker.directory.entries import Location
 from worker.envoy.api import EnvoyApi
-from worker.envoy.clock import boot_clock
 from worker.envoy.paging import NO_LIST
 from worker.errors import (
     EnvoyError,

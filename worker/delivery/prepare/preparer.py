@@ -4,12 +4,12 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from worker.clock import boot_clock
 from worker.connections.tokens import AccessToken, BeingRefreshed
 from worker.delivery.lane import Lane
 from worker.delivery.lanes import Lanes
 from worker.delivery.prepare.page import Pages
 from worker.delivery.prepare.usability import NotYet, Usability
-from worker.envoy.clock import boot_clock
 from worker.errors import OF_ONE_CONNECTION
 
 SLOW_SECONDS = 0.5  # a lane that takes longer leaves room for others the next time

@@ -5,6 +5,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from worker.clock import boot_clock
 from worker.connections.expiry import AccessToken
 from worker.connections.gate import AskedNow, Gate
 from worker.connections.holds import Holds, in_force
@@ -17,7 +18,6 @@ from worker.connections.tokens import Tokens
 from worker.connections.usable import set_aside
 from worker.database import Database
 from worker.delivery.lane import Lane
-from worker.envoy.clock import boot_clock
 from worker.errors import (
     OF_ONE_CONNECTION,
     DatabaseLocked,

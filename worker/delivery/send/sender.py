@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from worker.clock import boot_clock
 from worker.connections.gate import Gate
 from worker.database import Database
 from worker.database.failures import DATABASE_ERRORS, may_be_committed
@@ -16,7 +17,6 @@ from worker.delivery.send.attempt import Attempt, Requests
 from worker.delivery.store.claim import Claim, Claims, WaitedTooLong
 from worker.delivery.store.database_away import Patience
 from worker.delivery.store.unheard import take_back
-from worker.envoy.clock import boot_clock
 from worker.failpoints import failpoint
 
 

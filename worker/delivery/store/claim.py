@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.database.compiled import compiled_once
 from worker.database.owner import this_process
+from worker.database.statements.compiled import compiled_once
 from worker.delivery.plan import Call
 from worker.delivery.rows import DueRow
 from worker.delivery.store.claiming import take, take_rows, taken, write_intents
@@ -20,7 +20,7 @@ from worker.errors import NotSent
 from worker.failpoints import failpoint
 
 if TYPE_CHECKING:
-    from worker.database.one_trip import Rows, Statement
+    from worker.database.postgresql.one_trip import Rows, Statement
 
 LATE_SECONDS = 5.0  # as long as what was found out about a connection is believed
 

@@ -8,8 +8,8 @@ from worker.connections.holds import is_held
 from worker.connections.model import ConnectionStatus, HoldReason
 from worker.connections.outages import is_out
 from worker.database import Database
-from worker.database.compiled import Given, Types
 from worker.database.owner import this_process
+from worker.database.statements.compiled import Given, Types
 from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, SENDING, UNKNOWN
 from worker.delivery.store.seen import SEEN, free_rows, is_as_planned
 from worker.invites import Status

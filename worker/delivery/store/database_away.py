@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential
 
+from worker.clock import boot_clock
 from worker.database.failures import DATABASE_ERRORS
-from worker.envoy.clock import boot_clock
 from worker.errors import DatabaseDamaged, DatabaseReplaced, DatabaseUnreachable, DiskFull
 
 MANUAL_SECONDS = 60.0  # somebody waits for the command to end

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from worker.errors import DatabaseConflict
 
 if TYPE_CHECKING:
-    from worker.database.one_trip import Rows, Statement
+    from worker.database.postgresql.one_trip import Rows, Statement
 
 TIMES = 5  # that one is tried whose transaction was rolled back for another's sake
 CONFLICT_PAUSE_SECONDS = 0.02

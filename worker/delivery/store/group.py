@@ -10,7 +10,7 @@ from worker.delivery.store.entries import Entry, Part
 from worker.failpoints import failpoint
 
 if TYPE_CHECKING:
-    from worker.database.one_trip import Statement
+    from worker.database.postgresql.one_trip import Statement
 
 _ROWS = "SELECT id FROM delivery WHERE id = ANY(%(ids)s::bigint[])"
 _LOCK = f"{_ROWS} ORDER BY id FOR UPDATE SKIP LOCKED"

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from worker.database.compiled import Given, Types
+from worker.database.statements.compiled import Given, Types
 from worker.delivery.rows import DELIVERIES, PENDING, DueRow
 
 

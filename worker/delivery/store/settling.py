@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.database.compiled import Given, Types
+from worker.database.statements.compiled import Given, Types
 from worker.delivery.rows import ATTEMPTS, DELIVERIES, PENDING, SENDING, SENT, UNKNOWN
 from worker.delivery.store.seen import SEEN, free_rows, is_as_seen
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.database.compiled import compiled_once
 from worker.database.failures import is_taken
+from worker.database.statements.compiled import compiled_once
 from worker.delivery.outcomes import Outcome
 from worker.delivery.refusals import Unproven
 from worker.delivery.rows import ATTEMPTS, DELIVERIES, DueRow
@@ -36,7 +36,7 @@ from worker.failpoints import failpoint
 from worker.invites import Status, Verdict
 
 if TYPE_CHECKING:
-    from worker.database.one_trip import Rows, Statement
+    from worker.database.postgresql.one_trip import Rows, Statement
 
 LONGEST_DETAIL = 500
 LEAST_PAUSE_SECONDS = 0.05

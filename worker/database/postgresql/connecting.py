@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from worker.database import texts
-from worker.database.sqlite import READ_ONLY
+from worker.database.postgresql import texts
+from worker.database.sqlite.connecting import READ_ONLY
 
 if TYPE_CHECKING:
-    from worker.database.one_trip import Rows, Statement
+    from worker.database.postgresql.one_trip import Rows, Statement
 
 LOCK_TIMEOUT_MS = 3000  # of row locks: a caller's open transaction must not hang a sender
 LOCK_TIMEOUT_MS_STOPPING = 500
@@ -54,7 +54,7 @@ class PostgresqlServer:
 
     def connecting(self, dialect: Any, _record: Any, arguments: Any, options: dict[str, Any]) -> Any:  # noqa: ANN401 -- SQLAlchemy's own types
         """Connect; a server that does not answer is not waited for as long as usual once all ends."""
-        from worker.database.adapting import adapt
+        from worker.database.postgresql.adapting import adapt
 
         if self._stop.is_set():
             options["connect_timeout"] = CONNECT_SECONDS_STOPPING
@@ -101,7 +101,7 @@ class PostgresqlServer:
         """Execute statements as one transaction in one round trip; None where a pooler is in between."""
         if is_pooled(connection):
             return None
-        from worker.database.one_trip import in_one_trip
+        from worker.database.postgresql.one_trip import in_one_trip
 
         return in_one_trip(connection, self._beginning(connection, reading=False), calls)
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from worker.database.engine import Database
 from worker.database.failures import describe
-from worker.database.files import database_path
+from worker.database.sqlite.files import database_path
 
 # All writers wait while a file is written anew: so it is done to small ones only.
 MOST_REWRITTEN_BYTES = 128 * 1024 * 1024

@@ -16,18 +16,18 @@ from typing import Self
 
 import httpcore
 
+from worker.clock import boot_clock
 from worker.envoy.answers import is_success
-from worker.envoy.certificates import tls_context
-from worker.envoy.clock import boot_clock
-from worker.envoy.connecting import open_socket
-from worker.envoy.deadlines import Deadline
-from worker.envoy.exchange import BeforeWrite, Exchange
-from worker.envoy.failures import connect_code, not_sent, outcome_unknown
-from worker.envoy.lending import AllLentError, Lender
-from worker.envoy.outgoing import Outgoing, Place
-from worker.envoy.rehearsal import require_deadlines
-from worker.envoy.transport import FAILURES, Incoming, KeptConnection
-from worker.envoy.wire import Wire
+from worker.envoy.http.certificates import tls_context
+from worker.envoy.http.connecting import open_socket
+from worker.envoy.http.deadlines import Deadline
+from worker.envoy.http.exchange import BeforeWrite, Exchange
+from worker.envoy.http.failures import connect_code, not_sent, outcome_unknown
+from worker.envoy.http.lending import AllLentError, Lender
+from worker.envoy.http.outgoing import Outgoing, Place
+from worker.envoy.http.rehearsal import require_deadlines
+from worker.envoy.http.transport import FAILURES, Incoming, KeptConnection
+from worker.envoy.http.wire import Wire
 from worker.errors import EnvoyError, NotSent
 
 __all__ = ["Answer", "BeforeWrite", "HttpClient"]

@@ -6,7 +6,7 @@ ever.  Only the resolver takes its own time; a request that comes out of it too 
 
 from collections.abc import Callable
 
-from worker.envoy.clock import boot_clock
+from worker.clock import boot_clock
 
 
 class DeadlinePassed(TimeoutError):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
-from worker.envoy.deadlines import Deadline
+from worker.envoy.http.deadlines import Deadline
 from worker.failpoints import failpoint
 
 BeforeWrite: TypeAlias = Callable[[], None]

@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from worker.database.failures import is_locked
-from worker.database.files import Access, database_path
 from worker.database.meanings import locked
-from worker.database.opened import OpenedFile
-from worker.database.opening import Opening
+from worker.database.sqlite.files import Access, database_path
+from worker.database.sqlite.opened import OpenedFile
+from worker.database.sqlite.opening import Opening
 from worker.errors import SettingsError
 from worker.stopping import SLICE_SECONDS, Wait
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.adapt import Dumper, Loader
 
-from worker.database.texts import NO_ENCODING, encoding, fitted, python_codec
+from worker.database.postgresql.texts import NO_ENCODING, encoding, fitted, python_codec
 from worker.database.types import FAR_AHEAD, LONG_AGO
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-from worker.database.ownership import require_owner, require_owner_of_side
+from worker.database.sqlite.ownership import require_owner, require_owner_of_side
 from worker.errors import DatabaseUnreachable, SettingsError
 
 # What a process opens the database for.  Only what migrates makes a file that is not there.

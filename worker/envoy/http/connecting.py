@@ -5,8 +5,8 @@ import ssl
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from worker.envoy.deadlines import Deadline
-from worker.envoy.outgoing import Place
+from worker.envoy.http.deadlines import Deadline
+from worker.envoy.http.outgoing import Place
 
 CONNECT_SECONDS = 5.0
 

@@ -9,11 +9,11 @@ import socket
 from collections.abc import Callable
 from typing import TypeAlias
 
-from worker.envoy.deadlines import Deadline
-from worker.envoy.exchange import Exchange
-from worker.envoy.outgoing import Outgoing
-from worker.envoy.transport import FAILURES, KeptConnection, Open
-from worker.envoy.wire import Wire
+from worker.envoy.http.deadlines import Deadline
+from worker.envoy.http.exchange import Exchange
+from worker.envoy.http.outgoing import Outgoing
+from worker.envoy.http.transport import FAILURES, KeptConnection, Open
+from worker.envoy.http.wire import Wire
 from worker.errors import SettingsError
 
 Make: TypeAlias = Callable[[Open], KeptConnection]

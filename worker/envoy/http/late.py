@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol, Required, TypedDict, Unpack
 
 if TYPE_CHECKING:
-    from worker.envoy.http import Answer, BeforeWrite
+    from worker.envoy.http.client import Answer, BeforeWrite
 
 
 class Options(TypedDict, total=False):

@@ -19,7 +19,7 @@ from sqlalchemy.types import TypeEngine
 from worker.database.engine import Database
 
 if TYPE_CHECKING:
-    from worker.database.one_trip import Statement
+    from worker.database.postgresql.one_trip import Statement
 
 Types: TypeAlias = Mapping[str, TypeEngine[Any]]
 _Convert: TypeAlias = Callable[[Any], Any] | None

@@ -9,7 +9,7 @@ from json import JSONEncoder
 import httpcore
 import httpx
 
-from worker.envoy.headers import checked
+from worker.envoy.http.headers import checked
 from worker.errors import Misdirected
 
 _PORTS = {"http": 80, "https": 443}

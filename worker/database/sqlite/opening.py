@@ -17,7 +17,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from worker.database.files import Access, look, require_usable, side_files, tighten
+from worker.database.sqlite.files import Access, look, require_usable, side_files, tighten
 from worker.errors import DatabaseConflict
 
 # Those of the first schema: another application's database does not have them all.

@@ -15,8 +15,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection as Connection
 
-from worker.database.mark import mark
 from worker.database.meanings import REPLACED_HINT
+from worker.database.sqlite.mark import mark
 from worker.errors import DatabaseReplaced
 
 # While a connection is open, SQLite itself neither removes nor replaces them.

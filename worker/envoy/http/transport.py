@@ -10,11 +10,11 @@ from typing import TypeAlias
 
 import httpcore
 
-from worker.envoy.clock import boot_clock
-from worker.envoy.exchange import Exchange
-from worker.envoy.headers import AnswerHeaders
-from worker.envoy.outgoing import Place
-from worker.envoy.wire import Wire
+from worker.clock import boot_clock
+from worker.envoy.http.exchange import Exchange
+from worker.envoy.http.headers import AnswerHeaders
+from worker.envoy.http.outgoing import Place
+from worker.envoy.http.wire import Wire
 
 # Common servers close a connection that was idle for five seconds.  A request that crosses their end
 # of it on the way was perhaps executed: so no connection is used that was idle for nearly as long.

@@ -13,8 +13,8 @@ from typing import Any
 
 import httpcore
 
-from worker.envoy.deadlines import DeadlinePassed
-from worker.envoy.exchange import Exchange
+from worker.envoy.http.deadlines import DeadlinePassed
+from worker.envoy.http.exchange import Exchange
 
 
 class Wire(httpcore.NetworkStream):
