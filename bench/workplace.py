@@ -9,7 +9,7 @@ import httpx
 
 from bench.stand_in import StandIn
 from worker import logs
-from worker.connections import authorise, grants
+from worker.connections.consent import grant, redirect
 from worker.connections.vault import new_key
 from worker.context import Context
 from worker.database.schema import upgrade
@@ -50,11 +50,11 @@ def opened(env: Mapping[str, str]) -> Iterator[Context]:
 
 def connect(parts: Context, name: str, *, company_id: str = "") -> None:
     """Connect a customer through the sandbox's consent, and read the directory."""
-    request = authorise.begin(parts.oauth, parts.settings.envoy)
+    request = redirect.begin(parts.oauth, parts.settings.envoy)
     company = f"&company_id={company_id}" if company_id else ""
     consent = httpx.get(f"{request.url}&auto=allow{company}", timeout=30)
-    code = authorise.code_from(request, consent.headers["location"])
-    connection = grants.finish(
+    code = redirect.code_from(request, consent.headers["location"])
+    connection = grant.finish(
         parts.database, parts.vault, parts.oauth, name, request, code, look=parts.api.first_locations
     )
     refresh(parts.database, parts.api, parts.tokens, connection)

@@ -13,7 +13,7 @@ Parameters: `max_seconds` (300) ends a scheduled run early; the next one goes on
 import math
 
 from worker.delivery.push import Push
-from worker.delivery.restored import remind
+from worker.delivery.recovery.restored import remind
 from worker.delivery.store.database_away import MANUAL_SECONDS
 from worker.report import Report
 from worker.runs import RunContext, Seconds

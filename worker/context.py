@@ -25,12 +25,12 @@ from worker.settings.model import DRAWERS, REFRESHERS
 if TYPE_CHECKING:
     from worker.arrivals import Arrivals
     from worker.clock import WallClock
-    from worker.connections.gate import Gate
-    from worker.connections.holds import Holds
-    from worker.connections.tokens import Tokens
+    from worker.connections.tokens.access import Tokens
+    from worker.connections.usable.gate import Gate
+    from worker.connections.usable.holds import Holds
     from worker.connections.vault import Vault
     from worker.connections.witness import Witness
-    from worker.delivery.healing import Healing
+    from worker.delivery.recovery.missing import Healing
     from worker.delivery.store.journal import Journal
     from worker.envoy.api import EnvoyApi
     from worker.envoy.http.client import HttpClient
@@ -228,14 +228,14 @@ class Context:
     @cached_property
     def tokens(self) -> "Tokens":
         """The one refresher."""
-        from worker.connections.tokens import Tokens
+        from worker.connections.tokens.access import Tokens
 
         return Tokens(self.database, self.vault, self.oauth, owner=this_process(), stop=self.stop)
 
     @cached_property
     def holds(self) -> "Holds":
         """What connections are held for, and their pace."""
-        from worker.connections.holds import Holds
+        from worker.connections.usable.holds import Holds
 
         return Holds(
             self.database,
@@ -256,7 +256,7 @@ class Context:
     def healing(self) -> "Healing":
         """What gives invites the deliveries that they lack."""
         from worker.clock import boot_clock
-        from worker.delivery.healing import Healing
+        from worker.delivery.recovery.missing import Healing
 
         return Healing(self.database, self.stop, boot_clock)
 
@@ -281,8 +281,8 @@ class Context:
     @cached_property
     def gate(self) -> "Gate":
         """What keeps invites back while Envoy's host does not answer."""
-        from worker.connections.gate import Gate
-        from worker.connections.outages import Outages
+        from worker.connections.usable.gate import Gate
+        from worker.connections.usable.host_outage import Outages
 
         outages = Outages(
             self.database,

@@ -139,7 +139,7 @@ def test_verdicts_in_hand_are_printed_and_the_process_ends_with_1(
 
 IMPATIENT = """
 import sys
-from worker.cli.parts import opened
+from worker.cli.opening import opened
 from worker.service import serve
 with opened(events_to=sys.stdout) as parts:
     raise SystemExit(serve(parts, hard_limit_seconds=2))

@@ -8,7 +8,7 @@ import pytest
 from psycopg import sql
 
 from tests.waiting import wait_until
-from worker.cli.check_postgresql import findings
+from worker.cli.check.postgresql import findings
 from worker.database import Database
 
 

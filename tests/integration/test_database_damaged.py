@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.integration.commands import Commands, commands
-from worker.cli import check_damage
+from worker.cli.check import damage
 from worker.database import Database
 from worker.database.meanings import DAMAGED_HINT
 
@@ -190,7 +190,7 @@ def test_a_file_that_is_no_database_is_a_line(content: bytes, trial: Trial, tmp_
 def findings(path: Path, *, deep: bool = False) -> list[dict[str, Any]]:
     """Return what is found in a file."""
     database = Database(f"sqlite:///{path}")
-    found = [finding.as_data() for finding in check_damage.findings(database, deep=deep)]
+    found = [finding.as_data() for finding in damage.findings(database, deep=deep)]
     database.dispose()
     return found
 
@@ -264,7 +264,7 @@ def test_a_writer_is_not_kept_waiting_by_a_check(filled: Path, tmp_path: Path) -
 def test_on_postgresql_there_is_no_file(postgresql_url: str) -> None:
     """The server sees to its own files: nothing is said, with --deep neither."""
     database = Database(postgresql_url)
-    found = [*check_damage.findings(database, deep=False), *check_damage.findings(database, deep=True)]
+    found = [*damage.findings(database, deep=False), *damage.findings(database, deep=True)]
     database.dispose()
 
     assert found == []

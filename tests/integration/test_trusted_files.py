@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.cli.import_files import reading
+from worker.cli.invites.import_streams import reading
 from worker.errors import ExitCode, SettingsError, UsageError
 from worker.runs import resolve_all
 from worker.settings import JobSettings, Secrets, environment, load_settings

@@ -6,11 +6,11 @@ from functools import cache
 from tests.model.state import Seen
 from tests.unit.delivery.making import ACME, DIRECTORY, NOW, due_row
 from worker.delivery import outcomes
-from worker.delivery.deciding import Schedule, decide
-from worker.delivery.matching import judge, sought_in
+from worker.delivery.due import DueRow
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call, LookFirst, Settled, plan
-from worker.delivery.rows import DueRow
+from worker.delivery.reconcile.decision import Schedule, decide
+from worker.delivery.reconcile.matching import judge, sought_in
 from worker.envoy import resources
 from worker.envoy.api import Written
 from worker.errors import EnvoyError, NotFound, NotSent, OutcomeUnknown

@@ -12,7 +12,7 @@ from tests.model.state import Row, Seen
 from tests.unit.delivery.making import due_row
 from worker.database import Database
 from worker.database.owner import this_process
-from worker.delivery.rows import ATTEMPTS, DELIVERIES, INVITES, DueRow
+from worker.delivery.due import ATTEMPTS, DELIVERIES, INVITES, DueRow
 from worker.invites import Kind, Status
 
 PAST = datetime(2026, 1, 1, tzinfo=UTC)

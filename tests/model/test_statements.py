@@ -19,16 +19,16 @@ from tests.model.state import Row, Seen
 from tests.waiting import wait_until
 from worker.clock import boot_clock
 from worker.database import Database
-from worker.delivery import recovery
-from worker.delivery.deciding import Decision, Schedule
-from worker.delivery.doubts import Doubt
-from worker.delivery.look_ups import LookUps
+from worker.delivery.due import DELIVERIES, INVITES
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call, Settled
-from worker.delivery.rows import DELIVERIES, INVITES
-from worker.delivery.store.claim import Claim, Claims, Lease
+from worker.delivery.reconcile.decision import Decision, Schedule
+from worker.delivery.reconcile.recording import LookUps
+from worker.delivery.reconcile.unknown_rows import Doubt
+from worker.delivery.recovery import interrupted
 from worker.delivery.store.database_away import Patience
-from worker.delivery.store.finishing import settle_without_call
+from worker.delivery.store.statements.claim import Claim, Claims, Lease
+from worker.delivery.store.statements.finishing import settle_without_call
 from worker.delivery.store.verdicts import BackOff, Verdicts
 from worker.envoy import resources
 from worker.errors import UsageError
@@ -172,7 +172,7 @@ def test_an_attempt_is_given_up_only_while_it_is_on_its_way(desk: Desk) -> None:
     ids = desk.put(rows)
 
     for number, (row, token) in zip(ids, cases, strict=True):
-        recovery.give_up(desk.database, _abandoned(number, row, token), first_look=5)
+        interrupted.give_up(desk.database, _abandoned(number, row, token), first_look=5)
 
     agree(desk, rows, ids, [statements.give_up(row, token) for row, token in cases])
 

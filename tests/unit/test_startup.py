@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+ACCESS = "worker.connections.tokens.access"
 SERVICE = "import worker.service, worker.intake, worker.retention, jobs.push_invites, sys;"
 PUSH = "import worker.cli.run_once, worker.runs, jobs.push_invites, jobs.reconcile_invites, sys;"
 PARTS = "from worker.context import Context; import worker.runs, worker.connections.store, sys;"
@@ -34,7 +35,7 @@ def test_a_run_that_sends_nothing_never_loads_the_http_library() -> None:
 
 def test_a_command_that_only_reads_loads_neither_keys_nor_envoy() -> None:
     """The parts are there to be asked for, and are loaded when they are."""
-    assert loaded(PARTS, "worker.connections.tokens", "worker.envoy.api", "cryptography.fernet") == "[]"
+    assert loaded(PARTS, ACCESS, "worker.envoy.api", "cryptography.fernet") == "[]"
 
 
 def test_the_help_loads_neither_the_database_nor_the_settings() -> None:

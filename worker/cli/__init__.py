@@ -1,4 +1,24 @@
-"""The command line: one module a noun, each thin; imports late, so that --help answers at once."""
+"""The command line: one module a noun, each thin; imports late, so that --help answers at once.
+
+Files:
+
+app: The commands of ``envoy-worker``.
+check: ``envoy-worker check``: what is wrong, and what to do.
+connect: ``envoy-worker connect``: a customer authorises our application, through OAuth2.
+connections: ``envoy-worker connections``: grants, holds and defaults; never tokens.
+db: ``envoy-worker db``: the schema of the database, and a database that comes from a backup.
+demo: ``envoy-worker demo``: the main job end to end, on this machine alone.
+directory: ``envoy-worker directory``: the locations and flows that the worker knows.
+formatting: Put values into words: times, dataclasses, invites.
+invites: ``envoy-worker invites``: hand them in, see them, and decide about them.
+keys: ``envoy-worker keys``: the keys that tokens are encrypted with at rest.
+opening: Open the process's parts for one command, with its events going where they belong.
+output: Write to the operator: data to stdout, messages to stderr; tables only on a terminal.
+run: ``envoy-worker run``: the service.
+run_once: ``envoy-worker run-once``: one pass by hand.
+sandbox: ``envoy-worker sandbox``: the stand-in of Envoy, to try things out.
+status: ``envoy-worker status``: what is going on.
+"""
 
 import functools
 import os

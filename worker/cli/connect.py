@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from worker.cli.formatting import counted
+from worker.cli.opening import opened
 from worker.cli.output import say, show
-from worker.cli.parts import opened
-from worker.cli.words import counted
 from worker.errors import NeedsAuthorisation, UsageError
 
 if TYPE_CHECKING:
-    from worker.connections.authorise import AuthorisationRequest
+    from worker.connections.consent.redirect import AuthorisationRequest
     from worker.connections.model import Connection
     from worker.context import Context
 
@@ -32,7 +32,7 @@ def connect(
 
     Prints the URL that an Envoy administrator of the customer opens in a browser, and waits for the answer.
     """
-    from worker.connections import authorise, grants
+    from worker.connections.consent import grant, redirect
     from worker.connections.sealed import require_key
     from worker.connections.store import check_name
 
@@ -40,19 +40,19 @@ def connect(
     with opened() as parts:
         require_key(parts.database, parts.vault)  # whatever they lack shall not cost a consent
         _ = parts.api
-        request = authorise.begin(parts.oauth, parts.settings.envoy)
+        request = redirect.begin(parts.oauth, parts.settings.envoy)
         url = _pasted(request) if paste else _received(request, timeout)
-        code = authorise.code_from(request, url)
+        code = redirect.code_from(request, url)
         look = parts.api.first_locations
-        connection = grants.finish(parts.database, parts.vault, parts.oauth, name, request, code, look=look)
+        connection = grant.finish(parts.database, parts.vault, parts.oauth, name, request, code, look=look)
         say(f"{name}: connected" + (f" (company {connection.company_id})" if connection.company_id else ""))
         _look_around(parts, connection)
 
 
 def _received(request: "AuthorisationRequest", timeout: float) -> str:
     """Wait for the browser at the redirect URI."""
-    from worker.connections.authorise import code_from
-    from worker.connections.loopback import RedirectListener
+    from worker.connections.consent.loopback import RedirectListener
+    from worker.connections.consent.redirect import code_from
 
     with RedirectListener(request.redirect_uri, validate=lambda url: code_from(request, url)) as listener:
         # Printed only now: whoever opens it at once must find somebody listening.
@@ -90,14 +90,14 @@ def _pasted(request: "AuthorisationRequest") -> str:
 def _look_around(parts: "Context", connection: "Connection") -> None:
     """Read the directory, find out whether invites may be read, and say so."""
     from worker.connections import store
-    from worker.connections.calls import with_token
+    from worker.connections.tokens.calls import with_token
     from worker.directory import refresh
 
     assert connection.id is not None  # noqa: S101 -- a stored row has its id
     directory = refresh(parts.database, parts.api, parts.tokens, connection)
     found = f"{counted(len(directory.locations), 'location')}, {counted(len(directory.flows), 'flow')}"
     say(f"{connection.name}: {found}")
-    from worker.connections.reading import READ_INVITES
+    from worker.connections.scopes import READ_INVITES
 
     if READ_INVITES not in (connection.scopes or "").split():
         return

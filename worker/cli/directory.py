@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from worker.cli.formatting import moment
+from worker.cli.opening import opened
 from worker.cli.output import complain, say, show_json_object, show_rows
-from worker.cli.parts import opened
-from worker.cli.words import moment
 from worker.errors import EnvoyError, ExitCode, NeedsAuthorisation, SettingsError, TryLater
 from worker.report import first_that_applies
 

@@ -2,9 +2,9 @@
 
 import typer
 
+from worker.cli.formatting import counted
+from worker.cli.opening import opened
 from worker.cli.output import complain, say, show
-from worker.cli.parts import opened
-from worker.cli.words import counted
 from worker.errors import ExitCode
 
 

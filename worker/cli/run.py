@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from worker.cli.parts import opened
+from worker.cli.opening import opened
 from worker.errors import ExitCode
 from worker.stopping import end_signals
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from worker.cli.opening import opened
 from worker.cli.output import show, show_json
-from worker.cli.parts import opened
 from worker.errors import ExitCode, UsageError
 from worker.report import first_that_applies
 

@@ -5,11 +5,11 @@ A consent ends that, and so does whatever makes them readable again: each proces
 
 from datetime import datetime
 
-from worker.connections.hold_moves import announce_release, move
-from worker.connections.hold_rules import Values, but_for_a_pause, over_a_pause
 from worker.connections.model import ENDED_BY_CONSENT, Connection, HoldReason
 from worker.connections.rows import CONNECTIONS, change, locked
 from worker.connections.sealed import SealedRow, require_key, sealed_row
+from worker.connections.usable.moves import announce_release, move
+from worker.connections.usable.rules import Values, but_for_a_pause, over_a_pause
 from worker.connections.vault import Vault
 from worker.database import Database
 from worker.database.repeating import repeated

@@ -11,12 +11,12 @@ import sqlalchemy as sa
 
 from worker.arrivals import announce
 from worker.connections.company import another_companys
-from worker.connections.cooling import is_cooling
-from worker.connections.hold_moves import announce_hold, announce_release
-from worker.connections.hold_rules import NOT_PAUSED_BENEATH, UNDISTURBED, in_force, is_waiting, paused
 from worker.connections.model import Connection, ConnectionStatus, HoldReason, WaitReason
-from worker.connections.resuming import resumed
 from worker.connections.rows import CONNECTIONS, change, clock_of, forget_employees, locked, select_one
+from worker.connections.tokens.refresh.cool_down import is_cooling
+from worker.connections.usable.moves import announce_hold, announce_release
+from worker.connections.usable.resuming import resumed
+from worker.connections.usable.rules import NOT_PAUSED_BENEATH, UNDISTURBED, in_force, is_waiting, paused
 from worker.database import Database
 from worker.database.postgresql import texts
 from worker.database.repeating import repeated

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from http import HTTPStatus
 from typing import Any
 
-from worker.delivery.marks import IN_DOUBT, KEPT, LEFT_OUT, Content, changes, stored
+from worker.delivery.sent_content import IN_DOUBT, KEPT, LEFT_OUT, Content, changes, stored
 from worker.envoy.resources import Invite
 from worker.errors import EnvoyError, Refused
 

@@ -7,8 +7,8 @@ import hashlib
 import json
 from datetime import UTC, datetime
 
-from worker.delivery.marks import Content
-from worker.delivery.rows import DueRow
+from worker.delivery.due import DueRow
+from worker.delivery.sent_content import Content
 from worker.folding import fold
 from worker.invites.signs import one_kind_of_breaks
 

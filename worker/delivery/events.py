@@ -3,15 +3,15 @@
 import structlog
 
 from worker.commands import command
-from worker.delivery.deciding import Decision
-from worker.delivery.doubts import Doubt
-from worker.delivery.healing import LOST, MISSING, Healed
+from worker.delivery.due import DueRow
 from worker.delivery.outcomes import GONE, Outcome
 from worker.delivery.plan import Settled
+from worker.delivery.reconcile.decision import Decision
+from worker.delivery.reconcile.unknown_rows import Doubt
+from worker.delivery.recovery.missing import LOST, MISSING, Healed
+from worker.delivery.recovery.restored import RESTORED
 from worker.delivery.remarks import HINTS as REMARKS
-from worker.delivery.restored import RESTORED
-from worker.delivery.rows import DueRow
-from worker.delivery.store.claim import Claim
+from worker.delivery.store.statements.claim import Claim
 from worker.delivery.store.verdicts import Stored
 from worker.errors import EnvoyError, Forbidden, NotFound
 from worker.invites import Status

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from worker.delivery.content import blank_to_none, notes_of
 from worker.delivery.defaults import OF_THE_CONNECTION
-from worker.delivery.rows import DueRow
+from worker.delivery.due import DueRow
 from worker.errors import InputError
 from worker.invites.custom_fields import FIELD, LABEL, VALUE
 from worker.invites.signs import FORMS, require_email, require_fit

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
 from worker.delivery import clears
-from worker.delivery.marks import Content, may_be_gone, names_a_place, when_missing, when_refused
+from worker.delivery.due import DueRow
 from worker.delivery.plan import Call
 from worker.delivery.refusals import NO_EVIDENCE, Evidence, Unproven, is_settled
 from worker.delivery.remarks import remarked
-from worker.delivery.rows import DueRow
+from worker.delivery.sent_content import Content, may_be_gone, names_a_place, when_missing, when_refused
 from worker.envoy.answers import may_be_a_gateways
 from worker.envoy.api import Written
 from worker.errors import (

@@ -9,7 +9,8 @@ from worker.connections.model import Connection
 from worker.delivery import clears, fit
 from worker.delivery.content import blank_to_none, content_key, content_of
 from worker.delivery.defaults import custom_fields
-from worker.delivery.marks import (
+from worker.delivery.due import DueRow
+from worker.delivery.sent_content import (
     Content,
     changes,
     in_the_old_place,
@@ -19,7 +20,6 @@ from worker.delivery.marks import (
     while_updating,
     without_place,
 )
-from worker.delivery.rows import DueRow
 from worker.directory import Directory
 from worker.directory.entries import Flow, Location
 from worker.directory.resolve import zone_of

@@ -6,16 +6,16 @@ from datetime import datetime
 from functools import cache, partial
 from itertools import chain, islice
 
-from worker.connections.holds import in_force
 from worker.connections.model import Connection, ConnectionStatus
 from worker.connections.rows import look
+from worker.connections.usable.holds import in_force
 from worker.database import Database
-from worker.delivery.doubts import due_doubts
+from worker.delivery.due import Cursor, DueRow, connections_with_due_rows
 from worker.delivery.plan import HostOf, LookFirst, Plan, Settled, plan
 from worker.delivery.prepare import hosts
 from worker.delivery.prepare.due_page import due_page
-from worker.delivery.restored import RESTORED
-from worker.delivery.rows import Cursor, DueRow, connections_with_due_rows
+from worker.delivery.reconcile.unknown_rows import due_doubts
+from worker.delivery.recovery.restored import RESTORED
 from worker.directory import Directory, employees, load
 from worker.directory.employees import Look, Sought
 from worker.directory.entries import Location

@@ -13,34 +13,34 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from worker.clock import WallClock, boot_clock
-from worker.connections.gate import Gate
-from worker.connections.holds import Holds
-from worker.connections.refusing import Refusing
-from worker.connections.tokens import Tokens
-from worker.connections.usable import NEEDS_CONSENT
+from worker.connections.tokens.access import Tokens
+from worker.connections.usable.finding import NEEDS_CONSENT
+from worker.connections.usable.gate import Gate
+from worker.connections.usable.holds import Holds
+from worker.connections.usable.refusing import Refusing
 from worker.database import Database
 from worker.database.owner import this_process
-from worker.delivery.alike import Alike
-from worker.delivery.at_work import processes_at_work
-from worker.delivery.consequences import Consequences
-from worker.delivery.discovery import Discovery
-from worker.delivery.healing import Healing
-from worker.delivery.lanes import Lanes
+from worker.delivery.consequences.apply import Consequences
+from worker.delivery.consequences.probes import Proving
+from worker.delivery.consequences.refused_alike import Alike
+from worker.delivery.consequences.teller import Teller
+from worker.delivery.due import DueConnection, blocked_reasons, due_connections
+from worker.delivery.lanes.at_work import processes_at_work
+from worker.delivery.lanes.discovery import Discovery
+from worker.delivery.lanes.dispatch import Lanes
+from worker.delivery.lanes.sharing import Sharing
 from worker.delivery.prepare.page import Pages
 from worker.delivery.prepare.preparer import Preparer
 from worker.delivery.prepare.usability import Usability
-from worker.delivery.proving import Proving
-from worker.delivery.recovering import Recovering
-from worker.delivery.rows import DueConnection, blocked_reasons, due_connections
+from worker.delivery.recovery.missing import Healing
+from worker.delivery.recovery.run import Recovering
 from worker.delivery.send.attempt import Attempt, Requests
 from worker.delivery.send.judge import Judge
 from worker.delivery.send.sender import Sender
-from worker.delivery.sharing import Sharing
-from worker.delivery.store.claim import Claims, Lease
 from worker.delivery.store.database_away import MANUAL_SECONDS, Patience
 from worker.delivery.store.journal import Journal
+from worker.delivery.store.statements.claim import Claims, Lease
 from worker.delivery.store.verdicts import BackOff, Verdicts
-from worker.delivery.teller import Teller
 from worker.envoy.api import EnvoyApi
 from worker.errors import ExitCode
 from worker.report import Report

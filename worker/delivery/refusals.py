@@ -12,9 +12,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.delivery.marks import names_a_place
+from worker.delivery.due import ATTEMPTS, CONNECTIONS, DELIVERIES, DueRow
 from worker.delivery.plan import Call
-from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, DueRow
+from worker.delivery.sent_content import names_a_place
 from worker.errors import EnvoyError, NotFound
 from worker.invites import Kind, Verdict
 

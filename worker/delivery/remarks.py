@@ -3,8 +3,8 @@
 from collections.abc import Collection
 
 from worker.delivery import clears
-from worker.delivery.marks import MAIL
 from worker.delivery.plan import Call
+from worker.delivery.sent_content import MAIL
 from worker.invites import Kind
 
 MAIL_NOT_REPEATED = "mail_not_repeated"

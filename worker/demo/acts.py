@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from worker import migrations
-from worker.connections import authorise, grants, store
-from worker.connections.loopback import RedirectListener
+from worker.connections import store
+from worker.connections.consent import grant, redirect
+from worker.connections.consent.loopback import RedirectListener
 from worker.connections.model import Connection
 from worker.context import Context
 from worker.database.schema import upgrade
@@ -52,14 +53,14 @@ class Acts:
         """Let the customer authorise us, in a browser of its own."""
         parts = self.parts
         self.story.step("The customer authorises us, through OAuth2")
-        request = authorise.begin(parts.oauth, parts.settings.envoy)
+        request = redirect.begin(parts.oauth, parts.settings.envoy)
         with RedirectListener(request.redirect_uri) as listener:
             agree(request.url)
             url = listener.wait(REDIRECT_SECONDS)
         if url is None:
             raise NeedsAuthorisation("the sandbox did not send the browser back")
-        code = authorise.code_from(request, url)
-        connection = grants.finish(
+        code = redirect.code_from(request, url)
+        connection = grant.finish(
             parts.database,
             parts.vault,
             parts.oauth,

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
-from worker.connections.holds import is_held
 from worker.connections.model import Connection, ConnectionStatus
+from worker.connections.usable.holds import is_held
 from worker.database import Database
 from worker.database.engine import STEP_SECONDS
 

@@ -15,10 +15,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
-from worker.connections.calls import with_token
 from worker.connections.model import ConnectionStatus
 from worker.connections.rows import locked
-from worker.connections.tokens import PATIENCE_SECONDS, Tokens
+from worker.connections.tokens.access import PATIENCE_SECONDS, Tokens
+from worker.connections.tokens.calls import with_token
 from worker.database import Database
 from worker.database.repeating import repeated
 from worker.database.statements.inserting import insert

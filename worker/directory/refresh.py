@@ -2,9 +2,9 @@
 
 import structlog
 
-from worker.connections.calls import with_token
 from worker.connections.model import Connection
-from worker.connections.tokens import PATIENCE_SECONDS, Tokens
+from worker.connections.tokens.access import PATIENCE_SECONDS, Tokens
+from worker.connections.tokens.calls import with_token
 from worker.database import Database
 from worker.directory import store
 from worker.directory.resolve import Directory

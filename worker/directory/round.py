@@ -11,7 +11,7 @@ from datetime import datetime
 import structlog
 
 from worker.clock import boot_clock
-from worker.connections.tokens import Tokens
+from worker.connections.tokens.access import Tokens
 from worker.database import Database
 from worker.directory import store
 from worker.directory.due import Due, DuePages

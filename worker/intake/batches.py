@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from worker.database import Database
 from worker.database.repeating import repeated
 from worker.errors import InputError
-from worker.intake.readers import Line
+from worker.intake.files.readers import Line
 from worker.intake.refusals import refusal_of
 from worker.intake.rows import NewInvite
 from worker.intake.storing import Plan, carry_out, plan

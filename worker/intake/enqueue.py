@@ -10,11 +10,11 @@ from worker.database import Database
 from worker.database.postgresql import texts
 from worker.database.repeating import repeated
 from worker.database.statements.inserting import insert
-from worker.intake.not_given import NOT_GIVEN, NotGiven
+from worker.intake.fields.not_given import NOT_GIVEN, NotGiven
+from worker.intake.fields.storable import require_storable
 from worker.intake.places import default_send_email, look_up
 from worker.intake.problems import InputErrors
 from worker.intake.rows import NewInvite, has_local_time, needs_place, parse, settle, with_default
-from worker.intake.storable import require_storable
 from worker.intake.storing import INVITES, carry_out, places_of, plan
 from worker.invites.states import Wanted
 

@@ -16,13 +16,13 @@ from worker.database import Database
 from worker.database.postgresql import texts
 from worker.errors import DatabaseUnfit, DatabaseUnreachable, DiskFull, InputError, SchemaError, WorkerError
 from worker.intake.batches import Entry, rehearse, store
-from worker.intake.cells import given
+from worker.intake.fields.cells import given
+from worker.intake.fields.storable import require_storable
+from worker.intake.files.readers import Line, Rows, read_rows
+from worker.intake.files.repeats import Seen
 from worker.intake.places import Places, look_up
 from worker.intake.problems import Problem, problems_of
-from worker.intake.readers import Line, Rows, read_rows
-from worker.intake.repeats import Seen
 from worker.intake.rows import NewInvite, needs_place, parse, settle, with_default
-from worker.intake.storable import require_storable
 from worker.intake.storing import Key, Plan, places_of
 
 BATCH = 500

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from worker.database import Database
 from worker.database.repeating import repeated
 from worker.errors import DatabaseUnfit, DatabaseUnreachable, DiskFull, InputError, SchemaError
+from worker.intake.files.readers import Line
 from worker.intake.importing import BATCH, interrupted
-from worker.intake.readers import Line
 from worker.intake.rows import READERS
 from worker.intake.storing import INVITES
 from worker.invites.states import Wanted

@@ -10,10 +10,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from worker.errors import InputError
-from worker.intake.cells import Reader, email, one_of, required, switch, text
-from worker.intake.custom_fields import custom_fields
+from worker.intake.fields.cells import Reader, email, one_of, required, switch, text
+from worker.intake.fields.custom_fields import custom_fields
+from worker.intake.fields.times import is_local, moment, refuse_disorder, settled
 from worker.intake.problems import Collector
-from worker.intake.times import is_local, moment, refuse_disorder, settled
 from worker.invites.bounds import LONGEST
 from worker.invites.states import Wanted
 

@@ -12,7 +12,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
-from worker.connections.spent import Spent, take_for_spent
+from worker.connections.tokens.refresh.spent import Spent, take_for_spent
 from worker.database import Database, utc_now
 from worker.database.repeating import repeated
 from worker.invites.model import Restored

@@ -1,4 +1,15 @@
-"""The schema's history.  Imports nothing of the worker; ``HEAD`` is the revision this release is made for."""
+"""The schema's history.  Imports nothing of the worker; ``HEAD`` is the revision this release is made for.
+
+Files:
+
+contract_0005: What counts as a change, and what each status needs; part of revision 0005, and never changed
+    again.
+env: Alembic's entry: migrates over the connection, and with the metadata, that the caller hands in.
+heal_0005: Make true of every delivery what revision 0005 holds; part of that revision, and never changed
+    again.
+invite_checks_0001: What the table ``invite`` refuses, whoever writes it; part of revision 0001, and never
+    changed again.
+"""
 
 HEAD = "0010"
 # The triggers of that revision, by database and table.  On PostgreSQL each must fire whoever writes.

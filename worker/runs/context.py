@@ -14,10 +14,10 @@ from worker.settings.model import MOST_SECONDS
 if TYPE_CHECKING:  # the parts that a run does not use are not loaded for it
     from worker.arrivals import Arrivals
     from worker.clock import WallClock
-    from worker.connections.gate import Gate
-    from worker.connections.holds import Holds
-    from worker.connections.tokens import Tokens
-    from worker.delivery.healing import Healing
+    from worker.connections.tokens.access import Tokens
+    from worker.connections.usable.gate import Gate
+    from worker.connections.usable.holds import Holds
+    from worker.delivery.recovery.missing import Healing
     from worker.delivery.store.journal import Journal
     from worker.envoy.api import EnvoyApi
 

@@ -14,7 +14,7 @@ import structlog
 from worker.context import Context
 from worker.database.failures import DATABASE_ERRORS
 from worker.database.troubles import code_of
-from worker.delivery import unstored
+from worker.delivery.store import unstored
 from worker.errors import ExitCode
 
 log = structlog.get_logger()

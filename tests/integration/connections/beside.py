@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from tests.integration.connections.support import House
-from worker.connections.tokens import AccessToken, Tokens
+from worker.connections.tokens.access import AccessToken, Tokens
 
 DUE, OVER = 3200, 4000  # seconds after a consent, of the 3,600 that a token lives
 CUSTOMERS = 30

@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.connections.endpoint import TokenEndpoint
 from tests.integration.connections.support import Clock, House, RealClock, build
-from worker.connections.tokens import Tokens
+from worker.connections.tokens.access import Tokens
 from worker.database import Database
 from worker.envoy.http.client import HttpClient
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from worker.clock import boot_clock
-from worker.connections.tokens import AccessToken, Tokens
+from worker.connections.tokens.access import AccessToken, Tokens
 from worker.connections.vault import Vault
 from worker.database import Database
 from worker.database.owner import this_process

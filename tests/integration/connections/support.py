@@ -14,12 +14,12 @@ import sqlalchemy as sa
 from tests.integration.connections.endpoint import TokenEndpoint
 from worker.clock import boot_clock
 from worker.connections import store
-from worker.connections.authorise import AuthorisationRequest
-from worker.connections.grants import finish
+from worker.connections.consent.grant import finish
+from worker.connections.consent.redirect import AuthorisationRequest
 from worker.connections.model import Connection
 from worker.connections.rows import CONNECTIONS, change
-from worker.connections.saving import Pauses
-from worker.connections.tokens import Tokens
+from worker.connections.tokens.access import Tokens
+from worker.connections.tokens.refresh.saving import Pauses
 from worker.connections.vault import Vault, new_key
 from worker.database import Database, utc_now
 from worker.envoy.http.late import Http

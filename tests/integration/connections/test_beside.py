@@ -18,7 +18,7 @@ from tests.integration.connections.beside import (
 from tests.integration.connections.support import House
 from worker.connections.model import Connection, ConnectionStatus
 from worker.connections.rows import look
-from worker.connections.tokens import AccessToken, Tokens
+from worker.connections.tokens.access import AccessToken, Tokens
 from worker.errors import NeedsAuthorisation
 from worker.settings.model import REFRESHERS
 

@@ -4,8 +4,8 @@ import pytest
 
 from tests.integration.connections.beside import DUE, OVER, hanging, wait_for_all
 from tests.integration.connections.support import House
-from worker.connections.calls import with_token
-from worker.connections.tokens import Tokens
+from worker.connections.tokens.access import Tokens
+from worker.connections.tokens.calls import with_token
 from worker.errors import (
     TryLater,
     Unauthorised,

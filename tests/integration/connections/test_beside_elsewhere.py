@@ -12,7 +12,7 @@ from tests.integration.connections.beside import (
     theirs,
 )
 from tests.integration.connections.support import House
-from worker.connections.tokens import Tokens
+from worker.connections.tokens.access import Tokens
 from worker.errors import (
     TryLater,
 )

@@ -9,7 +9,7 @@ from tests.integration.connections.beside import DUE, OVER, begun, connect, wait
 from tests.integration.connections.endpoint import Reply, refusal
 from tests.integration.connections.support import House
 from worker.connections.model import ConnectionStatus, HoldReason
-from worker.connections.tokens import AccessToken, Tokens
+from worker.connections.tokens.access import AccessToken, Tokens
 from worker.errors import (
     GrantDead,
     NeedsAuthorisation,

@@ -10,9 +10,9 @@ import pytest
 
 from tests.integration.connections.support import no_locations
 from worker.connections import store
-from worker.connections.authorise import AuthorisationRequest, begin, code_from
-from worker.connections.grants import finish
-from worker.connections.loopback import RedirectListener
+from worker.connections.consent.grant import finish
+from worker.connections.consent.loopback import RedirectListener
+from worker.connections.consent.redirect import AuthorisationRequest, begin, code_from
 from worker.connections.model import ConnectionStatus
 from worker.connections.vault import Vault, new_key
 from worker.database import Database

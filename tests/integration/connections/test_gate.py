@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 
 from tests.integration.connections.support import House
-from worker.connections.gate import AskedNow, Gate
-from worker.connections.holds import Holds
 from worker.connections.model import Host
-from worker.connections.outages import Outages
+from worker.connections.usable.gate import AskedNow, Gate
+from worker.connections.usable.holds import Holds
+from worker.connections.usable.host_outage import Outages
 from worker.errors import EnvoyError, NotSent, OutcomeUnknown, Throttled, TryLater
 
 ACME, OTHER = 1, 2

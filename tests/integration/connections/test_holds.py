@@ -8,8 +8,8 @@ from structlog.testing import capture_logs
 
 from tests.integration.connections.support import START, House
 from worker.connections import store
-from worker.connections.holds import Holds
 from worker.connections.model import ConnectionStatus, HoldReason
+from worker.connections.usable.holds import Holds
 
 
 def holds(house: House, rate: float = 2.0) -> Holds:

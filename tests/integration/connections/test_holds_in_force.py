@@ -7,10 +7,10 @@ import sqlalchemy as sa
 
 from tests.integration.connections.support import House
 from worker.connections import store
-from worker.connections.hold_rules import in_force
-from worker.connections.holds import Holds, is_held
 from worker.connections.model import HoldReason
 from worker.connections.rows import CONNECTIONS
+from worker.connections.usable.holds import Holds, is_held
+from worker.connections.usable.rules import in_force
 
 
 def holds(house: House, rate: float = 2.0) -> Holds:

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from tests.integration.connections.support import House
-from worker.connections.lease_ends import signed
-from worker.connections.tokens import Tokens
+from worker.connections.tokens.access import Tokens
+from worker.connections.tokens.refresh.lease_ends import signed
 from worker.database.owner import this_boot_clock
 from worker.errors import TryLater
 

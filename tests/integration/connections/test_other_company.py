@@ -9,9 +9,10 @@ from structlog.testing import capture_logs
 
 from tests.integration.connections.support import House
 from tests.integration.connections.test_company import ODD, places
-from worker.connections import resuming, store
-from worker.connections.holds import Holds
+from worker.connections import store
 from worker.connections.model import ConnectionStatus, HoldReason
+from worker.connections.usable import resuming
+from worker.connections.usable.holds import Holds
 from worker.errors import NeedsAuthorisation, UsageError
 
 OTHER = HoldReason.OTHER_COMPANY

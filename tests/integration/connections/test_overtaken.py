@@ -13,10 +13,10 @@ from structlog.testing import capture_logs
 from tests.integration.connections.support import House
 from tests.interleaving import overtaken, stored
 from worker.connections import store
-from worker.connections.holds import Holds
-from worker.connections.leases import Leases
 from worker.connections.model import Host
-from worker.connections.outages import PROBE_SECONDS, Outages
+from worker.connections.tokens.refresh.lease import Leases
+from worker.connections.usable.holds import Holds
+from worker.connections.usable.host_outage import PROBE_SECONDS, Outages
 from worker.errors import NeedsAuthorisation, OutcomeUnknown
 
 Act = Callable[[], object]

@@ -8,8 +8,15 @@ import pytest
 import sqlalchemy as sa
 
 from tests.integration.connections.support import House
-from worker.connections.pace import AHEAD_SECONDS, LOCKED_SECONDS, Slots, give_back, reserve, reserve_one
 from worker.connections.rows import CONNECTIONS
+from worker.connections.usable.pace import (
+    AHEAD_SECONDS,
+    LOCKED_SECONDS,
+    Slots,
+    give_back,
+    reserve,
+    reserve_one,
+)
 
 
 def reserved(house: House, number: int, rate: float) -> float | None:

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.integration.connections.support import House, no_locations, start_child
-from worker.connections.authorise import begin, code_from
-from worker.connections.grants import finish
+from worker.connections.consent.grant import finish
+from worker.connections.consent.redirect import begin, code_from
 from worker.connections.model import ConnectionStatus
 from worker.envoy.http.client import HttpClient
 from worker.envoy.oauth import ClientCredentials, OAuth

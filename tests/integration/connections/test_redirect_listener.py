@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from worker.connections.authorise import AuthorisationRequest, code_from
-from worker.connections.browser_pages import HEADERS
-from worker.connections.loopback import RedirectListener
+from worker.connections.consent.browser_pages import HEADERS
+from worker.connections.consent.loopback import RedirectListener
+from worker.connections.consent.redirect import AuthorisationRequest, code_from
 from worker.errors import WrongIssuer
 
 STATE = "state-0123456789"

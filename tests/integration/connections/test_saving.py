@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from tests.integration.connections.support import House
-from worker.connections import saving
-from worker.connections.tokens import AccessToken, Tokens
+from worker.connections.tokens.access import AccessToken, Tokens
+from worker.connections.tokens.refresh import saving
 from worker.database import Database
 from worker.errors import WorkerError
 

@@ -11,7 +11,7 @@ from tests.integration.connections.support import House
 from worker.connections import store
 from worker.connections.damage import look_through
 from worker.connections.rotation import rotate
-from worker.connections.tokens import Tokens
+from worker.connections.tokens.access import Tokens
 from worker.connections.vault import Vault, new_key
 from worker.database import Database
 from worker.errors import KeysLost, WorkerError

@@ -14,11 +14,11 @@ from sqlalchemy import event
 from tests.integration.connections.support import House, build
 from tests.integration.delivery.away import Locked
 from worker.clock import boot_clock
-from worker.connections.client import ClientStanding
-from worker.connections.leases import Leases
-from worker.connections.refresher import POST_SECONDS, Refresher
-from worker.connections.saving import SAVE_SECONDS, Saver
-from worker.connections.troubles import Troubles
+from worker.connections.tokens.refresh.client_standing import ClientStanding
+from worker.connections.tokens.refresh.failures import Troubles
+from worker.connections.tokens.refresh.lease import Leases
+from worker.connections.tokens.refresh.refresher import POST_SECONDS, Refresher
+from worker.connections.tokens.refresh.saving import SAVE_SECONDS, Saver
 from worker.database import Database
 from worker.errors import DatabaseUnreachable, NotSent, TryLater
 

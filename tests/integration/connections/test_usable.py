@@ -10,13 +10,13 @@ import sqlalchemy as sa
 
 from tests.integration.connections.support import START, House
 from worker.connections import store
-from worker.connections.hold_rules import HOLD_MAXIMUM
-from worker.connections.holds import Holds
 from worker.connections.model import Connection, ConnectionStatus, HoldReason, Host, WaitReason
-from worker.connections.outages import HOSTS
 from worker.connections.rows import CONNECTIONS
-from worker.connections.usable import Unusable, is_usable, reason_now, set_aside, why_not
-from worker.delivery.rows import DELIVERIES, blocked_reasons, due_connections
+from worker.connections.usable.finding import Unusable, is_usable, reason_now, set_aside, why_not
+from worker.connections.usable.holds import Holds
+from worker.connections.usable.host_outage import HOSTS
+from worker.connections.usable.rules import HOLD_MAXIMUM
+from worker.delivery.due import DELIVERIES, blocked_reasons, due_connections
 
 HOST = "api.example"
 NEVER = datetime.fromisoformat("9999-12-30T00:00:00+00:00")

@@ -14,14 +14,14 @@ import sqlalchemy as sa
 from tests.waiting import wait_until
 from worker.clock import boot_clock
 from worker.database import Database
+from worker.delivery.due import DueRow
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call
 from worker.delivery.prepare.due_page import due_page
-from worker.delivery.rows import DueRow
-from worker.delivery.store.claim import Claim, Claims, Lease
 from worker.delivery.store.database_away import Patience
 from worker.delivery.store.entries import Entry
 from worker.delivery.store.journal import Journal
+from worker.delivery.store.statements.claim import Claim, Claims, Lease
 from worker.delivery.store.verdicts import BackOff, Stored, Verdicts
 from worker.invites import Kind, Status, Verdict
 

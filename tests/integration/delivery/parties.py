@@ -11,15 +11,15 @@ from tests.journals import Inline
 from worker.clock import boot_clock
 from worker.database import Database
 from worker.database.owner import this_process
-from worker.delivery.deciding import Decision, Schedule
-from worker.delivery.doubts import Doubt, due_doubts
-from worker.delivery.look_ups import LookUps
+from worker.delivery.due import DueRow
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call
 from worker.delivery.prepare.due_page import due_page
-from worker.delivery.recovery import abandoned, give_up
-from worker.delivery.rows import DueRow
-from worker.delivery.store.claim import Claim, Claims, Lease
+from worker.delivery.reconcile.decision import Decision, Schedule
+from worker.delivery.reconcile.recording import LookUps
+from worker.delivery.reconcile.unknown_rows import Doubt, due_doubts
+from worker.delivery.recovery.interrupted import abandoned, give_up
+from worker.delivery.store.statements.claim import Claim, Claims, Lease
 from worker.delivery.store.verdicts import BackOff, Stored, Verdicts
 from worker.envoy.resources import Invite as EnvoyInvite
 from worker.invites import Kind, Status, Verdict, moves

@@ -8,7 +8,7 @@ import pytest
 from jobs import refresh_directory
 from tests.integration.delivery.doubting import ARRIVAL, doubt, in_envoy, names, text_of
 from tests.integration.delivery.world import World
-from worker.delivery.matching import CREATED_MARGIN
+from worker.delivery.reconcile.matching import CREATED_MARGIN
 from worker.sandbox import Faults
 
 COMPOSED, DECOMPOSED = "Z\u00fcrich", "Zu\u0308rich"

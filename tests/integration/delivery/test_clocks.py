@@ -12,8 +12,8 @@ from tests.integration.delivery.conftest import READING_SCOPES
 from tests.integration.delivery.world import World
 from tests.waiting import wait_until
 from worker.clock import WallClock
-from worker.connections.refusing import Refusing
-from worker.delivery.alike import Alike
+from worker.connections.usable.refusing import Refusing
+from worker.delivery.consequences.refused_alike import Alike
 from worker.errors import NotSent
 from worker.sandbox import Faults, Sandbox
 

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from tests.integration.delivery.world import World
 from tests.waiting import wait_until
-from worker.delivery import unstored
+from worker.delivery.store import unstored
 from worker.errors import ExitCode
 from worker.failpoints import armed
 from worker.sandbox import Faults

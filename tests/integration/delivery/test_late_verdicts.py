@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from tests.integration.delivery.parties import DEAD, DEFERRED, IN_DOUBT, PAST, REFUSED, SENT, Scene
 from tests.integration.delivery.world import World
 from worker.delivery.outcomes import Outcome
-from worker.delivery.recovery import abandoned, give_up
+from worker.delivery.recovery.interrupted import abandoned, give_up
 from worker.delivery.store.verdicts import LONGEST_DETAIL, Stored
 from worker.failpoints import armed
 from worker.invites import Kind

@@ -13,7 +13,7 @@ from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.doubting import ARRIVAL, WITHOUT_READING, doubt, in_envoy
 from tests.integration.delivery.hosting import BERLIN, host, looks
 from tests.integration.delivery.world import World
-from worker.delivery.reconcile import MOST_BROKEN_LISTS
+from worker.delivery.reconcile.run import MOST_BROKEN_LISTS
 from worker.errors import ExitCode
 from worker.report import Report
 from worker.sandbox import Faults

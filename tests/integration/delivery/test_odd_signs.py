@@ -6,8 +6,8 @@ import sqlalchemy as sa
 
 from jobs import refresh_directory
 from tests.integration.delivery.world import World
+from worker.delivery.due import DELIVERIES
 from worker.delivery.preview import preview
-from worker.delivery.rows import DELIVERIES
 from worker.errors import ExitCode
 from worker.sandbox import Sandbox
 

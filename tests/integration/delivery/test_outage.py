@@ -12,8 +12,8 @@ from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.test_recovery import DEAD
 from tests.integration.delivery.world import World
 from worker.connections import store
-from worker.connections.gate import Gate
-from worker.connections.outages import Outages
+from worker.connections.usable.gate import Gate
+from worker.connections.usable.host_outage import Outages
 from worker.connections.vault import new_key
 from worker.database.owner import this_process
 from worker.database.types import utc_text

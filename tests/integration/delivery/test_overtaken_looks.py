@@ -19,7 +19,7 @@ from tests.integration.delivery.parties import (
 )
 from tests.integration.delivery.world import World
 from tests.interleaving import overtaken, stored
-from worker.delivery.deciding import Decision
+from worker.delivery.reconcile.decision import Decision
 from worker.errors import OutcomeUnknown
 from worker.invites import moves
 

@@ -7,11 +7,11 @@ import pytest
 
 from tests.integration.delivery.doubting import ARRIVAL, doubt, text_of
 from tests.integration.delivery.world import World
-from worker.connections.reading import readers
-from worker.delivery.deciding import Decision, Schedule
-from worker.delivery.doubts import due_doubts
-from worker.delivery.look_ups import LookUps
+from worker.connections.scopes import readers
 from worker.delivery.preview import Fate, preview
+from worker.delivery.reconcile.decision import Decision, Schedule
+from worker.delivery.reconcile.recording import LookUps
+from worker.delivery.reconcile.unknown_rows import due_doubts
 from worker.delivery.store.verdicts import BackOff
 from worker.invites import Status, Verdict
 

@@ -11,12 +11,13 @@ from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorld
 from tests.integration.delivery.doubting import ARRIVAL
 from tests.integration.delivery.world import PAST, World
 from worker.clock import boot_clock
-from worker.connections import resuming, store
-from worker.connections.refusing import Refusing
-from worker.delivery.alike import Alike
+from worker.connections import store
+from worker.connections.usable import resuming
+from worker.connections.usable.refusing import Refusing
+from worker.delivery.consequences.refused_alike import Alike
 from worker.delivery.plan import Call
 from worker.delivery.prepare.due_page import due_page
-from worker.delivery.store.claim import Claims, Lease
+from worker.delivery.store.statements.claim import Claims, Lease
 from worker.errors import ExitCode
 from worker.invites import Kind
 from worker.sandbox import Faults, Sandbox

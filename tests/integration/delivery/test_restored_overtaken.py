@@ -12,7 +12,7 @@ from tests.interleaving import overtaken, stored
 from tests.waiting import wait_until
 from worker.delivery.plan import LookFirst
 from worker.delivery.prepare.due_page import due_page
-from worker.delivery.restored import Doubtful, leave_in_doubt
+from worker.delivery.recovery.restored import Doubtful, leave_in_doubt
 
 IN_DOUBT = (
     "UPDATE delivery SET status = 'unknown', attempt_id = 'a', fencing_token = 1, content_key = 'same'"

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.world import World
 from worker.database.owner import this_process
-from worker.delivery.at_work import LATELY_SECONDS, processes_at_work
+from worker.delivery.lanes.at_work import LATELY_SECONDS, processes_at_work
+from worker.delivery.lanes.sharing import ALL, Part
 from worker.delivery.prepare.due_page import due_page
-from worker.delivery.sharing import ALL, Part
 from worker.failpoints import armed
 
 ELSEWHERE = "another-host/7/7"  # of which nobody here can tell whether it is dead

@@ -9,18 +9,18 @@ from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorld
 from tests.integration.delivery.world import World
 from tests.unit.delivery.making import due_row
 from worker.clock import boot_clock
-from worker.connections.gate import UNEXPECTED
-from worker.connections.refusing import Refusing
-from worker.delivery.alike import Alike
-from worker.delivery.consequences import Consequences
-from worker.delivery.discovery import Discovery
-from worker.delivery.lane import Lane, Work
-from worker.delivery.lanes import Lanes
+from worker.connections.usable.gate import UNEXPECTED
+from worker.connections.usable.refusing import Refusing
+from worker.delivery.consequences.apply import Consequences
+from worker.delivery.consequences.probes import Proving
+from worker.delivery.consequences.refused_alike import Alike
+from worker.delivery.lanes.discovery import Discovery
+from worker.delivery.lanes.dispatch import Lanes
+from worker.delivery.lanes.lane import Lane, Work
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call
-from worker.delivery.proving import Proving
 from worker.delivery.send.attempt import Attempt
-from worker.delivery.store.claim import Claim
+from worker.delivery.store.statements.claim import Claim
 from worker.delivery.store.verdicts import Stored
 from worker.errors import OutcomeUnknown
 from worker.invites import Kind, Status, Verdict

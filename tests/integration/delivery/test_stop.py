@@ -13,8 +13,8 @@ from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorld
 from tests.integration.delivery.doubting import doubt
 from tests.integration.delivery.world import World
 from tests.waiting import wait_until
-from worker.connections.gate import Gate
-from worker.connections.outages import Outages
+from worker.connections.usable.gate import Gate
+from worker.connections.usable.host_outage import Outages
 from worker.errors import ExitCode, NotSent, OutcomeUnknown, TryLater
 from worker.failpoints import armed
 from worker.sandbox import Faults, Sandbox

@@ -9,7 +9,7 @@ from tests.integration.delivery.scene import CrashError
 from tests.integration.delivery.world import World
 from tests.waiting import wait_until
 from worker.clock import boot_clock
-from worker.connections.outages import Outages
+from worker.connections.usable.host_outage import Outages
 from worker.errors import OutcomeUnknown
 from worker.failpoints import armed
 from worker.invites import moves, store

@@ -6,9 +6,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.integration.delivery.world import World
-from worker.connections.gate import Gate
 from worker.connections.model import Host
-from worker.connections.outages import Outages
+from worker.connections.usable.gate import Gate
+from worker.connections.usable.host_outage import Outages
 from worker.errors import EnvoyError, Misdirected, NotSent, OutcomeUnknown, TryLater
 
 PAST = "2020-01-01T00:00:00.000Z"

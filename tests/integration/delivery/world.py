@@ -10,7 +10,7 @@ from urllib.request import HTTPRedirectHandler, build_opener
 import sqlalchemy as sa
 
 from jobs import push_invites, reconcile_invites, refresh_directory
-from worker.connections import authorise, grants
+from worker.connections.consent import grant, redirect
 from worker.connections.vault import new_key
 from worker.context import Context
 from worker.database import Database
@@ -73,14 +73,14 @@ class World:
     def connect(self, name: str = "acme", *, company_id: str = "") -> None:
         """Authorise a connection through the sandbox's real consent, and read its directory."""
         parts = self.parts
-        request = authorise.begin(parts.oauth, parts.settings.envoy)
+        request = redirect.begin(parts.oauth, parts.settings.envoy)
         opener = build_opener(_NoRedirect)
         try:
             opener.open(f"{request.url}&auto=allow" + (f"&company_id={company_id}" if company_id else ""))
-        except OSError as redirect:
-            location = redirect.headers["Location"]  # type: ignore[attr-defined]
-        code = authorise.code_from(request, location)
-        grants.finish(
+        except OSError as sent_back:
+            location = sent_back.headers["Location"]  # type: ignore[attr-defined]
+        code = redirect.code_from(request, location)
+        grant.finish(
             parts.database, parts.vault, parts.oauth, name, request, code, look=parts.api.first_locations
         )
         refresh_directory.run(self.run_context())

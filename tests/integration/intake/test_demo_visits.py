@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from worker.database import Database
 from worker.demo.visits import BAD_LINES, UNKNOWN_LOCATIONS, VISITS, write_visits
 from worker.intake import ImportReport, Problem
-from worker.intake.readers import read_rows
+from worker.intake.files.readers import read_rows
 
 Import = Callable[..., tuple[ImportReport, list[Problem]]]
 

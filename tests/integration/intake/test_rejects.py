@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from worker.cli.import_files import rejected_to
+from worker.cli.invites.import_streams import rejected_to
 from worker.database import Database
 from worker.errors import DatabaseUnreachable, DiskFull, InputError, UsageError, WorkerError
 from worker.intake import ImportReport, Problem, import_file, parse
+from worker.intake.files.readers import read_rows
+from worker.intake.files.rejects import Rejects
 from worker.intake.importing import interrupted
-from worker.intake.readers import read_rows
-from worker.intake.rejects import Rejects
 
 Import = Callable[..., tuple[ImportReport, list[Problem]]]
 Reject = Callable[..., str]

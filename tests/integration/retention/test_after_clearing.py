@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.integration.retention.conftest import SECRETS, Office
-from worker.delivery.doubts import controls
+from worker.delivery.reconcile.unknown_rows import controls
 from worker.errors import UsageError
 from worker.intake import enqueue
 from worker.invites import moves, store

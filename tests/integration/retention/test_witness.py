@@ -7,7 +7,7 @@ import structlog
 
 from jobs import prune_history
 from tests.integration.retention.conftest import Office
-from worker.cli import check_envoy
+from worker.cli.check import envoy
 from worker.errors import ClockDoubted
 from worker.failpoints import armed
 from worker.report import Report
@@ -137,9 +137,9 @@ def test_check_compares_the_clocks_with_envoys(office: Office) -> None:
     """This host's, and that of a database server; the clock of an SQLite file is this host's."""
     is_sqlite = office.world.parts.database.is_sqlite
     office.boot += 100
-    lines = [finding.line for finding in check_envoy.findings(office.world.parts)]
+    lines = [finding.line for finding in envoy.findings(office.world.parts)]
     office.turn(days=10)
-    turned = [finding.line for finding in check_envoy.findings(office.world.parts)]
+    turned = [finding.line for finding in envoy.findings(office.world.parts)]
 
     told = [line for line in lines if " clock: " in line]
     assert told[0].startswith("warn clock: this host's is 24 hours behind Envoy's -- ")

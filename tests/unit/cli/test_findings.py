@@ -1,6 +1,6 @@
 """What a check finds becomes one line each, and one exit code for all."""
 
-from worker.cli.findings import attempt, failures, ok, warn
+from worker.cli.check.findings import attempt, failures, ok, warn
 from worker.errors import DatabaseUnreachable, ExitCode, NeedsAuthorisation, SettingsError
 from worker.report import first_that_applies
 

@@ -10,8 +10,8 @@ PRINTER = "worker/cli/output.py"
 ELSEWHERE = {
     ("worker/logs/output.py", "os.write"),
     ("worker/logs/configuring.py", "logging.captureWarnings"),
-    ("worker/cli/import_files.py", "Console"),
-    ("worker/cli/import_files.py", "Progress"),
+    ("worker/cli/invites/import_streams.py", "Console"),
+    ("worker/cli/invites/import_streams.py", "Progress"),
 }
 NAMES = {"print", "input", "Console", "Progress", "breakpoint", "pprint", "echo", "secho", "rprint"}
 ATTRIBUTES = {

@@ -5,8 +5,8 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from worker.cli.sandbox import sandbox
-from worker.cli.sandbox_switches import RENAMED
+from worker.cli.sandbox.command import sandbox
+from worker.cli.sandbox.switches import RENAMED
 from worker.sandbox import Faults
 from worker.sandbox.faults import CHOICES
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.cli.words import counted, moment, parse_moment
+from worker.cli.formatting import counted, moment, parse_moment
 from worker.errors import UsageError
 
 ZONES = st.builds(timezone, st.timedeltas(timedelta(hours=-14), timedelta(hours=14)))

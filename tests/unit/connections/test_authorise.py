@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.connections.authorise import AuthorisationRequest, code_from
+from worker.connections.consent.redirect import AuthorisationRequest, code_from
 from worker.errors import NeedsAuthorisation, UsageError
 
 BASE = "http://127.0.0.1:8765/oauth/callback"

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from worker.connections.client import ClientStanding
+from worker.connections.tokens.refresh.client_standing import ClientStanding
 
 
 class Clock:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.connections.expiry import AccessToken, is_fresh, refresh_point
+from worker.connections.tokens.expiry import AccessToken, is_fresh, refresh_point
 
 START = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
 LIVES = st.floats(1, 10**8)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from worker.connections.flights import Flights
+from worker.connections.tokens.single_flight import Flights
 
 
 def test_two_threads_are_never_inside_together() -> None:

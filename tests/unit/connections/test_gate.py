@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.connections.gate import speaks_against_the_host
+from worker.connections.usable.gate import speaks_against_the_host
 from worker.errors import (
     EnvoyError,
     Forbidden,

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.connections.hold_rules import HOLD_MAXIMUM, grown, hold, in_force, jittered, prolong
 from worker.connections.model import Connection, HoldReason
-from worker.connections.pace import SLOWEST, cut, raised
 from worker.connections.rows import lies_ahead
-from worker.connections.troubles import retry_seconds
+from worker.connections.tokens.refresh.failures import retry_seconds
+from worker.connections.usable.pace import SLOWEST, cut, raised
+from worker.connections.usable.rules import HOLD_MAXIMUM, grown, hold, in_force, jittered, prolong
 
 NOW = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
 COUNTS = st.integers(0, 10**6)

@@ -9,8 +9,8 @@ import pytest
 from structlog.contextvars import bound_contextvars, get_contextvars
 from structlog.testing import capture_logs
 
-from worker.connections.expiry import AccessToken
-from worker.connections.refresh_pool import RefreshPool, Step
+from worker.connections.tokens.expiry import AccessToken
+from worker.connections.tokens.refresh.pool import RefreshPool, Step
 from worker.errors import DatabaseUnreachable, TryLater
 from worker.settings.model import REFRESHERS
 

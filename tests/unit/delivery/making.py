@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from worker.connections.model import Connection
-from worker.delivery.rows import DueRow
+from worker.delivery.due import DueRow
 from worker.directory import Directory
 from worker.directory.entries import Flow, Location
 

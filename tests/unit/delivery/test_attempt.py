@@ -8,14 +8,14 @@ import pytest
 import sqlalchemy as sa
 
 from tests.unit.delivery.making import NOW, due_row
-from worker.connections.expiry import AccessToken
+from worker.connections.tokens.expiry import AccessToken
 from worker.database import Database
-from worker.delivery.lane import Lane, Work
+from worker.delivery.lanes.lane import Lane, Work
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call
 from worker.delivery.send.attempt import Requests
 from worker.delivery.send.judge import Judge
-from worker.delivery.store.claim import Claim
+from worker.delivery.store.statements.claim import Claim
 from worker.envoy.api import Written
 from worker.errors import EnvoyError, Forbidden, OutcomeUnknown
 from worker.invites import Kind, Verdict

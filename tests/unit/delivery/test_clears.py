@@ -18,9 +18,9 @@ from worker.delivery.clears import (
     when_refused_without,
     without,
 )
-from worker.delivery.marks import MAIL, Content, changes
 from worker.delivery.plan import Call
 from worker.delivery.remarks import remarked
+from worker.delivery.sent_content import MAIL, Content, changes
 from worker.envoy.resources import invite
 from worker.errors import Forbidden, NotFound, Refused
 from worker.invites import Kind

@@ -11,11 +11,11 @@ from tests.unit.delivery.making import ACME, DIRECTORY, NOW, due_row
 from worker.connections.model import Connection
 from worker.database.types import UNREADABLE
 from worker.delivery.defaults import custom_fields
+from worker.delivery.due import DueRow
 from worker.delivery.plan import Call, plan
-from worker.delivery.rows import DueRow
 from worker.directory.entries import Location
 from worker.errors import InputError
-from worker.intake.custom_fields import custom_fields as taken_in
+from worker.intake.fields.custom_fields import custom_fields as taken_in
 
 
 def unasked(row: DueRow, _location: Location) -> str | None:

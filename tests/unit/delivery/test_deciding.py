@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.delivery.deciding import Decision, Schedule, decide
-from worker.delivery.matching import Judgement, Match
+from worker.delivery.reconcile.decision import Decision, Schedule, decide
+from worker.delivery.reconcile.matching import Judgement, Match
 from worker.envoy.resources import Invite
 from worker.invites import Status
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.delivery.making import ACME, BERLIN, DIRECTORY, INTERVIEW, NOW, due_row
+from worker.delivery.due import DueRow
 from worker.delivery.plan import Call, LookFirst, Plan, Settled, plan
-from worker.delivery.rows import DueRow
 from worker.directory import Directory
 from worker.errors import InputError
 from worker.invites import Kind, Status

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from tests.unit.delivery.making import due_row
 from worker.delivery import outcomes
 from worker.delivery.clears import EMAIL, emptied, without
-from worker.delivery.marks import Content, while_removing
+from worker.delivery.due import DueRow
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call, Settled, update_or_create
-from worker.delivery.rows import DueRow
+from worker.delivery.sent_content import Content, while_removing
 from worker.envoy.api import Written
 from worker.envoy.resources import Invite
 from worker.errors import EnvoyError, Forbidden, NotFound, OutcomeUnknown, Refused, Throttled

@@ -7,9 +7,9 @@ import pytest
 
 from tests.unit.delivery.making import ACME, BERLIN, DIRECTORY, NOW, due_row
 from worker.connections.model import Connection
+from worker.delivery.due import DueRow
 from worker.delivery.prepare import hosts
 from worker.delivery.prepare.hosts import Place
-from worker.delivery.rows import DueRow
 from worker.directory import Directory
 from worker.directory.employees import By, Look, Person, Sought
 from worker.directory.entries import Location

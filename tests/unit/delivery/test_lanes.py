@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from tests.unit.delivery.making import due_row
-from worker.delivery.bounds import PAGE
-from worker.delivery.discovery import Discovery
-from worker.delivery.lane import Lane, Work
-from worker.delivery.lanes import Lanes
+from worker.delivery.due import DueConnection
+from worker.delivery.lanes.bounds import PAGE
+from worker.delivery.lanes.discovery import Discovery
+from worker.delivery.lanes.dispatch import Lanes
+from worker.delivery.lanes.lane import Lane, Work
 from worker.delivery.plan import Call
-from worker.delivery.rows import DueConnection
 from worker.invites import Kind
 
 Found = TypeVar("Found")

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from tests.unit.delivery.making import due_row
 from worker.clock import boot_clock
-from worker.delivery.discovery import Discovery
-from worker.delivery.lane import Lane, Work
-from worker.delivery.lanes import Lanes
+from worker.delivery.due import DueConnection
+from worker.delivery.lanes.discovery import Discovery
+from worker.delivery.lanes.dispatch import Lanes
+from worker.delivery.lanes.lane import Lane, Work
+from worker.delivery.lanes.sharing import Sharing
 from worker.delivery.plan import Call
-from worker.delivery.rows import DueConnection
-from worker.delivery.sharing import Sharing
 from worker.invites import Kind
 
 FATES = ("sent", "stays", "is_taken", "put_back", "trouble", "closed")

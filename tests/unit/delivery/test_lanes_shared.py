@@ -2,12 +2,12 @@
 
 from tests.unit.delivery.making import due_row
 from worker.clock import boot_clock
-from worker.delivery.discovery import Discovery
-from worker.delivery.lane import LEFT_SECONDS, Lane, Work
-from worker.delivery.lanes import Lanes
+from worker.delivery.due import DueConnection
+from worker.delivery.lanes.discovery import Discovery
+from worker.delivery.lanes.dispatch import Lanes
+from worker.delivery.lanes.lane import LEFT_SECONDS, Lane, Work
+from worker.delivery.lanes.sharing import LEAST_REFUSED, Part, Sharing
 from worker.delivery.plan import Call
-from worker.delivery.rows import DueConnection
-from worker.delivery.sharing import LEAST_REFUSED, Part, Sharing
 from worker.invites import Kind
 
 OWN = Part(0, 2)  # of the process a, beside b

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from worker.delivery.marks import (
+from worker.delivery.sent_content import (
     ALL_BUT_FLOW,
     IN_DOUBT,
     MAIL,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.unit.delivery.making import due_row
 from worker.delivery.content import content_key, content_of
-from worker.delivery.matching import Match, Sought, judge, sought_in
+from worker.delivery.reconcile.matching import Match, Sought, judge, sought_in
 from worker.envoy.resources import Invite, instant
 
 ARRIVAL = datetime(2030, 5, 17, 9, tzinfo=UTC)

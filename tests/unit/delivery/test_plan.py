@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.unit.delivery.making import ACME, DIRECTORY, NOW, due_row
 from worker.connections.model import Connection
+from worker.delivery.due import DueRow
 from worker.delivery.plan import Call, Plan, Settled, end_of_day, plan
-from worker.delivery.rows import DueRow
 from worker.directory.entries import Location
 from worker.errors import InputError
 from worker.invites import Kind, Status

@@ -10,14 +10,14 @@ from tests.waiting import wait_until
 from worker.clock import boot_clock
 from worker.connections.model import Connection
 from worker.database import utc_now
-from worker.delivery.discovery import Discovery
-from worker.delivery.lane import Lane, Work
-from worker.delivery.lanes import Lanes
+from worker.delivery.due import DueConnection
+from worker.delivery.lanes.discovery import Discovery
+from worker.delivery.lanes.dispatch import Lanes
+from worker.delivery.lanes.lane import Lane, Work
 from worker.delivery.plan import Call
 from worker.delivery.prepare.page import Pages
 from worker.delivery.prepare.preparer import Preparer
 from worker.delivery.prepare.usability import Usability, Usable
-from worker.delivery.rows import DueConnection
 from worker.invites import Kind
 
 CUSTOMERS = ("acme", "beta")

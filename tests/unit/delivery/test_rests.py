@@ -1,6 +1,6 @@
 """How often a long ledger is searched for refusals that are alike."""
 
-from worker.delivery.alike import Rests
+from worker.delivery.consequences.refused_alike import Rests
 
 
 class Clock:

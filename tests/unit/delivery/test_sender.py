@@ -6,11 +6,11 @@ from typing import Any, NoReturn
 import pytest
 
 from tests.unit.delivery.making import NOW, due_row
-from worker.connections.expiry import AccessToken
-from worker.delivery.lane import Lane, Work
+from worker.connections.tokens.expiry import AccessToken
+from worker.delivery.lanes.lane import Lane, Work
 from worker.delivery.plan import Call
 from worker.delivery.send.sender import Sender
-from worker.delivery.store.claim import WaitedTooLong
+from worker.delivery.store.statements.claim import WaitedTooLong
 from worker.errors import DatabaseLocked
 from worker.invites import Kind
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.delivery.sharing import ALL, EVERY_SECONDS, LEAST_REFUSED, Part, Sharing
+from worker.delivery.lanes.sharing import ALL, EVERY_SECONDS, LEAST_REFUSED, Part, Sharing
 
 ROWS = 1_000
 

@@ -2,8 +2,8 @@
 
 import math
 
-from worker.delivery.lane import Lane
-from worker.delivery.turns import Turns
+from worker.delivery.lanes.lane import Lane
+from worker.delivery.lanes.round_robin import Turns
 
 
 def lanes(*names: str) -> list[Lane]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.errors import InputError
-from worker.intake.cells import email, one_of, required, switch, text
+from worker.intake.fields.cells import email, one_of, required, switch, text
 
 
 @pytest.mark.parametrize("blank", [None, "", "   ", "\t\n"])

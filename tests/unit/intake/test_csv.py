@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.intake import FileRefused
-from worker.intake.readers import Line, read_rows
+from worker.intake.files.readers import Line, read_rows
 
 HEADER = "connection,external_id,invitee_name,expected_arrival_at,notes"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from worker.errors import InputError
-from worker.intake.custom_fields import custom_fields
+from worker.intake.fields.custom_fields import custom_fields
 
 FIELD = "custom_fields"
 

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from worker.intake import FIELDS, FileRefused
-from worker.intake.readers import read_rows
+from worker.intake.files.readers import read_rows
 
 HEADER = "connection,external_id,invitee_name,expected_arrival_at"
 

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from worker.intake.readers import Line, read_rows
+from worker.intake.files.readers import Line, read_rows
 
 
 def rows(content: str | bytes, name: str) -> list[Line]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from worker.database.types import utc_text
 from worker.errors import InputError
-from worker.intake.times import moment, settled
+from worker.intake.fields.times import moment, settled
 
 ARRIVAL = "expected_arrival_at"
 # The links of old names into the system's own settings are no zones of a location.

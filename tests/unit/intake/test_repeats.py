@@ -4,7 +4,7 @@ import pytest
 
 from worker.errors import InputError
 from worker.intake import parse
-from worker.intake.repeats import Seen
+from worker.intake.files.repeats import Seen
 from worker.intake.rows import NewInvite
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.intake.readers import read_rows
-from worker.intake.spreadsheets import END, as_meant, csv_line, harmless
+from worker.intake.files.readers import read_rows
+from worker.intake.files.spreadsheets import END, as_meant, csv_line, harmless
 
 ROOT = Path(__file__).parents[3]
 HEADER = "connection,external_id,invitee_name,expected_arrival_at,notes"
@@ -129,4 +129,4 @@ def test_no_csv_file_is_written_in_another_way() -> None:
         if re.search(r"csv\.(writer|DictWriter)|import writer|import DictWriter", path.read_text("utf-8"))
     }
 
-    assert writers == {"worker/intake/spreadsheets.py"}
+    assert writers == {"worker/intake/files/spreadsheets.py"}

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from worker.intake import FIELDS, parse
-from worker.intake.readers import read_rows
-from worker.intake.template import as_csv, as_json_lines
+from worker.intake.files.readers import read_rows
+from worker.intake.files.template import as_csv, as_json_lines
 
 TODAY = date(2026, 12, 28)
 

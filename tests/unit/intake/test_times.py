@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from worker.errors import InputError
-from worker.intake.times import moment, refuse_disorder, settled
+from worker.intake.fields.times import moment, refuse_disorder, settled
 
 ARRIVAL = "expected_arrival_at"
 BERLIN = ZoneInfo("Europe/Berlin")

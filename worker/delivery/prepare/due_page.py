@@ -12,8 +12,8 @@ from worker.database import Database
 from worker.database.statements.built_once import built_once
 from worker.database.statements.sizes import LIGHT_BYTES, MOST_BYTES, byte_length, first_bytes
 from worker.database.types import OVERSIZED, json_up_to
-from worker.delivery.rows import DELIVERIES, INVITES, PENDING, Cursor, DueRow
-from worker.delivery.sharing import ALL, Part
+from worker.delivery.due import DELIVERIES, INVITES, PENDING, Cursor, DueRow
+from worker.delivery.lanes.sharing import ALL, Part
 from worker.invites.bounds import LONGEST, cut
 
 PAGE_BYTES = 250_000  # of JSON, which as Python's objects may take twenty times as much, and of texts

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from worker.connections.model import Connection
 from worker.delivery.content import blank_to_none
-from worker.delivery.rows import DueRow
+from worker.delivery.due import DueRow
 from worker.directory import Directory
 from worker.directory.employees import By, Look, Person, Sought
 from worker.directory.entries import Location

@@ -6,20 +6,20 @@ from datetime import datetime
 
 from worker.clock import boot_clock
 from worker.connections.model import Connection, WaitReason
-from worker.connections.pace import LOCKED_TIMES, WITHIN_SECONDS, Slots, give_back, reserve_in
-from worker.connections.tokens import Tokens
-from worker.connections.usable import set_aside
+from worker.connections.tokens.access import Tokens
+from worker.connections.usable.finding import set_aside
+from worker.connections.usable.pace import LOCKED_TIMES, WITHIN_SECONDS, Slots, give_back, reserve_in
 from worker.database import Database
 from worker.delivery import events
-from worker.delivery.lane import Lane, Work
-from worker.delivery.lanes import Lanes
+from worker.delivery.due import DueRow
+from worker.delivery.lanes.dispatch import Lanes
+from worker.delivery.lanes.lane import Lane, Work
 from worker.delivery.plan import Call, LookFirst, Plan, Settled
 from worker.delivery.prepare.due_page import PAGE_BYTES, Due, DuePage, due_page_in
 from worker.delivery.prepare.page_planner import PagePlanner
-from worker.delivery.restored import Doubtful, leave_in_doubt
-from worker.delivery.rows import DueRow
-from worker.delivery.store.finishing import settle_without_call
+from worker.delivery.recovery.restored import Doubtful, leave_in_doubt
 from worker.delivery.store.journal import Journal
+from worker.delivery.store.statements.finishing import settle_without_call
 from worker.directory import Directory, load_in
 from worker.directory.employees import Remembered
 from worker.envoy.api import EnvoyApi

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from worker.clock import boot_clock
 from worker.connections.model import Connection
-from worker.connections.tokens import Tokens
+from worker.connections.tokens.access import Tokens
 from worker.database import Database
 from worker.delivery import events
+from worker.delivery.due import DueRow
 from worker.delivery.plan import Plan, plan, rejection
 from worker.delivery.prepare import hosts
-from worker.delivery.rows import DueRow
 from worker.directory import Directory, employees, refresh
 from worker.directory.employees import Look, Remembered, Sought
 from worker.directory.entries import Location

@@ -5,9 +5,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from worker.clock import boot_clock
-from worker.connections.tokens import AccessToken, BeingRefreshed
-from worker.delivery.lane import Lane
-from worker.delivery.lanes import Lanes
+from worker.connections.tokens.access import AccessToken, BeingRefreshed
+from worker.delivery.lanes.dispatch import Lanes
+from worker.delivery.lanes.lane import Lane
 from worker.delivery.prepare.page import Pages
 from worker.delivery.prepare.usability import NotYet, Usability
 from worker.errors import OF_ONE_CONNECTION

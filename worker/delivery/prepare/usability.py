@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from worker.clock import boot_clock
-from worker.connections.expiry import AccessToken
-from worker.connections.gate import AskedNow, Gate
-from worker.connections.holds import Holds, in_force
 from worker.connections.model import ENDED_BY_CONSENT, Connection, ConnectionStatus, Host, WaitReason
-from worker.connections.outages import was_held_alone
-from worker.connections.reading import may_read
-from worker.connections.refusing import Refusing, must_wait
 from worker.connections.rows import look_in
-from worker.connections.tokens import Tokens
-from worker.connections.usable import set_aside
+from worker.connections.scopes import may_read
+from worker.connections.tokens.access import Tokens
+from worker.connections.tokens.expiry import AccessToken
+from worker.connections.usable.finding import set_aside
+from worker.connections.usable.gate import AskedNow, Gate
+from worker.connections.usable.holds import Holds, in_force
+from worker.connections.usable.host_outage import was_held_alone
+from worker.connections.usable.refusing import Refusing, must_wait
 from worker.database import Database
-from worker.delivery.lane import Lane
+from worker.delivery.lanes.lane import Lane
 from worker.errors import (
     OF_ONE_CONNECTION,
     DatabaseLocked,

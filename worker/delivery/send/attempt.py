@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from worker.connections.expiry import AccessToken
-from worker.connections.gate import UNEXPECTED
+from worker.connections.tokens.expiry import AccessToken
+from worker.connections.usable.gate import UNEXPECTED
 from worker.delivery import outcomes
-from worker.delivery.lane import Work
+from worker.delivery.lanes.lane import Work
 from worker.delivery.outcomes import Outcome
 from worker.delivery.send.judge import Judge
-from worker.delivery.store.claim import Claim
+from worker.delivery.store.statements.claim import Claim
 from worker.envoy.api import EnvoyApi, Written
 from worker.errors import EnvoyError, OutcomeUnknown
 from worker.invites import Kind

@@ -8,7 +8,7 @@ from worker.connections.rows import look
 from worker.database import Database
 from worker.database.failures import DATABASE_ERRORS
 from worker.delivery import outcomes
-from worker.delivery.lane import Work
+from worker.delivery.lanes.lane import Work
 from worker.delivery.outcomes import Outcome
 from worker.delivery.refusals import NO_EVIDENCE, Evidence, evidence_of
 from worker.envoy.answers import may_be_a_gateways

@@ -7,16 +7,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from worker.clock import boot_clock
-from worker.connections.gate import Gate
+from worker.connections.usable.gate import Gate
 from worker.database import Database
 from worker.database.failures import DATABASE_ERRORS, may_be_committed
-from worker.delivery import unstored
-from worker.delivery.lane import Work
-from worker.delivery.lanes import Lanes
+from worker.delivery.lanes.dispatch import Lanes
+from worker.delivery.lanes.lane import Work
 from worker.delivery.send.attempt import Attempt, Requests
-from worker.delivery.store.claim import Claim, Claims, WaitedTooLong
+from worker.delivery.store import unstored
 from worker.delivery.store.database_away import Patience
-from worker.delivery.store.unheard import take_back
+from worker.delivery.store.statements.claim import Claim, Claims, WaitedTooLong
+from worker.delivery.store.statements.unclaim import take_back
 from worker.failpoints import failpoint
 
 

@@ -4,14 +4,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worker.connections.holds import is_held
 from worker.connections.model import ConnectionStatus, HoldReason
-from worker.connections.outages import is_out
+from worker.connections.usable.holds import is_held
+from worker.connections.usable.host_outage import is_out
 from worker.database import Database
 from worker.database.owner import this_process
 from worker.database.statements.compiled import Given, Types
-from worker.delivery.rows import ATTEMPTS, CONNECTIONS, DELIVERIES, SENDING, UNKNOWN
-from worker.delivery.store.seen import SEEN, free_rows, is_as_planned
+from worker.delivery.due import ATTEMPTS, CONNECTIONS, DELIVERIES, SENDING, UNKNOWN
+from worker.delivery.store.statements.seen import SEEN, free_rows, is_as_planned
 from worker.invites import Status
 from worker.invites.restored import may_create
 

@@ -2,9 +2,9 @@
 
 import threading
 
+from worker.delivery.due import DueRow
 from worker.delivery.outcomes import Outcome
-from worker.delivery.rows import DueRow
-from worker.delivery.store.claim import Claim
+from worker.delivery.store.statements.claim import Claim
 
 _lock = threading.Lock()
 _verdicts: dict[str, tuple[DueRow, Claim, Outcome]] = {}

@@ -5,9 +5,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.database import Database
+from worker.delivery.due import ATTEMPTS, DELIVERIES
 from worker.delivery.outcomes import Outcome
-from worker.delivery.rows import ATTEMPTS, DELIVERIES
-from worker.delivery.store.claim import Claim
+from worker.delivery.store.statements.claim import Claim
 from worker.invites import Kind, Verdict
 
 

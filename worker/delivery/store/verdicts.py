@@ -14,17 +14,17 @@ import sqlalchemy as sa
 from worker.database import Database
 from worker.database.failures import is_taken
 from worker.database.statements.compiled import compiled_once
+from worker.delivery.due import ATTEMPTS, DELIVERIES, DueRow
 from worker.delivery.outcomes import Outcome
 from worker.delivery.refusals import Unproven
-from worker.delivery.rows import ATTEMPTS, DELIVERIES, DueRow
 from worker.delivery.store import in_hand
-from worker.delivery.store.claim import Claim
 from worker.delivery.store.database_away import LONGEST_PAUSE_SECONDS, Patience, may_pass
 from worker.delivery.store.entries import Entry, Part
 from worker.delivery.store.journal import Journal
 from worker.delivery.store.rivals import rival_of
-from worker.delivery.store.seen import seen_of
-from worker.delivery.store.settling import (
+from worker.delivery.store.statements.claim import Claim
+from worker.delivery.store.statements.seen import seen_of
+from worker.delivery.store.statements.settling import (
     settle,
     settle_free,
     settle_lines,
