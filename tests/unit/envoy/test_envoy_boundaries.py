@@ -24,7 +24,7 @@ def imports_of(path: Path) -> set[str]:
     return {name.split(".")[0] for name in modules_of(path)}
 
 
-BEHIND_THE_CLIENT = {"certificates", "http", "outgoing", "transport", "wire"}
+BEHIND_THE_CLIENT = {"certificates", "client", "outgoing", "transport", "wire"}
 OF_THE_CLIENT = BEHIND_THE_CLIENT | {"connecting", "exchange", "rehearsal"}
 
 
@@ -32,13 +32,13 @@ def test_the_http_library_is_known_behind_the_client_only() -> None:
     """So that it can be exchanged in one place: the client, and what it is made of."""
     users = {path for path in PACKAGE.rglob("*.py") if imports_of(path) & {"httpx", "httpcore"}}
 
-    assert {PACKAGE / "envoy" / f"{name}.py" for name in BEHIND_THE_CLIENT} == users
+    assert {PACKAGE / "envoy" / "http" / f"{name}.py" for name in BEHIND_THE_CLIENT} == users
 
 
 def test_nobody_uses_what_is_behind_the_client_but_the_client() -> None:
     """The other modules see requests and answers of ours."""
-    inner = {f"worker.envoy.{name}" for name in OF_THE_CLIENT - {"http"}}
-    behind = {PACKAGE / "envoy" / f"{name}.py" for name in OF_THE_CLIENT}
+    inner = {f"worker.envoy.http.{name}" for name in OF_THE_CLIENT - {"client"}}
+    behind = {PACKAGE / "envoy" / "http" / f"{name}.py" for name in OF_THE_CLIENT}
     users = {path for path in PACKAGE.rglob("*.py") if modules_of(path) & inner}
 
     assert users <= behind
