@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, Self
 
 from tests.waiting import wait_until
 from worker.errors import ExitCode
@@ -63,6 +65,74 @@ class Worker:
         assert [line for line in printed.splitlines() if any(sign in line for sign in BUGS)] == []
 
 
+class Piped:
+    """One process whose streams are pipes, with as much of the ways of a `Popen` as the tests use."""
+
+    def __init__(self, worker: Worker, stdin: IO[str], stdout: IO[str], stderr: IO[str]) -> None:
+        """Take over the worker, and our ends of its pipes."""
+        self._worker = worker
+        self.pid = worker.pid
+        self.stdin, self.stdout, self.stderr = stdin, stdout, stderr
+
+    def __enter__(self) -> Self:
+        """Give the process itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Wait for its end."""
+        self._hang_up()
+        self.wait()
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended, as far as anybody has asked."""
+        return self._worker.code
+
+    def poll(self) -> int | None:
+        """Return how it ended, None while it lives."""
+        return self._worker.code if self._worker.ended() else None
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it is gone."""
+        self._worker.send(signal.Signals(number))
+
+    def terminate(self) -> None:
+        """Tell it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill it."""
+        self.send_signal(signal.SIGKILL)
+
+    def wait(self, timeout: float = 60) -> int:
+        """Wait for its end, and return its exit code."""
+        return self._worker.wait(timeout)
+
+    def communicate(self, typed: str = "", *, timeout: float) -> tuple[str, str]:
+        """Type the rest, wait for the end, and return what was printed; one that does not end is killed."""
+        with ThreadPoolExecutor(3) as pool:
+            pool.submit(self._type, typed)
+            printed = [pool.submit(stream.read) for stream in (self.stdout, self.stderr)]
+            try:
+                out, err = (one.result(timeout) for one in printed)
+            except TimeoutError:
+                self.kill()
+                raise
+        self._hang_up()
+        self.wait(timeout)
+        return out, err
+
+    def _type(self, text: str) -> None:
+        with suppress(BrokenPipeError, ValueError):  # it has ended, or stdin is closed already
+            self.stdin.write(text)
+            self.stdin.close()
+
+    def _hang_up(self) -> None:
+        self._type("")
+        self.stdout.close()
+        self.stderr.close()
+
+
 class Zygote:
     """The process that all workers are forked from; see ``zygote.py``."""
 
@@ -82,9 +152,15 @@ class Zygote:
         assert self._process.stdout.readline(), "it did not start"
 
     def start(
-        self, command: Sequence[str], env: Mapping[str, str], *, typed: str = "", apart: bool = False
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        typed: str = "",
+        apart: bool = False,
+        folder: Path = ROOT,
     ) -> Worker:
-        """Start a command that reads what is typed; what it prints to stderr may be kept apart."""
+        """Start a command in a folder, that reads what is typed; its stderr may be kept apart."""
         self._started += 1
         name = "-".join([str(self._started), *command[:1]])
         typing, output = self._folder / f"{name}.in", self._folder / f"{name}.log"
@@ -93,9 +169,30 @@ class Zygote:
         for file in (output, errors):
             file.touch()
         streams = [str(file) for file in (typing, output, errors)]
-        pid = self._ask({"command": list(command), "env": dict(env), "streams": streams})
-        assert pid is not None
+        pid = self._forked(command, env, streams, folder)
         return Worker(self, pid, "".join(command[:1]), output, errors)
+
+    def start_piped(self, command: Sequence[str], env: Mapping[str, str]) -> Piped:
+        """Start a command whose streams are pipes, to type to it and to read what it prints as it comes."""
+        self._started += 1
+        names = [self._folder / f"{self._started}.{stream}" for stream in ("in", "out", "err")]
+        for name in names:
+            os.mkfifo(name)
+        pid = self._forked(command, env, [str(name) for name in names], ROOT)
+        # Each of these waits for the child, which opens its ends in the same order.
+        ends = [name.open(mode, encoding="utf-8") for name, mode in zip(names, "wrr", strict=True)]
+        for name in names:
+            name.unlink()
+        _, out, err = names
+        return Piped(Worker(self, pid, "".join(command[:1]), out, err), *ends)
+
+    def _forked(
+        self, command: Sequence[str], env: Mapping[str, str], streams: Sequence[str], folder: Path
+    ) -> int:
+        request = {"command": list(command), "env": dict(env), "streams": streams, "folder": str(folder)}
+        pid = self._ask(request)
+        assert pid is not None
+        return pid
 
     def code_of(self, pid: int) -> int | None:
         """Return how a child ended, None while it lives."""

@@ -85,15 +85,23 @@ def _become(request: dict[str, Any]) -> NoReturn:
         os.setpgid(0, 0)
         for number, (name, flags) in enumerate(zip(request["streams"], STREAMS, strict=True)):
             os.dup2(os.open(name, flags), number)
-        sys.stdin = os.fdopen(0, encoding="utf-8")  # the old one has read ahead
+        _take_streams()
         os.environ.clear()
         os.environ.update(request["env"])
         clocks.entered()
+        os.chdir(request["folder"])
         code = run_command(request["command"])
         sys.stdout.flush()
     except BaseException:  # noqa: BLE001 -- nothing may get back into the parent's loop
         traceback.print_exc()
     os._exit(code)
+
+
+def _take_streams() -> None:
+    """Make the streams anew, as a start does: the old ones have read ahead, or take a pipe for a file."""
+    sys.stdin = os.fdopen(0, encoding="utf-8")
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from urllib.request import urlopen
 import sqlalchemy as sa
 
 from tests.waiting import wait_until
-from tests.workers import Worker, Zygote
+from tests.workers import Piped, Worker, Zygote
 from worker.connections.vault import new_key
 from worker.database import Database
 from worker.sandbox import Sandbox
@@ -58,8 +58,12 @@ class Installation:
             **settings,
         }
 
-    def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
-        """Start a command as an operator does, and leave it running."""
+    def start(self, *arguments: str, **env: str) -> Piped:
+        """Start a command and leave it running, in a process that need not import anything."""
+        return _zygote().start_piped(arguments, {**self.env, **env})
+
+    def start_anew(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
+        """Start a command as an operator does, in an interpreter of its own, and leave it running."""
         return subprocess.Popen(
             [sys.executable, "-m", "worker", *arguments],
             env={**self.env, **env},
@@ -80,11 +84,7 @@ class Installation:
 
     def finished(self, *arguments: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, however it ends, in a process that need not import anything."""
-        worker = _zygote().start(arguments, {**self.env, **env}, typed=stdin, apart=True)
-        code = worker.wait(PATIENCE_SECONDS)
-        out, err = worker.printed()
-        assert "Traceback" not in err
-        return subprocess.CompletedProcess(arguments, code, out, err)
+        return finished(arguments, {**self.env, **env}, stdin=stdin)
 
     def connect(self, name: str = "acme") -> str:
         """Connect as a customer would: open the printed URL and agree; return what was said."""
@@ -95,7 +95,7 @@ class Installation:
         assert code == 0, err
         return out + err
 
-    def stop(self, process: subprocess.Popen[str], number: int = signal.SIGTERM) -> tuple[str, str]:
+    def stop(self, process: Piped | subprocess.Popen[str], number: int = signal.SIGTERM) -> tuple[str, str]:
         """Send a signal, wait for the end, and return what was printed."""
         process.send_signal(number)
         return process.communicate(timeout=PATIENCE_SECONDS)
@@ -129,6 +129,17 @@ class Installation:
         """Return how many deliveries there are of each status."""
         query = "SELECT status, count(*) AS number FROM delivery GROUP BY status"
         return {row["status"]: row["number"] for row in self.rows(query)}
+
+
+def finished(
+    arguments: Sequence[str], env: Mapping[str, str], *, stdin: str = "", folder: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end in a folder, in a process that need not import anything."""
+    worker = _zygote().start(arguments, env, typed=stdin, apart=True, folder=folder)
+    code = worker.wait(PATIENCE_SECONDS)
+    out, err = worker.printed()
+    assert "Traceback" not in err
+    return subprocess.CompletedProcess(arguments, code, out, err)
 
 
 def events(text: str) -> list[dict[str, Any]]:

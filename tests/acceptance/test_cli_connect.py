@@ -1,13 +1,13 @@
 """connect, through real processes: what the operator sees, and what is stored, whatever the customer does."""
 
 import json
-import subprocess
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener, urlopen
 
 import pytest
 
 from tests.acceptance.installation import PATIENCE_SECONDS, Installation
+from tests.workers import Piped
 from worker.sandbox import Sandbox
 
 ALL_SCOPES = '["locations.read", "flows.read", "invites.read", "invites.write", "token.refresh"]'
@@ -30,10 +30,9 @@ def redirected(url: str) -> str:
     raise AssertionError("no redirect")
 
 
-def begun(installation: Installation, *arguments: str, **env: str) -> tuple[subprocess.Popen[str], str]:
+def begun(installation: Installation, *arguments: str, **env: str) -> tuple[Piped, str]:
     """Start `connect acme`, and return it with the URL that it prints."""
     process = installation.start("connect", "acme", *arguments, **env)
-    assert process.stdout is not None
     return process, process.stdout.readline().strip()
 
 
@@ -47,10 +46,10 @@ def visit(url: str) -> int:
             return error.code
 
 
-def ended(process: subprocess.Popen[str], stdin: str = "") -> tuple[int, str, str]:
+def ended(process: Piped, stdin: str = "") -> tuple[int, str, str]:
     """Wait for the end; return exit code, rest of stdout, stderr."""
     out, err = process.communicate(stdin, timeout=PATIENCE_SECONDS)
-    return process.returncode, out, err
+    return process.wait(), out, err
 
 
 def test_a_wrong_visitor_does_not_end_the_wait(small_installation: Installation, sandbox: Sandbox) -> None:
@@ -118,7 +117,6 @@ def test_another_company_does_not_slip_under_a_name(installation: Installation) 
     visit(url + "&auto=allow&company_id=10001")
     code, _, err = ended(reconnected)
     other = installation.start("connect", "beta")
-    assert other.stdout is not None
     visit(other.stdout.readline().strip() + "&auto=allow")
 
     other_code, _, other_err = ended(other)

@@ -11,7 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.acceptance.installation import PATIENCE_SECONDS, ROOT
+from tests.acceptance.installation import PATIENCE_SECONDS, ROOT, finished
 
 # Nothing of the operator's own: the demo must neither need nor touch it.
 BARE = {"PATH": os.environ.get("PATH", ""), "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
@@ -19,10 +19,7 @@ BARE = {"PATH": os.environ.get("PATH", ""), "DATABASE_URL": "postgresql://nobody
 
 def demo(folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """Run the demo to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "worker", "demo", "--keep", str(folder)],
-        env={**BARE, **env}, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
-    )  # fmt: skip
+    return finished(("demo", "--keep", str(folder)), {**BARE, **env})
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Stored tokens that cannot be read, through real processes."""
 
-import subprocess
 from functools import partial
 from typing import Any
 
@@ -10,6 +9,7 @@ from bench.workplace import connect
 from tests.acceptance.installation import PATIENCE_SECONDS, Installation, events
 from tests.integration.commands import commands
 from tests.waiting import wait_until
+from tests.workers import Piped
 from worker.connections.vault import Vault, new_key
 from worker.context import Context
 from worker.sandbox import Sandbox
@@ -40,7 +40,7 @@ def two(small_installation: Installation) -> Installation:
     return installation
 
 
-def resealed_while_it_runs(two: Installation, service: subprocess.Popen[str]) -> list[dict[str, Any]]:
+def resealed_while_it_runs(two: Installation, service: Piped) -> list[dict[str, Any]]:
     """Put what it can read under a key that the service has not, and back in the end; return its events."""
     columns = "access_token_enc, refresh_token_enc"
     (before,) = two.rows(f"SELECT {columns} FROM connection WHERE name = 'acme'")  # noqa: S608 -- constant

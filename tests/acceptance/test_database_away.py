@@ -1,20 +1,19 @@
 """The service while its database is away: it survives, says so once, and goes on by itself."""
 
 import signal
-import subprocess
 import threading
 from typing import Any
 
 from tests.acceptance.installation import Installation, events
 from tests.integration.delivery.away import Closed
 from tests.waiting import wait_until
+from tests.workers import Piped
 from worker.sandbox import Sandbox
 
 
-def followed(process: subprocess.Popen[str]) -> list[str]:
+def followed(process: Piped) -> list[str]:
     """Return the lines that a process prints, as they come."""
     lines: list[str] = []
-    assert process.stdout is not None
     threading.Thread(
         target=lambda stream: lines.extend(iter(stream.readline, "")), args=[process.stdout]
     ).start()

@@ -1,7 +1,6 @@
 """An SQLite file is replaced or damaged under a running worker: it ends, with one ERROR and exit code 78."""
 
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from tests.acceptance.installation import Installation, events
 from tests.waiting import wait_until
+from tests.workers import Piped
 from worker.database.sqlite.mark import is_marked
 
 QUICK = {"WORKER_JOBS__PUSH_INVITES__EVERY": "0.3"}
@@ -69,7 +69,7 @@ class File:
 
 
 @contextmanager
-def started(installation: Installation, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+def started(installation: Installation, *arguments: str) -> Iterator[Piped]:
     """Start a command that is to end by itself; one that does not, ends with the test."""
     with installation.start(*arguments, **QUICK) as process:
         try:
@@ -114,7 +114,6 @@ def test_an_import_that_loses_its_file_says_so(small_installation: Installation)
     header = "connection,external_id,invitee_name,location,expected_arrival_at\n"
     lines = [f"acme,v-{n},Ada,Berlin,2035-05-01T10:00:00Z\n" for n in range(1500)]
     with started(small_installation, "invites", "import", "-") as worker:
-        assert worker.stdin is not None
         worker.stdin.write(header + "".join(lines[:1000]))
         worker.stdin.flush()
         wait_until(lambda: file.ask("SELECT count(*) >= 500 FROM invite") == [(1,)])

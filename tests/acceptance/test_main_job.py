@@ -54,7 +54,7 @@ def test_the_service_pushes_what_comes_and_drains_on_sigterm(
 ) -> None:
     """A row that is inserted while the service runs goes out; SIGTERM ends it in order with 0."""
     installation.connect()
-    service = installation.start("run", WORKER_JOBS__PUSH_INVITES__EVERY="0.2")
+    service = installation.start_anew("run", WORKER_JOBS__PUSH_INVITES__EVERY="0.2")
     installation.execute(
         "INSERT INTO invite (connection, external_id, invitee_name, location, expected_arrival_at)"
         " VALUES ('acme', 'one', 'Ann Example', 'Berlin', :arrival)",

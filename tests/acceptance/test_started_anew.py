@@ -28,7 +28,7 @@ def test_each_command_finds_what_it_imports_by_itself(waiting: Installation) -> 
     """Where all is imported already, as in the other tests, a module that lacks an import would work."""
     ended = {}
     for command in COMMANDS:
-        process = waiting.start(*command.split())
+        process = waiting.start_anew(*command.split())
         out, err = process.communicate(timeout=PATIENCE_SECONDS)
         ended[command] = (process.returncode, out, err)
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from tests.acceptance.installation import ROOT, Installation, events
 from tests.integration.delivery.away import Closed
 from tests.waiting import wait_until
+from tests.workers import Piped
 from worker.sandbox import Faults, Sandbox
 
 ALL_TABLES = "attempt, connection, delivery, employee, flow, host, invite, job, job_run, location"
@@ -67,19 +68,24 @@ def made(sandbox: Sandbox) -> list[tuple[str, str]]:
     return sorted((create["request_id"], create["invite_id"]) for create in sandbox.ledger()["creates"])
 
 
-def started(installation: Installation, **env: str) -> subprocess.Popen[str]:
+def started(installation: Installation, **env: str) -> Piped:
     """Start the service, and wait until it works."""
     service = installation.start("run", **env)
+    wait_until_it_works(service)
+    return service
+
+
+def wait_until_it_works(service: Piped | subprocess.Popen[str]) -> None:
+    """Read its log as far as it says so."""
     assert service.stdout is not None
     while "worker.started" not in service.stdout.readline():
         assert service.poll() is None
-    return service
 
 
 def test_a_service_that_is_told_to_end_while_it_starts_ends_with_0(connected: Installation) -> None:
     """It has nothing in hand, whatever it waits for: here for a database that another program keeps."""
     with kept(connected, tables="connection") if not connected.database.is_sqlite else unreadable(connected):
-        service = connected.start("run")
+        service = connected.start_anew("run")
         wait_until(lambda: catches(service.pid, signal.SIGTERM))
         out, err = connected.stop(service)
 
@@ -178,7 +184,6 @@ def test_a_service_whose_server_is_away_ends_with_0_when_it_has_nothing_in_hand(
     server = Closed(installation.database.url, postgresql_server)
     service = started(installation, **QUICK)
     server.go()
-    assert service.stdout is not None
     while "database.unreachable" not in service.stdout.readline():
         assert service.poll() is None
     out, _ = installation.stop(service)
@@ -236,9 +241,10 @@ def test_a_service_that_is_to_outlive_its_terminal_does(small_connected: Install
     """Started by nohup, it was told to ignore SIGHUP, and goes on."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        service = started(small_connected, **QUICK)
+        service = small_connected.start_anew("run", **QUICK)
     finally:
         signal.signal(signal.SIGHUP, before)
+    wait_until_it_works(service)
     service.send_signal(signal.SIGHUP)
     small_connected.add(1)
     wait_until(lambda: small_connected.statuses() == {"sent": 1})

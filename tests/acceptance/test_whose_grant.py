@@ -27,7 +27,6 @@ def consent(small_connected: Installation, sandbox: Sandbox) -> Consent:
     def consent(name: str, company: str = "10000", **faults: str) -> tuple[int, str]:
         sandbox.set_faults(Faults(**faults))  # type: ignore[arg-type]
         process = small_connected.start("connect", name)
-        assert process.stdout is not None
         visit(f"{process.stdout.readline().strip()}&auto=allow&company_id={company}")
         code, _, err = ended(process)
         assert [secret for secret in sandbox.secrets_given() if secret in err] == []

@@ -61,6 +61,18 @@ def test_a_database_that_is_not_the_same_any_more_is_not_lent_again(
         assert another != url
 
 
+def test_a_database_that_was_changed_back_is_lent_again(postgresql_databases: Databases) -> None:
+    """What is the same again need not be made anew; what is changed later is seen all the same."""
+    back = b"ALTER TABLE host RENAME TO another; ALTER TABLE another RENAME TO host"
+    lent = []
+    for change in (back, back, b"ALTER TABLE invite DISABLE TRIGGER USER", b"SELECT 1"):
+        with postgresql_databases.fresh() as url, psycopg.connect(url) as connection:
+            lent.append(url)
+            connection.execute(change)
+
+    assert lent[0] == lent[1] == lent[2] != lent[3]
+
+
 def test_a_database_that_has_grown_is_not_lent_again(postgresql_databases: Databases) -> None:
     """What was deleted stays in its files, and would slow every test after it down."""
     with postgresql_databases.fresh() as url, psycopg.connect(url) as connection:

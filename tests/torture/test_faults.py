@@ -7,7 +7,7 @@ from tests.torture.scale import SEED, scaled
 from tests.workers import Zygote
 from worker.sandbox import Faults
 
-INVITES = scaled(150, 2000)
+INVITES = scaled(100, 2000)
 PATIENCE = scaled(90, 900)
 FAULTS = Faults(
     latency_seconds=0.02,

@@ -10,8 +10,8 @@ from tests.torture.scale import scaled
 from tests.workers import Zygote
 from worker.sandbox import Faults
 
-INVITES = 300
-OUTAGE_SECONDS = scaled(3, 20)
+INVITES = scaled(120, 300)
+OUTAGE_SECONDS = scaled(2, 20)
 LATENCY = Faults(latency_seconds=0.02)
 LOST = ("html", "json")  # the forms of its 404
 DOUBTFUL = "SELECT DISTINCT delivery_id AS id FROM attempt WHERE verdict = 'unknown'"

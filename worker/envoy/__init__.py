@@ -9,8 +9,7 @@ answers: What an answer of the API means: its data, or the error that says what 
 api: The verbs of Envoy's API that the worker uses, each as data or a typed error.
 bodies: JSON bodies, read without trust.
 calls: Single calls to the API: token, address, retry policy, and the meaning of the answer.
-http: HTTP to Envoy: single requests over kept connections, with total deadlines and an honest word on what
-    was sent.
+http: HTTP to Envoy: single requests over kept connections, each with a total deadline and an honest outcome.
 identifiers: One rule for every id that comes from Envoy, or is typed as one: what may be stored, shown and
     asked for.
 oauth: OAuth2 with Envoy: the consent URL, and the two requests to the token endpoint.

@@ -12,7 +12,7 @@ from worker.sandbox import Sandbox
 from worker.settings.model import EnvoySettings
 
 PROCESSES = 4
-SECONDS = 4
+SECONDS = 3
 
 
 def connected(house: House, http: HttpClient, sandbox: Sandbox) -> int:

@@ -68,7 +68,7 @@ def lasting(make_world: MakeWorld) -> World:
 def test_changes_in_any_order_come_to_what_is_wanted(lasting: World) -> None:
     """Creates, changes of any column, withdrawals and returns, in any order between pushes."""
 
-    @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(rounds=ROUNDS)
     def any_order(rounds: list[list[tuple[int, dict[str, Any]]]]) -> None:
         begin_anew(lasting)

@@ -36,7 +36,7 @@ from worker.invites import restored
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "0"))
 SETTINGS = settings(
-    max_examples=EXAMPLES or 15,
+    max_examples=EXAMPLES or 8,
     stateful_step_count=20,
     derandomize=not EXAMPLES,
     database=None,

@@ -27,7 +27,7 @@ from worker.invites import Kind, Status, Verdict
 from worker.report import Report
 from worker.sandbox import Faults, Sandbox
 
-CUSTOMERS = 20
+CUSTOMERS = 12  # more than there are senders
 SENDERS = 8
 SICK_COMPANY = "10000"
 FULL_PACE = 1000
@@ -44,7 +44,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def world(make_world: MakeWorld) -> World:
-    """Give a world of twenty customers; the first by name is the one that will be sick."""
+    """Give a world of these customers; the first by name is the one that will be sick."""
     made = make_world(WORKER_PUSH__RATE_PER_SECOND=str(FULL_PACE))
     made.connect()
     for number in range(1, CUSTOMERS):
@@ -65,7 +65,7 @@ def add_one_each(world: World, key: str) -> None:
 
 
 def test_a_customer_whose_reads_fail_is_held_alone_and_longer_each_time(world: World) -> None:
-    """Nineteen others are served at full pace, and the sick one's later turns cost reads only."""
+    """All others are served at full pace, and the sick one's later turns cost reads only."""
     for number in range(SENDERS + 2):
         world.add(f"sick-{number}")
     world.sandbox.set_faults(SICK)

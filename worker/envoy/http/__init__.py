@@ -1,4 +1,4 @@
-"""HTTP to Envoy: single requests over kept connections, with total deadlines and an honest word on what was sent.
+"""HTTP to Envoy: single requests over kept connections, each with a total deadline and an honest outcome.
 
 Files:
 
