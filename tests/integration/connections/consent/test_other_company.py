@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from tests.integration.connections.consent.test_company import ODD, places
 from tests.integration.connections.support import House
-from tests.integration.connections.test_company import ODD, places
 from worker.connections import store
 from worker.connections.model import ConnectionStatus, HoldReason
 from worker.connections.usable import resuming

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from worker.intake.files.readers import read_rows
 from worker.intake.files.spreadsheets import END, as_meant, csv_line, harmless
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 HEADER = "connection,external_id,invitee_name,expected_arrival_at,notes"
 RISKY = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20'"
 RUN = [

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.integration.delivery.doubting import WITHOUT_READING, doubt
-from tests.integration.delivery.test_recovery import DEAD, interrupt
+from tests.integration.delivery.recovery.test_recovery import DEAD, interrupt
 from tests.integration.delivery.world import World
 from worker.sandbox import Sandbox
 

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.integration.delivery.conftest import MakeWorld
-from tests.integration.delivery.test_recovery import DEAD
+from tests.integration.delivery.recovery.test_recovery import DEAD
 from tests.integration.delivery.world import World
 from worker.connections import store
 from worker.connections.usable.gate import Gate

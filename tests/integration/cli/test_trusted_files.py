@@ -20,7 +20,7 @@ from worker.errors import ExitCode, SettingsError, UsageError
 from worker.runs import resolve_all
 from worker.settings import JobSettings, Secrets, environment, load_settings
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MALLORY = 54_321  # nobody's number
 CANARY = "Zq9-canary-Zq9"
 NAME = "ENVOY_CLIENT_SECRET"

@@ -205,6 +205,6 @@ def _as_nobody(path: Path, *options: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
     )
     return done.stdout

@@ -11,7 +11,7 @@ from worker.database import Database
 from worker.database.sqlite.mark import is_marked, mark
 from worker.invites import restored
 
-SETTINGS = Path(__file__).parents[2] / "settings.toml"
+SETTINGS = Path(__file__).parents[3] / "settings.toml"
 VISIT = (
     "INSERT INTO invite (connection, external_id, invitee_name, location, expected_arrival_at)"
     " VALUES ('acme', 'v-1', 'Ann', 'Berlin', '2035-01-01T09:00:00Z')"

@@ -186,7 +186,7 @@ def test_session_keys_are_not_written_down(tmp_path: Path) -> None:
         done = subprocess.run(
             [sys.executable, "-c", ONE_REQUEST, server.url],
             env={"SSLKEYLOGFILE": str(keys), "SSL_CERT_FILE": str(tmp_path / "loopback.pem")},
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
             capture_output=True,
             text=True,
             check=False,
