@@ -17,7 +17,7 @@ from worker.connections.usable.refusing import Refusing
 from worker.delivery.consequences.refused_alike import Alike
 from worker.delivery.plan import Call
 from worker.delivery.prepare.due_page import due_page
-from worker.delivery.store.statements.claim import Claims, Lease
+from worker.delivery.store.claims import Claims, Lease
 from worker.errors import ExitCode
 from worker.invites import Kind
 from worker.sandbox import Faults, Sandbox

@@ -20,7 +20,7 @@ from worker.delivery.lanes.lane import Lane, Work
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call
 from worker.delivery.send.attempt import Attempt
-from worker.delivery.store.statements.claim import Claim
+from worker.delivery.store.claims import Claim
 from worker.delivery.store.verdicts import Stored
 from worker.errors import OutcomeUnknown
 from worker.invites import Kind, Status, Verdict

@@ -8,7 +8,7 @@ from worker.database.owner import this_process
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call
 from worker.delivery.prepare.due_page import due_page
-from worker.delivery.store.statements.claim import Claims, Lease
+from worker.delivery.store.claims import Claims, Lease
 from worker.delivery.store.verdicts import BackOff, Stored, Verdicts
 from worker.invites import Kind, Status, Verdict
 

@@ -9,7 +9,7 @@ from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.world import World
 from worker.delivery.plan import Call
 from worker.delivery.prepare.due_page import due_page
-from worker.delivery.store.statements.claim import Claim, Claims, Lease
+from worker.delivery.store.claims import Claim, Claims, Lease
 from worker.errors import NotSent
 from worker.failpoints import armed
 from worker.invites import Kind

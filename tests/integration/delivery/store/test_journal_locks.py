@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from tests.integration.delivery.desks import Desk
 from worker.clock import boot_clock
 from worker.database import Database
-from worker.delivery.store.statements.claim import LATE_SECONDS, Claims, Lease, WaitedTooLong
+from worker.delivery.store.claims import LATE_SECONDS, Claims, Lease, WaitedTooLong
 from worker.delivery.store.verdicts import Stored
 from worker.errors import DatabaseLocked
 

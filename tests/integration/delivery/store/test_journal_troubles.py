@@ -10,8 +10,8 @@ from tests.integration.delivery.desks import BACK_OFF, Desk
 from worker.clock import boot_clock
 from worker.database import Database
 from worker.database.failures import DATABASE_ERRORS
+from worker.delivery.store.claims import Claims, Lease
 from worker.delivery.store.journal import Journal
-from worker.delivery.store.statements.claim import Claims, Lease
 from worker.delivery.store.verdicts import Stored, Verdicts
 from worker.errors import DatabaseUnreachable
 from worker.failpoints import armed

@@ -28,7 +28,7 @@ from tests.integration.delivery.world import World
 from tests.interleaving import overtaken, stored
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Settled
-from worker.delivery.store.statements.finishing import settle_without_call
+from worker.delivery.store.finishing import settle_without_call
 from worker.delivery.store.verdicts import Stored
 from worker.errors import UsageError
 from worker.invites import Kind, Status, moves

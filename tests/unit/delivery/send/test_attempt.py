@@ -15,7 +15,7 @@ from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call
 from worker.delivery.send.attempt import Requests
 from worker.delivery.send.judge import Judge
-from worker.delivery.store.statements.claim import Claim
+from worker.delivery.store.claims import Claim
 from worker.envoy.api import Written
 from worker.errors import EnvoyError, Forbidden, OutcomeUnknown
 from worker.invites import Kind, Verdict

@@ -10,7 +10,7 @@ from worker.connections.tokens.expiry import AccessToken
 from worker.delivery.lanes.lane import Lane, Work
 from worker.delivery.plan import Call
 from worker.delivery.send.sender import Sender
-from worker.delivery.store.statements.claim import WaitedTooLong
+from worker.delivery.store.claims import WaitedTooLong
 from worker.errors import DatabaseLocked
 from worker.invites import Kind
 

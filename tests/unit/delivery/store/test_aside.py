@@ -4,7 +4,7 @@ import pytest
 
 from worker.delivery.store.aside import Aside
 from worker.delivery.store.entries import Waited
-from worker.delivery.store.statements.small_write import SMALL_WRITES
+from worker.delivery.store.small_write import SMALL_WRITES
 
 
 class Verdict(Waited):

@@ -1,4 +1,4 @@
-"""What a connection adds to its invites: the custom fields that a row does not name itself."""
+"""The custom fields that Envoy gets: those of the row, and the defaults of its connection."""
 
 from worker.invites.custom_fields import checked, label_key, require_few
 
