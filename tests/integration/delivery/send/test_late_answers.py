@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import structlog
 
+from tests.integration.delivery import judging
 from tests.integration.delivery.scene import LEASE_SECONDS, Scene
 from tests.integration.delivery.suspending import suspended
 from worker.errors import UsageError
@@ -193,3 +194,23 @@ def test_a_persons_verdict_is_about_the_attempt_that_the_person_saw(scene: Scene
             wake_b()
         assert delivery(scene)["status"] == "sent"
         wake()
+
+
+def test_an_update_that_was_given_up_mails_the_visitor_once(scene: Scene, logs: Logs) -> None:
+    """It was repeated without a mail; that its answer came after all changes neither Envoy nor the row."""
+    scene.change("v-1", send_email=True)
+    scene.pass_time(6)
+    scene.world.push()
+    scene.change("v-1", notes="b")
+    scene.pass_time(6)
+
+    def give_up() -> None:
+        scene.pass_time(2 * LEASE_SECONDS)
+        scene.workers["B"].push()
+
+    mailed = len(scene.sandbox.ledger()["mails"])
+    scene.interrupt(scene.workers["A"].push, "after_answer", give_up)
+
+    assert len(scene.sandbox.ledger()["mails"]) == mailed + 1
+    assert "mail_not_repeated" in [one.get("error_code") for one in logs]
+    judging.judge(scene)
