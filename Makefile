@@ -48,7 +48,7 @@ torture: $(DEVELOPMENT) ## every crash, fault and outage at full length (TORTURE
 lint: $(DEVELOPMENT) ## style, types, and the direction of imports
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check --quiet || { echo "run: $(BIN)/ruff format"; exit 1; }
-	@$(BIN)/mypy worker jobs tests bench
+	@$(BIN)/mypy worker jobs tests bench docs/examples
 	@$(BIN)/lint-imports
 
 .PHONY: audit
