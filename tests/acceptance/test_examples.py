@@ -120,7 +120,7 @@ def test_the_page_names_every_example() -> None:
 
 
 def test_plain_sql_hands_in_changes_and_calls_off(checkout: Checkout, sandbox: Sandbox) -> None:
-    """One visit moved, one called off, one upserted; and the same file again changes nothing."""
+    """One visit moved, one called off, one written as it is now; and the same file again changes nothing."""
     number = 0 if checkout.installation.database.is_sqlite else 1
     line = checkout.block("Plain SQL", number=number)
     asked = "SELECT status, revision FROM invite_status ORDER BY external_id"
@@ -269,7 +269,7 @@ def test_a_job_of_ones_own_warns_of_the_near_visits(fresh_checkout: Checkout) ->
     told = fresh_checkout.typed(fresh_checkout.block(title, number=1), expect=3)
 
     assert len(toml.splitlines()) == 4
-    assert re.search(r"warn_of_visits.*\b2 not_in_envoy|not.in.envoy.*2", told), told
+    assert '"not_in_envoy": 2,' in told
 
 
 def test_a_test_of_ones_own_passes_against_the_sandbox(fresh_checkout: Checkout) -> None:
