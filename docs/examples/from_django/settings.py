@@ -1,12 +1,13 @@
 """The least that Django needs; the database is the worker's, as DATABASE_URL names it."""
 
 import os
+from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
 URL = os.environ["DATABASE_URL"]
 if URL.startswith("sqlite:///"):
-    DATABASE = {
+    DATABASE: dict[str, Any] = {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": URL.removeprefix("sqlite:///"),
         "OPTIONS": {"timeout": 10},
