@@ -197,7 +197,8 @@ class Scene:
         """Let all trouble be over, and the workers do what is due, until nothing is."""
         self.sandbox.set_faults(Faults())
         self.now = max(self.now, datetime.now(UTC))
-        self.add()  # an invite that is surely there proves that look-ups find what is there
+        for place in ("Berlin", "Singapore"):
+            self.add(location=place)  # one that is surely there proves that look-ups find what is there
         for _ in range(30):
             self.pass_time(2 * LEASE_SECONDS)
             for world in self.workers.values():
