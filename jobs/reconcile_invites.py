@@ -8,12 +8,12 @@ A connection that may not read invites is passed over.
 Parameters: `max_seconds` (60) ends a scheduled run early; the next one goes on where it ended.
 """
 
+from worker.backoff import BackOff
 from worker.delivery.reconcile.decision import Schedule
 from worker.delivery.reconcile.look_up import Looking
 from worker.delivery.reconcile.recording import LookUps
 from worker.delivery.reconcile.run import Reconcile
 from worker.delivery.recovery.restored import remind
-from worker.delivery.store.verdicts import BackOff
 from worker.report import Report
 from worker.runs import RunContext, Seconds
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from worker.backoff import BackOff
 from worker.clock import WallClock, boot_clock
 from worker.connections.tokens.access import Tokens
 from worker.connections.usable.finding import NEEDS_CONSENT
@@ -40,7 +41,7 @@ from worker.delivery.send.sender import Sender
 from worker.delivery.store.database_away import MANUAL_SECONDS, Patience
 from worker.delivery.store.journal import Journal
 from worker.delivery.store.statements.claim import Claims, Lease
-from worker.delivery.store.verdicts import BackOff, Verdicts
+from worker.delivery.store.verdicts import Verdicts
 from worker.envoy.api import EnvoyApi
 from worker.errors import ExitCode
 from worker.report import Report

@@ -6,9 +6,10 @@ from typing import Any
 from tests.integration.delivery.world import World
 from tests.journals import Inline
 from tests.unit.delivery.making import due_row
+from worker.backoff import BackOff
 from worker.delivery.outcomes import Outcome
 from worker.delivery.store.statements.claim import Claim
-from worker.delivery.store.verdicts import BackOff, Verdicts
+from worker.delivery.store.verdicts import Verdicts
 from worker.invites import Status, Verdict
 from worker.sandbox import Faults
 from worker.sandbox.faults import faults_from_json

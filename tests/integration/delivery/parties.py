@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.integration.delivery.world import World
 from tests.journals import Inline
+from worker.backoff import BackOff
 from worker.clock import boot_clock
 from worker.database import Database
 from worker.database.owner import this_process
@@ -20,7 +21,7 @@ from worker.delivery.reconcile.recording import LookUps
 from worker.delivery.reconcile.unknown_rows import Doubt, due_doubts
 from worker.delivery.recovery.interrupted import abandoned, give_up
 from worker.delivery.store.statements.claim import Claim, Claims, Lease
-from worker.delivery.store.verdicts import BackOff, Stored, Verdicts
+from worker.delivery.store.verdicts import Stored, Verdicts
 from worker.envoy.resources import Invite as EnvoyInvite
 from worker.invites import Kind, Status, Verdict, moves
 from worker.invites.store import Standing, require

@@ -7,12 +7,12 @@ import pytest
 
 from tests.integration.delivery.doubting import ARRIVAL, doubt, text_of
 from tests.integration.delivery.world import World
+from worker.backoff import BackOff
 from worker.connections.scopes import readers
 from worker.delivery.preview import Fate, preview
 from worker.delivery.reconcile.decision import Decision, Schedule
 from worker.delivery.reconcile.recording import LookUps
 from worker.delivery.reconcile.unknown_rows import due_doubts
-from worker.delivery.store.verdicts import BackOff
 from worker.invites import Status, Verdict
 
 

@@ -3,13 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 from tests.integration.delivery.world import World
+from worker.backoff import BackOff
 from worker.clock import boot_clock
 from worker.database.owner import this_process
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call
 from worker.delivery.prepare.due_page import due_page
 from worker.delivery.store.statements.claim import Claims, Lease
-from worker.delivery.store.verdicts import BackOff, Stored, Verdicts
+from worker.delivery.store.verdicts import Stored, Verdicts
 from worker.invites import Kind, Status, Verdict
 
 DEAD = this_process().rpartition("/")[0] + "/1"  # this very process id, begun at another time

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from worker.backoff import BackOff
 from worker.database import Database
 from worker.database.failures import is_taken
 from worker.database.owner import this_process
@@ -14,7 +15,6 @@ from worker.database.repeating import repeated
 from worker.delivery.due import ATTEMPTS, DELIVERIES, PENDING, UNKNOWN, skipping_locked
 from worker.delivery.reconcile.decision import Decision, Schedule
 from worker.delivery.reconcile.unknown_rows import Doubt
-from worker.delivery.store.verdicts import BackOff
 from worker.envoy.resources import Invite as EnvoyInvite
 from worker.errors import EnvoyError
 from worker.invites import Kind, Status, Verdict
@@ -79,7 +79,7 @@ class LookUps:
             http_status=error.http_status,
             detail=None,
         )
-        wait = self._back_off.seconds(doubt.deferrals)
+        wait = self._back_off.jittered(doubt.deferrals)
         later = {
             "deferrals": doubt.deferrals + 1,
             "next_attempt_at": self._database.later(wait),
