@@ -7,11 +7,10 @@ from itertools import islice
 import sqlalchemy as sa
 
 from bench import answers
-from worker.connections.model import ConnectionStatus
-from worker.connections.rows import CONNECTIONS
+from worker.connections.model import CONNECTIONS, ConnectionStatus
 from worker.connections.vault import Vault
 from worker.context import Context
-from worker.directory.store import FLOWS, LOCATIONS
+from worker.directory.model import FLOWS, LOCATIONS
 
 AT_ONCE = 500
 NAMED = {"envoy_id": "id", "name": "name", "enabled": "enabled"}

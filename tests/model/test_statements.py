@@ -20,7 +20,6 @@ from tests.waiting import wait_until
 from worker.backoff import BackOff
 from worker.clock import boot_clock
 from worker.database import Database
-from worker.delivery.due import DELIVERIES, INVITES
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call, Settled
 from worker.delivery.reconcile.decision import Decision, Schedule
@@ -34,6 +33,7 @@ from worker.delivery.store.verdicts import Verdicts
 from worker.envoy import resources
 from worker.errors import UsageError
 from worker.invites import Kind, Status, Verdict, moves, store
+from worker.invites.model import DELIVERIES, INVITES
 
 TOKEN, REVISION = 3, 2
 BASE = Row(revision=REVISION, token=TOKEN, tried=REVISION, content='{"notes": "before"}')

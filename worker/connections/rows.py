@@ -4,15 +4,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
-from worker.connections.model import Connection
+from worker.connections.model import CONNECTIONS, Connection
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
 from worker.database.statements.built_once import built_once
 from worker.database.statements.loaded import loaded
 
-CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
 # The directory's; named here, since what it holds must go in one transaction with the grant it came by.
 EMPLOYEES = sa.table("employee", sa.column("connection_id"))
 

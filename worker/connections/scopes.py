@@ -4,8 +4,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from worker.connections.model import Connection, ConnectionStatus
-from worker.connections.rows import CONNECTIONS
+from worker.connections.model import CONNECTIONS, Connection, ConnectionStatus
 from worker.connections.store import note_reading
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS

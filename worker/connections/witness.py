@@ -11,7 +11,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from worker.clock import boot_clock
-from worker.connections.usable.host_outage import HOSTS, register
+from worker.connections.model import HOSTS
+from worker.connections.usable.host_outage import register
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS
 from worker.database.repeating import repeated

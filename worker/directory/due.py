@@ -5,14 +5,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
-from worker.connections.model import Connection, ConnectionStatus
+from worker.connections.model import CONNECTIONS, ConnectionStatus
 from worker.connections.usable.holds import is_held
 from worker.database import Database
 from worker.database.engine import STEP_SECONDS
 
-CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
 # A literal, not a bound value: PostgreSQL's generic plans use a partial index only for a literal.
 ACTIVE = sa.literal_column(f"'{ConnectionStatus.ACTIVE}'", sa.Text())
 

@@ -11,7 +11,7 @@ from worker.errors import DatabaseUnfit, DatabaseUnreachable, DiskFull, InputErr
 from worker.intake.files.readers import Line
 from worker.intake.importing import BATCH, interrupted
 from worker.intake.rows import READERS
-from worker.intake.storing import INVITES
+from worker.invites.model import INVITES
 from worker.invites.states import Wanted
 
 KEY = "external_id"

@@ -18,7 +18,8 @@ from worker.database.owner import this_boot_clock
 from worker.database.repeating import repeated
 from worker.errors import ClockDoubted, EnvoyError, ExitCode
 from worker.runs.context import RunContext
-from worker.runs.lease import JOBS, register
+from worker.runs.lease import register
+from worker.runs.model import JOBS
 
 # Clocks are put right by little steps and by slewing; what is more is a jump.
 STEP_SECONDS = 300.0

@@ -5,15 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS
 from worker.database.owner import is_dead, this_process
 from worker.database.repeating import repeated
-from worker.runs.model import Job
+from worker.runs.model import JOBS
 
-JOBS = SQLModel.metadata.tables[str(Job.__tablename__)]
 LEASE_SECONDS = 900.0
 
 

@@ -6,9 +6,9 @@ import sqlalchemy as sa
 
 from jobs import refresh_directory
 from tests.integration.delivery.world import World
-from worker.delivery.due import DELIVERIES
 from worker.delivery.preview import preview
 from worker.errors import ExitCode
+from worker.invites.model import DELIVERIES
 from worker.sandbox import Sandbox
 
 ESCAPE, REVERSED = "\x1b", "\u202e"

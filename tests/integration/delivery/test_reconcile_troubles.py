@@ -11,7 +11,7 @@ from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.doubting import doubt
 from tests.integration.delivery.world import World
 from worker.connections import store
-from worker.connections.rows import CONNECTIONS
+from worker.connections.model import CONNECTIONS
 from worker.connections.scopes import may_read, readers
 from worker.sandbox import Faults, Sandbox
 from worker.sandbox.faults import faults_from_json

@@ -11,8 +11,8 @@ from worker.arrivals import announce
 from worker.commands import command
 from worker.connections.company import Evidence, Look, evidence, require_right_company
 from worker.connections.consent.redirect import AuthorisationRequest
-from worker.connections.model import Connection, ConnectionStatus
-from worker.connections.rows import CONNECTIONS, change, forget_employees, select_one
+from worker.connections.model import CONNECTIONS, Connection, ConnectionStatus
+from worker.connections.rows import change, forget_employees, select_one
 from worker.connections.store import check_name
 from worker.connections.tokens.expiry import DEFAULT_LIFETIME
 from worker.connections.tokens.refresh.saving import CLEARED

@@ -6,8 +6,8 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
-from worker.connections.model import ConnectionStatus, HoldReason
-from worker.connections.rows import CONNECTIONS, clock_of
+from worker.connections.model import CONNECTIONS, ConnectionStatus, HoldReason
+from worker.connections.rows import clock_of
 from worker.connections.tokens.expiry import CLOCK_SLACK, AccessToken
 from worker.database import Database
 from worker.errors import DatabaseUnreachable, DiskFull, EnvoyError, NeedsAuthorisation, TryLater

@@ -13,17 +13,19 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.connections.model import (
+    CONNECTIONS,
     ENDED_BY_CONSENT,
+    HOSTS,
     Connection,
     ConnectionStatus,
     HoldReason,
     Host,
     WaitReason,
 )
-from worker.connections.rows import CONNECTIONS, is_ahead
+from worker.connections.rows import is_ahead
 from worker.connections.tokens.refresh.cool_down import cools, is_cooling
 from worker.connections.usable.holds import is_held
-from worker.connections.usable.host_outage import HOSTS, is_resting
+from worker.connections.usable.host_outage import is_resting
 from worker.connections.usable.refusing import must_wait
 from worker.connections.usable.rules import HOLD_MAXIMUM, in_force, is_waiting
 from worker.database import Database

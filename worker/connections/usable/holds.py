@@ -9,8 +9,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from worker.backoff import BackOff
-from worker.connections.model import Connection, HoldReason, WaitReason
-from worker.connections.rows import CONNECTIONS, is_ahead, look
+from worker.connections.model import CONNECTIONS, Connection, HoldReason, WaitReason
+from worker.connections.rows import is_ahead, look
 from worker.connections.usable.moves import move
 from worker.connections.usable.pace import cut, raised
 from worker.connections.usable.rules import (

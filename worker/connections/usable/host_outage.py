@@ -9,11 +9,10 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 import structlog
-from sqlmodel import SQLModel
 
 from worker.backoff import BackOff
-from worker.connections.model import Connection, ConnectionStatus, HoldReason, Host
-from worker.connections.rows import CONNECTIONS, clock_of, lies_ahead
+from worker.connections.model import CONNECTIONS, HOSTS, Connection, ConnectionStatus, HoldReason, Host
+from worker.connections.rows import clock_of, lies_ahead
 from worker.connections.usable.holds import is_held
 from worker.connections.usable.moves import announce_outage
 from worker.connections.usable.pace import cut_in_sql
@@ -25,7 +24,6 @@ from worker.database.repeating import repeated
 from worker.database.statements.loaded import loaded
 from worker.errors import EnvoyError
 
-HOSTS = SQLModel.metadata.tables[str(Host.__tablename__)]
 PROBE_SECONDS = 60.0  # longer than a probe with its repeats, for the usual timeout
 
 log = structlog.get_logger()

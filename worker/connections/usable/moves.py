@@ -7,8 +7,8 @@ from typing import TypeAlias
 import structlog
 
 from worker.commands import command
-from worker.connections.model import Connection, HoldReason
-from worker.connections.rows import CONNECTIONS, change, clock_of, locked
+from worker.connections.model import CONNECTIONS, Connection, HoldReason
+from worker.connections.rows import change, clock_of, locked
 from worker.connections.usable.rules import Values, in_force
 from worker.database import Database
 from worker.database.repeating import repeated

@@ -7,7 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worker.connections.rows import CONNECTIONS, lies_ahead
+from worker.connections.model import CONNECTIONS
+from worker.connections.rows import lies_ahead
 from worker.database import Database
 from worker.database.engine import STEP_SECONDS
 from worker.database.repeating import repeated

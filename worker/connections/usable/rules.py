@@ -6,8 +6,8 @@ from typing import TypeAlias
 import sqlalchemy as sa
 
 from worker.backoff import BackOff
-from worker.connections.model import ENDED_BY_A_PERSON, Connection, HoldReason
-from worker.connections.rows import CONNECTIONS, lies_ahead
+from worker.connections.model import CONNECTIONS, ENDED_BY_A_PERSON, Connection, HoldReason
+from worker.connections.rows import lies_ahead
 
 Values: TypeAlias = dict[str, object]
 

@@ -12,7 +12,7 @@ from worker.database import Database
 from worker.database.failures import is_taken
 from worker.database.owner import this_process
 from worker.database.repeating import repeated
-from worker.delivery.due import ATTEMPTS, DELIVERIES, PENDING, UNKNOWN, skipping_locked
+from worker.delivery.due import skipping_locked
 from worker.delivery.reconcile.decision import Decision, Schedule
 from worker.delivery.reconcile.unknown_rows import Doubt
 from worker.envoy.resources import Invite as EnvoyInvite
@@ -20,6 +20,8 @@ from worker.errors import EnvoyError
 from worker.invites import Kind, Status, Verdict
 from worker.invites.certainty import may_be_older
 from worker.invites.in_doubt import found_after_restore
+from worker.invites.literals import PENDING, UNKNOWN
+from worker.invites.model import ATTEMPTS, DELIVERIES
 
 
 class LookUps:

@@ -7,13 +7,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worker.connections.model import ConnectionStatus
+from worker.connections.model import CONNECTIONS, ConnectionStatus
 from worker.connections.scopes import reads_invites
 from worker.connections.usable.holds import is_held
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
 from worker.database.statements.built_once import built_once
-from worker.delivery.due import ATTEMPTS, CONNECTIONS, DELIVERIES, INVITES, SENT, UNKNOWN
+from worker.invites.literals import SENT, UNKNOWN
+from worker.invites.model import ATTEMPTS, DELIVERIES, INVITES
 
 MOST_CONTROLS = 3
 LONG_AGO = datetime.fromtimestamp(0, UTC)

@@ -6,23 +6,17 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from worker.clock import WallClock, boot_clock
+from worker.connections.model import CONNECTIONS
 from worker.connections.scopes import reads_invites
 from worker.database import Database
 from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
 from worker.database.owner import is_dead, is_of_this_boot
 from worker.database.repeating import repeated
 from worker.database.statements.built_once import built_once
-from worker.delivery.due import (
-    ATTEMPTS,
-    CONNECTIONS,
-    DELIVERIES,
-    EXPIRED,
-    INVITES,
-    PENDING,
-    SENDING,
-    skipping_locked,
-)
+from worker.delivery.due import skipping_locked
 from worker.invites import Kind, Status, Verdict, pending
+from worker.invites.literals import EXPIRED, PENDING, SENDING
+from worker.invites.model import ATTEMPTS, DELIVERIES, INVITES
 
 CONNECTION_UNKNOWN = "connection_unknown"
 INTERRUPTED = "interrupted"

@@ -9,12 +9,13 @@ import sqlalchemy as sa
 from worker.database import Database
 from worker.database.repeating import repeated
 from worker.database.types import utc_text
-from worker.delivery.due import DELIVERIES, DueRow, skipping_locked
+from worker.delivery.due import DueRow, skipping_locked
 from worker.delivery.plan import LookFirst
 from worker.delivery.store.claiming import twin_in_doubt
 from worker.delivery.store.statements.seen import is_as_planned, seen_of
 from worker.failpoints import failpoint
 from worker.invites import Status
+from worker.invites.model import DELIVERIES
 from worker.invites.restored import since
 from worker.report import Report
 

@@ -14,7 +14,7 @@ from worker.backoff import BackOff
 from worker.database import Database
 from worker.database.failures import is_taken
 from worker.database.statements.compiled import compiled_once
-from worker.delivery.due import ATTEMPTS, DELIVERIES, DueRow
+from worker.delivery.due import DueRow
 from worker.delivery.outcomes import Outcome
 from worker.delivery.refusals import Unproven
 from worker.delivery.store import in_hand
@@ -34,6 +34,7 @@ from worker.delivery.store.statements.settling import (
 from worker.errors import DatabaseLocked
 from worker.failpoints import failpoint
 from worker.invites import Status, Verdict
+from worker.invites.model import ATTEMPTS, DELIVERIES
 
 if TYPE_CHECKING:
     from worker.database.postgresql.one_trip import Rows, Statement

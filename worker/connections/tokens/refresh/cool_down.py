@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from worker.connections.model import Connection
-from worker.connections.rows import CONNECTIONS, is_ahead, lies_ahead
+from worker.connections.model import CONNECTIONS, Connection
+from worker.connections.rows import is_ahead, lies_ahead
 from worker.database import Database
 
 if TYPE_CHECKING:

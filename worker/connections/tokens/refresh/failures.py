@@ -12,8 +12,7 @@ import structlog
 
 from worker.backoff import BackOff
 from worker.commands import command
-from worker.connections.model import ConnectionStatus, HoldReason
-from worker.connections.rows import CONNECTIONS
+from worker.connections.model import CONNECTIONS, ConnectionStatus, HoldReason
 from worker.connections.tokens.refresh.client_standing import ClientStanding
 from worker.connections.tokens.refresh.cool_down import RETRY_MAXIMUM
 from worker.connections.tokens.refresh.lease import Lease, Leases
