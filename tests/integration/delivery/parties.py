@@ -59,7 +59,7 @@ class Scene:
     def __init__(self, world: World, **columns: Any) -> None:
         """Add the row, in content like no other; whatever an earlier scene left behind is over."""
         self.world = world
-        self.database: Database = world.parts.database
+        self.database: Database = world.context.database
         self.key = uuid.uuid4().hex[:12]
         world.execute("DELETE FROM host")
         world.execute(
@@ -88,7 +88,7 @@ class Scene:
     def claim(self, row: DueRow | None = None, kind: Kind = Kind.CREATE, *, key: str = "") -> Claim | None:
         """Claim it as it was read, or as it stands."""
         lease = Lease(60, 15)
-        host = self.world.parts.gate.host
+        host = self.world.context.gate.host
         claims = Claims(
             self.database, Inline(self.database), host=host, lease=lease, run_id="run", clock=boot_clock
         )
