@@ -99,9 +99,9 @@ def _look_around(context: "Context", connection: "Connection") -> None:
     directory = refresh(context.database, context.api, context.tokens, connection)
     found = f"{counted(len(directory.locations), 'location')}, {counted(len(directory.flows), 'flow')}"
     say(f"{connection.name}: {found}")
-    from worker.connections.scopes import READ_INVITES
+    from worker.connections.scopes import READ_INVITES, has_scope
 
-    if READ_INVITES not in (connection.scopes or "").split():
+    if not has_scope(connection, READ_INVITES):
         return
     can_read = with_token(context.tokens, connection.id, context.api.can_read_invites)
     store.note_reading(context.database, connection.id, can_read)

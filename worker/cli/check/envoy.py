@@ -11,7 +11,7 @@ from worker.commands import command
 from worker.connections import store
 from worker.connections.company import another_companys
 from worker.connections.model import Connection, ConnectionStatus, HoldReason
-from worker.connections.scopes import may_read
+from worker.connections.scopes import READ_INVITES, may_read
 from worker.connections.tokens.expiry import AccessToken
 from worker.connections.tokens.stored import StoredTokens
 from worker.connections.witness import apart
@@ -80,7 +80,7 @@ def _end_of_hold(row: Connection) -> str:
 def _reading(rows: Sequence[Connection]) -> Iterator[Finding]:
     """Yield which connections may not read invites; of many in one line."""
     said = "may not read invites, so that a doubtful one waits for a person"
-    mend = "add invites.read to [envoy] scopes, and run"
+    mend = f"add {READ_INVITES} to [envoy] scopes, and run"
     if len(rows) > MOST_LINES:
         yield warn(f"{_together(rows)}: {said}", f"{mend} `envoy-worker connect NAME`")
     else:
