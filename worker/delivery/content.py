@@ -5,8 +5,8 @@ Field names and formats follow Envoy's API reference, "Create an invite" and "Up
 
 import hashlib
 import json
-from datetime import UTC, datetime
 
+from worker.clock import to_second
 from worker.delivery.due import DueRow
 from worker.delivery.sent_content import Content
 from worker.folding import fold
@@ -28,8 +28,8 @@ def content_of(
     """
     invitee = {"name": row.invitee_name, "email": blank_to_none(row.invitee_email)}
     fields: Content = {
-        "expectedArrivalAt": utc_z(row.expected_arrival_at),
-        "expectedDepartureAt": utc_z(row.expected_departure_at) if row.expected_departure_at else None,
+        "expectedArrivalAt": to_second(row.expected_arrival_at),
+        "expectedDepartureAt": to_second(row.expected_departure_at) if row.expected_departure_at else None,
         "locationId": location_id,
         "flowId": flow_id,
         "hostEmployeeId": host_id,
@@ -61,11 +61,6 @@ def content_key(connection: str, content: Content) -> str:
 def marker_of(connection: str, external_id: str) -> str:
     """Return the words that mark an invite of ours in Envoy, and tell nothing about it."""
     return f"ref:{hashlib.sha256(json.dumps([connection, external_id]).encode()).hexdigest()[:12]}"
-
-
-def utc_z(moment: datetime) -> str:
-    """Write a moment as Envoy takes it: UTC, whole seconds, ``Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def blank_to_none(text: str | None) -> str | None:

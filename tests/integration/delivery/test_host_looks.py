@@ -5,8 +5,8 @@ import pytest
 from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.hosting import BERLIN, LENA, LENAS_EMAIL, WITH_EMPLOYEES, error, host, looks
 from tests.integration.delivery.world import PAST, World
+from worker.clock import to_millisecond
 from worker.connections import store
-from worker.database.types import utc_text
 from worker.delivery.preview import preview
 from worker.directory import employees
 from worker.directory.employees import By, Look, Sought
@@ -138,7 +138,7 @@ def test_a_dry_run_goes_by_what_is_kept_and_asks_nobody(world: World) -> None:
 
     # What was so before a row fell due refuses nobody.
     assert told == {"here": "create", "elsewhere": "create", "open": "create", "by-id": "create"}
-    world.execute("UPDATE employee SET read_at = :now", now=utc_text(world.context.database.read_now()))
+    world.execute("UPDATE employee SET read_at = :now", now=to_millisecond(world.context.database.read_now()))
     assert fates(world)["elsewhere"] == "reject host_elsewhere"
     assert looks(world) == before
 

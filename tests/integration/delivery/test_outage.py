@@ -11,12 +11,12 @@ from structlog.testing import capture_logs
 from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.test_recovery import DEAD
 from tests.integration.delivery.world import World
+from worker.clock import to_millisecond
 from worker.connections import store
 from worker.connections.usable.gate import Gate
 from worker.connections.usable.host_outage import Outages
 from worker.connections.vault import new_key
 from worker.database.owner import this_process
-from worker.database.types import utc_text
 from worker.errors import ExitCode, OutcomeUnknown
 from worker.failpoints import armed
 from worker.sandbox import Faults
@@ -163,7 +163,7 @@ def test_a_claim_is_refused_while_the_host_is_known_to_be_out(world: World) -> N
 
 def soon(world: World) -> str:
     """Return a time half a minute ahead."""
-    return utc_text(world.context.database.read_now() + timedelta(seconds=30))
+    return to_millisecond(world.context.database.read_now() + timedelta(seconds=30))
 
 
 @pytest.mark.parametrize(("owner", "until"), [(DEAD, "soon"), ("elsewhere/1/2", FAR)], ids=["dead", "far"])

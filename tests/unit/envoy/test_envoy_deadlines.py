@@ -10,7 +10,7 @@ from worker.envoy.http.connecting import addresses_of, connect
 from worker.envoy.http.deadlines import Deadline, DeadlinePassed
 
 
-def test_a_deadline_is_over_to_the_second() -> None:
+def test_a_deadline_is_over_to_second() -> None:
     """Neither before its end nor after it: a lease is reckoned with it."""
     now = 100.0
     end = Deadline(5.0, clock=lambda: now)

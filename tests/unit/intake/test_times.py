@@ -40,7 +40,7 @@ def test_a_time_without_a_zone_stays_local() -> None:
     assert moment(ARRIVAL, "2026-03-02 15:00") == datetime(2026, 3, 2, 15)  # noqa: DTZ001 -- that is the point
 
 
-def test_a_datetime_is_taken_to_the_millisecond() -> None:
+def test_a_datetime_is_taken_to_millisecond() -> None:
     """The databases agree on milliseconds, so finer parts are left out."""
     assert moment(ARRIVAL, THREE_PM.replace(microsecond=123_999)) == THREE_PM.replace(microsecond=123_000)
 
