@@ -36,7 +36,7 @@ def run(context: RunContext, *, max_seconds: Seconds = 60) -> Report:
             context.api,
             context.tokens,
             schedule,
-            marked=reconcile.marker,
+            marker=reconcile.marker,
         ),
         longest_wait=max(*reconcile.look_up_after, back_off.most),
         threads=push.lookers,

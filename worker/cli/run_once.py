@@ -150,7 +150,7 @@ def _fates(context: "Context", scope: _Scope) -> "Iterator[Fate]":
         only=scope.connection,
         limit=scope.limit,
         longest_wait=max(*settings.reconcile.look_up_after, settings.push.backoff_seconds[1]),
-        marked=settings.reconcile.marker,
+        marker=settings.reconcile.marker,
     )
 
 

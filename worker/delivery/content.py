@@ -20,11 +20,11 @@ def content_of(
     flow_id: str | None,
     host_id: str | None,
     custom_fields: list[dict[str, str]] | None,
-    marked: bool = False,
+    marker: bool = False,
 ) -> Content:
     """Return the invite as Envoy shall have it; what is not given is left out.
 
-    *marked* puts a marker into the notes, by which the invite can be told from all others.
+    *marker* puts words of ours into the notes, by which the invite can be told from all others.
     """
     invitee = {"name": row.invitee_name, "email": blank_to_none(row.invitee_email)}
     fields: Content = {
@@ -34,7 +34,7 @@ def content_of(
         "flowId": flow_id,
         "hostEmployeeId": host_id,
         "invitee": {key: value for key, value in invitee.items() if value is not None},
-        "notes": notes_of(row, marked=marked),
+        "notes": notes_of(row, marker=marker),
         # Envoy's default is not documented, and a mail to a visitor cannot be taken back.
         "sendEmailToInvitee": row.send_email,
         "customFields": custom_fields,
@@ -68,10 +68,10 @@ def blank_to_none(text: str | None) -> str | None:
     return (text or "").strip() or None
 
 
-def notes_of(row: DueRow, *, marked: bool = False) -> str | None:
+def notes_of(row: DueRow, *, marker: bool = False) -> str | None:
     """Return the notes as they are sent, their line breaks as in those of a file."""
     notes = blank_to_none(one_kind_of_breaks(row.notes or ""))
-    if not marked:
+    if not marker:
         return notes
-    marker = marker_of(row.connection, row.external_id)
-    return f"{notes} {marker}" if notes else marker
+    words = marker_of(row.connection, row.external_id)
+    return f"{notes} {words}" if notes else words

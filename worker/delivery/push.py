@@ -70,7 +70,7 @@ class Push:
     first_look: float  # seconds until a create in doubt is looked up
     journal: Journal
     news: Callable[[], int] = lambda: 0  # a number that grows when callers have written
-    marked: bool = False
+    marker: bool = False
     connection: str | None = None
     limit: int | None = None
     max_seconds: float | None = None
@@ -145,7 +145,7 @@ class Push:
             report,
             self.journal,
             rate_per_second=self.settings.rate_per_second,
-            marked=self.marked,
+            marker=self.marker,
             first_look=self.first_look,
         )
         return Preparer(lanes, usability, pages)

@@ -62,12 +62,12 @@ class EnvoyApi:
         http: Http,
         base_url: str,
         *,
-        deadline_seconds: float,
+        request_timeout_seconds: float,
         stop: threading.Event | None = None,
         clock: ServerClock | None = None,
     ) -> None:
         """Do no network; *stop* ends the waits between attempts, *clock* is shown every answer."""
-        self._calls = Calls(http, base_url, deadline_seconds=deadline_seconds, stop=stop, clock=clock)
+        self._calls = Calls(http, base_url, deadline_seconds=request_timeout_seconds, stop=stop, clock=clock)
 
     def locations(self, token: str) -> list[Location]:
         """Return all locations of the token's company, disabled ones too."""
