@@ -210,14 +210,6 @@ class Tokens:
         self._pool.close()
         self._saver.flush()
 
-    def save_pending(self) -> None:
-        """Store what the database would not take before; to be called once more before the process ends.
-
-        Raises:
-            DatabaseUnreachable, DiskFull: there still is a new refresh token in memory only.
-        """
-        self._saver.flush()
-
     def keep_fresh(self, *, max_idle: float, only: str | None = None) -> Report:
         """Refresh the grants that lay idle for *max_idle* seconds or a quarter of their life.
 
