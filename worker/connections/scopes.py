@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from worker.connections.model import CONNECTIONS, Connection, ConnectionStatus
 from worker.connections.store import note_reading
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS
+from worker.database.ahead import SLACK_SECONDS
 
 WRITE_INVITES = "invites.write"
 READ_INVITES = "invites.read"  # so that what became of a doubtful one can be looked up

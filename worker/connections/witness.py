@@ -14,7 +14,7 @@ from worker.clock import boot_clock
 from worker.connections.model import HOSTS
 from worker.connections.usable.host_outage import register
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS
+from worker.database.ahead import SLACK_SECONDS
 from worker.database.repeating import repeated
 from worker.envoy.server_clock import DAY_SECONDS, ServerClock
 from worker.errors import ClockDoubted, ExitCode

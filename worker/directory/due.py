@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from worker.connections.model import CONNECTIONS, ConnectionStatus
 from worker.connections.usable.holds import is_held
 from worker.database import Database
-from worker.database.engine import STEP_SECONDS
+from worker.database.ahead import STEP_SECONDS
 
 # A literal, not a bound value: PostgreSQL's generic plans use a partial index only for a literal.
 ACTIVE = sa.literal_column(f"'{ConnectionStatus.ACTIVE}'", sa.Text())

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from worker.clock import boot_clock
 from worker.connections.witness import apart
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS
+from worker.database.ahead import SLACK_SECONDS
 from worker.database.owner import this_boot_clock
 from worker.database.repeating import repeated
 from worker.errors import ClockDoubted, EnvoyError, ExitCode

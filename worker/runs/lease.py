@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS
+from worker.database.ahead import SLACK_SECONDS
 from worker.database.owner import is_dead, this_process
 from worker.database.repeating import repeated
 from worker.runs.model import JOBS

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from worker.backoff import BackOff
 from worker.connections.model import Connection, HoldReason
-from worker.connections.rows import lies_ahead
 from worker.connections.tokens.refresh.failures import retry_seconds
 from worker.connections.usable.pace import SLOWEST, cut, raised
 from worker.connections.usable.rules import HOLD_MAXIMUM, hold, in_force, prolong
+from worker.database.ahead import lies_ahead
 
 NOW = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
 COUNTS = st.integers(0, 10**6)

@@ -22,14 +22,13 @@ from worker.connections.model import (
     Host,
     WaitReason,
 )
-from worker.connections.rows import is_ahead
 from worker.connections.tokens.refresh.cool_down import cools, is_cooling
 from worker.connections.usable.holds import is_held
 from worker.connections.usable.host_outage import is_resting
 from worker.connections.usable.refusing import must_wait
 from worker.connections.usable.rules import HOLD_MAXIMUM, in_force, is_waiting
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
+from worker.database.ahead import SLACK_SECONDS, STEP_SECONDS, is_ahead
 from worker.database.repeating import repeated
 from worker.database.types import FAR_AHEAD
 

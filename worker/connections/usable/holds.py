@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from worker.backoff import BackOff
 from worker.connections.model import CONNECTIONS, Connection, HoldReason, WaitReason
-from worker.connections.rows import is_ahead, look
+from worker.connections.rows import look
 from worker.connections.usable.moves import move
 from worker.connections.usable.pace import cut, raised
 from worker.connections.usable.rules import (
@@ -24,6 +24,7 @@ from worker.connections.usable.rules import (
     prolong,
 )
 from worker.database import Database
+from worker.database.ahead import is_ahead
 from worker.errors import EnvoyError
 
 __all__ = ["Holds", "in_force", "is_held"]

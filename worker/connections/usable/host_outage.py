@@ -12,13 +12,13 @@ import structlog
 
 from worker.backoff import BackOff
 from worker.connections.model import CONNECTIONS, HOSTS, Connection, ConnectionStatus, HoldReason, Host
-from worker.connections.rows import clock_of, lies_ahead
+from worker.connections.rows import clock_of
 from worker.connections.usable.holds import is_held
 from worker.connections.usable.moves import announce_outage
 from worker.connections.usable.pace import cut_in_sql
 from worker.connections.usable.rules import HOLD_MAXIMUM, is_for_a_person
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS
+from worker.database.ahead import SLACK_SECONDS, lies_ahead
 from worker.database.owner import is_dead, this_process
 from worker.database.repeating import repeated
 from worker.database.statements.loaded import loaded

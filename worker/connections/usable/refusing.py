@@ -11,12 +11,13 @@ import structlog
 
 from worker.backoff import BackOff
 from worker.connections.model import CONNECTIONS, HOSTS, Connection, ConnectionStatus, HoldReason, Host
-from worker.connections.rows import clock_of, lies_ahead
+from worker.connections.rows import clock_of
 from worker.connections.usable.holds import is_held
 from worker.connections.usable.host_outage import register
 from worker.connections.usable.moves import announce_refusals
 from worker.connections.usable.rules import HOLD_MAXIMUM
 from worker.database import Database
+from worker.database.ahead import lies_ahead
 from worker.database.repeating import repeated
 
 log = structlog.get_logger()

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from worker.backoff import BackOff
 from worker.connections.model import CONNECTIONS, ENDED_BY_A_PERSON, Connection, HoldReason
-from worker.connections.rows import lies_ahead
+from worker.database.ahead import lies_ahead
 
 Values: TypeAlias = dict[str, object]
 

@@ -13,7 +13,7 @@ from worker.clock import boot_clock
 from worker.connections.model import HOSTS
 from worker.connections.usable.refusing import Refusing, tell
 from worker.database import Database
-from worker.database.engine import STEP_SECONDS
+from worker.database.ahead import STEP_SECONDS
 from worker.database.repeating import repeated
 from worker.delivery.clears import when_refused_without
 from worker.invites import Kind, Status, Verdict

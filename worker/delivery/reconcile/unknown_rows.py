@@ -11,7 +11,7 @@ from worker.connections.model import CONNECTIONS, ConnectionStatus
 from worker.connections.scopes import reads_invites
 from worker.connections.usable.holds import is_held
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
+from worker.database.ahead import SLACK_SECONDS, STEP_SECONDS
 from worker.database.statements.built_once import built_once
 from worker.invites.literals import SENT, UNKNOWN
 from worker.invites.model import ATTEMPTS, DELIVERIES, INVITES

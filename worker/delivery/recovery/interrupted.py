@@ -9,7 +9,7 @@ from worker.clock import WallClock, boot_clock
 from worker.connections.model import CONNECTIONS
 from worker.connections.scopes import reads_invites
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
+from worker.database.ahead import SLACK_SECONDS, STEP_SECONDS
 from worker.database.owner import is_dead, is_of_this_boot
 from worker.database.repeating import repeated
 from worker.database.statements.built_once import built_once

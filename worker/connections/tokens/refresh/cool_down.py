@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from worker.connections.model import CONNECTIONS, Connection
-from worker.connections.rows import is_ahead, lies_ahead
 from worker.database import Database
+from worker.database.ahead import is_ahead, lies_ahead
 
 if TYPE_CHECKING:
     from worker.connections.tokens.stored import TokenRow

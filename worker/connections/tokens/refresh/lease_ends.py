@@ -10,8 +10,9 @@ from collections.abc import Callable
 from datetime import datetime
 
 from worker.connections.model import CONNECTIONS, Connection
-from worker.connections.rows import change, lies_ahead
+from worker.connections.rows import change
 from worker.database import Database
+from worker.database.ahead import lies_ahead
 from worker.database.owner import is_dead, this_boot_clock
 from worker.database.repeating import repeated
 

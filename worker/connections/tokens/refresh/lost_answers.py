@@ -7,7 +7,7 @@ lost and a repeated post was answered, that looks well, until the first post is 
 from datetime import datetime, timedelta
 
 from worker.connections.model import Connection
-from worker.database.engine import SLACK_SECONDS
+from worker.database.ahead import SLACK_SECONDS
 
 # Gateways give up after minutes; what was not carried out within an hour never will be.
 LATEST = timedelta(hours=1)
