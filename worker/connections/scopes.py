@@ -7,14 +7,13 @@ import sqlalchemy as sa
 from worker.connections.model import CONNECTIONS, Connection, ConnectionStatus
 from worker.connections.store import note_reading
 from worker.database import Database
-from worker.database.ahead import SLACK_SECONDS
+from worker.database.ahead import SLACK_SECONDS, age
 
 WRITE_INVITES = "invites.write"
 READ_INVITES = "invites.read"  # so that what became of a doubtful one can be looked up
 READ_EMPLOYEES = "employees.read"
 # A 403 may have been a role that somebody has mended since, or Envoy's own trouble.
 ASKED_AGAIN_AFTER = timedelta(days=1)
-SLACK = timedelta(seconds=SLACK_SECONDS)
 
 
 def has_scope(connection: Connection, scope: str) -> bool:
@@ -59,5 +58,5 @@ def note_that_it_reads(database: Database, connection_id: int) -> None:
 
 
 def _is_recent(moment: datetime | None, now: datetime) -> bool:
-    # One that lies ahead came from a clock that was wrong.
-    return moment is not None and now - ASKED_AGAIN_AFTER < moment <= now + SLACK
+    passed = age(moment, now)
+    return passed is not None and passed < ASKED_AGAIN_AFTER

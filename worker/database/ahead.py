@@ -50,3 +50,28 @@ def lies_ahead(
     if since is not None and since > now + timedelta(seconds=STEP_SECONDS):
         return False
     return moment is not None and now < moment <= now + timedelta(seconds=most_seconds + slack)
+
+
+def age(moment: datetime | None, now: datetime) -> timedelta | None:
+    """Return how long ago something was; None where it never was, or a wrong clock said when."""
+    passed = None if moment is None else now - moment
+    return passed if passed is not None and passed >= timedelta(seconds=-SLACK_SECONDS) else None
+
+
+def is_too_far(
+    database: Database, moment: sa.ColumnElement[Any], most_seconds: float
+) -> sa.ColumnElement[bool]:
+    """Return the condition that a moment lies further ahead than it was ever put."""
+    return moment > database.later(most_seconds + SLACK_SECONDS)
+
+
+def is_still_to_be(database: Database, moment: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Return the condition that what was done at a moment lies ahead of now: a clock was put back since."""
+    return moment > database.later(STEP_SECONDS)
+
+
+def has_ended(
+    database: Database, until: sa.ColumnElement[Any], most_seconds: float
+) -> sa.ColumnElement[bool]:
+    """Return the condition that a lease of at most so long is over, or was taken by a wrong clock."""
+    return sa.or_(until < database.now(), is_too_far(database, until, most_seconds))

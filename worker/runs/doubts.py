@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from worker.clock import boot_clock
 from worker.connections.witness import apart
 from worker.database import Database
-from worker.database.ahead import SLACK_SECONDS
+from worker.database.ahead import age
 from worker.database.owner import this_boot_clock
 from worker.database.repeating import repeated
 from worker.errors import ClockDoubted, EnvoyError, ExitCode
@@ -70,7 +70,7 @@ def confirmed_time(run: RunContext, job: str, *, matters: Callable[[datetime], b
         # Once seen, a jump is over for the next run: which shall not believe what was seen before it.
         run.context.witness.forget()
     found = (_jump(jumped) or _unconfirmed(run)) if matters(seen.at) else None
-    if since is None or since > seen.at + timedelta(seconds=SLACK_SECONDS):
+    if since is None or age(since, seen.at) is None:
         since = seen.at
     _remember(run.database, job, seen, None if found is None else since)
     return seen.at if found is None else replace(found, lasts=seen.at - since >= PATIENCE)

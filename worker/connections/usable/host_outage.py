@@ -18,7 +18,7 @@ from worker.connections.usable.moves import announce_outage
 from worker.connections.usable.pace import cut_in_sql
 from worker.connections.usable.rules import HOLD_MAXIMUM, is_for_a_person
 from worker.database import Database
-from worker.database.ahead import SLACK_SECONDS, lies_ahead
+from worker.database.ahead import is_too_far, lies_ahead
 from worker.database.owner import is_dead, this_process
 from worker.database.repeating import repeated
 from worker.database.statements.loaded import loaded
@@ -78,8 +78,8 @@ class Outages:
         free = sa.or_(
             own.probe_owner.is_(None),
             own.probe_owner == dead,
-            own.probe_until <= self._database.now(),
-            own.probe_until > self._database.later(PROBE_SECONDS + SLACK_SECONDS),
+            own.probe_until <= self._database.now(),  # with its last moment, unlike `has_ended`
+            is_too_far(self._database, own.probe_until, PROBE_SECONDS),
         )
         lease = {"probe_owner": this_process(), "probe_until": self._database.later(PROBE_SECONDS)}
         with self._database.write() as connection:
