@@ -1,12 +1,11 @@
 """What the error of a run means for the process: it ends for what no later run will find mended."""
 
 from worker.context import Context
+from worker.database.failures import AWAY
 from worker.database.schema import require_fit
 from worker.errors import (
     DatabaseConflict,
     DatabaseUnfit,
-    DatabaseUnreachable,
-    DiskFull,
     KeysLost,
     SchemaError,
     WorkerError,
@@ -19,7 +18,7 @@ class SchemaUnfit(SchemaError):
 
 def is_told_once(error: WorkerError) -> bool:
     """Say whether many runs meet it, so that the database, or the end of the process, tells it for all."""
-    many = isinstance(error, DatabaseUnreachable | DiskFull | DatabaseUnfit | SchemaUnfit | KeysLost)
+    many = isinstance(error, (*AWAY, DatabaseUnfit, SchemaUnfit, KeysLost))
     return many and not isinstance(error, DatabaseConflict)
 
 

@@ -11,7 +11,8 @@ from worker.connections.rows import clock_of
 from worker.connections.tokens.expiry import AccessToken
 from worker.database import Database
 from worker.database.ahead import age
-from worker.errors import DatabaseUnreachable, DiskFull, EnvoyError, NeedsAuthorisation, TryLater
+from worker.database.failures import AWAY
+from worker.errors import EnvoyError, NeedsAuthorisation, TryLater
 from worker.report import Report
 
 
@@ -36,7 +37,7 @@ def refresh_idle(
             break
         try:
             access(connection_id, rejected_version=version)
-        except (DatabaseUnreachable, DiskFull):
+        except AWAY:
             raise
         except (NeedsAuthorisation, TryLater, EnvoyError) as error:
             report.add(_OUTCOMES.get(type(error), "failed"))

@@ -8,15 +8,13 @@ from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from worker.backoff import BackOff, by_attempt
 from worker.clock import boot_clock
-from worker.database.failures import DATABASE_ERRORS
-from worker.errors import DatabaseDamaged, DatabaseReplaced, DatabaseUnreachable, DiskFull
+from worker.database.failures import AWAY, DATABASE_ERRORS
+from worker.errors import DatabaseDamaged, DatabaseReplaced
 
 MANUAL_SECONDS = 60.0  # somebody waits for the command to end
 ODD_SECONDS = 60.0  # of a failure that may be our own: it is not to keep a sender for ever
 LAST_SECONDS = 4.0  # a process that is to end must be able to print the verdict before it is ended
-LONGEST_PAUSE_SECONDS = 2.0
-PAUSES = BackOff(0.1, LONGEST_PAUSE_SECONDS)
-AWAY = (DatabaseUnreachable, DiskFull)
+PAUSES = BackOff(0.1, 2.0)  # between two offers of one verdict
 
 
 @dataclass(slots=True)

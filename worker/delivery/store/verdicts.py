@@ -18,7 +18,7 @@ from worker.delivery.due import DueRow
 from worker.delivery.outcomes import Outcome
 from worker.delivery.refusals import Unproven
 from worker.delivery.store import in_hand
-from worker.delivery.store.database_away import LONGEST_PAUSE_SECONDS, Patience, may_pass
+from worker.delivery.store.database_away import PAUSES, Patience, may_pass
 from worker.delivery.store.entries import Entry, Part
 from worker.delivery.store.journal import Journal
 from worker.delivery.store.rivals import rival_of
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from worker.database.postgresql.one_trip import Rows, Statement
 
 LONGEST_DETAIL = 500
-PAUSES = BackOff(0.05, LONGEST_PAUSE_SECONDS)  # between two offers of one verdict
 TWICE = 2
 
 
@@ -181,7 +180,7 @@ class _Given(Entry):
         # One by one takes as many times as long, which a process that is to end has not.
         self.alone = self._in_company >= TWICE and not self._patience.stop.is_set()
         self._offers += 1
-        return PAUSES.grown(self._offers)
+        return PAUSES.grown(self._offers - 1)
 
     def values(self, back_off: BackOff) -> dict[str, object]:
         """Return what the statements are given."""
