@@ -35,6 +35,10 @@ demo: $(RUNTIME) ## the main job end to end, on SQLite and the bundled sandbox, 
 test: $(DEVELOPMENT) ## all tests, on SQLite and on PostgreSQL (PYTEST_ARGS="-k word" chooses)
 	@$(TRUST) $(BIN)/pytest --numprocesses=$(TEST_PROCESSES) --dist=loadfile $(PYTEST_ARGS)
 
+.PHONY: quick
+quick: $(DEVELOPMENT) ## the tests that need no database, no process and no network, in under a minute
+	@$(TRUST) $(BIN)/pytest --numprocesses=2 tests/unit $(PYTEST_ARGS)
+
 .PHONY: torture
 torture: $(DEVELOPMENT) ## every crash, fault and outage at full length (TORTURE_ROUNDS=200, TORTURE_SEED=1)
 	@TORTURE_ROUNDS=$(TORTURE_ROUNDS) TORTURE_SEED=$(TORTURE_SEED) \
@@ -44,7 +48,7 @@ torture: $(DEVELOPMENT) ## every crash, fault and outage at full length (TORTURE
 lint: $(DEVELOPMENT) ## style, types, and the direction of imports
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check --quiet || { echo "run: $(BIN)/ruff format"; exit 1; }
-	@$(BIN)/mypy worker jobs tests bench
+	@$(BIN)/mypy worker jobs tests bench docs/examples
 	@$(BIN)/lint-imports
 
 .PHONY: audit

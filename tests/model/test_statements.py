@@ -26,9 +26,9 @@ from worker.delivery.reconcile.decision import Decision, Schedule
 from worker.delivery.reconcile.recording import LookUps
 from worker.delivery.reconcile.unknown_rows import Doubt
 from worker.delivery.recovery import interrupted
+from worker.delivery.store.claims import Claim, Claims, Lease
 from worker.delivery.store.database_away import Patience
-from worker.delivery.store.statements.claim import Claim, Claims, Lease
-from worker.delivery.store.statements.finishing import settle_without_call
+from worker.delivery.store.finishing import settle_without_call
 from worker.delivery.store.verdicts import Verdicts
 from worker.envoy import resources
 from worker.errors import UsageError

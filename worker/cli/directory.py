@@ -112,11 +112,11 @@ def _flows(name: str, entries: "Directory") -> list[dict[str, object]]:
 
 
 def _as_json(entries: "Directory", kind: str | None) -> dict[str, object]:
-    context = {
+    parts = {
         "locations": [_fields(x) for x in entries.locations],
         "flows": [_fields(x) for x in entries.flows],
     }
-    wanted = {name: rows for name, rows in context.items() if kind in {None, name}}
+    wanted = {name: rows for name, rows in parts.items() if kind in {None, name}}
     return {"refreshed_at": moment(entries.refreshed_at), **wanted}
 
 

@@ -1,4 +1,4 @@
-"""Read due rows: an invite and how it stands, as one value."""
+"""A due row as one value, and the connections that have due rows; `prepare.due_page` reads a page of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

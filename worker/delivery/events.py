@@ -11,7 +11,7 @@ from worker.delivery.reconcile.unknown_rows import Doubt
 from worker.delivery.recovery.missing import LOST, MISSING, Healed
 from worker.delivery.recovery.restored import RESTORED
 from worker.delivery.remarks import HINTS as REMARKS
-from worker.delivery.store.statements.claim import Claim
+from worker.delivery.store.claims import Claim
 from worker.delivery.store.verdicts import Stored
 from worker.errors import EnvoyError, Forbidden, NotFound
 from worker.invites import Status

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from worker.delivery.content import blank_to_none, notes_of
-from worker.delivery.defaults import OF_THE_CONNECTION
+from worker.delivery.custom_fields import OF_THE_CONNECTION
 from worker.delivery.due import DueRow
 from worker.errors import InputError
 from worker.invites.custom_fields import FIELD, LABEL, VALUE

@@ -8,7 +8,7 @@ from worker.commands import command
 from worker.connections.model import Connection
 from worker.delivery import clears, fit
 from worker.delivery.content import blank_to_none, content_key, content_of
-from worker.delivery.defaults import custom_fields
+from worker.delivery.custom_fields import custom_fields
 from worker.delivery.due import DueRow
 from worker.delivery.sent_content import (
     Content,

@@ -38,9 +38,9 @@ from worker.delivery.recovery.run import Recovering
 from worker.delivery.send.attempt import Attempt, Requests
 from worker.delivery.send.judge import Judge
 from worker.delivery.send.sender import Sender
+from worker.delivery.store.claims import Claims, Lease
 from worker.delivery.store.database_away import MANUAL_SECONDS, Patience
 from worker.delivery.store.journal import Journal
-from worker.delivery.store.statements.claim import Claims, Lease
 from worker.delivery.store.verdicts import Verdicts
 from worker.envoy.api import EnvoyApi
 from worker.errors import ExitCode

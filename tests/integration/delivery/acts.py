@@ -10,8 +10,8 @@ from tests.integration.delivery.parties import FAR, IN_DOUBT, PAST, REFUSED, SEN
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Settled
 from worker.delivery.recovery.interrupted import abandoned, give_up, reopen
-from worker.delivery.store.statements.finishing import settle_without_call
-from worker.delivery.store.statements.unclaim import take_back
+from worker.delivery.store.finishing import settle_without_call
+from worker.delivery.store.unclaim import take_back
 from worker.errors import UsageError
 from worker.invites import Kind, Status, moves
 

@@ -19,10 +19,10 @@ from worker.delivery.due import DueRow
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call
 from worker.delivery.prepare.due_page import due_page
+from worker.delivery.store.claims import Claim, Claims, Lease
 from worker.delivery.store.database_away import Patience
 from worker.delivery.store.entries import Entry
 from worker.delivery.store.journal import Journal
-from worker.delivery.store.statements.claim import Claim, Claims, Lease
 from worker.delivery.store.verdicts import Stored, Verdicts
 from worker.invites import Kind, Status, Verdict
 

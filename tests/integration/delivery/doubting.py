@@ -8,7 +8,7 @@ from tests.journals import Inline
 from tests.unit.delivery.making import due_row
 from worker.backoff import BackOff
 from worker.delivery.outcomes import Outcome
-from worker.delivery.store.statements.claim import Claim
+from worker.delivery.store.claims import Claim
 from worker.delivery.store.verdicts import Verdicts
 from worker.invites import Status, Verdict
 from worker.sandbox import Faults

@@ -87,10 +87,15 @@ def assert_same(world: World, invite: dict[str, Any] | None, row: Any) -> None:
 
 
 def _was_in_doubt(world: World, row: Any) -> bool:
-    """Say whether an update of a visit may have been executed although it was not answered."""
+    """Say whether an update of a visit may have been executed although it was not answered, or not in time.
+
+    One that was given up has the verdict of its late answer; another attempt had begun by then.
+    """
     query = (
         "SELECT d.external_id FROM attempt AS a JOIN delivery AS d ON d.id = a.delivery_id"
-        " WHERE a.kind = 'update' AND coalesce(a.verdict, 'interrupted') IN ('deferred', 'interrupted')"
+        " WHERE a.kind = 'update' AND (coalesce(a.verdict, 'interrupted') IN ('deferred', 'interrupted')"
+        " OR EXISTS (SELECT 1 FROM attempt AS b WHERE b.delivery_id = a.delivery_id"
+        " AND b.fencing_token > a.fencing_token AND b.started_at <= a.finished_at))"
     )
     return row["external_id"] in {line["external_id"] for line in world.rows(query)}
 

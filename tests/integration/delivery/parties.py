@@ -20,7 +20,7 @@ from worker.delivery.reconcile.decision import Decision, Schedule
 from worker.delivery.reconcile.recording import LookUps
 from worker.delivery.reconcile.unknown_rows import Doubt, due_doubts
 from worker.delivery.recovery.interrupted import abandoned, give_up
-from worker.delivery.store.statements.claim import Claim, Claims, Lease
+from worker.delivery.store.claims import Claim, Claims, Lease
 from worker.delivery.store.verdicts import Stored, Verdicts
 from worker.envoy.resources import Invite as EnvoyInvite
 from worker.invites import Kind, Status, Verdict, moves

@@ -12,7 +12,7 @@ from tests.waiting import wait_until
 from worker.clock import boot_clock
 from worker.delivery.plan import Call
 from worker.delivery.prepare.due_page import due_page
-from worker.delivery.store.statements.claim import Claim, Claims, Lease
+from worker.delivery.store.claims import Claim, Claims, Lease
 from worker.invites import Kind
 from worker.sandbox import Sandbox
 

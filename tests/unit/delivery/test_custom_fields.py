@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.unit.delivery.making import ACME, DIRECTORY, NOW, due_row
 from worker.connections.model import Connection
 from worker.database.types import UNREADABLE
-from worker.delivery.defaults import custom_fields
+from worker.delivery.custom_fields import custom_fields
 from worker.delivery.due import DueRow
 from worker.delivery.plan import Call, plan
 from worker.directory.entries import Location

@@ -18,8 +18,8 @@ from worker.delivery.plan import Call, LookFirst, Plan, Settled
 from worker.delivery.prepare.due_page import PAGE_BYTES, Due, DuePage, due_page_in
 from worker.delivery.prepare.page_planner import PagePlanner
 from worker.delivery.recovery.restored import Doubtful, leave_in_doubt
+from worker.delivery.store.finishing import settle_without_call
 from worker.delivery.store.journal import Journal
-from worker.delivery.store.statements.finishing import settle_without_call
 from worker.directory import Directory, load_in
 from worker.directory.employees import Remembered
 from worker.envoy.api import EnvoyApi

@@ -11,7 +11,7 @@ from worker.database import Database
 from worker.database.repeating import repeated
 from worker.delivery.due import DueRow, skipping_locked
 from worker.delivery.plan import LookFirst
-from worker.delivery.store.claiming import twin_in_doubt
+from worker.delivery.store.statements.claim import twin_in_doubt
 from worker.delivery.store.statements.seen import is_as_planned, seen_of
 from worker.failpoints import failpoint
 from worker.invites import Status

@@ -8,7 +8,7 @@ from worker.delivery import outcomes
 from worker.delivery.lanes.lane import Work
 from worker.delivery.outcomes import Outcome
 from worker.delivery.send.judge import Judge
-from worker.delivery.store.statements.claim import Claim
+from worker.delivery.store.claims import Claim
 from worker.envoy.api import EnvoyApi, Written
 from worker.errors import EnvoyError, OutcomeUnknown
 from worker.invites import Kind

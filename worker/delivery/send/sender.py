@@ -14,9 +14,9 @@ from worker.delivery.lanes.dispatch import Lanes
 from worker.delivery.lanes.lane import Work
 from worker.delivery.send.attempt import Attempt, Requests
 from worker.delivery.store import unstored
+from worker.delivery.store.claims import Claim, Claims, WaitedTooLong
 from worker.delivery.store.database_away import Patience
-from worker.delivery.store.statements.claim import Claim, Claims, WaitedTooLong
-from worker.delivery.store.statements.unclaim import take_back
+from worker.delivery.store.unclaim import take_back
 from worker.failpoints import failpoint
 
 

@@ -4,7 +4,7 @@ import threading
 
 from worker.delivery.due import DueRow
 from worker.delivery.outcomes import Outcome
-from worker.delivery.store.statements.claim import Claim
+from worker.delivery.store.claims import Claim
 
 _lock = threading.Lock()
 _verdicts: dict[str, tuple[DueRow, Claim, Outcome]] = {}

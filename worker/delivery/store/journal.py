@@ -20,7 +20,7 @@ from worker.database.meanings import locked
 from worker.delivery.store.aside import Aside
 from worker.delivery.store.entries import Entry
 from worker.delivery.store.group import Group
-from worker.delivery.store.statements.small_write import SmallWrite
+from worker.delivery.store.small_write import SmallWrite
 
 MOST_ENTRIES = 256  # of a group
 IDLE_SECONDS = 2.0  # without work the thread ends, so that a process may end that never said so

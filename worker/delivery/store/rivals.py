@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from worker.database import Database
 from worker.delivery.outcomes import Outcome
-from worker.delivery.store.statements.claim import Claim
+from worker.delivery.store.claims import Claim
 from worker.invites import Kind, Verdict
 from worker.invites.model import ATTEMPTS, DELIVERIES
 

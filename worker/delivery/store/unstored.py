@@ -8,7 +8,7 @@ from worker.delivery import events
 from worker.delivery.due import DueRow
 from worker.delivery.outcomes import Outcome
 from worker.delivery.store import in_hand
-from worker.delivery.store.statements.claim import Claim
+from worker.delivery.store.claims import Claim
 
 _lock = threading.Lock()
 _attempting = 0

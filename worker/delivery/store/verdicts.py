@@ -18,11 +18,11 @@ from worker.delivery.due import DueRow
 from worker.delivery.outcomes import Outcome
 from worker.delivery.refusals import Unproven
 from worker.delivery.store import in_hand
+from worker.delivery.store.claims import Claim
 from worker.delivery.store.database_away import PAUSES, Patience, may_pass
 from worker.delivery.store.entries import Entry, Part
 from worker.delivery.store.journal import Journal
 from worker.delivery.store.rivals import rival_of
-from worker.delivery.store.statements.claim import Claim
 from worker.delivery.store.statements.seen import seen_of
 from worker.delivery.store.statements.settling import (
     settle,

@@ -1,0 +1,1 @@
+"""An application of our own that has visitors."""

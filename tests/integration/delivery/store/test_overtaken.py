@@ -1,0 +1,161 @@
+"""Every conditional UPDATE of a delivery, with somebody else at the row first: who comes second sees it.
+
+Each case is one guard.  The first party has looked, and decided on what it saw; before its statement takes
+effect the other one acts.  Then the first must change nothing, and be told so.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from tests.integration.delivery.acts import (
+    Act,
+    claiming,
+    finishing,
+    giving_up,
+    making_anew,
+    reopening,
+    resolving,
+    retrying,
+    retrying_all,
+    storing,
+    taking_back,
+    withdrawing,
+)
+from tests.integration.delivery.parties import DEFERRED, FAR, IN_DOUBT, REFUSED, SENT, Scene
+from tests.integration.delivery.world import World
+from tests.interleaving import overtaken, stored
+from worker.delivery.outcomes import Outcome
+from worker.delivery.plan import Settled
+from worker.delivery.store.finishing import settle_without_call
+from worker.delivery.store.verdicts import Stored
+from worker.errors import UsageError
+from worker.invites import Kind, Status, moves
+
+
+def doing(statement: str) -> Callable[[Scene], None]:
+    """Let something be written, as an operator or another worker does."""
+    return lambda scene: scene.world.execute(statement)
+
+
+def out(scene: Scene) -> None:
+    """Let another worker find Envoy's host out."""
+    scene.world.execute("INSERT INTO host (name, hold_count) VALUES (:n, 1)", n=scene.world.context.gate.host)
+
+
+def answered(outcome: Outcome) -> Callable[[Scene], object]:
+    """Let the attempt's own process store its verdict after all."""
+    return lambda scene: scene.in_hand.store(outcome)
+
+
+def tried(outcome: Outcome) -> Callable[[Scene], None]:
+    """Let another worker have the row, whose attempt ends so."""
+    return lambda scene: scene.tried(outcome)
+
+
+def claimed_again(scene: Scene) -> None:
+    """Let the attempt end in a deferral, and the next one be on its way."""
+    scene.in_hand.store(DEFERRED)
+    scene.begin(Kind.UPDATE)
+
+
+def given_up(scene: Scene) -> None:
+    """Let another worker give the attempt up, so that it is due again at once."""
+    scene.end_lease()
+
+
+def finishes(scene: Scene) -> None:
+    """Let another worker find that nothing has to be sent."""
+    settle_without_call(scene.database, [(scene.due(), Settled(Status.EXPIRED))])
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the first party does, what the second does meanwhile, and what the first is told."""
+
+    first: Callable[[Scene], Act]
+    second: Callable[[Scene], object]
+    sees: object
+
+
+changes: Callable[[Scene], object] = Scene.change
+begins: Callable[[Scene], object] = Scene.begin
+tries_again: Callable[[Scene], object] = Scene.try_again
+resends: Callable[[Scene], object] = Scene.resend
+has_resent: Callable[[Scene], object] = Scene.give_up_and_resend
+FOUND = replace(SENT, envoy_invite_id="99")
+UPDATE_SENT, REMOVED = storing(SENT, Kind.UPDATE), "UPDATE connection SET status = 'removed'"
+
+CASES = {
+    "a claim: the caller changed the row": Case(claiming, changes, None),
+    "a claim: another has claimed it": Case(claiming, begins, None),
+    "a claim: another has tried it": Case(claiming, tried(DEFERRED), None),
+    "a claim: another has finished it": Case(claiming, finishes, None),
+    "a claim: it is due later": Case(claiming, lambda one: one.stand(next_attempt_at=FAR), None),
+    "a claim: its connection is paused": Case(
+        claiming, doing("UPDATE connection SET hold_reason = 'paused'"), None
+    ),
+    "a claim: its grant is gone": Case(claiming, doing(REMOVED), None),
+    "a claim: the host is out": Case(claiming, out, None),
+    "a claim: its twin is in doubt": Case(claiming, Scene.twin, None),
+    "finishing: the caller changed the row": Case(finishing, changes, []),
+    "finishing: another has claimed it": Case(finishing, begins, []),
+    "finishing: another has tried it": Case(finishing, tried(DEFERRED), []),
+    "finishing: another has finished it": Case(finishing, finishes, []),
+    "a success: the next attempt is on its way": Case(storing(SENT), tries_again, Stored.OTHER_ID),
+    "a success: a person had it sent again": Case(storing(SENT), has_resent, Stored.OTHER_ID),
+    "a doubt: the next attempt is on its way": Case(storing(IN_DOUBT), tries_again, Stored.STALE),
+    "a doubt: a person had it sent again": Case(storing(IN_DOUBT), has_resent, Stored.STALE),
+    "a deferral: the next attempt is on its way": Case(
+        storing(DEFERRED, Kind.UPDATE), tries_again, Stored.STALE
+    ),
+    "a deferral: it was given up, and is due": Case(storing(DEFERRED, Kind.UPDATE), given_up, Stored.STALE),
+    "a refusal: the next attempt is on its way": Case(
+        storing(REFUSED, Kind.UPDATE), tries_again, Stored.STALE
+    ),
+    "giving up a create: it was answered": Case(giving_up(Kind.CREATE), answered(FOUND), False),
+    "giving up a create: it is in doubt already": Case(giving_up(Kind.CREATE), answered(IN_DOUBT), False),
+    "giving up an update: it was answered": Case(giving_up(Kind.UPDATE), answered(DEFERRED), False),
+    "giving up an update: the next one is on its way": Case(giving_up(Kind.UPDATE), claimed_again, False),
+    "taking back: it was given up, and sent again": Case(taking_back(Kind.CREATE), tries_again, False),
+    "taking back: it was given up, and is due": Case(taking_back(Kind.UPDATE), given_up, False),
+    "taking back: a person had it sent again": Case(taking_back(Kind.CREATE), has_resent, False),
+    "reopening: the caller changed the row": Case(reopening, changes, None),
+    "reopening: it is not wanted, and was withdrawn": Case(
+        reopening, lambda one: one.stand(status="withdrawn"), None
+    ),
+    "a retry: the caller changed the row": Case(retrying, changes, UsageError),
+    "a retry: another person retried it, and it is on its way": Case(
+        retrying, lambda one: (moves.retry_rejected(one.database, "acme"), one.begin()), UsageError
+    ),
+    "a retry of all: the caller changed the row": Case(retrying_all, changes, 0),
+    "resent: a late answer came": Case(resolving(None), answered(FOUND), UsageError),
+    "resent: another person resent it": Case(resolving(None), resends, UsageError),
+    "resolved: a late answer came": Case(resolving("88"), answered(FOUND), UsageError),
+    "resolved: another person had it sent again": Case(resolving("88"), resends, UsageError),
+    "made anew: the caller changed the row": Case(making_anew, changes, UsageError),
+    "made anew: another person had it made anew": Case(making_anew, resends, UsageError),
+    "withdrawn: the caller withdrew it": Case(
+        withdrawing, lambda one: moves.withdraw(one.database, one.standing()), False
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_whoever_comes_second_changes_no_row_and_is_told(shared_world: World, case: Case) -> None:
+    """What the first party saw is not so any more; its UPDATE finds nothing."""
+    scene = Scene(shared_world)
+    act = case.first(scene)
+    left: dict[str, object] = {}
+
+    def meanwhile() -> None:
+        case.second(scene)
+        left.update(stored(scene.database))
+
+    table = "invite" if case.first is withdrawing else "delivery"
+    with overtaken(scene.database, meanwhile, at=table):
+        sees = act()
+
+    assert sees == case.sees
+    assert stored(scene.database) == left
