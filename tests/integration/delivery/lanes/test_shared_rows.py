@@ -84,9 +84,9 @@ def test_the_parts_pages_have_every_due_row_once_and_the_oldest_first(world: Wor
     world.execute("UPDATE delivery SET next_attempt_at = :at WHERE id > 9", at=moment(world, "2020-01-01"))
     whole = [row for page in read(world, ALL, size=100) for row in page]
 
-    context = [read(world, Part(index, 3), size=size) for index in range(3)]
+    parts = [read(world, Part(index, 3), size=size) for index in range(3)]
 
-    for index, pages in enumerate(context):
+    for index, pages in enumerate(parts):
         own = [row for row in whole if Part(index, 3).has(row)]
         assert [row for page in pages for row in page] == own
         assert {len(page) for page in pages[:-1]} <= {size}
