@@ -7,11 +7,10 @@ from itertools import islice
 import sqlalchemy as sa
 
 from bench import answers
-from worker.connections.model import ConnectionStatus
-from worker.connections.rows import CONNECTIONS
+from worker.connections.model import CONNECTIONS, ConnectionStatus
 from worker.connections.vault import Vault
 from worker.context import Context
-from worker.directory.store import FLOWS, LOCATIONS
+from worker.directory.model import FLOWS, LOCATIONS
 
 AT_ONCE = 500
 NAMED = {"envoy_id": "id", "name": "name", "enabled": "enabled"}
@@ -23,13 +22,13 @@ LISTS = (
 SCOPES = "locations.read flows.read invites.write token.refresh"
 
 
-def store(parts: Context, names: Sequence[str], first_id: int, **columns: object) -> None:
+def store(context: Context, names: Sequence[str], first_id: int, **columns: object) -> None:
     """Store customers; the number of each is its id and its company, *columns* replace what is usual."""
     numbered = zip(names, range(first_id, first_id + len(names)), strict=True)
     now = datetime.now(UTC)
     while some := list(islice(numbered, AT_ONCE)):
-        rows = [_customer(parts.vault, name, number, now) | columns for name, number in some]
-        with parts.database.write() as transaction:
+        rows = [_customer(context.vault, name, number, now) | columns for name, number in some]
+        with context.database.write() as transaction:
             transaction.execute(sa.insert(CONNECTIONS), rows)
             for table, listed, stored in LISTS:
                 found = [row for _, key in some for row in _listed(key, listed(str(key)), stored)]

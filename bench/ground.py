@@ -49,8 +49,8 @@ class Ground:
     def connect(self, names: Sequence[str], **columns: object) -> list[str]:
         """Store customers, and return their companies; *columns* replace what is usual."""
         first, self._next_id = self._next_id, self._next_id + len(names)
-        with opened(self.env) as parts:
-            customers.store(parts, names, first, **columns)
+        with opened(self.env) as context:
+            customers.store(context, names, first, **columns)
         return [str(number) for number in range(first, self._next_id)]
 
     def add(self, each: int, name: str = ALL) -> None:

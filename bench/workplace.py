@@ -1,4 +1,4 @@
-"""A worker's environment and parts, and a customer who is connected through consent."""
+"""A worker's environment and context, and a customer who is connected through consent."""
 
 import os
 import sys
@@ -41,20 +41,20 @@ def environment(url: str, place: StandIn, **settings: object) -> dict[str, str]:
 
 @contextmanager
 def opened(env: Mapping[str, str]) -> Iterator[Context]:
-    """Give a worker's parts on a migrated database; only what goes wrong is told."""
+    """Give a worker's context on a migrated database; only what goes wrong is told."""
     logs.configure(format="json", level="error", stream=sys.stderr)
-    with Context.from_environment(env, access="create") as parts:
-        upgrade(parts.any_database)
-        yield parts
+    with Context.from_environment(env, access="create") as context:
+        upgrade(context.any_database)
+        yield context
 
 
-def connect(parts: Context, name: str, *, company_id: str = "") -> None:
+def connect(context: Context, name: str, *, company_id: str = "") -> None:
     """Connect a customer through the sandbox's consent, and read the directory."""
-    request = redirect.begin(parts.oauth, parts.settings.envoy)
+    request = redirect.begin(context.oauth, context.settings.envoy)
     company = f"&company_id={company_id}" if company_id else ""
     consent = httpx.get(f"{request.url}&auto=allow{company}", timeout=30)
     code = redirect.code_from(request, consent.headers["location"])
     connection = grant.finish(
-        parts.database, parts.vault, parts.oauth, name, request, code, look=parts.api.first_locations
+        context.database, context.vault, context.oauth, name, request, code, look=context.api.first_locations
     )
-    refresh(parts.database, parts.api, parts.tokens, connection)
+    refresh(context.database, context.api, context.tokens, connection)

@@ -21,6 +21,7 @@ from worker.errors import ExitCode
 from worker.report import Report
 from worker.retention import ATTEMPTS_DELETED, CLEARED, Pruning, days_before, part_of
 from worker.runs import Doubt, RunContext, Seconds, confirmed_time, known_doubt, record
+from worker.runs.model import RUNS
 
 BOUNDED = True
 NAME = "prune_history"  # under which is remembered what the clocks said, however it is registered
@@ -112,7 +113,7 @@ def _deletes_runs(context: RunContext) -> bool:
 
 
 def _most_runs(context: RunContext) -> int | None:
-    return None if context.everything else part_of(context.database, record.RUNS)
+    return None if context.everything else part_of(context.database, RUNS)
 
 
 def _history_before(context: RunContext, now: datetime) -> datetime:

@@ -8,12 +8,12 @@ A connection that may not read invites is passed over.
 Parameters: `max_seconds` (60) ends a scheduled run early; the next one goes on where it ended.
 """
 
+from worker.backoff import BackOff
 from worker.delivery.reconcile.decision import Schedule
 from worker.delivery.reconcile.look_up import Looking
 from worker.delivery.reconcile.recording import LookUps
 from worker.delivery.reconcile.run import Reconcile
 from worker.delivery.recovery.restored import remind
-from worker.delivery.store.verdicts import BackOff
 from worker.report import Report
 from worker.runs import RunContext, Seconds
 
@@ -36,7 +36,7 @@ def run(context: RunContext, *, max_seconds: Seconds = 60) -> Report:
             context.api,
             context.tokens,
             schedule,
-            marked=reconcile.marker,
+            marker=reconcile.marker,
         ),
         longest_wait=max(*reconcile.look_up_after, back_off.most),
         threads=push.lookers,

@@ -6,8 +6,9 @@ __main__: ``python -m worker``.
 addresses: An e-mail address that stands where none belongs is a person's: a message shows that there is one.
 allocator: Memory that a large value took goes back to the system with the value.
 arrivals: Callers have written something that is due: how the database says so, and what notices it.
+backoff: Back-off: how long one waits before the next try, growing with each that failed, and jittered.
 cli: The command line: one module a noun, each thin; imports late, so that --help answers at once.
-clock: Clocks: one for deadlines and leases, which nobody can set, and the wall's, watched by it.
+clock: Clocks: one for deadlines, which nobody can set, and the wall's, watched by it; a moment of it as text.
 commands: What a message tells an operator to type, written so that a shell takes it as it is meant.
 connections: Connections: each customer's grant, kept alive by one refresher, and how fast it may be used.
 context: The composition root: settings and secrets in, working parts out; everything else receives them.

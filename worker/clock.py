@@ -1,4 +1,4 @@
-"""Clocks: one for deadlines and leases, which nobody can set, and the wall's, watched by it."""
+"""Clocks: one for deadlines, which nobody can set, and the wall's, watched by it; a moment of it as text."""
 
 import math
 import threading
@@ -66,3 +66,13 @@ class WallClock:
         if abs(by) >= JUMP_SECONDS:
             self._apart, self._last_set = apart, before
             self._untold += by
+
+
+def to_second(moment: datetime) -> str:
+    """Write a moment as Envoy documents it, and as an operator reads it: UTC, with ``Z``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def to_millisecond(moment: datetime) -> str:
+    """Write a moment as SQLite stores it, and as events have it: UTC, with ``Z``; such texts sort by time."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

@@ -220,7 +220,7 @@ class Context:
         return EnvoyApi(
             self._late_http,
             self.settings.envoy.api_url,
-            deadline_seconds=self.settings.push.request_timeout_seconds,
+            request_timeout_seconds=self.settings.push.request_timeout_seconds,
             stop=self.stop,
             clock=self.envoy_clock,
         )

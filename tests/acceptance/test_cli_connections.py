@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from tests.acceptance.installation import Installation
-from worker.database.types import utc_text
+from worker.clock import to_millisecond
 from worker.sandbox import Sandbox
 
 
@@ -36,7 +36,7 @@ def test_all_connections_are_resumed_together(small_connected: Installation) -> 
     connected = small_connected
     connected.execute(
         "UPDATE connection SET hold_reason = 'refuses_all', held_until = :until",
-        until=utc_text(datetime.now(UTC) + timedelta(minutes=10)),
+        until=to_millisecond(datetime.now(UTC) + timedelta(minutes=10)),
     )
     told = connected.run("status").stdout
     status = json.loads(connected.run("status", "--json").stdout)

@@ -27,9 +27,9 @@ def companies() -> int:
 @pytest.fixture
 def many(installation: Installation, sandbox: Sandbox) -> Installation:
     """Give an installation of many customers, one of whom removed the application, and one is paused."""
-    with Context.from_environment(installation.env) as parts:
+    with Context.from_environment(installation.env) as context:
         for number in range(CONNECTIONS):
-            connect(parts, f"c-{number:02}", company_id=str(10_000 + number))
+            connect(context, f"c-{number:02}", company_id=str(10_000 + number))
     installation.execute("UPDATE connection SET hold_reason = 'paused' WHERE name = :name", name=HELD)
     sandbox.revoke("10003")
     return installation

@@ -32,9 +32,9 @@ def companies() -> int:
 def two(small_installation: Installation) -> Installation:
     """Give an installation of two customers, each with a visit; no database has a say in it."""
     installation = small_installation
-    with Context.from_environment(installation.env) as parts:
+    with Context.from_environment(installation.env) as context:
         for number, name in enumerate(("acme", "globex")):
-            connect(parts, name, company_id=str(10_000 + number))
+            connect(context, name, company_id=str(10_000 + number))
     for name in ("acme", "globex"):
         installation.execute(INSERT, name=name)
     return installation

@@ -12,8 +12,9 @@ from tests.model.state import Row, Seen
 from tests.unit.delivery.making import due_row
 from worker.database import Database
 from worker.database.owner import this_process
-from worker.delivery.due import ATTEMPTS, DELIVERIES, INVITES, DueRow
+from worker.delivery.due import DueRow
 from worker.invites import Kind, Status
+from worker.invites.model import ATTEMPTS, DELIVERIES, INVITES
 
 PAST = datetime(2026, 1, 1, tzinfo=UTC)
 NEEDS_ID = {Status.SENT}

@@ -17,9 +17,9 @@ from tests.model.decisions import as_text
 from tests.model.desk import PAST, Desk, attempt_id, compared, envoy_id, is_possible, seen_row
 from tests.model.state import Row, Seen
 from tests.waiting import wait_until
+from worker.backoff import BackOff
 from worker.clock import boot_clock
 from worker.database import Database
-from worker.delivery.due import DELIVERIES, INVITES
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call, Settled
 from worker.delivery.reconcile.decision import Decision, Schedule
@@ -29,10 +29,11 @@ from worker.delivery.recovery import interrupted
 from worker.delivery.store.claims import Claim, Claims, Lease
 from worker.delivery.store.database_away import Patience
 from worker.delivery.store.finishing import settle_without_call
-from worker.delivery.store.verdicts import BackOff, Verdicts
+from worker.delivery.store.verdicts import Verdicts
 from worker.envoy import resources
 from worker.errors import UsageError
 from worker.invites import Kind, Status, Verdict, moves, store
+from worker.invites.model import DELIVERIES, INVITES
 
 TOKEN, REVISION = 3, 2
 BASE = Row(revision=REVISION, token=TOKEN, tried=REVISION, content='{"notes": "before"}')

@@ -36,9 +36,9 @@ class Customers(Ground):
         self.companies = {
             name: str(company) for name, company in zip(names, count(FIRST_COMPANY), strict=False)
         }
-        with Context.from_environment(self.env) as parts:
+        with Context.from_environment(self.env) as context:
             for name, company in self.companies.items():
-                connect(parts, name, company_id=company)
+                connect(context, name, company_id=company)
         self.execute("UPDATE connection SET hold_reason = 'paused' WHERE name = :name", name=HELD)
         self.execute(
             "UPDATE connection SET access_expires_at = access_issued_at WHERE name = :name", name=DEAD

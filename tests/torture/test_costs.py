@@ -71,9 +71,9 @@ def customers(sqlite_url: str) -> Iterator[Installation]:
     """Give an installation with several of them, each of a company of its own."""
     with Sandbox(port=0, companies=CUSTOMERS) as sandbox:
         made = Installation(sqlite_url, sandbox, **SHORT)
-        with Context.from_environment(made.env) as parts:
+        with Context.from_environment(made.env) as context:
             for number in range(CUSTOMERS):
-                connect(parts, f"c-{number}", company_id=str(10_000 + number))
+                connect(context, f"c-{number}", company_id=str(10_000 + number))
         made.database.dispose()  # a connection of before has lost its locks to the parts' end
         yield made
         made.database.dispose()

@@ -10,14 +10,15 @@ import tenacity
 from worker.arrivals.listening import Listener
 from worker.arrivals.looking import Looker
 from worker.arrivals.source import Line, Source
+from worker.backoff import BackOff, by_attempt
 from worker.database import Database
 from worker.database.failures import DATABASE_ERRORS
 from worker.database.troubles import code_of
 from worker.errors import DatabaseUnfit
 
 LEAST_SECONDS = 0.2  # between two arrivals: what comes closer is one
-LONGEST_PAUSE_SECONDS = 30.0
 PAUSE_SECONDS = 1.0  # after a line was lost
+PAUSES = BackOff(PAUSE_SECONDS, 30.0)  # while there is no other
 
 log = structlog.get_logger()
 
@@ -66,7 +67,7 @@ class Arrivals:
         """Return a line as soon as there is one; None where there is none, or the process is to end."""
         patiently = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(self._lost),
-            wait=tenacity.wait_random_exponential(min=PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS),
+            wait=by_attempt(PAUSES.jittered),
             before_sleep=self._tell,
             sleep=self._pause,
             stop=tenacity.stop_when_event_set(self._stop),

@@ -12,7 +12,7 @@ directory: ``envoy-worker directory``: the locations and flows that the worker k
 formatting: Put values into words: times, dataclasses, invites.
 invites: ``envoy-worker invites``: hand them in, see them, and decide about them.
 keys: ``envoy-worker keys``: the keys that tokens are encrypted with at rest.
-opening: Open the process's parts for one command, with its events going where they belong.
+opening: Open the process's context for one command, with its events going where they belong.
 output: Write to the operator: data to stdout, messages to stderr; tables only on a terminal.
 run: ``envoy-worker run``: the service.
 run_once: ``envoy-worker run-once``: one pass by hand.

@@ -37,16 +37,18 @@ def connect(
     from worker.connections.store import check_name
 
     check_name(name)
-    with opened() as parts:
-        require_key(parts.database, parts.vault)  # whatever they lack shall not cost a consent
-        _ = parts.api
-        request = redirect.begin(parts.oauth, parts.settings.envoy)
+    with opened() as context:
+        require_key(context.database, context.vault)  # whatever they lack shall not cost a consent
+        _ = context.api
+        request = redirect.begin(context.oauth, context.settings.envoy)
         url = _pasted(request) if paste else _received(request, timeout)
         code = redirect.code_from(request, url)
-        look = parts.api.first_locations
-        connection = grant.finish(parts.database, parts.vault, parts.oauth, name, request, code, look=look)
+        look = context.api.first_locations
+        connection = grant.finish(
+            context.database, context.vault, context.oauth, name, request, code, look=look
+        )
         say(f"{name}: connected" + (f" (company {connection.company_id})" if connection.company_id else ""))
-        _look_around(parts, connection)
+        _look_around(context, connection)
 
 
 def _received(request: "AuthorisationRequest", timeout: float) -> str:
@@ -87,21 +89,21 @@ def _pasted(request: "AuthorisationRequest") -> str:
     return url
 
 
-def _look_around(parts: "Context", connection: "Connection") -> None:
+def _look_around(context: "Context", connection: "Connection") -> None:
     """Read the directory, find out whether invites may be read, and say so."""
     from worker.connections import store
     from worker.connections.tokens.calls import with_token
     from worker.directory import refresh
 
     assert connection.id is not None  # noqa: S101 -- a stored row has its id
-    directory = refresh(parts.database, parts.api, parts.tokens, connection)
+    directory = refresh(context.database, context.api, context.tokens, connection)
     found = f"{counted(len(directory.locations), 'location')}, {counted(len(directory.flows), 'flow')}"
     say(f"{connection.name}: {found}")
-    from worker.connections.scopes import READ_INVITES
+    from worker.connections.scopes import READ_INVITES, has_scope
 
-    if READ_INVITES not in (connection.scopes or "").split():
+    if not has_scope(connection, READ_INVITES):
         return
-    can_read = with_token(parts.tokens, connection.id, parts.api.can_read_invites)
-    store.note_reading(parts.database, connection.id, can_read)
+    can_read = with_token(context.tokens, connection.id, context.api.can_read_invites)
+    store.note_reading(context.database, connection.id, can_read)
     if not can_read:
         say(f"{connection.name}: {READ_INVITES} was asked for and not granted; doubtful invites wait for you")

@@ -36,50 +36,50 @@ def directory(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the locations and flows that invites may name."""
-    with opened(access="write" if refresh else "read") as parts:
-        rows = list(_chosen(parts, connection))
-        codes = {_refresh(parts, row) for row in rows} if refresh else set()
-        rows = list(_chosen(parts, connection)) if refresh else rows  # when they were read is news
+    with opened(access="write" if refresh else "read") as context:
+        rows = list(_chosen(context, connection))
+        codes = {_refresh(context, row) for row in rows} if refresh else set()
+        rows = list(_chosen(context, connection)) if refresh else rows  # when they were read is news
         if json:
-            show_json_object((name, _as_json(entries, kind)) for name, entries in _known(parts, rows))
+            show_json_object((name, _as_json(entries, kind)) for name, entries in _known(context, rows))
         else:
-            _show(parts, rows, kind)
+            _show(context, rows, kind)
     raise typer.Exit(first_that_applies(codes))
 
 
-def _chosen(parts: "Context", name: str | None) -> "Iterator[Connection]":
+def _chosen(context: "Context", name: str | None) -> "Iterator[Connection]":
     from worker.connections import store
     from worker.connections.model import ConnectionStatus
 
     if name is not None:
-        yield store.require(parts.database, name)
+        yield store.require(context.database, name)
         return
-    for row in store.connections(parts.database):
+    for row in store.connections(context.database):
         if row.status != ConnectionStatus.REMOVED:
             yield row
 
 
-def _refresh(parts: "Context", row: "Connection") -> ExitCode:
+def _refresh(context: "Context", row: "Connection") -> ExitCode:
     """Read one directory from Envoy; trouble leaves what was known, and the others go on."""
     from worker.directory import refresh
 
     try:
-        refresh(parts.database, parts.api, parts.tokens, row)
+        refresh(context.database, context.api, context.tokens, row)
     except (EnvoyError, NeedsAuthorisation, SettingsError, TryLater) as error:
         complain(error)
         return error.exit_code
     return ExitCode.DONE
 
 
-def _known(parts: "Context", rows: "Sequence[Connection]") -> "Iterator[tuple[str, Directory]]":
+def _known(context: "Context", rows: "Sequence[Connection]") -> "Iterator[tuple[str, Directory]]":
     """Yield each directory by its connection's name; one at a time is in memory."""
     from worker.directory import load
 
     for row in rows:
-        yield row.name, load(parts.database, row.id or 0)
+        yield row.name, load(context.database, row.id or 0)
 
 
-def _show(parts: "Context", rows: "Sequence[Connection]", kind: str | None) -> None:
+def _show(context: "Context", rows: "Sequence[Connection]", kind: str | None) -> None:
     if not rows:
         say("no connection yet: run `envoy-worker connect NAME`")
     for row in rows:
@@ -90,7 +90,7 @@ def _show(parts: "Context", rows: "Sequence[Connection]", kind: str | None) -> N
         ("locations", FLOW_COLUMNS, _flows),
     ):
         if kind != other:
-            found = _known(parts, rows)
+            found = _known(context, rows)
             show_rows(columns, (line for name, entries in found for line in shown(name, entries)))
 
 

@@ -4,13 +4,14 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
+from worker.clock import to_second
 from worker.commands import command
 from worker.errors import UsageError
 
 
 def moment(value: datetime | None) -> str | None:
     """Write a moment in UTC, to the second; None stays."""
-    return None if value is None else value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if value is None else to_second(value)
 
 
 def plain(value: object) -> object:

@@ -31,8 +31,8 @@ def rotate() -> None:
     """
     from worker.connections.rotation import rotate as rotate_all
 
-    with opened() as parts:
-        rotation = rotate_all(parts.database, parts.vault)
+    with opened() as context:
+        rotation = rotate_all(context.database, context.vault)
     show(f"{counted(rotation.changed, 'connection')} re-encrypted under the newest key")
     for name in rotation.renewed_soon:
         say(f"{name}: its access token cannot be read; the next refresh gives a new one")

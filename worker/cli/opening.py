@@ -1,4 +1,4 @@
-"""Open the process's parts for one command, with its events going where they belong."""
+"""Open the process's context for one command, with its events going where they belong."""
 
 import sys
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(*, access: "Access" = "write", events_to: TextIO | None = None) -> Iterator["Context"]:
-    """Give the parts; events go to stderr, or where the command says.
+    """Give the context; events go to stderr, or where the command says.
 
     A command that only reads says so by *access*: it then leaves no trace in the database, and beside it.
     """
@@ -23,14 +23,14 @@ def opened(*, access: "Access" = "write", events_to: TextIO | None = None) -> It
     from worker.database.sqlite.mark import unsaid
     from worker.settings import environment
 
-    with Context.from_environment(environment(), access=access) as parts:
+    with Context.from_environment(environment(), access=access) as context:
         logs.configure(
-            format=parts.settings.log.format,
-            level=parts.settings.log.level,
+            format=context.settings.log.format,
+            level=context.settings.log.level,
             stream=events_to or sys.stderr,
-            secrets=parts.secrets.values(),
+            secrets=context.secrets.values(),
         )
-        if access == "read" and parts.marked_file is not None:
-            say(f"{(told := unsaid(parts.marked_file))} -- {told.hint}")
+        if access == "read" and context.marked_file is not None:
+            say(f"{(told := unsaid(context.marked_file))} -- {told.hint}")
         loading.end()
-        yield parts
+        yield context

@@ -20,8 +20,8 @@ def run() -> None:
     _end_at_once()
     from worker.service import serve
 
-    with opened(events_to=sys.stdout) as parts:
-        raise typer.Exit(serve(parts))
+    with opened(events_to=sys.stdout) as context:
+        raise typer.Exit(serve(context))
 
 
 def _end_at_once() -> None:

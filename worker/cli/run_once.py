@@ -49,50 +49,50 @@ def run_once(
     from worker.connections.damage import look_through
     from worker.runs import resolve_all
 
-    with opened(access="read" if dry_run else "write") as parts:
-        registered = resolve_all(parts.settings.jobs)
+    with opened(access="read" if dry_run else "write") as context:
+        registered = resolve_all(context.settings.jobs)
         chosen = [_named(registered, name) for name in jobs or registered]
         if connection is not None:
-            store.require(parts.database, connection)
+            store.require(context.database, connection)
         _require_bounded(chosen, yes=yes)
         scope = _Scope(connection, limit, yes)
         if dry_run:
-            _rehearse(parts, chosen, scope, as_json=json)
+            _rehearse(context, chosen, scope, as_json=json)
             return
-        _ = parts.tokens, parts.api  # what is missing is said once, before any job
-        look_through(parts.database, parts.vault)
-        _end_in_order(parts)
-        results = [_execute(parts, job, scope) for job in chosen if not parts.stop.is_set()]
+        _ = context.tokens, context.api  # what is missing is said once, before any job
+        look_through(context.database, context.vault)
+        _end_in_order(context)
+        results = [_execute(context, job, scope) for job in chosen if not context.stop.is_set()]
         _summarise(results, as_json=json)
-        codes = _codes(parts, results, connection)
+        codes = _codes(context, results, connection)
         if jobs and any(result.ran_elsewhere for result in results):
             codes.add(ExitCode.TRY_LATER)
         raise typer.Exit(first_that_applies(codes))
 
 
-def _codes(parts: "Context", results: "list[RunResult]", connection: str | None) -> set[ExitCode]:
+def _codes(context: "Context", results: "list[RunResult]", connection: str | None) -> set[ExitCode]:
     """Return the exit codes of all that happened, and of connections that wait for a person."""
     from worker.connections import store
     from worker.connections.model import ENDED_BY_CONSENT, ConnectionStatus
 
     codes = {code for result in results for code in result.codes}
-    if parts.ended_by is not None:  # the database is not to be asked any more
+    if context.ended_by is not None:  # the database is not to be asked any more
         return codes
-    if parts.stop.is_set():
+    if context.stop.is_set():
         codes.add(ExitCode.TRY_LATER)
-    views = [view for view in store.views(parts.database) if connection in {None, view.name}]
+    views = [view for view in store.views(context.database) if connection in {None, view.name}]
     lapsed = ConnectionStatus.NEEDS_AUTHORISATION
     if any(view.status == lapsed or view.hold_reason in ENDED_BY_CONSENT for view in views):
         codes.add(ExitCode.NEEDS_AUTHORISATION)
     return codes
 
 
-def _end_in_order(parts: "Context") -> None:
+def _end_in_order(context: "Context") -> None:
     """When told to end, begin nothing new; what is in flight ends, and its verdicts are stored."""
     from worker.stopping import end_signals
 
     for number in end_signals():
-        signal.signal(number, lambda *_: parts.end())
+        signal.signal(number, lambda *_: context.end())
 
 
 def _named(registered: "dict[str, ResolvedJob]", name: str) -> "ResolvedJob":
@@ -109,12 +109,12 @@ def _require_bounded(chosen: "list[ResolvedJob]", *, yes: bool) -> None:
         )
 
 
-def _execute(parts: "Context", job: "ResolvedJob", scope: _Scope) -> "RunResult":
+def _execute(context: "Context", job: "ResolvedJob", scope: _Scope) -> "RunResult":
     from worker.runs import execute
     from worker.runs.context import MANUAL
 
     return execute(
-        parts,
+        context,
         job,
         trigger=MANUAL,
         connection=scope.connection,
@@ -123,12 +123,12 @@ def _execute(parts: "Context", job: "ResolvedJob", scope: _Scope) -> "RunResult"
     )
 
 
-def _rehearse(parts: "Context", chosen: "list[ResolvedJob]", scope: _Scope, *, as_json: bool) -> None:
+def _rehearse(context: "Context", chosen: "list[ResolvedJob]", scope: _Scope, *, as_json: bool) -> None:
     """Name each due invite's fate, and what the jobs would do that can say it themselves."""
-    reports = {job.name: _preview(parts, job, scope) for job in chosen if job.preview}
+    reports = {job.name: _preview(context, job, scope) for job in chosen if job.preview}
     counts = {name: dict(report.counts) for name, report in reports.items()}
     # Only such jobs were named: then nobody asked for the invites.
-    fates = _fates(parts, scope) if len(counts) < len(chosen) else iter(())
+    fates = _fates(context, scope) if len(counts) < len(chosen) else iter(())
     if as_json:
         rows = [{"invite": f"{x.connection}/{x.external_id}", "fate": x.fate, "why": x.why} for x in fates]
         hints = {name: report.hint for name, report in reports.items() if report.hint}
@@ -141,25 +141,25 @@ def _rehearse(parts: "Context", chosen: "list[ResolvedJob]", scope: _Scope, *, a
         show(" -- ".join(part for part in (told, reports[name].hint) if part))
 
 
-def _fates(parts: "Context", scope: _Scope) -> "Iterator[Fate]":
+def _fates(context: "Context", scope: _Scope) -> "Iterator[Fate]":
     from worker.delivery.preview import preview
 
-    settings = parts.settings
+    settings = context.settings
     return preview(
-        parts.database,
+        context.database,
         only=scope.connection,
         limit=scope.limit,
         longest_wait=max(*settings.reconcile.look_up_after, settings.push.backoff_seconds[1]),
-        marked=settings.reconcile.marker,
+        marker=settings.reconcile.marker,
     )
 
 
-def _preview(parts: "Context", job: "ResolvedJob", scope: _Scope) -> "Report":
+def _preview(context: "Context", job: "ResolvedJob", scope: _Scope) -> "Report":
     from worker.runs import RunContext
     from worker.runs.context import MANUAL
 
     assert job.preview is not None  # noqa: S101 -- the caller asked
-    return job.preview(RunContext(parts, "", MANUAL, scope.connection, scope.limit, scope.everything))
+    return job.preview(RunContext(context, "", MANUAL, scope.connection, scope.limit, scope.everything))
 
 
 def _told(counts: dict[str, int]) -> str:

@@ -10,7 +10,7 @@ damage: A connection whose stored tokens cannot be read is held, and no other.
 model: The table ``connection``: one customer's grant, how it stands, and its pace.
 rotation: Put all stored tokens under the newest key.
 rows: The rows of table ``connection``, read whole.
-scopes: Whether a connection may read invites, and so look up what became of a doubtful one.
+scopes: What a connection may do: the scopes of its grant, and whether it may read invites after all.
 sealed: What the table holds of grants, unopened, and what is wrong with it.
 store: Connections as the operator sees and moves them; never a token.
 tokens: Tokens: a valid access token for a connection, whatever it takes.

@@ -11,8 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.commands import command
-from worker.connections.model import Connection, ConnectionStatus, HoldReason
-from worker.connections.rows import CONNECTIONS, change
+from worker.connections.model import CONNECTIONS, Connection, ConnectionStatus, HoldReason
+from worker.connections.rows import change
 from worker.connections.usable.rules import over_a_pause
 from worker.envoy.resources import Location
 from worker.errors import EnvoyError, NeedsAuthorisation, UsageError

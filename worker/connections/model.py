@@ -140,3 +140,7 @@ class Host(SQLModel, table=True):
     # Kept by the database, from the two.
     usable_from: datetime | None = Field(default=None, sa_column=_kept(Timestamp()))
     unusable_reason: str | None = Field(default=None, sa_column=_kept(sa.Text()))
+
+
+CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
+HOSTS = SQLModel.metadata.tables[str(Host.__tablename__)]

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from worker.connections.rows import CONNECTIONS, change
+from worker.connections.model import CONNECTIONS
+from worker.connections.rows import change
 from worker.connections.sealed import SealedRow, require_key, sealed_row
 from worker.connections.vault import Vault
 from worker.database import Database

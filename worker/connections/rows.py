@@ -1,18 +1,15 @@
 """The rows of table ``connection``, read whole."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
-from worker.connections.model import Connection
+from worker.connections.model import CONNECTIONS, Connection
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
 from worker.database.statements.built_once import built_once
 from worker.database.statements.loaded import loaded
 
-CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
 # The directory's; named here, since what it holds must go in one transaction with the grant it came by.
 EMPLOYEES = sa.table("employee", sa.column("connection_id"))
 
@@ -70,37 +67,3 @@ def forget_employees(connection: sa.Connection, connection_id: int | None) -> No
 def clock_of(connection: sa.Connection, database: Database) -> datetime:
     """Return the database's time within a transaction."""
     return connection.execute(sa.select(database.now())).scalar_one()
-
-
-def is_ahead(
-    database: Database,
-    moment: sa.ColumnElement[Any],
-    most_seconds: float,
-    *,
-    since: sa.ColumnElement[Any],
-) -> sa.ColumnElement[bool]:
-    """Return the condition that says the same as `lies_ahead`; it may be NULL where a column is."""
-    return sa.and_(
-        moment > database.now(),
-        moment <= database.later(most_seconds + SLACK_SECONDS),
-        sa.or_(since.is_(None), since <= database.later(STEP_SECONDS)),
-    )
-
-
-def lies_ahead(
-    moment: datetime | None,
-    now: datetime,
-    most_seconds: float,
-    *,
-    since: datetime | None = None,
-    slack: float = SLACK_SECONDS,
-) -> bool:
-    """Say whether *moment* is still to come.
-
-    What lies further ahead than it was ever put came from a clock that was wrong, and is over; and so is a
-    wait that began, *since* then, further ahead than now.  *now* is the start of the reader's transaction; a
-    lease taken just after it ends a little further ahead.
-    """
-    if since is not None and since > now + timedelta(seconds=STEP_SECONDS):
-        return False
-    return moment is not None and now < moment <= now + timedelta(seconds=most_seconds + slack)

@@ -1,27 +1,31 @@
-"""Whether a connection may read invites, and so look up what became of a doubtful one."""
+"""What a connection may do: the scopes of its grant, and whether it may read invites after all."""
 
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from worker.connections.model import Connection, ConnectionStatus
-from worker.connections.rows import CONNECTIONS
+from worker.connections.model import CONNECTIONS, Connection, ConnectionStatus
 from worker.connections.store import note_reading
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS
+from worker.database.ahead import SLACK_SECONDS, age
 
-READ_INVITES = "invites.read"
-REMOVED = ConnectionStatus.REMOVED
+WRITE_INVITES = "invites.write"
+READ_INVITES = "invites.read"  # so that what became of a doubtful one can be looked up
+READ_EMPLOYEES = "employees.read"
 # A 403 may have been a role that somebody has mended since, or Envoy's own trouble.
 ASKED_AGAIN_AFTER = timedelta(days=1)
-SLACK = timedelta(seconds=SLACK_SECONDS)
+
+
+def has_scope(connection: Connection, scope: str) -> bool:
+    """Say whether a scope was asked for at consent, and not refused there."""
+    return scope in (connection.scopes or "").split()
 
 
 def may_read(connection: Connection, now: datetime) -> bool:
     """Say whether the scope was asked for, and Envoy has not refused it since yesterday."""
-    granted = READ_INVITES in (connection.scopes or "").split()
     refused = connection.can_read_invites is False and _is_recent(connection.reading_refused_at, now)
-    return granted and not refused and connection.status != REMOVED
+    is_there = connection.status != ConnectionStatus.REMOVED
+    return has_scope(connection, READ_INVITES) and not refused and is_there
 
 
 def reads_invites(database: Database) -> sa.ColumnElement[bool]:
@@ -32,7 +36,7 @@ def reads_invites(database: Database) -> sa.ColumnElement[bool]:
     since = database.later(-ASKED_AGAIN_AFTER.total_seconds())
     recently = (own.reading_refused_at > since) & (own.reading_refused_at <= database.later(SLACK_SECONDS))
     refused = own.can_read_invites.is_(False) & sa.func.coalesce(recently, sa.false())
-    return granted & sa.func.coalesce(~refused, sa.true()) & (own.status != REMOVED)
+    return granted & sa.func.coalesce(~refused, sa.true()) & (own.status != ConnectionStatus.REMOVED)
 
 
 def readers(database: Database) -> set[str]:
@@ -54,5 +58,5 @@ def note_that_it_reads(database: Database, connection_id: int) -> None:
 
 
 def _is_recent(moment: datetime | None, now: datetime) -> bool:
-    # One that lies ahead came from a clock that was wrong.
-    return moment is not None and now - ASKED_AGAIN_AFTER < moment <= now + SLACK
+    passed = age(moment, now)
+    return passed is not None and passed < ASKED_AGAIN_AFTER

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from worker.commands import command
-from worker.connections.model import ConnectionStatus
-from worker.connections.rows import CONNECTIONS
+from worker.connections.model import CONNECTIONS, ConnectionStatus
 from worker.connections.vault import Vault
 from worker.database import Database
 from worker.errors import KeysLost, TokenDamaged

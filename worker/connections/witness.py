@@ -11,9 +11,10 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from worker.clock import boot_clock
-from worker.connections.usable.host_outage import HOSTS, register
+from worker.connections.model import HOSTS
+from worker.connections.usable.host_outage import register
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS
+from worker.database.ahead import age
 from worker.database.repeating import repeated
 from worker.envoy.server_clock import DAY_SECONDS, ServerClock
 from worker.errors import ClockDoubted, ExitCode
@@ -34,9 +35,8 @@ class Sighting:
     @property
     def is_young(self) -> bool:
         """Whether it is of the last day."""
-        if self.seen_at is None or self.envoy_time is None:
-            return False
-        return -SLACK_SECONDS <= (self.now - self.seen_at).total_seconds() <= DAY_SECONDS
+        passed = age(self.seen_at, self.now)
+        return self.envoy_time is not None and passed is not None and passed.total_seconds() <= DAY_SECONDS
 
     @property
     def ahead_seconds(self) -> float:
@@ -78,8 +78,8 @@ class Witness:
             return
         self._looked_at = now
         stored = self.look()
-        since = (stored.now - stored.seen_at).total_seconds() if stored.seen_at else None
-        if since is None or not -SLACK_SECONDS <= since < KEPT_SECONDS:
+        passed = age(stored.seen_at, stored.now)
+        if passed is None or passed.total_seconds() >= KEPT_SECONDS:
             self.keep()
 
     def keep(self) -> None:

@@ -2,6 +2,7 @@
 
 Files:
 
+ahead: The clock rule: a stored time that lies further ahead than it can came from a clock that was wrong.
 engine: The engine: how transactions begin, whose clock counts, and what a failure means.
 failures: What a database failure means to its caller; no bound value is ever shown.
 home: Where the worker's tables are: in a schema or a file of their own, or beside another application's.

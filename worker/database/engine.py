@@ -24,14 +24,6 @@ from worker.database.urls import normalise_url
 if TYPE_CHECKING:
     from worker.database.postgresql.one_trip import Rows, Statement
 
-# What lies further ahead than it was ever put is a clock's fault; but a reader's transaction may have
-# begun before the writer's, so that only what is much further ahead is taken for that.
-SLACK_SECONDS = 60.0
-# A wait that was begun further ahead than this was begun by a clock that was put back since: it is over.
-# Taken for over too early it costs a request, so that the slack is small.
-STEP_SECONDS = 5.0
-
-
 CLOCK = "worker_clock"  # of an engine's connections, where it is not the database's own
 
 

@@ -11,12 +11,16 @@ from worker.errors import (
     ChangeRefused,
     DatabaseConflict,
     DatabaseLocked,
+    DatabaseUnfit,
     DatabaseUnreachable,
     DiskFull,
+    SchemaError,
     WorkerError,
 )
 
 # Whatever keeps a transaction from being stored: ours, or what is data's or a statement's fault.
+AWAY = (DatabaseUnreachable, DiskFull)  # it takes nothing now, and may later
+OF_NO_USE = (*AWAY, DatabaseUnfit, SchemaError)
 DATABASE_ERRORS: tuple[type[Exception], ...] = (WorkerError, sa.exc.SQLAlchemyError)
 # The driver's errors that are a mistake of ours where the server's state is not listed below.
 _OF_OURS = (sa.exc.ProgrammingError, sa.exc.NotSupportedError)
@@ -33,7 +37,7 @@ def translated(troubles: Troubles) -> Iterator[None]:
             raise
     else:
         return
-    if isinstance(failure, DatabaseUnreachable | DiskFull) and not isinstance(failure, DatabaseConflict):
+    if isinstance(failure, AWAY) and not isinstance(failure, DatabaseConflict):
         troubles.failed(failure)
     # Raised out here so that no statement and no value travels along as the cause.
     raise failure from None
@@ -67,7 +71,7 @@ def is_of_one_statement(error: Exception) -> bool:
 def may_be_committed(error: Exception) -> bool:
     """Tell whether a transaction that failed so may have been committed all the same: nobody has heard."""
     is_rolled_back = isinstance(error, DatabaseLocked | DatabaseConflict | ChangeRefused)
-    return isinstance(error, DatabaseUnreachable | DiskFull) and not is_rolled_back
+    return isinstance(error, AWAY) and not is_rolled_back
 
 
 def is_taken(error: sa.exc.IntegrityError) -> bool:

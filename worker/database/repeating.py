@@ -8,8 +8,9 @@ import functools
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
+from worker.backoff import spread
 from worker.errors import DatabaseConflict
 
 TIMES = 5
@@ -40,6 +41,6 @@ def _again() -> Retrying:
     return Retrying(
         retry=retry_if_exception_type(DatabaseConflict),
         stop=stop_after_attempt(TIMES - 1),
-        wait=wait_random(0, LONGEST_PAUSE_SECONDS),
+        wait=lambda _: spread(0, LONGEST_PAUSE_SECONDS),
         reraise=True,
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from worker.clock import to_millisecond
 from worker.database.statements.sizes import MOST_BYTES, byte_length
 
 UNREADABLE = "unreadable"
@@ -21,17 +22,12 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def utc_text(moment: datetime) -> str:
-    """Write a moment as SQLite stores it: UTC, milliseconds, ``Z``; such texts sort by time."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
-
-
 def _instead(value: object) -> datetime:
     """Return what stands for a value that is no time: it lies where SQLite sorts it.
 
     One such value must not keep all other rows from being read.
     """
-    is_ahead = not isinstance(value, str) or value > utc_text(utc_now())
+    is_ahead = not isinstance(value, str) or value > to_millisecond(utc_now())
     return FAR_AHEAD if is_ahead else LONG_AGO
 
 
@@ -53,7 +49,7 @@ class Timestamp(sa.types.TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a time needs its zone")
-        return value.astimezone(UTC) if dialect.name == "postgresql" else utc_text(value)
+        return value.astimezone(UTC) if dialect.name == "postgresql" else to_millisecond(value)
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:  # noqa: ANN401, ARG002
         """Return the moment in UTC."""

@@ -5,8 +5,8 @@ Field names and formats follow Envoy's API reference, "Create an invite" and "Up
 
 import hashlib
 import json
-from datetime import UTC, datetime
 
+from worker.clock import to_second
 from worker.delivery.due import DueRow
 from worker.delivery.sent_content import Content
 from worker.folding import fold
@@ -20,21 +20,21 @@ def content_of(
     flow_id: str | None,
     host_id: str | None,
     custom_fields: list[dict[str, str]] | None,
-    marked: bool = False,
+    marker: bool = False,
 ) -> Content:
     """Return the invite as Envoy shall have it; what is not given is left out.
 
-    *marked* puts a marker into the notes, by which the invite can be told from all others.
+    *marker* puts words of ours into the notes, by which the invite can be told from all others.
     """
     invitee = {"name": row.invitee_name, "email": blank_to_none(row.invitee_email)}
     fields: Content = {
-        "expectedArrivalAt": utc_z(row.expected_arrival_at),
-        "expectedDepartureAt": utc_z(row.expected_departure_at) if row.expected_departure_at else None,
+        "expectedArrivalAt": to_second(row.expected_arrival_at),
+        "expectedDepartureAt": to_second(row.expected_departure_at) if row.expected_departure_at else None,
         "locationId": location_id,
         "flowId": flow_id,
         "hostEmployeeId": host_id,
         "invitee": {key: value for key, value in invitee.items() if value is not None},
-        "notes": notes_of(row, marked=marked),
+        "notes": notes_of(row, marker=marker),
         # Envoy's default is not documented, and a mail to a visitor cannot be taken back.
         "sendEmailToInvitee": row.send_email,
         "customFields": custom_fields,
@@ -63,20 +63,15 @@ def marker_of(connection: str, external_id: str) -> str:
     return f"ref:{hashlib.sha256(json.dumps([connection, external_id]).encode()).hexdigest()[:12]}"
 
 
-def utc_z(moment: datetime) -> str:
-    """Write a moment as Envoy takes it: UTC, whole seconds, ``Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def blank_to_none(text: str | None) -> str | None:
     """Return stripped text, None where nothing is left: many callers write '' for NULL."""
     return (text or "").strip() or None
 
 
-def notes_of(row: DueRow, *, marked: bool = False) -> str | None:
+def notes_of(row: DueRow, *, marker: bool = False) -> str | None:
     """Return the notes as they are sent, their line breaks as in those of a file."""
     notes = blank_to_none(one_kind_of_breaks(row.notes or ""))
-    if not marked:
+    if not marker:
         return notes
-    marker = marker_of(row.connection, row.external_id)
-    return f"{notes} {marker}" if notes else marker
+    words = marker_of(row.connection, row.external_id)
+    return f"{notes} {words}" if notes else words

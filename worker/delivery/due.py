@@ -6,25 +6,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
-from worker.connections.model import Connection, ConnectionStatus
+from worker.connections.model import CONNECTIONS, ConnectionStatus
 from worker.connections.tokens.refresh.cool_down import cools
 from worker.connections.usable import finding
 from worker.database import Database
 from worker.database.statements.built_once import built_once
-from worker.invites import Attempt, Delivery, Invite, Status
-
-CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
-INVITES = SQLModel.metadata.tables[str(Invite.__tablename__)]
-DELIVERIES = SQLModel.metadata.tables[str(Delivery.__tablename__)]
-ATTEMPTS = SQLModel.metadata.tables[str(Attempt.__tablename__)]
-
-# Literals, not bound values: PostgreSQL's generic plans use a partial index only for a literal.
-PENDING, SENDING, SENT, UNKNOWN, EXPIRED = (
-    sa.literal_column(f"'{status}'", sa.Text())
-    for status in (Status.PENDING, Status.SENDING, Status.SENT, Status.UNKNOWN, Status.EXPIRED)
-)
+from worker.invites.literals import PENDING
+from worker.invites.model import DELIVERIES
 
 Cursor = tuple[datetime, int]
 

@@ -33,11 +33,11 @@ Place = TypeVar("Place", bound=_Place)
 
 
 def require_fit_visit(
-    row: DueRow, fields: CustomFields, before: Before, *, defaults: Labels = None, marked: bool = False
+    row: DueRow, fields: CustomFields, before: Before, *, defaults: Labels = None, marker: bool = False
 ) -> None:
     """Return where the visitor, the notes and the custom fields may be sent.
 
-    *fields* are the row's own and the connection's *defaults*; *marked*: the notes carry a marker.
+    *fields* are the row's own and the connection's *defaults*; *marker*: the notes carry words of ours.
 
     Raises:
         InputError: they may not; it names the column, and quotes nothing.
@@ -49,7 +49,7 @@ def require_fit_visit(
     email = blank_to_none(row.invitee_email)
     if email is not None and email != invitee.get("email"):
         require_email("invitee_email", email, what="invitee_email ")
-    notes = notes_of(row, marked=marked)
+    notes = notes_of(row, marker=marker)
     if notes is not None and notes != has.get("notes"):
         _require("notes", notes)
     _require_fit_fields(fields or [], has.get("customFields"), row.custom_fields, defaults)

@@ -76,10 +76,10 @@ def plan(
     *,
     host_of: HostOf,
     now: datetime,
-    marked: bool = False,
+    marker: bool = False,
     restored: bool = False,
 ) -> Plan:
-    """Return what is to be done; *marked* puts a marker into the notes.
+    """Return what is to be done; *marker* puts words of ours into the notes.
 
     *restored*: the database comes from a backup, and Envoy may have what has no id here.  *host_of* is asked
     last, since it may have to ask Envoy: only for a row whose all else is right.
@@ -89,7 +89,7 @@ def plan(
     """
     looks_first = restored and row.envoy_invite_id is None
     if row.wanted == Wanted.ABSENT:
-        found = _look_first_unwanted(row, directory, connection, now, marked=marked) if looks_first else None
+        found = _look_first_unwanted(row, directory, connection, now, marker=marker) if looks_first else None
         return found or _unwanted(row)
     departure = row.expected_departure_at
     if row.envoy_invite_id is None and departure is not None and departure < now:
@@ -100,9 +100,9 @@ def plan(
     if row.envoy_invite_id is None and end < now:
         return Settled(Status.EXPIRED, visit_end=end)
     _require_visitor(row)
-    if looks_first and (first := _look_first(row, location, marked=marked)):
+    if looks_first and (first := _look_first(row, location, marker=marker)):
         return first
-    content = _content(row, directory, connection, location, host_of=host_of, marked=marked)
+    content = _content(row, directory, connection, location, host_of=host_of, marker=marker)
     return update_or_create(row, content)
 
 
@@ -113,21 +113,21 @@ def _content(
     location: Location,
     *,
     host_of: HostOf,
-    marked: bool,
+    marker: bool,
 ) -> Content:
     """Return what Envoy shall have, once all of it may be sent."""
     flow = _flow(row, directory, connection, location)
     flow_id, flow_name = (flow.envoy_id, flow.name) if flow else (None, None)
     fields = custom_fields(row.custom_fields, connection.default_custom_fields, flow_name=flow_name)
     before = _before(row)
-    fit.require_fit_visit(row, fields, before, defaults=connection.default_custom_fields, marked=marked)
+    fit.require_fit_visit(row, fields, before, defaults=connection.default_custom_fields, marker=marker)
     return content_of(
         row,
         location_id=location.envoy_id,
         flow_id=flow_id,
         custom_fields=fields,
         host_id=fit.host(row, before, lambda: host_of(row, location)),
-        marked=marked,
+        marker=marker,
     )
 
 
@@ -143,17 +143,17 @@ def _unwanted(row: DueRow) -> Plan:
     return Call(Kind.REMOVE, meanwhile=while_removing(row.sent_content))
 
 
-def _look_first(row: DueRow, location: Location, *, marked: bool) -> LookFirst | None:
+def _look_first(row: DueRow, location: Location, *, marker: bool) -> LookFirst | None:
     """Return the look that must come before a create, None where Envoy was seen not to have it."""
     content = content_of(
-        row, location_id=location.envoy_id, flow_id=None, host_id=None, custom_fields=None, marked=marked
+        row, location_id=location.envoy_id, flow_id=None, host_id=None, custom_fields=None, marker=marker
     )
     key = content_key(row.connection, content)
     return None if key == row.absent_key else LookFirst(content, key)
 
 
 def _look_first_unwanted(
-    row: DueRow, directory: Directory, connection: Connection, now: datetime, *, marked: bool
+    row: DueRow, directory: Directory, connection: Connection, now: datetime, *, marker: bool
 ) -> LookFirst | None:
     """Return the look that must come before a row counts as not wanted and not there."""
     try:
@@ -162,7 +162,7 @@ def _look_first_unwanted(
     except InputError:  # it says nothing that could be looked for
         return None
     over = (row.expected_departure_at or end_of_day(row.expected_arrival_at, location)) < now
-    return None if over else _look_first(row, location, marked=marked)
+    return None if over else _look_first(row, location, marker=marker)
 
 
 def _location(row: DueRow, directory: Directory, connection: Connection) -> Location:

@@ -38,13 +38,13 @@ class Fate:
 
 
 def preview(
-    database: Database, *, only: str | None, limit: int | None, longest_wait: float, marked: bool = False
+    database: Database, *, only: str | None, limit: int | None, longest_wait: float, marker: bool = False
 ) -> Iterator[Fate]:
     """Yield the fate of each due row: first what is looked up, then what is pushed, in their orders.
 
-    A look is never put further ahead than *longest_wait* seconds; *marked*: notes carry a marker.
+    A look is never put further ahead than *longest_wait* seconds; *marker*: notes carry words of ours.
     """
-    return islice(chain(_looks(database, only, longest_wait), _pushes(database, only, marked=marked)), limit)
+    return islice(chain(_looks(database, only, longest_wait), _pushes(database, only, marker=marker)), limit)
 
 
 def _looks(database: Database, only: str | None, longest_wait: float) -> Iterator[Fate]:
@@ -53,15 +53,15 @@ def _looks(database: Database, only: str | None, longest_wait: float) -> Iterato
         yield Fate(doubt.connection, doubt.external_id, Kind.LOOK_UP, doubt.error_code or "")
 
 
-def _pushes(database: Database, only: str | None, *, marked: bool) -> Iterator[Fate]:
+def _pushes(database: Database, only: str | None, *, marker: bool) -> Iterator[Fate]:
     now = database.read_now()
     for due in connections_with_due_rows(database, only=only):
         connection, _ = look(database, due.id)
         if connection is not None:
-            yield from _fates(database, connection, now, marked=marked)
+            yield from _fates(database, connection, now, marker=marker)
 
 
-def _fates(database: Database, connection: Connection, now: datetime, *, marked: bool) -> Iterator[Fate]:
+def _fates(database: Database, connection: Connection, now: datetime, *, marker: bool) -> Iterator[Fate]:
     assert connection.id is not None  # noqa: S101 -- a stored row has its id
     waits = ""
     if connection.status != ConnectionStatus.ACTIVE:
@@ -75,7 +75,7 @@ def _fates(database: Database, connection: Connection, now: datetime, *, marked:
         connection=connection,
         host_of=_host_of(database, directory, connection, now),
         now=now,
-        marked=marked,
+        marker=marker,
         restored=since(database) is not None,
     )
     after: Cursor | None = None

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from worker.backoff import BackOff
 from worker.clock import WallClock, boot_clock
 from worker.connections.tokens.access import Tokens
 from worker.connections.usable.finding import NEEDS_CONSENT
@@ -40,7 +41,7 @@ from worker.delivery.send.sender import Sender
 from worker.delivery.store.claims import Claims, Lease
 from worker.delivery.store.database_away import MANUAL_SECONDS, Patience
 from worker.delivery.store.journal import Journal
-from worker.delivery.store.verdicts import BackOff, Verdicts
+from worker.delivery.store.verdicts import Verdicts
 from worker.envoy.api import EnvoyApi
 from worker.errors import ExitCode
 from worker.report import Report
@@ -69,7 +70,7 @@ class Push:
     first_look: float  # seconds until a create in doubt is looked up
     journal: Journal
     news: Callable[[], int] = lambda: 0  # a number that grows when callers have written
-    marked: bool = False
+    marker: bool = False
     connection: str | None = None
     limit: int | None = None
     max_seconds: float | None = None
@@ -144,7 +145,7 @@ class Push:
             report,
             self.journal,
             rate_per_second=self.settings.rate_per_second,
-            marked=self.marked,
+            marker=self.marker,
             first_look=self.first_look,
         )
         return Preparer(lanes, usability, pages)

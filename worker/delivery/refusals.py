@@ -11,12 +11,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from worker.connections.model import CONNECTIONS
 from worker.database import Database
-from worker.delivery.due import ATTEMPTS, CONNECTIONS, DELIVERIES, DueRow
+from worker.delivery.due import DueRow
 from worker.delivery.plan import Call
 from worker.delivery.sent_content import names_a_place
 from worker.errors import EnvoyError, NotFound
 from worker.invites import Kind, Verdict
+from worker.invites.model import ATTEMPTS, DELIVERIES
 
 # An end of a visit that nobody gave is some hour of the arrival's day; and a person may want to look first.
 OVER_AFTER = timedelta(days=2)

@@ -39,21 +39,21 @@ class Acts:
     story: Story
     shop: Workshop
     sandbox: Sandbox
-    parts: Context
+    context: Context
 
     def prepare(self) -> None:
         """Migrate the new database."""
         self.story.step("Prepare")
-        upgrade(self.parts.any_database)
+        upgrade(self.context.any_database)
         self.story.quote(f"{self.shop.database}: a new SQLite database, schema {migrations.HEAD}")
         self.story.quote(f"{self.shop.visits}: {VISITS} visits of the coming days")
         self.story.quote(f"{self.sandbox.url}: the sandbox, a stand-in of Envoy on this machine")
 
     def connect(self) -> Connection:
         """Let the customer authorise us, in a browser of its own."""
-        parts = self.parts
+        context = self.context
         self.story.step("The customer authorises us, through OAuth2")
-        request = redirect.begin(parts.oauth, parts.settings.envoy)
+        request = redirect.begin(context.oauth, context.settings.envoy)
         with RedirectListener(request.redirect_uri) as listener:
             agree(request.url)
             url = listener.wait(REDIRECT_SECONDS)
@@ -61,13 +61,13 @@ class Acts:
             raise NeedsAuthorisation("the sandbox did not send the browser back")
         code = redirect.code_from(request, url)
         connection = grant.finish(
-            parts.database,
-            parts.vault,
-            parts.oauth,
+            context.database,
+            context.vault,
+            context.oauth,
             CONNECTION,
             request,
             code,
-            look=parts.api.first_locations,
+            look=context.api.first_locations,
         )
         self.story.tell(
             "Its administrator opened the authorize URL, pressed Allow on the consent page, and was sent"
@@ -79,7 +79,7 @@ class Acts:
     def read_directory(self, connection: Connection) -> None:
         """Read the customer's locations and flows."""
         self.story.step("Read its locations and flows")
-        directory = refresh(self.parts.database, self.parts.api, self.parts.tokens, connection)
+        directory = refresh(self.context.database, self.context.api, self.context.tokens, connection)
         names = [x.name if x.enabled else f"{x.name} (disabled)" for x in directory.locations]
         self.story.tell(f"{len(names)} locations: {', '.join(names)}")
         flows = sorted({x.name for x in directory.flows})
@@ -91,7 +91,7 @@ class Acts:
         problems: list[Problem] = []
         with self.shop.visits.open("rb") as stream:
             report = import_file(
-                self.parts.database,
+                self.context.database,
                 stream,
                 name=str(self.shop.visits),
                 connection=None,
@@ -114,7 +114,7 @@ class Acts:
                     " held for the second that it asked for; what was not sent stays pending. Then:"
                 )
         self.story.good(f"{total['sent']} sent in all, {total['rejected']} rejected (on purpose):")
-        for one in invites.page(self.parts.database, status=Status.REJECTED):
+        for one in invites.page(self.context.database, status=Status.REJECTED):
             self.story.quote(f"{one.name}: {one.delivery.error_code}: {one.delivery.error_detail}")
 
     def compare(self) -> bool:
@@ -125,7 +125,7 @@ class Acts:
     def change(self) -> bool:
         """Move a visit and call another one off; return whether Envoy got these two, and nothing else."""
         self.story.step("A visit is moved, and another one called off, in plain SQL")
-        with self.parts.database.write() as connection:
+        with self.context.database.write() as connection:
             for statement in CHANGES:
                 self.story.statement(statement)
                 connection.execute(sa.text(statement))
@@ -166,8 +166,8 @@ class Acts:
         """Run every registered job once; return the counts, and whether a hold ended it."""
         counts: Counter[str] = Counter()
         held = False
-        for job in resolve_all(self.parts.settings.jobs).values():
-            result = execute(self.parts, job, trigger=MANUAL)
+        for job in resolve_all(self.context.settings.jobs).values():
+            result = execute(self.context, job, trigger=MANUAL)
             if result.error is not None:
                 raise result.error
             counts += result.report.counts
@@ -175,6 +175,6 @@ class Acts:
         return counts, held
 
     def _wait_for_release(self) -> None:
-        now = self.parts.database.read_now()
-        ends = [view.held_until for view in store.views(self.parts.database) if view.held_until]
-        self.parts.stop.wait(max([(end - now).total_seconds() for end in ends], default=0))
+        now = self.context.database.read_now()
+        ends = [view.held_until for view in store.views(self.context.database) if view.held_until]
+        self.context.stop.wait(max([(end - now).total_seconds() for end in ends], default=0))

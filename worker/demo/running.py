@@ -38,10 +38,10 @@ def play(story: Story, folder: Path, program: str) -> ExitCode:
     story.tell(INTRODUCTION)
     story.tell(BROKEN)
     events = shop.events.open("w", encoding="utf-8")
-    with shop.sandbox() as sandbox, shop.parts(sandbox) as parts, events as stream:
-        secrets = [parts.secrets.get(names.CLIENT_SECRET), parts.secrets.get(names.ENCRYPTION_KEYS)]
+    with shop.sandbox() as sandbox, shop.context(sandbox) as context, events as stream:
+        secrets = [context.secrets.get(names.CLIENT_SECRET), context.secrets.get(names.ENCRYPTION_KEYS)]
         logs.configure(format="json", level="info", stream=stream, secrets=secrets)
-        right = _play(Acts(story, shop, sandbox, parts))
+        right = _play(Acts(story, shop, sandbox, context))
     _show_events(story, shop)
     _show_next(story, shop, program)
     return ExitCode.DONE if right else ExitCode.UNEXPECTED

@@ -54,8 +54,8 @@ class Workshop:
         """Return a sandbox that knows the demo's application, and is in a bad mood once."""
         return Sandbox(client_id=CLIENT_ID, client_secret=CLIENT_SECRET, faults=ONE_429)
 
-    def parts(self, sandbox: Sandbox) -> Context:
-        """Return the worker's parts for the demo: the jobs are those registered, all else is its own.
+    def context(self, sandbox: Sandbox) -> Context:
+        """Return the worker's context for the demo: the jobs are those registered, all else is its own.
 
         Raises:
             SettingsError: the settings file is missing or wrong.

@@ -5,14 +5,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
-from worker.connections.model import Connection, ConnectionStatus
+from worker.connections.model import CONNECTIONS, ConnectionStatus
 from worker.connections.usable.holds import is_held
 from worker.database import Database
-from worker.database.engine import STEP_SECONDS
+from worker.database.ahead import is_still_to_be
 
-CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
 # A literal, not a bound value: PostgreSQL's generic plans use a partial index only for a literal.
 ACTIVE = sa.literal_column(f"'{ConnectionStatus.ACTIVE}'", sa.Text())
 
@@ -36,7 +34,7 @@ class DuePages:
         own = CONNECTIONS.c
         read_at = own.directory_refreshed_at
         # What lies ahead was read by a clock that was wrong: nobody knows when.
-        lies_ahead = read_at > database.later(STEP_SECONDS)
+        lies_ahead = is_still_to_be(database, read_at)
         is_due = read_at.is_(None) | (read_at <= database.later(-max_age)) | lies_ahead
         wanted = [is_due] if only is None else [is_due, own.name == only]
         self._query = (

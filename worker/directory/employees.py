@@ -13,7 +13,6 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
 from worker.connections.model import ConnectionStatus
 from worker.connections.rows import locked
@@ -22,13 +21,12 @@ from worker.connections.tokens.calls import with_token
 from worker.database import Database
 from worker.database.repeating import repeated
 from worker.database.statements.inserting import insert
-from worker.directory.model import Employee
+from worker.directory.model import EMPLOYEES
 from worker.envoy import resources
 from worker.envoy.api import EnvoyApi
 from worker.errors import Forbidden, Refused
 from worker.folding import fold
 
-EMPLOYEES = SQLModel.metadata.tables[str(Employee.__tablename__)]
 MAX_AGE_SECONDS = 3600.0
 MOST_NEAR = 3
 MOST_REMEMBERED = 2_000_000  # bytes, about: of all looks of a run

@@ -42,3 +42,8 @@ class Employee(SQLModel, table=True):
     sought: str = Field(primary_key=True)  # a digest of what was sought
     found: list[dict[str, Any]] = Field(sa_type=StrictJson(), repr=False)  # id, location_ids, near
     read_at: datetime = Field(sa_type=Timestamp)
+
+
+LOCATIONS = SQLModel.metadata.tables[str(Location.__tablename__)]
+FLOWS = SQLModel.metadata.tables[str(Flow.__tablename__)]
+EMPLOYEES = SQLModel.metadata.tables[str(Employee.__tablename__)]

@@ -7,6 +7,7 @@ from worker.connections.tokens.access import PATIENCE_SECONDS, Tokens
 from worker.connections.tokens.calls import with_token
 from worker.database import Database
 from worker.directory import store
+from worker.directory.model import FLOWS, LOCATIONS
 from worker.directory.resolve import Directory
 from worker.envoy.api import EnvoyApi
 
@@ -59,6 +60,6 @@ def tell(name: str, content: store.Content) -> None:
     log.info(
         "directory.refreshed",
         connection=name,
-        locations=len(content[store.LOCATIONS]),
-        flows=len(content[store.FLOWS]),
+        locations=len(content[LOCATIONS]),
+        flows=len(content[FLOWS]),
     )

@@ -5,20 +5,15 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
-from worker.connections.model import Connection
+from worker.connections.model import CONNECTIONS
 from worker.connections.rows import locked
 from worker.database import Database
 from worker.database.repeating import repeated
-from worker.directory import model
 from worker.directory.entries import Flow, Location
+from worker.directory.model import FLOWS, LOCATIONS
 from worker.directory.resolve import Directory
 from worker.envoy import resources
-
-LOCATIONS = SQLModel.metadata.tables[str(model.Location.__tablename__)]
-FLOWS = SQLModel.metadata.tables[str(model.Flow.__tablename__)]
-CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
 
 AT_ONCE = 100  # rows of an INSERT: a library keeps all that it sends until it is answered
 

@@ -7,9 +7,10 @@ invite may be sent again is decided where its intent is stored.
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
+from worker.clock import to_second
 from worker.envoy import resources
 from worker.envoy.calls import (
     EMPLOYEES,
@@ -61,12 +62,12 @@ class EnvoyApi:
         http: Http,
         base_url: str,
         *,
-        deadline_seconds: float,
+        request_timeout_seconds: float,
         stop: threading.Event | None = None,
         clock: ServerClock | None = None,
     ) -> None:
         """Do no network; *stop* ends the waits between attempts, *clock* is shown every answer."""
-        self._calls = Calls(http, base_url, deadline_seconds=deadline_seconds, stop=stop, clock=clock)
+        self._calls = Calls(http, base_url, deadline_seconds=request_timeout_seconds, stop=stop, clock=clock)
 
     def locations(self, token: str) -> list[Location]:
         """Return all locations of the token's company, disabled ones too."""
@@ -150,8 +151,8 @@ class EnvoyApi:
         times: list[datetime | None] = []
         query = {
             "locationIds": location_id,
-            "expectedArrivalAtAfter": utc_text(arrival_after),
-            "expectedArrivalAtBefore": utc_text(arrival_before),
+            "expectedArrivalAtAfter": to_second(arrival_after),
+            "expectedArrivalAtBefore": to_second(arrival_before),
             "sort": "CREATED_AT",
             # What is made while the pages are read comes last, and moves nothing from one to another.
             "order": "ASC",
@@ -230,11 +231,6 @@ class EnvoyApi:
             request_id=request_id,
             before_write=before_write,
         )
-
-
-def utc_text(moment: datetime) -> str:
-    """Return an aware time as Envoy documents them: UTC, whole seconds, ``Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _written(answer: Success) -> Written:

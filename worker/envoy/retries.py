@@ -19,16 +19,16 @@ from tenacity import (
     stop_after_attempt,
     stop_before_delay,
     stop_when_event_set,
-    wait_random_exponential,
 )
 
+from worker.backoff import BackOff, by_attempt
 from worker.envoy.http.failures import PASSING
 from worker.errors import EnvoyError, NotSent, OutcomeUnknown, Stopping, Throttled
 
 MOST_ATTEMPTS = 3
 BUDGET_SECONDS = 20.0
-_READ_WAIT = wait_random_exponential(multiplier=0.5, max=5)
-_QUICK_WAIT = wait_random_exponential(multiplier=0.1, max=1)
+_read_wait = by_attempt(BackOff(0.5, 5).anything_up_to)
+_quick_wait = by_attempt(BackOff(0.1, 1).anything_up_to)
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -109,12 +109,12 @@ def read_policy(stop: threading.Event) -> Repeating:
     So whatever is made of many reads, such as the pages of a list, ends with the one in flight, by the
     error Stopping.  A Retry-After beyond the budget makes the error go up at once.
     """
-    return Repeating(is_harmless_to_read_again, _read_wait, stop, lambda: _require_time(stop))
+    return Repeating(is_harmless_to_read_again, _wait_as_asked, stop, lambda: _require_time(stop))
 
 
 def unsent_policy(stop: threading.Event) -> Repeating:
     """Return the policy of writes: only what was not sent, 3 quick attempts; *stop* ends the waits."""
-    return Repeating(was_not_sent, _QUICK_WAIT, stop, _nothing_before)
+    return Repeating(was_not_sent, _quick_wait, stop, _nothing_before)
 
 
 def _nothing_before() -> None:
@@ -126,9 +126,9 @@ def _require_time(stop: threading.Event) -> None:
         raise Stopping("the worker is stopping")
 
 
-def _read_wait(state: RetryCallState) -> float:
+def _wait_as_asked(state: RetryCallState) -> float:
     # Not capped below the budget: a longer Retry-After shall end the attempts, not be cut short.
-    return max(_READ_WAIT(state), _error(state).retry_after or 0.0)
+    return max(_read_wait(state), _error(state).retry_after or 0.0)
 
 
 def _announce(state: RetryCallState) -> None:

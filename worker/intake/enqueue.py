@@ -15,7 +15,8 @@ from worker.intake.fields.storable import require_storable
 from worker.intake.places import default_send_email, look_up
 from worker.intake.problems import InputErrors
 from worker.intake.rows import NewInvite, has_local_time, needs_place, parse, settle, with_default
-from worker.intake.storing import INVITES, carry_out, places_of, plan
+from worker.intake.storing import carry_out, places_of, plan
+from worker.invites.model import INVITES
 from worker.invites.states import Wanted
 
 

@@ -13,8 +13,9 @@ from itertools import islice
 from typing import BinaryIO
 
 from worker.database import Database
+from worker.database.failures import OF_NO_USE
 from worker.database.postgresql import texts
-from worker.errors import DatabaseUnfit, DatabaseUnreachable, DiskFull, InputError, SchemaError, WorkerError
+from worker.errors import InputError, WorkerError
 from worker.intake.batches import Entry, rehearse, store
 from worker.intake.fields.cells import given
 from worker.intake.fields.storable import require_storable
@@ -83,7 +84,7 @@ def import_file(
     while True:
         try:
             last = work.take(_batch(rows.lines))
-        except (DatabaseUnfit, DatabaseUnreachable, DiskFull, SchemaError) as error:
+        except OF_NO_USE as error:
             state = f"the lines up to {done:,} are in" if done else "nothing was imported"
             failure = interrupted(error, state)
             break

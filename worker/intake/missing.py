@@ -6,12 +6,13 @@ from itertools import islice
 import sqlalchemy as sa
 
 from worker.database import Database
+from worker.database.failures import OF_NO_USE
 from worker.database.repeating import repeated
-from worker.errors import DatabaseUnfit, DatabaseUnreachable, DiskFull, InputError, SchemaError
+from worker.errors import InputError
 from worker.intake.files.readers import Line
 from worker.intake.importing import BATCH, interrupted
 from worker.intake.rows import READERS
-from worker.intake.storing import INVITES
+from worker.invites.model import INVITES
 from worker.invites.states import Wanted
 
 KEY = "external_id"
@@ -62,7 +63,7 @@ class Missing:
         while batch := list(islice(rows, BATCH)):
             try:
                 withdrawn += self._withdraw(batch)
-            except (DatabaseUnfit, DatabaseUnreachable, DiskFull, SchemaError) as error:
+            except OF_NO_USE as error:
                 failure = interrupted(error, f"all good lines are in, {withdrawn:,} invites are withdrawn")
                 break
         else:

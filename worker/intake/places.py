@@ -6,15 +6,11 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
-from worker.connections.model import Connection
-from worker.directory import model
+from worker.connections.model import CONNECTIONS
 from worker.directory.entries import Location
+from worker.directory.model import LOCATIONS
 from worker.directory.resolve import name_key, zone_of
-
-CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
-LOCATIONS = SQLModel.metadata.tables[str(model.Location.__tablename__)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,15 @@ from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
 from worker.database.engine import now_of
 from worker.database.statements.sizes import LIGHT_BYTES
 from worker.database.types import OVERSIZED, json_up_to
 from worker.errors import InputError
 from worker.intake.rows import FIELDS, NewInvite
-from worker.invites.model import Invite
+from worker.invites.model import INVITES
 from worker.invites.personal import PERSONAL, is_cleared
 
-INVITES = SQLModel.metadata.tables[str(Invite.__tablename__)]
 Key = tuple[str, str]
 A_DAY = timedelta(days=1)
 Row = Mapping[str, Any]

@@ -6,6 +6,7 @@ bounds: How long a caller's texts may be, in letters: as the table's own checks 
 certainty: Whether what was found in Envoy must be of the attempt that is in doubt, or may be of one before.
 custom_fields: The bounds of custom fields: the same where they come in and where they go out.
 in_doubt: What stands for the fields of an invite in Envoy while it is not known what they are.
+literals: The states of a delivery as statements name them: literals, not bound values.
 model: The tables ``invite`` (the caller's), ``delivery`` and ``attempt`` (the worker's).
 moves: What a person decides about an invite: each decision is one guarded UPDATE.
 pending: What pending rows say together, found by hops over their index: one for each name, not one for each

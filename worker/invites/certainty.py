@@ -4,8 +4,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from worker.invites.model import ATTEMPTS, DELIVERIES
 from worker.invites.states import Kind, Verdict
-from worker.invites.store import ATTEMPTS, DELIVERIES
 
 NOT_EXECUTED = (Verdict.DEFERRED, Verdict.REJECTED)
 

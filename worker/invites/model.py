@@ -111,3 +111,9 @@ class Restored(SQLModel, table=True):
 
     id: int = Field(default=1, primary_key=True)
     since: datetime = Field(sa_type=Timestamp)
+
+
+INVITES = SQLModel.metadata.tables[str(Invite.__tablename__)]
+DELIVERIES = SQLModel.metadata.tables[str(Delivery.__tablename__)]
+ATTEMPTS = SQLModel.metadata.tables[str(Attempt.__tablename__)]
+RESTORED = SQLModel.metadata.tables[str(Restored.__tablename__)]

@@ -17,8 +17,9 @@ from worker.envoy.identifiers import PERSON_HINT, UNUSABLE, identifier
 from worker.errors import UsageError
 from worker.invites.certainty import may_be_older, tried_revision
 from worker.invites.in_doubt import found_after_restore
+from worker.invites.model import ATTEMPTS, DELIVERIES, INVITES
 from worker.invites.states import Kind, Status, Verdict, Wanted
-from worker.invites.store import ATTEMPTS, DELIVERIES, INVITES, Standing
+from worker.invites.store import Standing
 
 RETRIED = (Status.REJECTED, Status.EXPIRED)
 # The error codes of an update of what may not be there, or cannot be asked for.

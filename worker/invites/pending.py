@@ -5,14 +5,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worker.connections.model import ConnectionStatus
+from worker.connections.model import CONNECTIONS, ConnectionStatus
 from worker.database import Database
 from worker.database.statements.built_once import built_once
-from worker.invites.states import Status
-from worker.invites.store import CONNECTIONS, DELIVERIES
-
-# A literal, not a bound value: PostgreSQL's generic plans use a partial index only for a literal.
-PENDING = sa.literal_column(f"'{Status.PENDING}'", sa.Text())
+from worker.invites.literals import PENDING
+from worker.invites.model import DELIVERIES
 
 
 def oldest_due_seconds(database: Database, *, only: str | None = None) -> float | None:

@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
 from worker.connections.tokens.refresh.spent import Spent, take_for_spent
 from worker.database import Database, utc_now
 from worker.database.repeating import repeated
-from worker.invites.model import Restored
+from worker.invites.model import DELIVERIES, RESTORED
 from worker.invites.states import Status
-from worker.invites.store import DELIVERIES
 
-RESTORED = SQLModel.metadata.tables[str(Restored.__tablename__)]
 # Releases before the one that knows the mode would send in it: they are barred, by the name of their schema.
 FIRST_TO_KNOW = "0006"
 _SINCE = sa.select(RESTORED.c.since)

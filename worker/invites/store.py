@@ -5,27 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
 from worker.addresses import without_addresses
-from worker.connections.model import Connection
 from worker.database import Database
 from worker.errors import UsageError
 from worker.invites.bounds import LONGEST, cut
-from worker.invites.model import Attempt, Delivery, Invite
+from worker.invites.literals import SENT
+from worker.invites.model import ATTEMPTS, DELIVERIES, INVITES, Attempt, Delivery, Invite
 from worker.invites.personal import PERSONAL
 from worker.invites.states import Status
-
-INVITES = SQLModel.metadata.tables[str(Invite.__tablename__)]
-DELIVERIES = SQLModel.metadata.tables[str(Delivery.__tablename__)]
-ATTEMPTS = SQLModel.metadata.tables[str(Attempt.__tablename__)]
-CONNECTIONS = SQLModel.metadata.tables[str(Connection.__tablename__)]
 
 JOINED = (INVITES.c.connection == DELIVERIES.c.connection) & (
     INVITES.c.external_id == DELIVERIES.c.external_id
 )
 DELIVERY_MISSING = "delivery_missing"  # the view has the same word
-SENT = sa.literal_column(f"'{Status.SENT}'", sa.Text())  # the same text wherever it stands in a GROUP BY
 LARGEST_ID = 2**63 - 1  # what is larger is an error to PostgreSQL, not a row that is missing
 # What no list shows, and may be long, or is the visitor's.
 UNLISTED = frozenset({*PERSONAL, "sent_content"})

@@ -9,9 +9,10 @@ from typing import Any, Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from worker.clock import to_millisecond
 from worker.logs.known import KnownSecrets
 from worker.logs.output import Output
-from worker.logs.redaction import FAILED, Redactor, moment
+from worker.logs.redaction import FAILED, Redactor
 from worker.logs.rendering import console_line, is_terminal, is_unicode, json_line
 from worker.visible import visible
 
@@ -122,7 +123,7 @@ def _configure_libraries(start: list[Processor], finish: Finish, output: Output,
 
 
 def _stamp(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    event["ts"] = moment(datetime.now(UTC))
+    event["ts"] = to_millisecond(datetime.now(UTC))
     return event
 
 

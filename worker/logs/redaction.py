@@ -3,10 +3,11 @@
 import functools
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from worker.clock import to_millisecond
 from worker.logs.known import MASK, KnownSecrets
 from worker.logs.patterns import is_harmless_word, mask_patterns
 from worker.visible import visible
@@ -156,15 +157,10 @@ class Redactor:
         if isinstance(value, bytes | bytearray | memoryview):
             return f"[{len(value)} bytes]"
         if isinstance(value, datetime) and value.tzinfo:
-            return moment(value)
+            return to_millisecond(value)
         if key == "exception":
             return self.exception(str(value))
         return self.text(str(value), identifier=is_identifier(key))
-
-
-def moment(at: datetime) -> str:
-    """Write a moment as RFC 3339 in UTC with milliseconds and ``Z``."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def shorten(text: str, longest: int) -> str:

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 
 from worker.database import Database
 from worker.database.repeating import repeated
+from worker.invites.model import ATTEMPTS, DELIVERIES, INVITES
 from worker.invites.personal import CLEARED_NAME, PERSONAL
-from worker.retention.finished import ATTEMPTS, DELIVERIES, INVITES, Finished, finished, locked
+from worker.retention.finished import Finished, finished, locked
 
 # Of the worker's own: what was sent, Envoy's words about it, and a digest that a name can be tried on.
 OURS = ("sent_content", "error_detail", "content_key", "absent_key")

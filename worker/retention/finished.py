@@ -5,15 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
 from worker.database import Database
-from worker.invites import Attempt, Delivery, Invite
+from worker.invites.model import DELIVERIES, INVITES
 from worker.invites.states import FINISHED
-
-INVITES = SQLModel.metadata.tables[str(Invite.__tablename__)]
-DELIVERIES = SQLModel.metadata.tables[str(Delivery.__tablename__)]
-ATTEMPTS = SQLModel.metadata.tables[str(Attempt.__tablename__)]
 
 BATCH = 500  # rows of one transaction
 READ_AT_ONCE = 50_000  # ids: whoever wants the oldest looks through all, so that it is done rarely

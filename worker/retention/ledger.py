@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from worker.database import Database
 from worker.database.repeating import repeated
-from worker.retention.finished import ATTEMPTS, DELIVERIES, Finished, finished, locked
+from worker.invites.model import ATTEMPTS, DELIVERIES
+from worker.retention.finished import Finished, finished, locked
 
 
 def with_old_lines(before: datetime, *, connection: str | None) -> Finished:

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 
 from worker.database import Database
 from worker.failpoints import failpoint
+from worker.invites.model import DELIVERIES
 from worker.report import Report
 from worker.retention import clearing, ledger
-from worker.retention.finished import DELIVERIES, Finished, any_row, count, days_before, oldest_first, pages
+from worker.retention.finished import Finished, any_row, count, days_before, oldest_first, pages
 from worker.settings.model import RetentionSettings
 
 CLEARED, ATTEMPTS_DELETED, LEFT = "cleared", "attempts_deleted", "left"

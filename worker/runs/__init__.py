@@ -2,7 +2,7 @@
 
 Files:
 
-context: What a job is handed: the process's parts, and what this run is about.
+context: What a job is handed: the process's context, and what this run is about.
 doubts: Whether the database's clock is believed, before a job does what cannot be undone.
 execute: Execute one run of a job, by schedule or by hand, and say what came of it.
 importing: Import job modules, each judged before a line of it runs.

@@ -1,4 +1,7 @@
-"""What a job is handed: the process's parts, and what this run is about."""
+"""What a job is handed: the process's context, and what this run is about.
+
+A job knows no other context and calls this one so; where both are at hand, this one is the ``run``.
+"""
 
 import threading
 from dataclasses import dataclass
@@ -34,7 +37,7 @@ class RunContext:
     ``everything``: a job that does a part of what is due at a time shall do all of it now.
     """
 
-    parts: Context
+    context: Context
     run_id: str
     trigger: str = SCHEDULE
     connection: str | None = None
@@ -49,54 +52,54 @@ class RunContext:
     @property
     def settings(self) -> Settings:
         """The settings."""
-        return self.parts.settings
+        return self.context.settings
 
     @property
     def database(self) -> Database:
         """The database."""
-        return self.parts.database
+        return self.context.database
 
     @property
     def api(self) -> "EnvoyApi":
         """Envoy's API."""
-        return self.parts.api
+        return self.context.api
 
     @property
     def tokens(self) -> "Tokens":
         """The one refresher."""
-        return self.parts.tokens
+        return self.context.tokens
 
     @property
     def holds(self) -> "Holds":
         """The connections' holds and pace."""
-        return self.parts.holds
+        return self.context.holds
 
     @property
     def gate(self) -> "Gate":
         """The gate before Envoy's host."""
-        return self.parts.gate
+        return self.context.gate
 
     @property
     def wall_clock(self) -> "WallClock":
         """What notices that this host's clock is set."""
-        return self.parts.wall_clock
+        return self.context.wall_clock
 
     @property
     def journal(self) -> "Journal":
         """Where this process's attempts are stored."""
-        return self.parts.journal
+        return self.context.journal
 
     @property
     def healing(self) -> "Healing":
         """What gives invites the deliveries that they lack."""
-        return self.parts.healing
+        return self.context.healing
 
     @property
     def arrivals(self) -> "Arrivals":
         """What notices that callers have written; a long run looks again where its count has grown."""
-        return self.parts.arrivals
+        return self.context.arrivals
 
     @property
     def stop(self) -> threading.Event:
         """Set when the process is to end: nothing new is begun."""
-        return self.parts.stop
+        return self.context.stop

@@ -13,12 +13,13 @@ import sqlalchemy as sa
 from worker.clock import boot_clock
 from worker.connections.witness import apart
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS
+from worker.database.ahead import age
 from worker.database.owner import this_boot_clock
 from worker.database.repeating import repeated
 from worker.errors import ClockDoubted, EnvoyError, ExitCode
 from worker.runs.context import RunContext
-from worker.runs.lease import JOBS, register
+from worker.runs.lease import register
+from worker.runs.model import JOBS
 
 # Clocks are put right by little steps and by slewing; what is more is a jump.
 STEP_SECONDS = 300.0
@@ -57,28 +58,28 @@ class _Seen:
     boot_seconds: float
 
 
-def confirmed_time(context: RunContext, job: str, *, matters: Callable[[datetime], bool]) -> datetime | Doubt:
+def confirmed_time(run: RunContext, job: str, *, matters: Callable[[datetime], bool]) -> datetime | Doubt:
     """Return the database's time, or why it is not believed; what was seen is remembered for *job*.
 
     Envoy is asked where nothing that is stored confirms the time; no transaction is open meanwhile.
     *matters* says whether anything would be done at that time: otherwise any is good.
     """
-    before, since, seen = _look(context.database, job)
+    before, since, seen = _look(run.database, job)
     jumped = _jumped(before, seen)
     if jumped:
         # Once seen, a jump is over for the next run: which shall not believe what was seen before it.
-        context.parts.witness.forget()
-    found = (_jump(jumped) or _unconfirmed(context)) if matters(seen.at) else None
-    if since is None or since > seen.at + timedelta(seconds=SLACK_SECONDS):
+        run.context.witness.forget()
+    found = (_jump(jumped) or _unconfirmed(run)) if matters(seen.at) else None
+    if since is None or age(since, seen.at) is None:
         since = seen.at
-    _remember(context.database, job, seen, None if found is None else since)
+    _remember(run.database, job, seen, None if found is None else since)
     return seen.at if found is None else replace(found, lasts=seen.at - since >= PATIENCE)
 
 
-def known_doubt(context: RunContext, job: str) -> Doubt | None:
+def known_doubt(run: RunContext, job: str) -> Doubt | None:
     """Return the doubt that a run would begin with, from the database alone; nothing is written."""
-    before, _since, seen = _look(context.database, job)
-    sighting = context.parts.witness.look()
+    before, _since, seen = _look(run.database, job)
+    sighting = run.context.witness.look()
     if (jump := _jump(_jumped(before, seen))) is not None or not sighting.is_young or sighting.agrees:
         return jump
     return _disagreement(sighting.ahead_seconds)
@@ -114,13 +115,13 @@ def _jump(jumped: float) -> Doubt | None:
     return Doubt("clock_jumped", text, f"the next run goes on if Envoy's clock agrees; {KEEP_TIME}")
 
 
-def _unconfirmed(context: RunContext) -> Doubt | None:
-    witness = context.parts.witness
+def _unconfirmed(run: RunContext) -> Doubt | None:
+    witness = run.context.witness
     witness.keep()
     if (sighting := witness.look()).agrees:
         return None
     try:
-        context.parts.envoy_clock.ask(context.parts.http, context.settings.envoy.api_url)
+        run.context.envoy_clock.ask(run.context.http, run.settings.envoy.api_url)
     except EnvoyError as error:
         if sighting.is_young:
             return _disagreement(sighting.ahead_seconds)

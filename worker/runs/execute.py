@@ -41,7 +41,7 @@ class RunResult:
 
 
 def execute(
-    parts: Context,
+    context: Context,
     job: ResolvedJob,
     *,
     trigger: str,
@@ -55,48 +55,48 @@ def execute(
 
     With a *recorder*, of the runs that do nothing only some are stored.
     """
-    context = RunContext(parts, uuid.uuid4().hex, trigger, connection, limit, everything)
+    run = RunContext(context, uuid.uuid4().hex, trigger, connection, limit, everything)
     began = boot_clock()
-    with structlog.contextvars.bound_contextvars(run_id=context.run_id, job=job.name):
+    with structlog.contextvars.bound_contextvars(run_id=run.run_id, job=job.name):
         log.debug("job.started", trigger=trigger)
         report, error = Report(), None
         try:
-            done = _run(context, job, next_run_at, recorder or record.Recorder(parts.database))
+            done = _run(run, job, next_run_at, recorder or record.Recorder(context.database))
         except Exception as raised:  # noqa: BLE001 -- a job's bug ends its run, never the process
-            error = understood(parts, raised) or _bug(raised)
+            error = understood(context, raised) or _bug(raised)
         else:
             if done is None:
                 return RunResult(job.name, report, 0, ran_elsewhere=True)
             report = done
         result = RunResult(job.name, report, round((boot_clock() - began) * 1000), error)
-        _tell(parts, result, trigger)
+        _tell(context, result, trigger)
     return result
 
 
 def _run(
-    context: RunContext, job: ResolvedJob, next_run_at: datetime | None, recorder: record.Recorder
+    run: RunContext, job: ResolvedJob, next_run_at: datetime | None, recorder: record.Recorder
 ) -> Report | None:
     """Run a job under its lease and record the run; None where another process holds the lease."""
-    context.database.troubles.tell()
-    with _exclusively(context.parts, job) as ours:
+    run.database.troubles.tell()
+    with _exclusively(run.context, job) as ours:
         if not ours:
             return None
         began = boot_clock()
         report, result = Report(), record.FAILED
         try:
-            report = job(context)
+            report = job(run)
             result = record.DONE
             # What nobody needs before tomorrow must not fail the run.
             with suppress(WorkerError):
-                context.parts.witness.keep_if_old()
+                run.context.witness.keep_if_old()
         finally:
             # A run that failed because the database is away cannot be recorded, and is told all the same.
             with suppress(WorkerError) if result == record.FAILED else nullcontext():
                 recorder.record(
                     record.Ended(
                         job=job.name,
-                        run_id=context.run_id,
-                        trigger=context.trigger,
+                        run_id=run.run_id,
+                        trigger=run.trigger,
                         seconds=boot_clock() - began,
                         result=result,
                         counts=dict(report.counts),
@@ -107,8 +107,8 @@ def _run(
 
 
 @contextmanager
-def _exclusively(parts: Context, job: ResolvedJob) -> Iterator[bool]:
-    lease = job_lease(parts.database, job.name) if job.exclusive else nullcontext(enter_result=True)
+def _exclusively(context: Context, job: ResolvedJob) -> Iterator[bool]:
+    lease = job_lease(context.database, job.name) if job.exclusive else nullcontext(enter_result=True)
     with lease as ours:
         yield ours
 
@@ -126,7 +126,7 @@ def _bug(error: Exception) -> WorkerError:
     return WorkerError(f"unexpected {type(error).__name__}; the log has the details")
 
 
-def _tell(parts: Context, result: RunResult, trigger: str) -> None:
+def _tell(context: Context, result: RunResult, trigger: str) -> None:
     """Emit the canonical line of a run."""
     fields: dict[str, object] = {
         "trigger": trigger,
@@ -137,7 +137,7 @@ def _tell(parts: Context, result: RunResult, trigger: str) -> None:
         _tell_error(result.error, trigger, fields)
         return
     if result.report.did_something or result.report.hint or log.is_enabled_for(logging.DEBUG):
-        fields |= _oldest(parts)
+        fields |= _oldest(context)
     if result.report.hint:
         coded = {"error_code": result.report.error_code} if result.report.error_code else {}
         log.warning("job.finished", **fields, **coded, hint=result.report.hint)
@@ -145,9 +145,9 @@ def _tell(parts: Context, result: RunResult, trigger: str) -> None:
         (log.info if result.report.did_something else log.debug)("job.finished", **fields)
 
 
-def _oldest(parts: Context) -> dict[str, object]:
+def _oldest(context: Context) -> dict[str, object]:
     try:
-        oldest = oldest_due_seconds(parts.database)
+        oldest = oldest_due_seconds(context.database)
     except WorkerError:
         return {}
     return {} if oldest is None else {"oldest_pending_seconds": round(oldest, 1)}

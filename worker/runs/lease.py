@@ -5,15 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS
+from worker.database.ahead import has_ended
 from worker.database.owner import is_dead, this_process
 from worker.database.repeating import repeated
-from worker.runs.model import Job
+from worker.runs.model import JOBS
 
-JOBS = SQLModel.metadata.tables[str(Job.__tablename__)]
 LEASE_SECONDS = 900.0
 
 
@@ -39,8 +37,7 @@ def _take(database: Database, job: str, owner: str) -> bool:
         dead = holder is not None and is_dead(holder.rpartition("/")[0])
         free = sa.or_(
             JOBS.c.lease_owner.is_(None),
-            JOBS.c.lease_until < database.now(),
-            JOBS.c.lease_until > database.later(LEASE_SECONDS + SLACK_SECONDS),
+            has_ended(database, JOBS.c.lease_until, LEASE_SECONDS),
             JOBS.c.lease_owner == (holder if dead else None),
         )
         statement = (

@@ -38,3 +38,7 @@ class JobRun(SQLModel, table=True):
     finished_at: datetime = Field(sa_type=Timestamp)
     result: str
     counts: dict[str, Any] = Field(sa_type=StrictJson())
+
+
+JOBS = SQLModel.metadata.tables[str(Job.__tablename__)]
+RUNS = SQLModel.metadata.tables[str(JobRun.__tablename__)]

@@ -6,16 +6,12 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
 from worker.clock import boot_clock
 from worker.database import Database
 from worker.database.repeating import repeated
 from worker.runs.lease import register
-from worker.runs.model import Job, JobRun
-
-JOBS = SQLModel.metadata.tables[str(Job.__tablename__)]
-RUNS = SQLModel.metadata.tables[str(JobRun.__tablename__)]
+from worker.runs.model import JOBS, RUNS
 
 DONE = "done"
 FAILED = "failed"

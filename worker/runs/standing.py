@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.runs.record import JOBS
+from worker.runs.model import JOBS
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,17 +33,17 @@ WATCHED = EVENT_JOB_MISSED | EVENT_JOB_ERROR | EVENT_JOB_MAX_INSTANCES | EVENT_J
 class Schedule:
     """All registered jobs, each when its settings say, by a wall clock that may be set at any time."""
 
-    def __init__(self, parts: Context) -> None:
+    def __init__(self, context: Context) -> None:
         """Resolve the jobs; nothing is started yet.
 
         Raises:
             SettingsError: a reference, a parameter or a schedule does not fit.
         """
-        self._parts = parts
-        self._clock = parts.wall_clock
-        self._jobs = resolve_all(parts.settings.jobs)
+        self._context = context
+        self._clock = context.wall_clock
+        self._jobs = resolve_all(context.settings.jobs)
         self._triggers = {name: trigger_of(job) for name, job in self._jobs.items()}
-        self._recorder = record.Recorder(parts.database)
+        self._recorder = record.Recorder(context.database)
         self._lock = threading.Lock()
         self._at_work: set[str] = set()
         self._scheduler = BackgroundScheduler(
@@ -64,12 +64,12 @@ class Schedule:
         self._scheduler.start()
         self._store_plan()
         if any(job.on_arrival for job in self._jobs.values()):
-            self._parts.arrivals.start(self._wake)
+            self._context.arrivals.start(self._wake)
 
     def shutdown(self) -> None:
         """Begin no more runs, and return when those at work have ended."""
         self._scheduler.shutdown(wait=True)
-        self._parts.arrivals.end()
+        self._context.arrivals.end()
         self._beside.shutdown(wait=True)
 
     def heed_clock(self) -> None:
@@ -93,8 +93,8 @@ class Schedule:
 
     def _run(self, name: str) -> None:
         """Run a job, and again where callers have written since it began: it may have looked before."""
-        arrivals, again = self._parts.arrivals, True
-        while again and not self._parts.stop.is_set() and self._begins(name):  # queued runs still come here
+        arrivals, again = self._context.arrivals, True
+        while again and not self._context.stop.is_set() and self._begins(name):  # queued runs still come here
             seen = arrivals.count
             try:
                 self._run_once(name)
@@ -112,7 +112,7 @@ class Schedule:
         now = datetime.now(UTC)
         following = self._triggers[name].get_next_fire_time(now, now)
         execute(
-            self._parts,
+            self._context,
             self._jobs[name],
             trigger=SCHEDULE,
             next_run_at=following,
@@ -126,7 +126,7 @@ class Schedule:
 
         def store() -> None:
             with suppress(WorkerError):  # it is told by the runs, and each run stores its own
-                record.plan(self._parts.database, due)
+                record.plan(self._context.database, due)
 
         with suppress(RuntimeError):  # no thread is to be had
             self._beside.submit(store)

@@ -5,12 +5,12 @@ for each that was passed over, sixty million for a clock that went ten years ahe
 next one would lie as far ahead as the step.
 """
 
-import random
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 
+from worker.backoff import spread
 from worker.errors import SettingsError
 from worker.runs import ResolvedJob
 
@@ -32,7 +32,7 @@ class Every(BaseTrigger):  # type: ignore[misc]  # it has no types
         following = previous_fire_time + self._interval
         if not now < following <= now + self._interval:
             following = now + self._interval
-        return following + timedelta(seconds=random.uniform(0, self._jitter))  # noqa: S311 -- spreads load, guards nothing
+        return following + timedelta(seconds=spread(0, self._jitter))
 
 
 class Cron(BaseTrigger):  # type: ignore[misc]  # it has no types

@@ -37,7 +37,7 @@ CUT_OFF = (
 class Ending:
     """The end of one service, begun now."""
 
-    parts: Context
+    context: Context
     limit_seconds: float
     began: float = field(default_factory=time.monotonic)
 
@@ -57,7 +57,7 @@ class Ending:
 
     def _cut_off(self) -> None:
         unstored.print_all()
-        cut = unstored.in_progress() or self.parts.tokens.in_progress
+        cut = unstored.in_progress() or self.context.tokens.in_progress
         left = NOT_STORED if unstored.left() else ()
         code = self._told(*(CUT_OFF if cut else left))
         if sys.stdout is not None:  # where the events went
@@ -66,14 +66,14 @@ class Ending:
 
     def _tokens_are_saved(self) -> bool:
         try:
-            self.parts.tokens.close()
+            self.context.tokens.close()
         except DATABASE_ERRORS:
             return False
         return True
 
     def _told(self, error_code: str = "", hint: str = "") -> ExitCode:
         lasted = round((time.monotonic() - self.began) * 1000)
-        if (error := self.parts.ended_by) is not None:
+        if (error := self.context.ended_by) is not None:
             log.error(
                 "worker.stopped",
                 duration_ms=lasted,

@@ -121,7 +121,6 @@ class PushSettings(Section):
     lease_seconds: float = Field(default=60.0, gt=1, le=3600)
     backoff_seconds: LeastMost = (5.0, 900.0)
     hold_seconds: LeastMost = (5.0, 900.0)
-    without_read: Literal["park"] = "park"
     recreate_missing: bool = False
     notify: bool = True
 

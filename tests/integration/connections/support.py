@@ -16,8 +16,8 @@ from worker.clock import boot_clock
 from worker.connections import store
 from worker.connections.consent.grant import finish
 from worker.connections.consent.redirect import AuthorisationRequest
-from worker.connections.model import Connection
-from worker.connections.rows import CONNECTIONS, change
+from worker.connections.model import CONNECTIONS, Connection
+from worker.connections.rows import change
 from worker.connections.tokens.access import Tokens
 from worker.connections.tokens.refresh.saving import Pauses
 from worker.connections.vault import Vault, new_key

@@ -62,7 +62,7 @@ def make_world(database_url: str, sandbox: Sandbox) -> Iterator[MakeWorld]:
 
     yield make
     for world in made:
-        world.parts.__exit__(None, None, None)
+        world.context.__exit__(None, None, None)
 
 
 @pytest.fixture
@@ -146,6 +146,6 @@ def shared_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         scopes = ["locations.read", "flows.read", "invites.write", "invites.read", "token.refresh"]
         sandbox = kept.enter_context(Sandbox(port=0, scopes=ALL_SCOPES))
         made = World(url, sandbox, WORKER_ENVOY__SCOPES=json.dumps(scopes))
-        kept.enter_context(made.parts)
+        kept.enter_context(made.context)
         made.connect()
         yield made

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tests.waiting import wait_until
+from worker.backoff import BackOff
 from worker.clock import boot_clock
 from worker.database import Database
 from worker.delivery.due import DueRow
@@ -22,7 +23,7 @@ from worker.delivery.store.claims import Claim, Claims, Lease
 from worker.delivery.store.database_away import Patience
 from worker.delivery.store.entries import Entry
 from worker.delivery.store.journal import Journal
-from worker.delivery.store.verdicts import BackOff, Stored, Verdicts
+from worker.delivery.store.verdicts import Stored, Verdicts
 from worker.invites import Kind, Status, Verdict
 
 INSERT = sa.text(

@@ -6,9 +6,10 @@ from typing import Any
 from tests.integration.delivery.world import World
 from tests.journals import Inline
 from tests.unit.delivery.making import due_row
+from worker.backoff import BackOff
 from worker.delivery.outcomes import Outcome
 from worker.delivery.store.claims import Claim
-from worker.delivery.store.verdicts import BackOff, Verdicts
+from worker.delivery.store.verdicts import Verdicts
 from worker.invites import Status, Verdict
 from worker.sandbox import Faults
 from worker.sandbox.faults import faults_from_json
@@ -29,7 +30,7 @@ def doubt(world: World, fault: str, **columns: Any) -> None:
 
 def in_envoy(world: World, **content: Any) -> str:
     """Create an invite by hand at the same place and time, and return its id."""
-    parts = world.parts
+    context = world.context
     connection_id = world.rows("SELECT id FROM connection")[0]["id"]
     body = {
         "locationId": world.rows("SELECT envoy_id FROM location WHERE name = 'Berlin'")[0]["envoy_id"],
@@ -38,8 +39,8 @@ def in_envoy(world: World, **content: Any) -> str:
         "invitee": {"name": "Visitor v-1"},
         **content,
     }
-    token = parts.tokens.access(connection_id).value
-    made = parts.api.create_invite(token, body, request_id="by-hand").invite
+    token = context.tokens.access(connection_id).value
+    made = context.api.create_invite(token, body, request_id="by-hand").invite
     assert made is not None
     return made.id
 
@@ -58,7 +59,7 @@ def text_of(moment: datetime) -> str:
 
 def late_answer(world: World, envoy_id: str) -> None:
     """Store the verdict of the attempt in doubt, as its process does when it wakes up."""
-    database, delivery = world.parts.database, world.delivery()
+    database, delivery = world.context.database, world.delivery()
     row = due_row(
         delivery_id=delivery["id"], fencing_token=delivery["fencing_token"], revision=delivery["revision"]
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.integration.delivery.world import World
 from tests.journals import Inline
+from worker.backoff import BackOff
 from worker.clock import boot_clock
 from worker.database import Database
 from worker.database.owner import this_process
@@ -20,7 +21,7 @@ from worker.delivery.reconcile.recording import LookUps
 from worker.delivery.reconcile.unknown_rows import Doubt, due_doubts
 from worker.delivery.recovery.interrupted import abandoned, give_up
 from worker.delivery.store.claims import Claim, Claims, Lease
-from worker.delivery.store.verdicts import BackOff, Stored, Verdicts
+from worker.delivery.store.verdicts import Stored, Verdicts
 from worker.envoy.resources import Invite as EnvoyInvite
 from worker.invites import Kind, Status, Verdict, moves
 from worker.invites.store import Standing, require
@@ -58,7 +59,7 @@ class Scene:
     def __init__(self, world: World, **columns: Any) -> None:
         """Add the row, in content like no other; whatever an earlier scene left behind is over."""
         self.world = world
-        self.database: Database = world.parts.database
+        self.database: Database = world.context.database
         self.key = uuid.uuid4().hex[:12]
         world.execute("DELETE FROM host")
         world.execute(
@@ -87,7 +88,7 @@ class Scene:
     def claim(self, row: DueRow | None = None, kind: Kind = Kind.CREATE, *, key: str = "") -> Claim | None:
         """Claim it as it was read, or as it stands."""
         lease = Lease(60, 15)
-        host = self.world.parts.gate.host
+        host = self.world.context.gate.host
         claims = Claims(
             self.database, Inline(self.database), host=host, lease=lease, run_id="run", clock=boot_clock
         )

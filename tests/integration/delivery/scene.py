@@ -85,7 +85,7 @@ class Scene:
     def close(self) -> None:
         """End everything."""
         for world in self.workers.values():
-            world.parts.__exit__(None, None, None)
+            world.context.__exit__(None, None, None)
         self.sandbox.stop()
 
     def pass_time(self, seconds: float) -> None:
@@ -158,7 +158,7 @@ class Scene:
         """Let a worker get a new access token, if it can."""
         (row,) = self.world.rows("SELECT id, token_version FROM connection")
         with suppress(WorkerError):
-            self.workers[worker].parts.tokens.access(row["id"], rejected_version=row["token_version"])
+            self.workers[worker].context.tokens.access(row["id"], rejected_version=row["token_version"])
 
     def unknown(self) -> list[str]:
         """Return the visits of which it is not known whether Envoy has them."""
@@ -173,9 +173,9 @@ class Scene:
         """Let a person create an invite that is equal to a visit of the first day, and return its id."""
         (connection,) = self.world.rows("SELECT id FROM connection")
         (place,) = self.world.rows("SELECT envoy_id FROM location WHERE name = 'Berlin'")
-        parts = self.world.parts
-        made = parts.api.create_invite(
-            parts.tokens.access(connection["id"]).value,
+        context = self.world.context
+        made = context.api.create_invite(
+            context.tokens.access(connection["id"]).value,
             {
                 "locationId": place["envoy_id"],
                 "expectedArrivalAt": FIRST_DAY.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -188,7 +188,7 @@ class Scene:
 
     def resolve(self, key: str) -> None:
         """Let a person look into Envoy, and say what is there."""
-        database = self.world.parts.database
+        database = self.world.context.database
         found = [one["id"] for one in self.in_envoy(key)]
         standing = store.require(database, f"acme/{key}")
         moves.resolve(database, standing, envoy_invite_id=found[0] if found else None)

@@ -35,7 +35,7 @@ def world(database_url: str, sandbox: Sandbox, shift: list[timedelta]) -> Iterat
     made = World(database_url, sandbox, lambda: datetime.now(UTC) + shift[0], **scopes)
     made.connect()
     yield made
-    made.parts.__exit__(None, None, None)
+    made.context.__exit__(None, None, None)
 
 
 def test_a_row_that_was_never_tried_does_not_wait(world: World, shift: list[timedelta]) -> None:
@@ -94,7 +94,7 @@ def test_our_own_invite_is_known_though_the_clock_was_set(world: World, shift: l
 @pytest.mark.parametrize("by", [timedelta(days=1), timedelta(days=-1)], ids=["ahead", "back"])
 def test_what_is_on_its_way_is_not_given_up(world: World, shift: list[timedelta], by: timedelta) -> None:
     """By a clock that jumped its lease is over, or ends later than any can; a second worker looks."""
-    world.parts.wall_clock = WallClock(lambda: datetime.now(UTC) + shift[0])
+    world.context.wall_clock = WallClock(lambda: datetime.now(UTC) + shift[0])
     world.sandbox.set_faults(Faults(latency_seconds=1.0, only="POST /v1/invites"))
     world.add()
     with ThreadPoolExecutor(1) as pool:
@@ -120,7 +120,7 @@ def test_what_waits_for_a_person_waits_on(world: World, shift: list[timedelta]) 
 
 def test_a_host_that_did_not_answer_is_asked_again(world: World, shift: list[timedelta]) -> None:
     """Whoever waited for the end of its hold waited by a clock that was ahead."""
-    gate = world.parts.gate
+    gate = world.context.gate
     gate._outages.hold(gate.seen(), NotSent("no answer", error_code="connect_failed"))
     world.add()
     assert world.push().counts["sent"] == 0, "it is held"
@@ -131,9 +131,9 @@ def test_a_host_that_did_not_answer_is_asked_again(world: World, shift: list[tim
 
 def test_a_host_that_refused_all_is_tried_again(world: World, shift: list[timedelta]) -> None:
     """One request goes through, and that ends it."""
-    database = world.parts.database
+    database = world.context.database
     with database.write() as writer:
-        Refusing(database, world.parts.gate.host, hold_seconds=(5, 900)).hold(writer, "422:a")
+        Refusing(database, world.context.gate.host, hold_seconds=(5, 900)).hold(writer, "422:a")
     world.add()
     assert world.push().counts["sent"] == 0, "it is held"
     shift[0] -= STEP
@@ -175,7 +175,7 @@ def test_a_success_that_lies_ahead_hides_no_refusal(world: World, shift: list[ti
     world.add(expected_arrival_at="2035-05-01T10:00:00Z")
     assert world.push().counts["sent"] == 1
     shift[0] = timedelta()
-    database = world.parts.database
+    database = world.context.database
 
     since, _ = Alike(database, Refusing(database, "host", hold_seconds=(5, 900)))._known()
 

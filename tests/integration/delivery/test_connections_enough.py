@@ -30,12 +30,12 @@ def test_the_threads_of_all_stages_and_jobs_find_a_connection_at_once(
 ) -> None:
     """None of their rows waits in vain for one that the others have, to Envoy or to the database."""
     settings = {"WORKER_ENVOY__API_URL": patient_api, "WORKER_PUSH__CONCURRENCY": str(SENDERS)}
-    parts = make_world(**settings).parts
+    context = make_world(**settings).context
 
     def ask(_: int) -> None:
-        with parts.database.read():
-            parts.api.probe("token")
+        with context.database.read():
+            context.api.probe("token")
 
-    assert parts.settings.push.lookers == MOST_LOOKERS
+    assert context.settings.push.lookers == MOST_LOOKERS
     with ThreadPoolExecutor(ALL) as pool:
         assert len(list(pool.map(ask, range(ALL)))) == ALL

@@ -52,7 +52,7 @@ def written(world: World) -> Iterator[list[tuple[str, Any]]]:
         if statement.split(maxsplit=1)[0] in {"INSERT", "UPDATE", "DELETE"}:
             found.append((" ".join(statement.split()[:3]), values))
 
-    engine = world.parts.database.engine
+    engine = world.context.database.engine
     sa.event.listen(engine, "before_cursor_execute", note)
     yield found
     sa.event.remove(engine, "before_cursor_execute", note)
@@ -60,7 +60,7 @@ def written(world: World) -> Iterator[list[tuple[str, Any]]]:
 
 def elsewhere(world: World, make_world: MakeWorld, url: str) -> World:
     """Give the same database to a worker whose Envoy is at another address."""
-    keys = world.parts.secrets.get("WORKER_ENCRYPTION_KEYS")
+    keys = world.context.secrets.get("WORKER_ENCRYPTION_KEYS")
     return make_world(WORKER_ENVOY__API_URL=url, WORKER_ENCRYPTION_KEYS=keys)
 
 
@@ -82,7 +82,7 @@ def test_a_directory_that_cannot_be_read_is_told_and_the_others_are_read(world: 
 
 def test_two_who_read_a_directory_at_once_both_store_it(world: World) -> None:
     """One after the other, and the directory is whole."""
-    database = world.parts.database
+    database = world.context.database
     places = [Location(str(number), name, True, None) for number, name in enumerate(("Berlin", "Oslo"))]
     (connection,) = world.rows("SELECT id FROM connection WHERE name = 'acme'")
     content, now = content_of(places, []), database.read_now()
@@ -162,12 +162,12 @@ def test_a_directory_is_as_old_as_the_question(three: World, make_world: MakeWor
     """A row that is written while the lists are on their way may name what they do not show yet."""
     asked: list[datetime] = []
 
-    with serving(lambda *_: asked.append(three.parts.database.read_now())) as url:
+    with serving(lambda *_: asked.append(three.context.database.read_now())) as url:
         world = elsewhere(three, make_world, url)
-        parts = world.parts
+        context = world.context
 
         def read_alone() -> None:
-            refresh(parts.database, parts.api, parts.tokens, require(parts.database, "acme"))
+            refresh(context.database, context.api, context.tokens, require(context.database, "acme"))
 
         def read_in_a_round() -> None:
             refresh_directory.run(world.run_context(connection="acme"), max_age=0)
@@ -176,13 +176,13 @@ def test_a_directory_is_as_old_as_the_question(three: World, make_world: MakeWor
             asked.clear()
             read()
 
-            assert (read_at := load(parts.database, 1).refreshed_at)
+            assert (read_at := load(context.database, 1).refreshed_at)
             assert read_at <= asked[0]
 
 
 def test_a_later_reading_is_not_noted_as_an_earlier_one(world: World) -> None:
     """Somebody else has stored it meanwhile; but what lies ahead came from a clock that was wrong."""
-    database = world.parts.database
+    database = world.context.database
     later = load(database, 1).refreshed_at
     assert later is not None
 
@@ -212,10 +212,10 @@ def test_what_ends_one_reader_ends_the_round(three: World, make_world: MakeWorld
 
     failed = threading.Event()
     with serving(answer) as url:
-        parts = elsewhere(three, make_world, url).parts
-        sa.event.listen(parts.database.engine, "before_cursor_execute", fail_once)
-        due = DuePages(parts.database, max_age=0, only=None)
-        rounds.append(Round(parts.database, parts.api, parts.tokens, due, readers=2, stop=parts.stop))
+        context = elsewhere(three, make_world, url).context
+        sa.event.listen(context.database.engine, "before_cursor_execute", fail_once)
+        due = DuePages(context.database, max_age=0, only=None)
+        rounds.append(Round(context.database, context.api, context.tokens, due, readers=2, stop=context.stop))
         with pytest.raises(RuntimeError, match="a bug"):
             rounds[0].run()
 

@@ -158,7 +158,7 @@ class Delivery(RuleBasedStateMachine):
     def say_restored(self, over: bool) -> None:
         """Let an operator say that the database comes from a backup, or that this is over."""
         if over:
-            restored.end(self.scene.world.parts.database)
+            restored.end(self.scene.world.context.database)
         else:
             self.scene.say_restored()
 

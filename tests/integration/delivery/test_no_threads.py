@@ -50,7 +50,7 @@ def test_a_verdict_that_cannot_be_handed_over_is_printed(
     world.add()
 
     def end_journal() -> None:
-        world.parts.journal.close()  # as it ends by itself while requests take long
+        world.context.journal.close()  # as it ends by itself while requests take long
         exhausted()
 
     with (

@@ -28,7 +28,7 @@ def pooled_world(pooled_url: str, sandbox: Sandbox) -> Iterator[World]:
     made = World(pooled_url, sandbox, WORKER_PUSH__CONCURRENCY="8", WORKER_ENVOY__SCOPES=scopes)
     made.connect()
     yield made
-    made.parts.__exit__(None, None, None)
+    made.context.__exit__(None, None, None)
 
 
 def hand_in(world: World, name: str) -> None:
@@ -37,7 +37,12 @@ def hand_in(world: World, name: str) -> None:
     stream = io.BytesIO((HEAD + "".join(lines)).encode())
     problems: list[object] = []
     import_file(
-        world.parts.database, stream, name="v.csv", connection=None, dry_run=False, on_problem=problems.append
+        world.context.database,
+        stream,
+        name="v.csv",
+        connection=None,
+        dry_run=False,
+        on_problem=problems.append,
     )
     assert problems == []
 

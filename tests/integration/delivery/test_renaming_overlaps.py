@@ -32,15 +32,15 @@ def postgresql_world(postgresql_url: str, sandbox: Sandbox) -> Iterator[World]:
     world.add("v-1")
     world.add("twin")
     yield world
-    world.parts.__exit__(None, None, None)
+    world.context.__exit__(None, None, None)
 
 
 def claim(world: World) -> Claim | None:
     """Claim the first invite, as a sender does."""
-    database = world.parts.database
+    database = world.context.database
     row = due_page(database, "acme", after=None, until=datetime.now(UTC), size=9).rows[0]
     claims = Claims(
-        database, world.parts.journal, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock
+        database, world.context.journal, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock
     )
     return claims.take(row, Call(Kind.CREATE, content_key="same"), "a-1")
 
@@ -55,7 +55,7 @@ def race(world: World, *, twin: str) -> tuple[Future[Claim | None], Future[None]
 
     What keeps the claim waiting is a twin that is just going into doubt; that comes to *twin*.
     """
-    with ThreadPoolExecutor(2) as pool, world.parts.database.engine.connect() as third:
+    with ThreadPoolExecutor(2) as pool, world.context.database.engine.connect() as third:
         transaction = third.begin()
         third.execute(TWIN_IN_DOUBT)
         claimed = pool.submit(claim, world)
@@ -70,7 +70,7 @@ def test_a_claim_passes_over_a_rename_that_is_not_committed(postgresql_world: Wo
     """It neither waits for the caller nor sends under the old key; afterwards the row goes out once."""
     world = postgresql_world
     world.execute("DELETE FROM invite WHERE external_id = 'twin'")
-    with world.parts.database.engine.connect() as caller, caller.begin():
+    with world.context.database.engine.connect() as caller, caller.begin():
         caller.execute(RENAME)
 
         world.push()

@@ -38,7 +38,7 @@ def stopped_after(world: World, route: str, work: Callable[[], Any]) -> int:
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(work)
         wait_until(lambda: asked(world.sandbox, route) > before)
-        world.parts.stop.set()
+        world.context.stop.set()
         running.result()
     return asked(world.sandbox, route) - before
 
@@ -50,7 +50,7 @@ def test_a_look_up_asks_nothing_once_the_process_is_to_end(known_world: World) -
     world.make_looks_due()
     lines = len(world.attempts())
 
-    with armed("before_look_up", action=world.parts.stop.set):
+    with armed("before_look_up", action=world.context.stop.set):
         report = world.reconcile()
 
     assert asked(world.sandbox, INVITES) == 0
@@ -88,10 +88,10 @@ def test_a_list_ends_with_the_page_in_flight(world: World) -> None:
 def test_a_code_that_was_not_sent_is_not_sent_again(world: World) -> None:
     """The token endpoint's tries end with the process, as those of all other requests do."""
     world.sandbox.stop()
-    world.parts.stop.set()
+    world.context.stop.set()
 
     with capture_logs() as lines, pytest.raises(NotSent):
-        world.parts.oauth.exchange("some-code", code_verifier=None)
+        world.context.oauth.exchange("some-code", code_verifier=None)
 
     assert lines == []
 
@@ -99,13 +99,15 @@ def test_a_code_that_was_not_sent_is_not_sent_again(world: World) -> None:
 def test_another_threads_probe_is_not_waited_for(world: World) -> None:
     """It may take a minute to fail."""
     stop, asking, answered = threading.Event(), threading.Event(), threading.Event()
-    outages = Outages(world.parts.database, world.parts.gate.host, hold_seconds=(5, 900), rate_per_second=2)
+    outages = Outages(
+        world.context.database, world.context.gate.host, hold_seconds=(5, 900), rate_per_second=2
+    )
 
     def slow(_token: str) -> None:
         asking.set()
         answered.wait(60)
 
-    gate = Gate(outages, world.parts.holds, slow, stop)
+    gate = Gate(outages, world.context.holds, slow, stop)
     gate.note(OutcomeUnknown())
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(gate.require, 1, lambda: "token")

@@ -55,7 +55,7 @@ def test_three_interruptions_in_a_row_set_an_invite_aside(hasty_world: World) ->
     assert (set_aside["status"], set_aside["error_code"]) == ("rejected", "interrupted_repeatedly")
     assert not world.push().did_something
 
-    moves.retry(world.parts.database, store.require(world.parts.database, "acme/v-1"))
+    moves.retry(world.context.database, store.require(world.context.database, "acme/v-1"))
     assert world.delivery()["interruptions"] == 0
     assert world.push().counts["sent"] == 1, "a person has mended what ended the process"
 
@@ -177,8 +177,8 @@ def test_an_outage_holds_no_connection_whose_grant_is_dead(world: World) -> None
         "INSERT INTO connection (name, status, created_at, updated_at)"
         " SELECT 'dead', 'needs_authorisation', created_at, updated_at FROM connection"
     )
-    gate = world.parts.gate
-    outages = Outages(world.parts.database, gate.host, hold_seconds=(5, 900), rate_per_second=2)
+    gate = world.context.gate
+    outages = Outages(world.context.database, gate.host, hold_seconds=(5, 900), rate_per_second=2)
 
     outages.hold(gate.seen(), OutcomeUnknown())
 

@@ -65,15 +65,15 @@ class World:
             "WORKER_PUSH__REQUEST_TIMEOUT_SECONDS": "3",
             **settings,
         }
-        self.parts: Context = Context(build({}, env), Secrets(env), env)
+        self.context: Context = Context(build({}, env), Secrets(env), env)
         if clock is not None:
-            self.parts = _Timed(self.parts.settings, self.parts.secrets, env)
-            self.parts.clock = clock
+            self.context = _Timed(self.context.settings, self.context.secrets, env)
+            self.context.clock = clock
 
     def connect(self, name: str = "acme", *, company_id: str = "") -> None:
         """Authorise a connection through the sandbox's real consent, and read its directory."""
-        parts = self.parts
-        request = redirect.begin(parts.oauth, parts.settings.envoy)
+        context = self.context
+        request = redirect.begin(context.oauth, context.settings.envoy)
         opener = build_opener(_NoRedirect)
         try:
             opener.open(f"{request.url}&auto=allow" + (f"&company_id={company_id}" if company_id else ""))
@@ -81,13 +81,19 @@ class World:
             location = sent_back.headers["Location"]  # type: ignore[attr-defined]
         code = redirect.code_from(request, location)
         grant.finish(
-            parts.database, parts.vault, parts.oauth, name, request, code, look=parts.api.first_locations
+            context.database,
+            context.vault,
+            context.oauth,
+            name,
+            request,
+            code,
+            look=context.api.first_locations,
         )
         refresh_directory.run(self.run_context())
 
     def run_context(self, **scope: Any) -> RunContext:
         """Return what a job is handed."""
-        return RunContext(self.parts, "run-1", "manual", **scope)
+        return RunContext(self.context, "run-1", "manual", **scope)
 
     def push(self, **scope: Any) -> Report:
         """Push until nothing is due."""
@@ -100,7 +106,9 @@ class World:
     def begin_restored(self) -> restored.Begun:
         """Say that the database comes from a backup."""
         self.was_restored = True
-        return restored.begin(self.parts.database, first_look=self.parts.settings.reconcile.look_up_after[0])
+        return restored.begin(
+            self.context.database, first_look=self.context.settings.reconcile.look_up_after[0]
+        )
 
     def make_looks_due(self) -> None:
         """Let the time of every next look have come."""
@@ -112,7 +120,7 @@ class World:
     def look_to_the_end(self) -> Counter[str]:
         """Look again and again, each time when it is due, and return all counts."""
         counts: Counter[str] = Counter()
-        for _ in self.parts.settings.reconcile.look_up_after:
+        for _ in self.context.settings.reconcile.look_up_after:
             self.make_looks_due()
             counts += self.reconcile().counts
         return counts
@@ -133,12 +141,12 @@ class World:
 
     def execute(self, statement: str, **values: Any) -> None:
         """Run one statement in a transaction of its own."""
-        with self.parts.database.write() as connection:
+        with self.context.database.write() as connection:
             connection.execute(sa.text(statement), values)
 
     def rows(self, query: str) -> list[Mapping[str, Any]]:
         """Return what a query finds."""
-        with self.parts.database.read() as connection:
+        with self.context.database.read() as connection:
             return [dict(row) for row in connection.execute(sa.text(query)).mappings()]
 
     def delivery(self, external_id: str = "v-1") -> Mapping[str, Any]:
@@ -150,7 +158,7 @@ class World:
         """Return the seconds until one invite is due."""
         due = self.delivery(external_id)["next_attempt_at"]
         moment = datetime.fromisoformat(due) if isinstance(due, str) else due
-        return float((moment - self.parts.database.read_now()).total_seconds())
+        return float((moment - self.context.database.read_now()).total_seconds())
 
     def attempts(self) -> list[Mapping[str, Any]]:
         """Return the ledger, oldest first."""

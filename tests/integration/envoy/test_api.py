@@ -72,7 +72,7 @@ def sandbox() -> Iterator[Sandbox]:
 def api(sandbox: Sandbox) -> Iterator[EnvoyApi]:
     """Give the API at the sandbox."""
     with HttpClient(max_connections=4, user_agent="test/1") as http:
-        yield EnvoyApi(http, sandbox.api_url + "/", deadline_seconds=2, stop=NoPause())
+        yield EnvoyApi(http, sandbox.api_url + "/", request_timeout_seconds=2, stop=NoPause())
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_create_does_not_meet_the_end_of_an_idle_connection(
     """A server that closes what was idle loses no create; one that is closed in use leaves it in doubt."""
     clock = Clock()
     with HttpClient(max_connections=1, user_agent="test/1", clock=clock) as http:
-        api = EnvoyApi(http, sandbox.api_url, deadline_seconds=2, stop=NoPause())
+        api = EnvoyApi(http, sandbox.api_url, request_timeout_seconds=2, stop=NoPause())
         api.locations(token)
         sandbox.set_faults(Faults(idle_close_seconds=1e-9))
         clock.now += idle
@@ -296,7 +296,7 @@ def test_a_create_that_found_nobody_is_sent_once_somebody_listens(sandbox: Sandb
     asked: list[int] = []
     sandbox.stop()
     with HttpClient(max_connections=1, user_agent="test/1") as http:
-        api = EnvoyApi(http, sandbox.api_url, deadline_seconds=2, stop=Repair(sandbox))
+        api = EnvoyApi(http, sandbox.api_url, request_timeout_seconds=2, stop=Repair(sandbox))
         api.create_invite(token, BODY, request_id="r-1", before_write=lambda: asked.append(posts(sandbox)))
 
     assert (asked, posts(sandbox)) == ([0], 1)

@@ -34,7 +34,7 @@ class Office:
         self.boot = 0.0  # seconds, by a clock that nobody can set
         self.sandbox = sandbox
         self.world = World(database_url, sandbox, lambda: self.now, **settings)
-        self.world.parts.envoy_clock = ServerClock(clock=lambda: self.boot)
+        self.world.context.envoy_clock = ServerClock(clock=lambda: self.boot)
         self.world.connect()
         self.agree()
         berlin = self.world.rows("SELECT envoy_id FROM location WHERE name = 'Berlin'")[0]["envoy_id"]
@@ -91,9 +91,9 @@ class Office:
 
     def prune(self, **scope: Any) -> Report:
         """Run the job by hand."""
-        return prune_history.run(self.context(**scope))
+        return prune_history.run(self.run_context(**scope))
 
-    def context(self, **scope: Any) -> RunContext:
+    def run_context(self, **scope: Any) -> RunContext:
         """Return what the job is handed."""
         return self.world.run_context(**scope)
 
@@ -115,7 +115,7 @@ def office(database_url: str, sandbox: Sandbox) -> Iterator[Office]:
     made = Office(database_url, sandbox)
     with structlog.testing.capture_logs():
         yield made
-    made.world.parts.__exit__(None, None, None)
+    made.world.context.__exit__(None, None, None)
 
 
 @pytest.fixture

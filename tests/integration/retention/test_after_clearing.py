@@ -22,8 +22,8 @@ def cleared(over: Office) -> Office:
 def again(office: Office, **columns: object) -> None:
     """Hand the visit in again, as a nightly import does."""
     row = office.invite()
-    arrival = store.require(office.world.parts.database, "acme/v-1").invite.expected_arrival_at
-    with office.world.parts.database.write() as connection:
+    arrival = store.require(office.world.context.database, "acme/v-1").invite.expected_arrival_at
+    with office.world.context.database.write() as connection:
         enqueue(
             connection,
             **{
@@ -106,7 +106,7 @@ def test_a_visit_that_was_moved_is_handed_in_whole(cleared: Office) -> None:
 
 def test_a_retry_of_a_cleared_row_sends_nothing(cleared: Office) -> None:
     """What cannot be sent any more is refused again, and one that is sent cannot be retried."""
-    database = cleared.world.parts.database
+    database = cleared.world.context.database
     with pytest.raises(UsageError, match="neither rejected nor expired"):
         moves.retry(database, store.require(database, "acme/v-1"))
     cleared.stand("v-1", status="rejected")
@@ -150,6 +150,6 @@ def test_a_look_up_is_proven_by_invites_that_are_not_cleared(over: Office) -> No
         over.stand(f"old-{number}", status="sent", envoy_invite_id=f"99{number}")
 
     (place,) = over.world.rows("SELECT envoy_id FROM location WHERE name = 'Berlin'")
-    found = controls(over.world.parts.database, "acme", location_id=place["envoy_id"])
+    found = controls(over.world.context.database, "acme", location_id=place["envoy_id"])
 
     assert [envoy_id for envoy_id, _ in found] == [over.world.delivery()["envoy_invite_id"]]

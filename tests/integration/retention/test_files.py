@@ -29,7 +29,7 @@ def office(sqlite_url: str, sandbox: Sandbox) -> Iterator[Office]:
     with structlog.testing.capture_logs():
         made = Office(sqlite_url, sandbox)
         yield made
-    made.world.parts.__exit__(None, None, None)
+    made.world.context.__exit__(None, None, None)
 
 
 def traces(path: Path) -> int:
@@ -40,7 +40,7 @@ def traces(path: Path) -> int:
 def many(office: Office, number: int) -> None:
     """Insert many finished visits, and change them until rows have moved between pages."""
     chance = random.Random(1)  # noqa: S311 -- no secret
-    with office.world.parts.database.write() as connection:
+    with office.world.context.database.write() as connection:
         for one in range(number):
             connection.execute(
                 sa.text(
@@ -97,7 +97,7 @@ def test_a_large_file_is_cut_in_steps(office: Office, path: Path, monkeypatch: p
 
 def test_a_file_of_before_is_switched_when_it_is_written_anew(office: Office, path: Path) -> None:
     """From then on its free pages can be cut off."""
-    office.world.parts.database.dispose()
+    office.world.context.database.dispose()
     with sqlite3.connect(path) as old:
         old.execute("PRAGMA auto_vacuum = NONE")
     old.execute("PRAGMA journal_mode = DELETE")
@@ -108,7 +108,7 @@ def test_a_file_of_before_is_switched_when_it_is_written_anew(office: Office, pa
 
     office.prune()
 
-    with office.world.parts.database.read() as connection:
+    with office.world.context.database.read() as connection:
         assert connection.exec_driver_sql("PRAGMA auto_vacuum").scalar() == 2
 
 

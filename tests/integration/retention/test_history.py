@@ -97,13 +97,13 @@ def test_old_runs_are_deleted(office: Office) -> None:
 
 def test_many_runs_are_deleted_in_batches(office: Office) -> None:
     """More than fit into one transaction."""
-    with office.world.parts.database.write() as connection:
+    with office.world.context.database.write() as connection:
         connection.exec_driver_sql(
             "INSERT INTO job_run (id, job, trigger, started_at, finished_at, result, counts)"
             " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)"
             " SELECT 'run ' || i, 'push_invites', 'schedule', '2020-01-01T10:00:00.000Z',"
             " '2020-01-01T10:00:01.000Z', 'done', '{}' FROM n"
-            if office.world.parts.database.is_sqlite
+            if office.world.context.database.is_sqlite
             else "INSERT INTO job_run (id, job, trigger, started_at, finished_at, result, counts)"
             " SELECT 'run ' || i, 'push_invites', 'schedule', '2020-01-01', '2020-01-01', 'done', '{}'"
             " FROM generate_series(1, 1200) AS i"

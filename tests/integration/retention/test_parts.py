@@ -23,7 +23,7 @@ def bulk(office: Office, number: int) -> None:
         }
         for one in range(number)
     ]
-    with office.world.parts.database.write() as connection:
+    with office.world.context.database.write() as connection:
         connection.execute(
             sa.text(
                 "INSERT INTO invite (connection, external_id, invitee_name, location,"
@@ -49,7 +49,7 @@ def left(office: Office) -> list[int]:
 def test_at_least_a_thousand_and_the_rest_the_next_night(office: Office) -> None:
     """Those that were over first; and it is said that more is left, and what takes it."""
     bulk(office, 1100)
-    would = prune_history.preview(office.context())
+    would = prune_history.preview(office.run_context())
 
     first = office.prune()
     between = left(office)
@@ -64,7 +64,7 @@ def test_at_least_a_thousand_and_the_rest_the_next_night(office: Office) -> None
 
 def test_a_fifth_of_all_where_that_is_more(office: Office) -> None:
     """Of all rows that are there, whether they are old or not."""
-    with office.world.parts.database.write() as connection:
+    with office.world.context.database.write() as connection:
         connection.execute(
             sa.text(
                 "INSERT INTO job_run (id, job, trigger, started_at, finished_at, result, counts)"
@@ -79,7 +79,7 @@ def test_a_fifth_of_all_where_that_is_more(office: Office) -> None:
 def test_everything_at_once_where_it_is_asked_for(office: Office) -> None:
     """And the preview says the same."""
     bulk(office, 1100)
-    would = prune_history.preview(office.context(everything=True)).counts
+    would = prune_history.preview(office.run_context(everything=True)).counts
 
     done = office.prune(everything=True)
 
@@ -109,7 +109,7 @@ def test_old_runs_and_the_ledger_go_in_parts_too(office: Office) -> None:
         " SELECT external_id, 'push_invites', 'schedule', '2020-01-01T10:00:00Z', '2020-01-01T10:00:01Z',"
         " 'done', '{}' FROM delivery"
     )
-    would = prune_history.preview(office.context())
+    would = prune_history.preview(office.run_context())
 
     report = office.prune()
 

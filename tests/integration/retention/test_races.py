@@ -69,13 +69,13 @@ def test_a_row_that_a_caller_has_locked_is_passed_over(postgresql_url: str, sand
     """Nobody waits for a caller's open transaction, and the others are cleared; SQLite locks no rows."""
     office = Office(postgresql_url, sandbox)
     visits(office, 3)
-    caller = office.world.parts.database.engine
+    caller = office.world.context.database.engine
 
     with caller.connect() as connection, connection.begin():
         connection.execute(sa.text("SELECT 1 FROM invite WHERE external_id = 'v-1' FOR UPDATE"))
         during = office.prune().counts["cleared"]
     after = office.prune().counts["cleared"]
-    office.world.parts.__exit__(None, None, None)
+    office.world.context.__exit__(None, None, None)
 
     assert (during, after) == (2, 1)
 
@@ -95,7 +95,7 @@ def test_the_ledger_of_a_row_that_is_reopened_in_that_moment_stays(
     """It may be in doubt again: then its lines say which of Envoy's ids it had before."""
     office = old_office
 
-    with overtaken(office.world.parts.database, lambda: meanwhile(office)):
+    with overtaken(office.world.context.database, lambda: meanwhile(office)):
         report = office.prune()
 
     assert report.counts["attempts_deleted"] == 1
@@ -112,7 +112,7 @@ def old_office(database_url: str, sandbox: Sandbox) -> Iterator[Office]:
     office.world.push()
     office.pass_days(200)
     yield office
-    office.world.parts.__exit__(None, None, None)
+    office.world.context.__exit__(None, None, None)
 
 
 def test_a_run_that_dies_between_two_batches_is_gone_on_with(
@@ -140,7 +140,7 @@ def test_a_stop_is_obeyed_between_two_batches(office: Office, monkeypatch: pytes
     monkeypatch.setattr(finished, "BATCH", 2)
     visits(office, 5)
 
-    with armed("after_clear_commit", action=office.world.parts.stop.set):
+    with armed("after_clear_commit", action=office.world.context.stop.set):
         report = office.prune()
 
     assert report.counts["cleared"] == 2

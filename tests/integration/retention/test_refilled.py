@@ -30,7 +30,7 @@ def hand_in(office: Office, external_id: str) -> None:
     """Hand a visit in again, as it was."""
     arrival = office.invite(external_id)["expected_arrival_at"]
     moment = datetime.fromisoformat(arrival) if isinstance(arrival, str) else arrival
-    with office.world.parts.database.write() as connection:
+    with office.world.context.database.write() as connection:
         enqueue(
             connection,
             connection="acme",

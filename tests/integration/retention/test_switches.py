@@ -18,7 +18,7 @@ def test_zero_days_switch_one_of_them_off(database_url: str, sandbox: Sandbox, o
         office.pass_days(500)
 
         counts = office.prune().counts
-        office.world.parts.__exit__(None, None, None)
+        office.world.context.__exit__(None, None, None)
 
     expected = {"cleared": 1, "attempts_deleted": 1, "runs_deleted": 0}
     expected["cleared" if off == "PERSONAL_DAYS" else "attempts_deleted"] = 0
@@ -32,7 +32,7 @@ def test_a_preview_counts_the_same_and_writes_nothing(over: Office) -> None:
     tables = ("invite", "delivery", "attempt", "job_run")
     before = [over.world.rows(f"SELECT * FROM {table}") for table in tables]  # noqa: S608
 
-    would = prune_history.preview(over.context()).counts
+    would = prune_history.preview(over.run_context()).counts
     after = [over.world.rows(f"SELECT * FROM {table}") for table in tables]  # noqa: S608
 
     assert after == before

@@ -37,7 +37,7 @@ def job() -> ResolvedJob:
 def in_a_service(office: Office) -> list[dict[str, object]]:
     """Run the job as the scheduler does, and return what it says above DEBUG."""
     with structlog.testing.capture_logs() as said:
-        execute(office.world.parts, job(), trigger="schedule")
+        execute(office.world.context, job(), trigger="schedule")
     return [dict(event) for event in said if event["log_level"] != "debug"]
 
 
@@ -126,7 +126,7 @@ def test_any_run_stores_what_it_saw(office: Office) -> None:
     query = "SELECT envoy_time, envoy_time_seen_at FROM host"
     before = office.world.rows(query)
 
-    execute(office.world.parts, push, trigger="manual")
+    execute(office.world.context, push, trigger="manual")
 
     (after,) = office.world.rows(query)
     assert before == []
@@ -135,11 +135,11 @@ def test_any_run_stores_what_it_saw(office: Office) -> None:
 
 def test_check_compares_the_clocks_with_envoys(office: Office) -> None:
     """This host's, and that of a database server; the clock of an SQLite file is this host's."""
-    is_sqlite = office.world.parts.database.is_sqlite
+    is_sqlite = office.world.context.database.is_sqlite
     office.boot += 100
-    lines = [finding.line for finding in envoy.findings(office.world.parts)]
+    lines = [finding.line for finding in envoy.findings(office.world.context)]
     office.turn(days=10)
-    turned = [finding.line for finding in envoy.findings(office.world.parts)]
+    turned = [finding.line for finding in envoy.findings(office.world.context)]
 
     told = [line for line in lines if " clock: " in line]
     assert told[0].startswith("warn clock: this host's is 24 hours behind Envoy's -- ")
@@ -202,7 +202,7 @@ def test_a_dry_run_says_what_is_known_to_hinder_it_and_writes_nothing(over: Offi
     before = [over.world.rows(f"SELECT * FROM {table}") for table in tables]  # noqa: S608
     over.sandbox.set_faults(replace(over.sandbox.faults, outage="drop"))
 
-    told = prune_history.preview(over.context())
+    told = prune_history.preview(over.run_context())
 
     assert [over.world.rows(f"SELECT * FROM {table}") for table in tables] == before  # noqa: S608
     assert told.counts["cleared"] == 1

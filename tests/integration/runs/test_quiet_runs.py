@@ -22,7 +22,7 @@ from worker.settings.loading import build
 
 
 @pytest.fixture
-def parts(database_url: str) -> Iterator[Context]:
+def context(database_url: str) -> Iterator[Context]:
     """Give a process's parts on a fresh database."""
     env = {
         "DATABASE_URL": database_url,
@@ -37,22 +37,22 @@ def parts(database_url: str) -> Iterator[Context]:
 class Recording:
     """A process whose clock is turned by hand."""
 
-    def __init__(self, parts: Context) -> None:
+    def __init__(self, context: Context) -> None:
         """Begin."""
-        self._parts = parts
+        self._context = context
         self.time = 1000.0
-        self._recorder = Recorder(parts.database, lambda: self.time)
+        self._recorder = Recorder(context.database, lambda: self.time)
 
     def run(self, function: Any) -> None:
         """Run a job by schedule."""
         settings = JobSettings.model_validate({"run": "jobs.x:run", "every": 5})
         job = ResolvedJob("x", function, {}, exclusive=False, settings=settings)
-        execute(self._parts, job, trigger="schedule", recorder=self._recorder)
+        execute(self._context, job, trigger="schedule", recorder=self._recorder)
 
     def is_stored(self) -> bool:
         """Return whether a run was stored since this was asked last."""
-        found = rows(self._parts, "job")
-        with self._parts.database.write() as connection:
+        found = rows(self._context, "job")
+        with self._context.database.write() as connection:
             connection.execute(sa.text("UPDATE job SET last_run_at = NULL"))
         return any(row["last_run_at"] for row in found)
 
@@ -62,9 +62,9 @@ def failing(_context: RunContext) -> Report:
     raise TryLater("not now")
 
 
-def test_one_a_minute_is_stored(parts: Context) -> None:
+def test_one_a_minute_is_stored(context: Context) -> None:
     """By a clock that nobody sets."""
-    process = Recording(parts)
+    process = Recording(context)
     stored = []
     for _ in range(3):
         process.run(counting(sent=0))
@@ -72,27 +72,27 @@ def test_one_a_minute_is_stored(parts: Context) -> None:
         process.time += QUIET_SECONDS / 2
 
     assert stored == [True, False, True]
-    assert rows(parts, "job_run") == []
+    assert rows(context, "job_run") == []
 
 
-def test_what_did_something_and_what_failed_is_stored_at_once(parts: Context) -> None:
+def test_what_did_something_and_what_failed_is_stored_at_once(context: Context) -> None:
     """And so is the first run that does not fail any more."""
-    process = Recording(parts)
+    process = Recording(context)
     stored = []
     for function in (counting(), counting(sent=1), counting(), failing, failing, counting(), counting()):
         process.run(function)
         stored.append(process.is_stored())
 
     assert stored == [True, True, False, True, True, True, False]
-    assert [row["result"] for row in rows(parts, "job_run")].count("failed") == 2
+    assert [row["result"] for row in rows(context, "job_run")].count("failed") == 2
 
 
-def test_the_end_of_a_trouble_is_shown_by_the_next_run_that_did_nothing(parts: Context) -> None:
+def test_the_end_of_a_trouble_is_shown_by_the_next_run_that_did_nothing(context: Context) -> None:
     """Only a write shows it, and a database that is idle afterwards gets none else for a minute."""
-    process = Recording(parts)
+    process = Recording(context)
     process.run(counting())
     process.is_stored()
-    with suppress(DatabaseUnreachable), parts.database.write():
+    with suppress(DatabaseUnreachable), context.database.write():
         raise sa.exc.OperationalError("SELECT 1", {}, sqlite3.OperationalError("disk I/O error"))
 
     process.run(counting())
@@ -100,13 +100,13 @@ def test_the_end_of_a_trouble_is_shown_by_the_next_run_that_did_nothing(parts: C
     assert process.is_stored()
 
 
-def test_a_pass_by_hand_is_always_stored(parts: Context) -> None:
+def test_a_pass_by_hand_is_always_stored(context: Context) -> None:
     """An operator who has just run it sees it in `status`."""
-    process = Recording(parts)
+    process = Recording(context)
     process.run(counting())
     assert process.is_stored()
     settings = JobSettings.model_validate({"run": "jobs.x:run", "every": 5})
-    execute(parts, ResolvedJob("x", counting(), {}, exclusive=False, settings=settings), trigger="manual")
+    execute(context, ResolvedJob("x", counting(), {}, exclusive=False, settings=settings), trigger="manual")
 
     assert process.is_stored()
 
@@ -122,9 +122,9 @@ def commits(database: Database) -> int:
         return int(connection.execute(sa.text(query.replace("::", "\\:\\:"))).scalar_one())
 
 
-def test_idle_runs_commit_nothing(parts: Context, database: Database) -> None:
+def test_idle_runs_commit_nothing(context: Context, database: Database) -> None:
     """A disk is not synced to say that nothing has happened."""
-    process = Recording(parts)
+    process = Recording(context)
     idle = (push_invites.run, reconcile_invites.run)
     for function in idle:
         process.run(function)

@@ -23,7 +23,7 @@ from worker.settings.loading import build
 
 
 @pytest.fixture
-def parts(database_url: str) -> Iterator[Context]:
+def context(database_url: str) -> Iterator[Context]:
     """Give a process's parts on a fresh database."""
     env = {"DATABASE_URL": database_url}
     with Context(build({}, env), Secrets(env), env) as made:
@@ -36,9 +36,9 @@ def job(function: Any, *, exclusive: bool = True) -> ResolvedJob:
     return ResolvedJob("x", function, {}, exclusive, settings)
 
 
-def rows(parts: Context, table: str) -> list[dict[str, Any]]:
+def rows(context: Context, table: str) -> list[dict[str, Any]]:
     """Return all rows of a table."""
-    with parts.database.read() as connection:
+    with context.database.read() as connection:
         return [dict(row) for row in connection.execute(sa.text(f"SELECT * FROM {table}")).mappings()]  # noqa: S608
 
 
@@ -54,42 +54,42 @@ def counting(**counts: int) -> Any:
     return run
 
 
-def test_a_run_that_did_something_is_recorded(parts: Context) -> None:
+def test_a_run_that_did_something_is_recorded(context: Context) -> None:
     """Its counts, its trigger and the job's last and next run are stored."""
     soon = datetime(2030, 1, 1, tzinfo=UTC)
 
-    result = execute(parts, job(counting(sent=3)), trigger="manual", next_run_at=soon)
+    result = execute(context, job(counting(sent=3)), trigger="manual", next_run_at=soon)
 
-    (run,) = rows(parts, "job_run")
-    (stored,) = rows(parts, "job")
+    (run,) = rows(context, "job_run")
+    (stored,) = rows(context, "job")
     assert result.error is None
     assert (run["job"], run["trigger"], run["result"]) == ("x", "manual", "done")
     assert stored["last_result"] == "done"
     assert stored["lease_owner"] is None
 
 
-def test_a_run_that_did_nothing_leaves_no_row(parts: Context) -> None:
+def test_a_run_that_did_nothing_leaves_no_row(context: Context) -> None:
     """Only the job's last run is noted."""
-    execute(parts, job(counting(sent=0)), trigger="schedule")
+    execute(context, job(counting(sent=0)), trigger="schedule")
 
-    assert rows(parts, "job_run") == []
-    assert len(rows(parts, "job")) == 1
+    assert rows(context, "job_run") == []
+    assert len(rows(context, "job")) == 1
 
 
-def test_a_typed_error_is_returned_with_its_code(parts: Context) -> None:
+def test_a_typed_error_is_returned_with_its_code(context: Context) -> None:
     """A job that cannot go on ends its run, not the process."""
 
     def run(_context: RunContext) -> Report:
         raise TryLater("not now")
 
-    assert execute(parts, job(run), trigger="manual").codes == {ExitCode.TRY_LATER}
-    assert rows(parts, "job")[0]["last_result"] == "failed"
+    assert execute(context, job(run), trigger="manual").codes == {ExitCode.TRY_LATER}
+    assert rows(context, "job")[0]["last_result"] == "failed"
 
 
 @pytest.mark.parametrize("error", [DatabaseUnreachable, DiskFull])
 @pytest.mark.parametrize(("trigger", "level"), [("schedule", "debug"), ("manual", "error")])
 def test_what_every_scheduled_run_meets_is_told_elsewhere(
-    parts: Context, error: type[WorkerError], trigger: str, level: str
+    context: Context, error: type[WorkerError], trigger: str, level: str
 ) -> None:
     """The database tells of its trouble once; only a pass by hand says what ended it."""
 
@@ -97,38 +97,38 @@ def test_what_every_scheduled_run_meets_is_told_elsewhere(
         raise error("not now", hint="mend it")
 
     with capture_logs() as lines:
-        execute(parts, job(run), trigger=trigger)
+        execute(context, job(run), trigger=trigger)
 
     (failed,) = [line for line in lines if line["event"] == "job.failed"]
     assert (failed["log_level"], failed["hint"]) == (level, "mend it")
 
 
-def test_a_conflict_without_end_is_of_one_run_and_told(parts: Context) -> None:
+def test_a_conflict_without_end_is_of_one_run_and_told(context: Context) -> None:
     """The next run need not meet it, and nobody else tells of it."""
 
     def run(_context: RunContext) -> Report:
         raise DatabaseConflict("again and again", hint="find it")
 
     with capture_logs() as lines:
-        execute(parts, job(run), trigger="schedule")
+        execute(context, job(run), trigger="schedule")
 
     (line,) = [line for line in lines if line["event"] == "job.failed"]
     assert (line["log_level"], line["hint"]) == ("error", "find it")
 
 
-def test_a_bug_in_a_job_is_exit_code_1(parts: Context) -> None:
+def test_a_bug_in_a_job_is_exit_code_1(context: Context) -> None:
     """An unexpected exception is told apart from what is foreseen."""
 
     def run(_context: RunContext) -> Report:
         raise ZeroDivisionError
 
-    result = execute(parts, job(run), trigger="manual")
+    result = execute(context, job(run), trigger="manual")
 
     assert result.codes == {ExitCode.UNEXPECTED}
-    assert rows(parts, "job")[0]["lease_owner"] is None
+    assert rows(context, "job")[0]["lease_owner"] is None
 
 
-def test_first_runs_at_the_same_moment_are_all_recorded(parts: Context) -> None:
+def test_first_runs_at_the_same_moment_are_all_recorded(context: Context) -> None:
     """Several workers start on a new database, none fails because another noted the job first."""
     together = threading.Barrier(8)
 
@@ -138,32 +138,32 @@ def test_first_runs_at_the_same_moment_are_all_recorded(parts: Context) -> None:
 
     once = job(run, exclusive=False)
     with ThreadPoolExecutor(8) as pool:
-        results = list(pool.map(lambda _: execute(parts, once, trigger="schedule"), range(8)))
+        results = list(pool.map(lambda _: execute(context, once, trigger="schedule"), range(8)))
 
     assert [result.error for result in results] == [None] * 8
-    assert len(rows(parts, "job")) == 1
+    assert len(rows(context, "job")) == 1
 
 
-def test_an_exclusive_job_runs_in_one_place(parts: Context) -> None:
+def test_an_exclusive_job_runs_in_one_place(context: Context) -> None:
     """While its lease is held it is not run again; a job that is not exclusive is."""
-    with job_lease(parts.database, "x") as ours:
+    with job_lease(context.database, "x") as ours:
         assert ours
-        assert execute(parts, job(counting()), trigger="manual").ran_elsewhere
-        assert not execute(parts, job(counting(), exclusive=False), trigger="manual").ran_elsewhere
+        assert execute(context, job(counting()), trigger="manual").ran_elsewhere
+        assert not execute(context, job(counting(), exclusive=False), trigger="manual").ran_elsewhere
 
-    assert not execute(parts, job(counting()), trigger="manual").ran_elsewhere
+    assert not execute(context, job(counting()), trigger="manual").ran_elsewhere
 
 
-def test_the_lease_of_a_dead_process_is_free_at_once(parts: Context) -> None:
+def test_the_lease_of_a_dead_process_is_free_at_once(context: Context) -> None:
     """Nobody waits a quarter of an hour for a process that was killed."""
     dead = this_process().rpartition("/")[0] + "/1/abc"
-    with parts.database.write() as connection:
+    with context.database.write() as connection:
         connection.execute(
             sa.text("INSERT INTO job (name, lease_owner, lease_until) VALUES ('x', :owner, :until)"),
             {"owner": dead, "until": "2031-01-01T00:00:00.000Z"},
         )
 
-    with job_lease(parts.database, "x") as ours:
+    with job_lease(context.database, "x") as ours:
         assert ours
 
 

@@ -48,7 +48,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> dict[str, threading.Semaphore]:
 
 
 @pytest.fixture
-def parts(database_url: str) -> Iterator[Context]:
+def context(database_url: str) -> Iterator[Context]:
     """Give a process's parts on a fresh database, with these jobs."""
     env = {"DATABASE_URL": database_url}
     settings = build({"jobs": {"hourly": HOURLY, "yearly": YEARLY}}, env)
@@ -56,26 +56,26 @@ def parts(database_url: str) -> Iterator[Context]:
         yield made
 
 
-def next_run(parts: Context, job: str) -> datetime | None:
+def next_run(context: Context, job: str) -> datetime | None:
     """Return when `status` says that a job runs next."""
-    return standing(parts.database, [job])[job].next_run_at
+    return standing(context.database, [job])[job].next_run_at
 
 
 def test_after_a_jump_all_jobs_are_scheduled_anew(
-    parts: Context, ran: dict[str, threading.Semaphore]
+    context: Context, ran: dict[str, threading.Semaphore]
 ) -> None:
     """One with an interval runs at once, one at a time of day waits for it, and `status` shows when."""
     wrong = [timedelta(), timedelta(seconds=-3600)]
-    parts.wall_clock = WallClock(lambda: datetime.now(UTC) + wrong[0])
-    schedule = Schedule(parts)
-    with parts.database.write() as connection:
+    context.wall_clock = WallClock(lambda: datetime.now(UTC) + wrong[0])
+    schedule = Schedule(context)
+    with context.database.write() as connection:
         connection.execute(
             sa.text("INSERT INTO job (name, next_run_at) VALUES ('yearly', :far)"), {"far": FAR}
         )
     schedule.start()
     assert ran["hourly"].acquire(timeout=10)
-    wait_until(lambda: _is_near(next_run(parts, "yearly")))
-    with parts.database.write() as connection:
+    wait_until(lambda: _is_near(next_run(context, "yearly")))
+    with context.database.write() as connection:
         connection.execute(sa.text("UPDATE job SET next_run_at = :far"), {"far": FAR})
 
     with capture_logs() as logs:
@@ -83,7 +83,7 @@ def test_after_a_jump_all_jobs_are_scheduled_anew(
         assert not ran["hourly"].acquire(timeout=0.2), "nothing has happened"
         wrong.pop(0)
         wait_until(lambda: heeded_and_ran(schedule, ran["hourly"]))
-        wait_until(lambda: _is_near(next_run(parts, "yearly")) and _is_near(next_run(parts, "hourly")))
+        wait_until(lambda: _is_near(next_run(context, "yearly")) and _is_near(next_run(context, "hourly")))
     schedule.shutdown()
 
     told = [line for line in logs if line["event"] == "worker.clock_jumped"]
@@ -102,12 +102,12 @@ def _is_near(moment: datetime | None) -> bool:
 
 
 def test_a_schedule_that_is_ended_as_it_begins_ends(
-    parts: Context, ran: dict[str, threading.Semaphore]
+    context: Context, ran: dict[str, threading.Semaphore]
 ) -> None:
     """Whoever ends it waits for its threads, which must not wait for it in turn; chance says when."""
     assert not ran["hourly"].acquire(blocking=False)
     for _ in range(ENDS):
-        schedule = Schedule(parts)
+        schedule = Schedule(context)
         schedule.start()
         end = threading.Thread(target=schedule.shutdown, daemon=True)
         end.start()

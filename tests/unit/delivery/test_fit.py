@@ -157,7 +157,7 @@ def test_after_a_restore_an_odd_place_is_no_reason_not_to_look() -> None:
 def test_notes_with_a_marker_are_compared_as_they_were_sent() -> None:
     """What Envoy has of them is not judged again; without the marker they would never be the same."""
     marked = partial(
-        plan, directory=DIRECTORY, connection=ACME, host_of=lambda *_: None, now=NOW, marked=True
+        plan, directory=DIRECTORY, connection=ACME, host_of=lambda *_: None, now=NOW, marker=True
     )
     fine = marked(due_row(notes="n"))
     assert isinstance(fine, Call)

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.unit.delivery.making import due_row
+from worker.backoff import BackOff
 from worker.delivery.outcomes import accepted, failed, forbidden_amid_successes
 from worker.delivery.plan import Call
-from worker.delivery.store.verdicts import BackOff
 from worker.envoy.api import Written
 from worker.envoy.resources import Invite
 from worker.errors import (
@@ -106,7 +106,7 @@ def test_the_back_off_doubles_up_to_its_most_and_never_falls_below_its_least(
     deferrals: int, most: float
 ) -> None:
     """Full jitter below a ceiling that doubles."""
-    waits = [BackOff(5, 900).seconds(deferrals) for _ in range(300)]
+    waits = [BackOff(5, 900).jittered(deferrals) for _ in range(300)]
 
     assert min(waits) >= 5
     assert max(waits) <= most

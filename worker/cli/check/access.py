@@ -26,17 +26,17 @@ COPY = re.compile(r"\.(dump|bak|backup)\b|\.sql\.\w+$|\.db\.\w+$", re.IGNORECASE
 MOST_FILES = 1000  # of a folder that are looked at for copies
 
 
-def findings(parts: Context, env: Mapping[str, str]) -> Iterator[Finding]:
+def findings(context: Context, env: Mapping[str, str]) -> Iterator[Finding]:
     """Yield a warning for each file that others than the worker's user can write or read."""
     settings = Path(env.get(FILE_VARIABLE, DEFAULT_FILE))
-    keys = [found[0] for name in SECRETS if not env.get(name) and (found := parts.secrets.file(name))]
+    keys = [found[0] for name in SECRETS if not env.get(name) and (found := context.secrets.file(name))]
     yield from _overridden()
-    yield from _writable([settings, Path(DOT_ENV), *keys, *_job_files(parts)])
+    yield from _writable([settings, Path(DOT_ENV), *keys, *_job_files(context)])
     private = [Path(DOT_ENV), *keys]
-    if _has_password(parts.settings.database.url):
+    if _has_password(context.settings.database.url):
         private.append(settings)
     yield from _readable(private, "holds secrets")
-    yield from _data(parts)
+    yield from _data(context)
 
 
 def _overridden() -> Iterator[Finding]:
@@ -47,8 +47,8 @@ def _overridden() -> Iterator[Finding]:
         )
 
 
-def _job_files(parts: Context) -> Iterator[Path]:
-    for job in parts.settings.jobs.values():
+def _job_files(context: Context) -> Iterator[Path]:
+    for job in context.settings.jobs.values():
         module = sys.modules.get(job.run.partition(":")[0])
         if module is not None and module.__file__:
             yield Path(module.__file__)
@@ -75,12 +75,12 @@ def _readable(files: Iterable[Path], why: str) -> Iterator[Finding]:
                 yield warn(f"{file}: {why}, and everybody may read it", f"chmod 0600 {quoted_path(file)}")
 
 
-def _data(parts: Context) -> Iterator[Finding]:
+def _data(context: Context) -> Iterator[Finding]:
     """Yield the database's files, and copies of it beside them or here, that everybody may read."""
     folders = {Path.cwd()}
     own: set[Path] = set()
     with suppress(WorkerError, sa.exc.ArgumentError):
-        url = sa.make_url(parts.secrets.find(names.DATABASE_URL) or parts.settings.database.url)
+        url = sa.make_url(context.secrets.find(names.DATABASE_URL) or context.settings.database.url)
         if url.get_backend_name() == "sqlite" and url.database:
             path = Path(url.database).absolute()
             own = {path, *(path.with_name(path.name + end) for end in SIDE_FILES)}

@@ -47,14 +47,14 @@ def _all(connection: str | None, *, deep: bool) -> Iterator[Finding]:
 
     settings = setup.Setup()
     yield from settings.findings()
-    if settings.parts is None:
+    if settings.context is None:
         return
-    with settings.parts as parts:
+    with settings.context as context:
         logs.configure(
-            format=parts.settings.log.format,
+            format=context.settings.log.format,
             level="warning",
             stream=sys.stderr,
-            secrets=parts.secrets.values(),
+            secrets=context.secrets.values(),
         )
-        yield from database.findings(parts, connection, deep=deep)
-        yield from envoy.findings(parts, connection)
+        yield from database.findings(context, connection, deep=deep)
+        yield from envoy.findings(context, connection)

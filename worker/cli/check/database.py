@@ -20,37 +20,37 @@ MOST_NAMED = 3
 MOST_UNKNOWN = 10_000
 
 
-def findings(parts: Context, only: str | None = None, *, deep: bool = False) -> Iterator[Finding]:
+def findings(context: Context, only: str | None = None, *, deep: bool = False) -> Iterator[Finding]:
     """Yield what is found, up to the first failure that hides all else; *only* names one connection.
 
     *deep*: a large SQLite file is searched for damage, too.
     """
     try:
-        revision = schema.current(parts.any_database)
-        yield ok(f"database: reachable ({parts.any_database.url.get_backend_name()})")
-        in_file = list(damage.findings(parts.any_database, deep=deep))
+        revision = schema.current(context.any_database)
+        yield ok(f"database: reachable ({context.any_database.url.get_backend_name()})")
+        in_file = list(damage.findings(context.any_database, deep=deep))
         yield from in_file
         if any(finding.level == FAIL for finding in in_file):
             return
-        schema.require_fit(parts.any_database)
+        schema.require_fit(context.any_database)
     except WorkerError as error:
         yield from failures(error)
         return
     yield ok(f"schema: {revision}")
-    yield from postgresql.findings(parts.database)
-    yield from _restored(parts)
-    yield from rows.triggers_fire(parts.database)
+    yield from postgresql.findings(context.database)
+    yield from _restored(context)
+    yield from rows.triggers_fire(context.database)
     if only is not None:
-        connections.require(parts.database, only)
-    yield _clock(parts.database)
-    yield from keys.findings(parts, only)
-    yield from _invites(parts.database, only)
+        connections.require(context.database, only)
+    yield _clock(context.database)
+    yield from keys.findings(context, only)
+    yield from _invites(context.database, only)
 
 
-def _restored(parts: Context) -> Iterator[Finding]:
-    if parts.marked_file is not None:
-        yield from failures(unsaid(parts.marked_file))
-    if (told := said_restored.told(parts.database)) is not None:
+def _restored(context: Context) -> Iterator[Finding]:
+    if context.marked_file is not None:
+        yield from failures(unsaid(context.marked_file))
+    if (told := said_restored.told(context.database)) is not None:
         yield warn(told, said_restored.ENDS)
 
 

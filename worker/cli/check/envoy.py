@@ -11,7 +11,7 @@ from worker.commands import command
 from worker.connections import store
 from worker.connections.company import another_companys
 from worker.connections.model import Connection, ConnectionStatus, HoldReason
-from worker.connections.scopes import may_read
+from worker.connections.scopes import READ_INVITES, may_read
 from worker.connections.tokens.expiry import AccessToken
 from worker.connections.tokens.stored import StoredTokens
 from worker.connections.witness import apart
@@ -28,11 +28,11 @@ MOST_NAMED = 3
 MOST_UNANSWERED = 5
 
 
-def findings(parts: Context, only: str | None = None) -> Iterator[Finding]:
+def findings(context: Context, only: str | None = None) -> Iterator[Finding]:
     """Yield how each grant stands, and whether Envoy answers; *only* names one connection."""
     with attempt() as looked:
-        rows = [row for row in store.connections(parts.database) if row.status != ConnectionStatus.REMOVED]
-        now = parts.database.read_now()
+        rows = [row for row in store.connections(context.database) if row.status != ConnectionStatus.REMOVED]
+        now = context.database.read_now()
     if looked.error is not None:
         rows = []
     rows = [row for row in rows if only in {None, row.name}]
@@ -41,14 +41,14 @@ def findings(parts: Context, only: str | None = None) -> Iterator[Finding]:
         yield from _grant(row, statuses[row.name], now)
     yield from _reading([row for row in rows if statuses[row.name] in USABLE and not may_read(row, now)])
     active = [row for row in rows if statuses[row.name] is ConnectionStatus.ACTIVE]
-    tokens, ended, found = _tokens(parts, active)
+    tokens, ended, found = _tokens(context, active)
     yield from found
     yield from _ended(ended)
     if tokens:
-        yield from _probes(parts, tokens)
+        yield from _probes(context, tokens)
     else:
-        yield _reach(parts)
-    yield from _clocks(parts)
+        yield _reach(context)
+    yield from _clocks(context)
 
 
 def _grant(row: Connection, status: ConnectionStatus, now: datetime) -> Iterator[Finding]:
@@ -80,7 +80,7 @@ def _end_of_hold(row: Connection) -> str:
 def _reading(rows: Sequence[Connection]) -> Iterator[Finding]:
     """Yield which connections may not read invites; of many in one line."""
     said = "may not read invites, so that a doubtful one waits for a person"
-    mend = "add invites.read to [envoy] scopes, and run"
+    mend = f"add {READ_INVITES} to [envoy] scopes, and run"
     if len(rows) > MOST_LINES:
         yield warn(f"{_together(rows)}: {said}", f"{mend} `envoy-worker connect NAME`")
     else:
@@ -105,7 +105,7 @@ def _ending(row: Connection, now: datetime) -> Iterator[Finding]:
 
 
 def _tokens(
-    parts: Context, rows: Sequence[Connection]
+    context: Context, rows: Sequence[Connection]
 ) -> tuple[list[tuple[Connection, AccessToken]], list[Connection], list[Finding]]:
     """Return the tokens that are valid by now, the connections of which it is not, and what went wrong.
 
@@ -114,10 +114,10 @@ def _tokens(
     tokens: list[tuple[Connection, AccessToken]] = []
     ended: list[Connection] = []
     found: list[Finding] = []
-    if parts.secrets.find(names.ENCRYPTION_KEYS) is None:
+    if context.secrets.find(names.ENCRYPTION_KEYS) is None:
         return tokens, ended, found
     with attempt() as opened:
-        stored = StoredTokens(parts.database, parts.vault, utc_now)
+        stored = StoredTokens(context.database, context.vault, utc_now)
         for row in rows:
             if stored.is_damaged(row):  # told with the keys
                 continue
@@ -143,16 +143,16 @@ def _ended(rows: Sequence[Connection]) -> Iterator[Finding]:
         yield warn(text, mend.format(_refresh(row.name)))
 
 
-def _probes(parts: Context, tokens: Sequence[tuple[Connection, AccessToken]]) -> Iterator[Finding]:
+def _probes(context: Context, tokens: Sequence[tuple[Connection, AccessToken]]) -> Iterator[Finding]:
     """Yield whether Envoy accepts each token; of many the answered ones in one line.
 
     After a few that were not answered the others are not asked: Envoy is not there.
     """
     answered: list[Connection] = []
     unanswered = 0
-    _ = parts.api  # made once, before threads could make it twice
-    with ThreadPoolExecutor(parts.settings.push.lookers, thread_name_prefix="probe") as pool:
-        findings = pool.map(lambda one: _probe(parts, *one), tokens)
+    _ = context.api  # made once, before threads could make it twice
+    with ThreadPoolExecutor(context.settings.push.lookers, thread_name_prefix="probe") as pool:
+        findings = pool.map(lambda one: _probe(context, *one), tokens)
         for (row, _token), found in zip(tokens, findings, strict=True):
             if found is None:
                 answered.append(row)
@@ -163,17 +163,17 @@ def _probes(parts: Context, tokens: Sequence[tuple[Connection, AccessToken]]) ->
                 pool.shutdown(wait=False, cancel_futures=True)
                 break
     if answered:
-        yield ok(f"Envoy answers at {parts.api.probe_url}")
+        yield ok(f"Envoy answers at {context.api.probe_url}")
     if len(answered) > MOST_LINES:
         yield ok(f"{_together(answered)}: Envoy answers and accepts their tokens")
     else:
         yield from (ok(f"{row.name}: Envoy answers and accepts its token") for row in answered)
 
 
-def _probe(parts: Context, row: Connection, token: AccessToken) -> Finding | None:
+def _probe(context: Context, row: Connection, token: AccessToken) -> Finding | None:
     """Return what is wrong with a connection's token, or with the way to Envoy."""
     with attempt() as asked:
-        parts.api.probe(token.value)
+        context.api.probe(token.value)
     if isinstance(asked.error, Unauthorised):
         # Whether the grant is over, too, only a refresh could tell.
         return fail(
@@ -183,7 +183,9 @@ def _probe(parts: Context, row: Connection, token: AccessToken) -> Finding | Non
         )
     if not isinstance(asked.error, EnvoyError):
         return asked.found[0] if asked.found else None
-    return replace(asked.found[0], text=f"{row.name}: {asked.found[0].text}, asked at {parts.api.probe_url}")
+    return replace(
+        asked.found[0], text=f"{row.name}: {asked.found[0].text}, asked at {context.api.probe_url}"
+    )
 
 
 def _refresh(name: str) -> str:
@@ -196,24 +198,24 @@ def _together(rows: Sequence[Connection]) -> str:
     return f"{counted(len(rows), 'connection')} ({first}, ...)"
 
 
-def _reach(parts: Context) -> Finding:
+def _reach(context: Context) -> Finding:
     """Ask for anything at all: an answer of any kind shows that the way is open."""
-    url = parts.settings.envoy.api_url
+    url = context.settings.envoy.api_url
     with attempt() as asked:
-        parts.envoy_clock.ask(parts.http, url)
+        context.envoy_clock.ask(context.http, url)
     if asked.found:
         return replace(asked.found[0], text=f"{asked.found[0].text}, asked at {url}")
     return ok(f"Envoy answers at {url}")
 
 
-def _clocks(parts: Context) -> Iterator[Finding]:
+def _clocks(context: Context) -> Iterator[Finding]:
     """Compare this host's clock with Envoy's, where Envoy said what time it is; and that of a server."""
-    envoy = parts.envoy_clock.now()
+    envoy = context.envoy_clock.now()
     if envoy is None:
         return
     yield _clock("this host's", utc_now() - envoy)
     with attempt() as looked:
-        apart_by = None if parts.database.is_sqlite else parts.database.read_now() - envoy
+        apart_by = None if context.database.is_sqlite else context.database.read_now() - envoy
     if looked.error is None and apart_by is not None:
         yield _clock("the database's", apart_by)
 

@@ -14,20 +14,20 @@ MOST_LINES = 10  # more damaged connections than these are told together
 RENEWED = "nothing: its next refresh gives a new one"
 
 
-def findings(parts: Context, only: str | None = None) -> Iterator[Finding]:
+def findings(context: Context, only: str | None = None) -> Iterator[Finding]:
     """Yield whose tokens cannot be read; *only* names one connection."""
-    if parts.secrets.find(ENCRYPTION_KEYS) is None:
+    if context.secrets.find(ENCRYPTION_KEYS) is None:
         return
     rows: list[SealedRow] = []
     with attempt() as opened:
-        rows = [row for row in require_key(parts.database, parts.vault) if row.is_usable]
+        rows = [row for row in require_key(context.database, context.vault) if row.is_usable]
     yield from opened.found
     if opened.error is not None:
         return
     chosen = [row for row in rows if only in {None, row.name}]
-    damaged = [damage for row in chosen if (damage := row.damage(parts.vault)) is not None]
+    damaged = [damage for row in chosen if (damage := row.damage(context.vault)) is not None]
     yield from _damaged(damaged)
-    yield from _renewed_soon(chosen, parts.vault)
+    yield from _renewed_soon(chosen, context.vault)
     if not damaged:
         yield ok("encryption keys: they open every stored grant")
 

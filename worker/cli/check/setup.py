@@ -14,11 +14,11 @@ NEEDED = (names.CLIENT_ID, names.CLIENT_SECRET, names.ENCRYPTION_KEYS)
 
 
 class Setup:
-    """The settings of this directory and environment; ``parts`` is None where they cannot be used."""
+    """The settings of this directory and environment; ``context`` is None where they cannot be used."""
 
     def __init__(self) -> None:
         """Read nothing yet."""
-        self.parts: Context | None = None
+        self.context: Context | None = None
 
     def findings(self) -> Iterator[Finding]:
         """Yield every mistake of the settings, each secret that is missing, each job that does not fit."""
@@ -33,13 +33,13 @@ class Setup:
         secrets = Secrets(env)
         yield from _secrets(secrets)
         if read.error is None:
-            self.parts = Context(settings, secrets, env, access="read")
-            yield from _jobs(self.parts)
-            yield from access.findings(self.parts, env)
+            self.context = Context(settings, secrets, env, access="read")
+            yield from _jobs(self.context)
+            yield from access.findings(self.context, env)
         with attempt() as known:
             secrets.values()
         if known.error is not None:  # what is not known cannot be kept out of events
-            self.parts = None
+            self.context = None
             yield from known.found
 
 
@@ -50,7 +50,7 @@ def _secrets(secrets: Secrets) -> Iterator[Finding]:
         yield from found.found or [ok(f"secret {name}: set")]
 
 
-def _jobs(parts: Context) -> Iterator[Finding]:
+def _jobs(context: Context) -> Iterator[Finding]:
     with attempt() as found:
-        resolve_all(parts.settings.jobs)
-    yield from found.found or [ok(f"jobs: {', '.join(parts.settings.jobs)}")]
+        resolve_all(context.settings.jobs)
+    yield from found.found or [ok(f"jobs: {', '.join(context.settings.jobs)}")]

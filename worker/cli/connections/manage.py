@@ -41,8 +41,8 @@ def list_all(
     from worker.connections import store
 
     wanted = _status(status)
-    with opened(access="read") as parts:
-        views = store.views(parts.database)
+    with opened(access="read") as context:
+        views = store.views(context.database)
     rows = [as_data(view) for view in views if wanted in {None, view.status}]
     if json:
         show_json(rows)
@@ -57,9 +57,9 @@ def show_one(name: Name, json: Json = False) -> None:
     """Show how one connection stands."""
     from worker.connections import store
 
-    with opened(access="read") as parts:
-        row = store.require(parts.database, name)
-        data = as_data(store.view(row, parts.database.read_now()))
+    with opened(access="read") as context:
+        row = store.require(context.database, name)
+        data = as_data(store.view(row, context.database.read_now()))
     if json:
         show_json(data)
         return
@@ -75,10 +75,10 @@ def pause(
     from worker.connections import store
 
     end = None if until is None else parse_moment(until, "--until")
-    with opened() as parts:
-        if end is not None and end <= parts.database.read_now():
+    with opened() as context:
+        if end is not None and end <= context.database.read_now():
             raise UsageError("--until: lies in the past")
-        store.pause(parts.database, name, end)
+        store.pause(context.database, name, end)
     again = f"`{command('connections resume', name)}`"
     show(f"{name}: paused until {moment(end) or again}")
 
@@ -99,12 +99,12 @@ def resume(
 
     if every == (name is not None):
         raise UsageError("name one connection, or say --all")
-    with opened() as parts:
+    with opened() as context:
         if name is not None:
-            held = store.resume(parts.database, name)
+            held = store.resume(context.database, name)
             show(f"{name}: {'is used again' if held else 'was not held'}")
             return
-        resumed = resuming.resume_all(parts.database)
+        resumed = resuming.resume_all(context.database)
     for one in resumed:
         show(f"{one}: is used again")
     if not resumed:
@@ -115,11 +115,11 @@ def remove(name: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not a
     """Wipe a connection's tokens and use it no more; its invites stay as they are."""
     from worker.connections import store
 
-    with opened() as parts:
-        store.require(parts.database, name)
+    with opened() as context:
+        store.require(context.database, name)
         if not yes:
             _ask(name)
-        store.remove(parts.database, name)
+        store.remove(context.database, name)
     show(f"{name}: removed, its tokens are wiped")
     say("Envoy keeps the grant until the customer removes the application there, under Apps")
 

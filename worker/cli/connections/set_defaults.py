@@ -60,10 +60,10 @@ def set_defaults(
     fields = _fields(default_custom_fields or ())
     if not changed and not fields:
         raise UsageError("nothing to set", hint="give --default-location, --default-flow or another default")
-    with opened() as parts:
-        _require_known(parts, store.require(parts.database, name), changed)
+    with opened() as context:
+        _require_known(context, store.require(context.database, name), changed)
         revise = (lambda present: _revised(present, fields)) if fields else None
-        store.set_defaults(parts.database, name, custom_fields=revise, **changed)
+        store.set_defaults(context.database, name, custom_fields=revise, **changed)
     for line in _told(changed, fields):
         show(f"{name}: {without_addresses(line)}")
 
@@ -111,7 +111,7 @@ def _told(changed: dict[str, Any], fields: dict[str, str | None]) -> Iterator[st
         yield f"default custom field {label} is {text or 'not set'}"
 
 
-def _require_known(parts: "Context", row: "Connection", changed: dict[str, Any]) -> None:
+def _require_known(context: "Context", row: "Connection", changed: dict[str, Any]) -> None:
     """Return where the directory knows the defaults, or was never read.
 
     Raises:
@@ -120,7 +120,7 @@ def _require_known(parts: "Context", row: "Connection", changed: dict[str, Any])
     from worker.directory import load
 
     assert row.id is not None  # noqa: S101 -- a stored row has its id
-    directory = load(parts.database, row.id)
+    directory = load(context.database, row.id)
     if directory.refreshed_at is None:
         return
     location, flow = (changed.get(key, getattr(row, key)) for key in ("default_location", "default_flow"))

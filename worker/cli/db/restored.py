@@ -23,19 +23,19 @@ def restored(
 
     From then on each create is looked up in Envoy first, and no refresh token of the backup is used.
     """
-    with opened() as parts:
-        for line in _ended(parts) if end else _begun(parts):
+    with opened() as context:
+        for line in _ended(context) if end else _begun(context):
             show(line)
 
 
-def _begun(parts: "Context") -> Iterator[str]:
+def _begun(context: "Context") -> Iterator[str]:
     from worker.database.schema import require_fit
     from worker.database.sqlite.mark import unmark
     from worker.invites import restored
 
-    database, marked = parts.any_database, parts.marked_file
+    database, marked = context.any_database, context.marked_file
     require_fit(database)
-    begun = restored.begin(database, first_look=parts.settings.reconcile.look_up_after[0])
+    begun = restored.begin(database, first_look=context.settings.reconcile.look_up_after[0])
     if marked is not None:
         unmark(marked)  # only now: whatever ends this before, it is said once more
     if begun.before is not None:
@@ -47,10 +47,10 @@ def _begun(parts: "Context") -> Iterator[str]:
     yield ENDS
 
 
-def _ended(parts: "Context") -> Iterator[str]:
+def _ended(context: "Context") -> Iterator[str]:
     from worker.invites import restored
 
-    left = restored.end(parts.database)
+    left = restored.end(context.database)
     if left is None:
         yield "the database does not count as restored: nothing was changed"
         return

@@ -23,9 +23,9 @@ def upgrade() -> None:
     """
     from worker.database import schema, triggers
 
-    with opened(access="create") as parts:
-        silent = triggers.silent(parts.any_database).switched_off
-        before, after = schema.upgrade(parts.any_database)
+    with opened(access="create") as context:
+        silent = triggers.silent(context.any_database).switched_off
+        before, after = schema.upgrade(context.any_database)
     if before == after:
         show(f"the schema is at {after} already")
     else:
@@ -39,9 +39,9 @@ def current() -> None:
     from worker.database import schema
     from worker.errors import SchemaError
 
-    with opened(access="read") as parts:
-        show(schema.current(parts.any_database) or "empty")
+    with opened(access="read") as context:
+        show(schema.current(context.any_database) or "empty")
         try:
-            schema.require_fit(parts.any_database)
+            schema.require_fit(context.any_database)
         except SchemaError as error:
             say(f"{error} -- {error.hint}")

@@ -74,10 +74,10 @@ def add(
 
     if custom_fields is not None:
         values["custom_fields"] = dict(_pair(text) for text in custom_fields if text.strip())
-    with opened() as parts:
+    with opened() as context:
         invite = parse(values)
-        invite_id = hand_in(parts.database, invite)
-        known = store.find(parts.database, connection) is not None
+        invite_id = hand_in(context.database, invite)
+        known = store.find(context.database, connection) is not None
     show(f"{without_addresses(f'{connection}/{external_id}')}: stored as invite {invite_id}")
     if not known:
         say(f"{connection} is not there yet: run `{command('connect', connection)}`")

@@ -52,9 +52,9 @@ def _retry_rejected(connection: str) -> None:
     from worker.connections import store
     from worker.invites import moves
 
-    with opened() as parts:
-        store.require(parts.database, connection)
-        number = moves.retry_rejected(parts.database, connection)
+    with opened() as context:
+        store.require(context.database, connection)
+        number = moves.retry_rejected(context.database, connection)
     show(f"{connection}: {counted(number, 'invite')} pending again")
 
 
@@ -62,11 +62,11 @@ def _retry_named(invites: list[str]) -> None:
     from worker.invites import moves, store
 
     refused = False
-    with opened() as parts:
+    with opened() as context:
         # All are looked up before the first is changed, so that a typo changes nothing.
-        for standing in [store.require(parts.database, named) for named in invites]:
+        for standing in [store.require(context.database, named) for named in invites]:
             try:
-                moves.retry(parts.database, standing)
+                moves.retry(context.database, standing)
             except UsageError as error:
                 refused = True
                 complain(error)
@@ -79,9 +79,9 @@ def withdraw(invite: Invite) -> None:
     """Say that a visit is not wanted any more."""
     from worker.invites import moves, store
 
-    with opened() as parts:
-        standing = store.require(parts.database, invite)
-        withdrawn = moves.withdraw(parts.database, standing)
+    with opened() as context:
+        standing = store.require(context.database, invite)
+        withdrawn = moves.withdraw(context.database, standing)
     show(f"{without_addresses(standing.name)}: {_fate(standing) if withdrawn else 'was withdrawn before'}")
 
 
@@ -106,7 +106,7 @@ def resolve(
 
     if (sent is not None) == resend:
         raise UsageError("say what Envoy shows", hint="either --sent ENVOY_ID or --resend")
-    with opened() as parts:
-        standing = store.require(parts.database, invite)
-        status = moves.resolve(parts.database, standing, envoy_invite_id=sent)
+    with opened() as context:
+        standing = store.require(context.database, invite)
+        status = moves.resolve(context.database, standing, envoy_invite_id=sent)
     show(f"{without_addresses(standing.name)}: {status}")

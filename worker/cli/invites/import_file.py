@@ -53,8 +53,8 @@ def import_(
     _refuse_half_a_mirror(connection, mirror=mirror, yes=yes)
     with ExitStack() as stack:
         stream = stack.enter_context(reading(file, twice=mirror))
-        parts = stack.enter_context(opened(access="read" if dry_run else "write"))
-        run = _Run("stdin" if file == STDIN else file, parts, stream, dry_run)
+        context = stack.enter_context(opened(access="read" if dry_run else "write"))
+        run = _Run("stdin" if file == STDIN else file, context, stream, dry_run)
         run.rejected = stack.enter_context(rejected_to(rejects))
         run.bar = stack.enter_context(bar(stream, "checking" if mirror else "importing"))
         report = run.mirror(connection.strip(), sure=yes) if mirror and connection else run.simple(connection)
@@ -76,28 +76,28 @@ class _Run:
     rejected: "Rejects | None"
     bar: Bar
 
-    def __init__(self, name: str, parts: "Context", stream: BinaryIO, dry_run: bool) -> None:
+    def __init__(self, name: str, context: "Context", stream: BinaryIO, dry_run: bool) -> None:
         self.name = name
         self.dry_run = dry_run
         self.planned = 0  # to be withdrawn
-        self._parts = parts
+        self._context = context
         self._stream = stream
 
     def simple(self, connection: str | None) -> "ImportReport":
         """Bring the rows to what the lines say."""
         from worker.intake import import_file
 
-        return import_file(self._parts.database, self._stream, connection=connection, **self._common())
+        return import_file(self._context.database, self._stream, connection=connection, **self._common())
 
     def mirror(self, connection: str, *, sure: bool) -> "ImportReport":
         """Bring the rows of the connection to what the lines say, and withdraw those without one."""
         from worker.intake import mirror_file
 
         return mirror_file(
-            self._parts.database,
+            self._context.database,
             self._stream,
             connection=connection,
-            most_withdrawn=1.0 if sure else self._parts.settings.intake.most_withdrawn,
+            most_withdrawn=1.0 if sure else self._context.settings.intake.most_withdrawn,
             on_checked=self._checked,
             **self._common(),
         )

@@ -57,16 +57,16 @@ def list_all(
     from worker.invites import store
 
     wanted = _status(status)
-    with opened(access="read") as parts:
+    with opened(access="read") as context:
         found = store.page(
-            parts.database,
+            context.database,
             status=wanted,
             connection=connection,
             approval=approval and approval.upper(),
             limit=min(limit, MOST) + 1,
         )
         if connection is not None and not found:
-            connections.require(parts.database, connection)  # a typo, and not one in the rows
+            connections.require(context.database, connection)  # a typo, and not one in the rows
     if json:
         show_json([_as_data(standing) for standing in found[:limit]])
     else:
@@ -82,10 +82,10 @@ def show_one(
     """Show one invite whole, the visitor's name too, and what was tried."""
     from worker.invites import store
 
-    with opened(access="read") as parts:
-        standing = store.require(parts.database, invite)
-        tried = store.attempts(parts.database, standing.delivery)
-        told = said_restored.told(parts.database)
+    with opened(access="read") as context:
+        standing = store.require(context.database, invite)
+        tried = store.attempts(context.database, standing.delivery)
+        told = said_restored.told(context.database)
     wanted, stands = _columns(standing.invite), _columns(standing.delivery, HIDDEN)
     if json:
         show_json({"invite": wanted, "delivery": stands, "attempts": [_attempt(one) for one in tried]})

@@ -39,82 +39,84 @@ def status(
     """Say what is going on, and what waits for a person."""
     from worker.connections import store
 
-    with opened(access="read") as parts:
+    with opened(access="read") as context:
         if connection is not None:
-            store.require(parts.database, connection)
+            store.require(context.database, connection)
         if json:
-            show_json(_as_json(parts, connection))
+            show_json(_as_json(context, connection))
             return
-        for line in _lines(parts, connection):
+        for line in _lines(context, connection):
             show(line)
 
 
-def _as_json(parts: "Context", only: str | None) -> dict[str, object]:
+def _as_json(context: "Context", only: str | None) -> dict[str, object]:
     from worker.connections.scopes import readers
     from worker.invites import store, strays
     from worker.invites.restored import since
     from worker.runs.standing import standing
 
-    views = [as_data(view) for view in _views(parts, only)]
+    views = [as_data(view) for view in _views(context, only)]
     shown = ("name", "status", "held_until", "hold_reason", "status_reason")
-    counts = store.counts(parts.database, connection=only)
-    unknown = store.unknown(parts.database, connection=only, limit=MOST_UNKNOWN)
-    may_read = readers(parts.database)
+    counts = store.counts(context.database, connection=only)
+    unknown = store.unknown(context.database, connection=only, limit=MOST_UNKNOWN)
+    may_read = readers(context.database)
     return {
         "invites": {status.value: number for status, number in counts.statuses.items()},
         "approvals": counts.approvals,
         "connections": [{key: view[key] for key in shown} for view in views],
-        "jobs": {name: as_data(job) for name, job in standing(parts.database, parts.settings.jobs).items()},
+        "jobs": {
+            name: as_data(job) for name, job in standing(context.database, context.settings.jobs).items()
+        },
         "unknown": [one.name for one in unknown],
         "unknown_for_a_person": [one.name for one in unknown if not one.is_looked_up(may_read)],
-        "unknown_connections": _lost(parts, only),
-        "restored_since": moment(since(parts.database)),
-        "without_delivery": strays.without_delivery(parts.database, connection=only),
+        "unknown_connections": _lost(context, only),
+        "restored_since": moment(since(context.database)),
+        "without_delivery": strays.without_delivery(context.database, connection=only),
     }
 
 
-def _lines(parts: "Context", only: str | None) -> Iterator[str]:
+def _lines(context: "Context", only: str | None) -> Iterator[str]:
     from worker.connections.scopes import readers
     from worker.invites import pending, store, strays
     from worker.runs.standing import standing
 
-    yield from _block("restored", _told_restored(parts))
-    counts = store.counts(parts.database, connection=only)
+    yield from _block("restored", _told_restored(context))
+    counts = store.counts(context.database, connection=only)
     numbers = (f"{number:,} {status}" for status, number in counts.statuses.items())
     yield from _block("invites", ["  ".join(numbers)])
     yield from _block("approvals", _not_approved(counts.approvals))
-    oldest = pending.oldest_due_seconds(parts.database, only=only)
+    oldest = pending.oldest_due_seconds(context.database, only=only)
     if oldest is not None and oldest >= LONG_SECONDS:
         yield from _block("", [f"one has been due for {counted(int(oldest / 60), 'minute')}"])
-    yield from _block("connections", connection_lines(_views(parts, only)))
-    jobs = standing(parts.database, parts.settings.jobs)
+    yield from _block("connections", connection_lines(_views(context, only)))
+    jobs = standing(context.database, context.settings.jobs)
     yield from _block("jobs", [_job(name, job) for name, job in jobs.items()])
-    lost = [_told_lost(name, number) for name, number in _lost(parts, only).items()]
+    lost = [_told_lost(name, number) for name, number in _lost(context, only).items()]
     yield from _block("waiting", first_of(lost, "envoy-worker status --json"))
-    yield from _block("missing", _told_missing(strays.without_delivery(parts.database, connection=only)))
-    unknown = store.unknown(parts.database, connection=only, limit=MOST_UNKNOWN)
-    may_read = readers(parts.database)
+    yield from _block("missing", _told_missing(strays.without_delivery(context.database, connection=only)))
+    unknown = store.unknown(context.database, connection=only, limit=MOST_UNKNOWN)
+    may_read = readers(context.database)
     told = [_unknown(one, may_read) for one in unknown]
     yield from _block("unknown", first_of(told, "envoy-worker invites list --status unknown"))
 
 
-def _told_restored(parts: "Context") -> list[str]:
-    told = said_restored.told(parts.database)
+def _told_restored(context: "Context") -> list[str]:
+    told = said_restored.told(context.database)
     return [] if told is None else [told, said_restored.ENDS]
 
 
-def _views(parts: "Context", only: str | None) -> "list[ConnectionView]":
+def _views(context: "Context", only: str | None) -> "list[ConnectionView]":
     from worker.connections import store
 
-    return [view for view in store.views(parts.database) if only in {None, view.name}]
+    return [view for view in store.views(context.database) if only in {None, view.name}]
 
 
-def _lost(parts: "Context", only: str | None) -> dict[str, int]:
+def _lost(context: "Context", only: str | None) -> dict[str, int]:
     """Return how many invites wait for connections that are not there."""
     from worker.invites import pending
 
     found: Counter[str] = Counter()
-    for name, number in pending.without_connection(parts.database).items():
+    for name, number in pending.without_connection(context.database).items():
         if only in {None, name}:
             found[without_addresses(name)] += number
     return found

@@ -11,8 +11,9 @@ from worker.arrivals import announce
 from worker.commands import command
 from worker.connections.company import Evidence, Look, evidence, require_right_company
 from worker.connections.consent.redirect import AuthorisationRequest
-from worker.connections.model import Connection, ConnectionStatus
-from worker.connections.rows import CONNECTIONS, change, forget_employees, select_one
+from worker.connections.model import CONNECTIONS, Connection, ConnectionStatus
+from worker.connections.rows import change, forget_employees, select_one
+from worker.connections.scopes import WRITE_INVITES
 from worker.connections.store import check_name
 from worker.connections.tokens.expiry import DEFAULT_LIFETIME
 from worker.connections.tokens.refresh.saving import CLEARED
@@ -24,8 +25,6 @@ from worker.envoy.oauth import OAuth
 from worker.envoy.tokens import TokenAnswer
 from worker.errors import NeedsAuthorisation, OutcomeUnknown
 from worker.logs import add_secret
-
-NEEDED_SCOPE = "invites.write"
 
 log = structlog.get_logger()
 
@@ -129,9 +128,9 @@ def _granted(answer: TokenAnswer, request: AuthorisationRequest) -> tuple[str, .
     """Return the scopes that Envoy says it granted; it usually says nothing, then those asked for."""
     if answer.scopes is None:
         return request.scopes
-    if NEEDED_SCOPE not in answer.scopes:
+    if WRITE_INVITES not in answer.scopes:
         raise NeedsAuthorisation(
-            f"the grant lacks the scope {NEEDED_SCOPE}; nothing was stored",
+            f"the grant lacks the scope {WRITE_INVITES}; nothing was stored",
             hint="the customer must agree to all scopes: connect again",
         )
     return answer.scopes

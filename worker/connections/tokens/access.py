@@ -5,7 +5,6 @@ connection's row), read from the row inside the lease, never kept in memory, and
 committed before anything uses it.
 """
 
-import random
 import threading
 from collections.abc import Callable
 from concurrent import futures
@@ -13,6 +12,7 @@ from concurrent.futures import Future
 from datetime import datetime
 from typing import TypeVar
 
+from worker.backoff import spread
 from worker.clock import boot_clock
 from worker.connections.damage import held_for
 from worker.connections.model import Connection
@@ -210,14 +210,6 @@ class Tokens:
         self._pool.close()
         self._saver.flush()
 
-    def save_pending(self) -> None:
-        """Store what the database would not take before; to be called once more before the process ends.
-
-        Raises:
-            DatabaseUnreachable, DiskFull: there still is a new refresh token in memory only.
-        """
-        self._saver.flush()
-
     def keep_fresh(self, *, max_idle: float, only: str | None = None) -> Report:
         """Refresh the grants that lay idle for *max_idle* seconds or a quarter of their life.
 
@@ -233,7 +225,7 @@ class Tokens:
         while (token := self._step.take(connection_id, rejected_version)) is None:
             waited = boot_clock() - began
             # The pauses differ, to keep processes out of step.
-            if waited >= self._patience_seconds or self._stop.wait(random.uniform(*LOOK_EVERY)):  # noqa: S311
+            if waited >= self._patience_seconds or self._stop.wait(spread(*LOOK_EVERY)):
                 raise self._later(connection_id, "another process is refreshing its token")
         return token
 

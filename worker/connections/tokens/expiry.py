@@ -4,10 +4,11 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from worker.database.ahead import age
+
 DEFAULT_LIFETIME = 86_400.0  # as Envoy's API reference has it
 MOST_MARGIN, MARGIN_SHARE = 900.0, 0.2
 MOST_JITTER, JITTER_SHARE = 600.0, 0.1
-CLOCK_SLACK = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def is_fresh(issued_at: datetime, expires_at: datetime, connection_id: int, now:
     One that seems to have more life ahead than it was given was issued by a wrong clock: it gets
     a successor, too.
     """
-    if issued_at - now > timedelta(seconds=CLOCK_SLACK):
+    if age(issued_at, now) is None:
         return False
     return now < refresh_point(issued_at, expires_at, connection_id)
 

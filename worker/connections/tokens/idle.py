@@ -6,11 +6,13 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
-from worker.connections.model import ConnectionStatus, HoldReason
-from worker.connections.rows import CONNECTIONS, clock_of
-from worker.connections.tokens.expiry import CLOCK_SLACK, AccessToken
+from worker.connections.model import CONNECTIONS, ConnectionStatus, HoldReason
+from worker.connections.rows import clock_of
+from worker.connections.tokens.expiry import AccessToken
 from worker.database import Database
-from worker.errors import DatabaseUnreachable, DiskFull, EnvoyError, NeedsAuthorisation, TryLater
+from worker.database.ahead import age
+from worker.database.failures import AWAY
+from worker.errors import EnvoyError, NeedsAuthorisation, TryLater
 from worker.report import Report
 
 
@@ -35,7 +37,7 @@ def refresh_idle(
             break
         try:
             access(connection_id, rejected_version=version)
-        except (DatabaseUnreachable, DiskFull):
+        except AWAY:
             raise
         except (NeedsAuthorisation, TryLater, EnvoyError) as error:
             report.add(_OUTCOMES.get(type(error), "failed"))
@@ -64,8 +66,8 @@ def _is_idle(row: sa.RowMapping, now: datetime, max_idle: float) -> bool:
     if row["refresh_token_enc"] is None:  # there is nothing to refresh by: it ends with its access token
         return row["access_expires_at"] is None or bool(row["access_expires_at"] <= now)
     refreshed_at, ends_at = row["refreshed_at"], row["refresh_expires_at"]
-    if refreshed_at is None or refreshed_at - now > timedelta(seconds=CLOCK_SLACK):
-        return True  # by a clock that was wrong: nobody knows how long ago it was
+    if age(refreshed_at, now) is None:
+        return True  # nobody knows how long ago it was
     longest = max_idle if ends_at is None else min(max_idle, (ends_at - refreshed_at).total_seconds() / 4)
     return bool(now - refreshed_at >= timedelta(seconds=longest))
 

@@ -13,21 +13,22 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.connections.model import (
+    CONNECTIONS,
     ENDED_BY_CONSENT,
+    HOSTS,
     Connection,
     ConnectionStatus,
     HoldReason,
     Host,
     WaitReason,
 )
-from worker.connections.rows import CONNECTIONS, is_ahead
 from worker.connections.tokens.refresh.cool_down import cools, is_cooling
 from worker.connections.usable.holds import is_held
-from worker.connections.usable.host_outage import HOSTS, is_resting
+from worker.connections.usable.host_outage import is_resting
 from worker.connections.usable.refusing import must_wait
 from worker.connections.usable.rules import HOLD_MAXIMUM, in_force, is_waiting
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
+from worker.database.ahead import is_ahead, is_still_to_be, is_too_far
 from worker.database.repeating import repeated
 from worker.database.types import FAR_AHEAD
 
@@ -75,8 +76,8 @@ def cases(database: Database) -> tuple[sa.ColumnElement[bool], ...]:
     own = CONNECTIONS.c
     by_its_parts = (own.status == ConnectionStatus.ACTIVE) & ~is_held(database) & ~_is_waiting(database)
     # No wait reaches so far, and none began ahead of now, but by a clock that was wrong.
-    too_far = own.usable_from > database.later(HOLD_MAXIMUM + SLACK_SECONDS)
-    began_ahead = own.usable_since > database.later(STEP_SECONDS)
+    too_far = is_too_far(database, own.usable_from, HOLD_MAXIMUM)
+    began_ahead = is_still_to_be(database, own.usable_since)
     return (
         own.usable_from <= database.now(),
         sa.and_(too_far, own.usable_from < FAR_AHEAD, by_its_parts),

@@ -8,23 +8,23 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from worker.connections.model import Connection, HoldReason, WaitReason
-from worker.connections.rows import CONNECTIONS, is_ahead, look
+from worker.backoff import BackOff
+from worker.connections.model import CONNECTIONS, Connection, HoldReason, WaitReason
+from worker.connections.rows import look
 from worker.connections.usable.moves import move
 from worker.connections.usable.pace import cut, raised
 from worker.connections.usable.rules import (
     HOLD_MAXIMUM,
     UNDISTURBED,
     Values,
-    grown,
     hold,
     in_force,
     is_for_a_person,
-    jittered,
     paced,
     prolong,
 )
 from worker.database import Database
+from worker.database.ahead import is_ahead
 from worker.errors import EnvoyError
 
 __all__ = ["Holds", "in_force", "is_held"]
@@ -54,14 +54,14 @@ class Holds:
     ) -> None:
         """Take the least and the most that a hold lasts, and the pace of undisturbed sending."""
         self._database = database
-        self._seconds = hold_seconds
+        self._back_off = BackOff(*hold_seconds)
         self._rate = rate_per_second
 
     def throttled(self, connection_id: int, retry_after: float | None) -> None:
         """Envoy said 429: hold for what it asked, at least our own back-off, and slow down."""
 
         def decide(row: Connection, now: datetime) -> Values:
-            seconds = max(retry_after or 0.0, jittered(row.hold_count, self._seconds))
+            seconds = max(retry_after or 0.0, self._back_off.jittered(row.hold_count))
             slower: Values = {"pace_per_second": cut(row.pace_per_second, self._rate)}
             return hold(row, now, HoldReason.RATE_LIMITED, seconds) | slower
 
@@ -77,7 +77,7 @@ class Holds:
             values: Values = {"forbidden_count": row.forbidden_count + 1}
             if row.forbidden_count + 1 < FORBIDDEN_IN_A_ROW:
                 return values
-            return values | hold(row, now, HoldReason.FORBIDDEN, self._seconds[1])
+            return values | hold(row, now, HoldReason.FORBIDDEN, self._back_off.most)
 
         return move(self._database, connection_id, decide)
 
@@ -95,7 +95,7 @@ class Holds:
             values: Values = {"refused_version": version, "unauthorised_count": count}
             if count < UNAUTHORISED_IN_A_ROW:
                 return values
-            return values | hold(row, now, HoldReason.UNAUTHORISED, grown(row.hold_count, self._seconds))
+            return values | hold(row, now, HoldReason.UNAUTHORISED, self._back_off.grown(row.hold_count))
 
         return move(self._database, connection_id, decide)
 
@@ -104,7 +104,7 @@ class Holds:
         move(
             self._database,
             connection_id,
-            lambda row, now: hold(row, now, HoldReason.OUTAGE, jittered(row.hold_count, self._seconds)),
+            lambda row, now: hold(row, now, HoldReason.OUTAGE, self._back_off.jittered(row.hold_count)),
             cause=cause,
         )
 

@@ -9,22 +9,21 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 import structlog
-from sqlmodel import SQLModel
 
-from worker.connections.model import Connection, ConnectionStatus, HoldReason, Host
-from worker.connections.rows import CONNECTIONS, clock_of, lies_ahead
+from worker.backoff import BackOff
+from worker.connections.model import CONNECTIONS, HOSTS, Connection, ConnectionStatus, HoldReason, Host
+from worker.connections.rows import clock_of
 from worker.connections.usable.holds import is_held
 from worker.connections.usable.moves import announce_outage
 from worker.connections.usable.pace import cut_in_sql
-from worker.connections.usable.rules import HOLD_MAXIMUM, is_for_a_person, jittered
+from worker.connections.usable.rules import HOLD_MAXIMUM, is_for_a_person
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS
+from worker.database.ahead import is_too_far, lies_ahead
 from worker.database.owner import is_dead, this_process
 from worker.database.repeating import repeated
 from worker.database.statements.loaded import loaded
 from worker.errors import EnvoyError
 
-HOSTS = SQLModel.metadata.tables[str(Host.__tablename__)]
 PROBE_SECONDS = 60.0  # longer than a probe with its repeats, for the usual timeout
 
 log = structlog.get_logger()
@@ -50,7 +49,7 @@ class Outages:
         """Take the least and the most that a hold lasts, and the pace of undisturbed sending."""
         self.host = host
         self._database = database
-        self._seconds = hold_seconds
+        self._back_off = BackOff(*hold_seconds)
         self._rate = rate_per_second
         # An outer join to one row of time: most databases have never seen an outage.
         time = sa.select(database.now().label("database_time")).subquery()
@@ -79,8 +78,8 @@ class Outages:
         free = sa.or_(
             own.probe_owner.is_(None),
             own.probe_owner == dead,
-            own.probe_until <= self._database.now(),
-            own.probe_until > self._database.later(PROBE_SECONDS + SLACK_SECONDS),
+            own.probe_until <= self._database.now(),  # with its last moment, unlike `has_ended`
+            is_too_far(self._database, own.probe_until, PROBE_SECONDS),
         )
         lease = {"probe_owner": this_process(), "probe_until": self._database.later(PROBE_SECONDS)}
         with self._database.write() as connection:
@@ -108,7 +107,7 @@ class Outages:
         *failed* are those whose probes failed: what they are held for by themselves was the host's.
         Nothing happens where somebody else has said how the host stands since it was *seen*.
         """
-        seconds = min(jittered(seen.hold_count, self._seconds), HOLD_MAXIMUM)
+        seconds = min(self._back_off.jittered(seen.hold_count), HOLD_MAXIMUM)
         with self._database.write() as connection:
             register(connection, self.host)
             now = clock_of(connection, self._database)

@@ -6,13 +6,13 @@ from typing import TypeAlias
 
 import structlog
 
+from worker.clock import to_millisecond
 from worker.commands import command
-from worker.connections.model import Connection, HoldReason
-from worker.connections.rows import CONNECTIONS, change, clock_of, locked
+from worker.connections.model import CONNECTIONS, Connection, HoldReason
+from worker.connections.rows import change, clock_of, locked
 from worker.connections.usable.rules import Values, in_force
 from worker.database import Database
 from worker.database.repeating import repeated
-from worker.database.types import utc_text
 from worker.errors import EnvoyError, Misdirected, RouteLost, WorkerError
 
 Decision: TypeAlias = Callable[[Connection, datetime], Values]
@@ -68,7 +68,7 @@ def announce_another_company(name: str, company_id: str | None) -> None:
 
 def announce_hold(name: str, reason: HoldReason, until: datetime | None) -> None:
     """Emit that a connection is held; as an error where a person must look at it."""
-    ends = None if until is None else utc_text(until)
+    ends = None if until is None else to_millisecond(until)
     if reason in HINTS:
         connect, resume = command("connect", name), command("connections resume", name)
         hint = HINTS[reason].format(connect=connect, resume=resume)
@@ -87,7 +87,7 @@ def announce_until_mended(name: str, reason: HoldReason, cause: WorkerError | No
 
 def announce_outage(until: datetime, cause: WorkerError | None, **held: object) -> None:
     """Emit that a connection, or a whole host, does not answer; as an error where it will not by itself."""
-    fields = {**held, "error_code": HoldReason.OUTAGE.value, "held_until": utc_text(until)}
+    fields = {**held, "error_code": HoldReason.OUTAGE.value, "held_until": to_millisecond(until)}
     code = cause.error_code if isinstance(cause, EnvoyError) else None
     if code is not None:
         fields["detail"] = code
@@ -105,7 +105,7 @@ def announce_refusals(host: str, http_status: int, until: datetime, number: int)
         number=number,
         error_code=HoldReason.REFUSES_ALL.value,
         http_status=http_status,
-        held_until=utc_text(until),
+        held_until=to_millisecond(until),
         hint=REFUSES_ALL_HINT,
     )
 

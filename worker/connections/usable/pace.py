@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worker.connections.rows import CONNECTIONS, lies_ahead
+from worker.connections.model import CONNECTIONS
 from worker.database import Database
-from worker.database.engine import STEP_SECONDS
+from worker.database.ahead import STEP_SECONDS, lies_ahead
 from worker.database.repeating import repeated
 from worker.database.statements.built_once import built_once
 

@@ -9,13 +9,15 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 import structlog
 
-from worker.connections.model import Connection, ConnectionStatus, HoldReason, Host
-from worker.connections.rows import CONNECTIONS, clock_of, lies_ahead
+from worker.backoff import BackOff
+from worker.connections.model import CONNECTIONS, HOSTS, Connection, ConnectionStatus, HoldReason, Host
+from worker.connections.rows import clock_of
 from worker.connections.usable.holds import is_held
-from worker.connections.usable.host_outage import HOSTS, register
+from worker.connections.usable.host_outage import register
 from worker.connections.usable.moves import announce_refusals
-from worker.connections.usable.rules import HOLD_MAXIMUM, jittered
+from worker.connections.usable.rules import HOLD_MAXIMUM
 from worker.database import Database
+from worker.database.ahead import lies_ahead
 from worker.database.repeating import repeated
 
 log = structlog.get_logger()
@@ -30,7 +32,7 @@ class Refusing:
         """Take the least and the most time between two trials."""
         self.host = host
         self._database = database
-        self._seconds = hold_seconds
+        self._back_off = BackOff(*hold_seconds)
 
     def hold(self, writer: sa.Connection, refusal: str) -> tuple[datetime, int] | None:
         """Hold the host and its connections, in the caller's transaction; None where it is held already.
@@ -78,7 +80,7 @@ class Refusing:
         log.info("connection.released", host=self.host, number=number)
 
     def _until(self, writer: sa.Connection, count: int) -> datetime:
-        seconds = min(jittered(count, self._seconds), HOLD_MAXIMUM)
+        seconds = min(self._back_off.jittered(count), HOLD_MAXIMUM)
         return clock_of(writer, self._database) + timedelta(seconds=seconds)
 
     def _hold_connections(self, writer: sa.Connection, until: datetime) -> int:

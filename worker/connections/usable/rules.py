@@ -1,18 +1,18 @@
 """When a connection is held, for how long, and what a hold writes: arithmetic only."""
 
-import random
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import sqlalchemy as sa
 
-from worker.connections.model import ENDED_BY_A_PERSON, Connection, HoldReason
-from worker.connections.rows import CONNECTIONS, lies_ahead
+from worker.backoff import BackOff
+from worker.connections.model import CONNECTIONS, ENDED_BY_A_PERSON, Connection, HoldReason
+from worker.database.ahead import lies_ahead
 
 Values: TypeAlias = dict[str, object]
 
 HOLD_MAXIMUM = 3600.0  # no hold is longer but those for a person
-DEFAULT_HOLD_SECONDS = (5.0, 900.0)
+DEFAULT_HOLDS = BackOff(5.0, 900.0)
 
 NOT_PAUSED_BENEATH: Values = {"also_paused": False, "also_paused_until": None}
 RELEASED: Values = {"hold_reason": None, "held_until": None, "hold_count": 0, **NOT_PAUSED_BENEATH}
@@ -88,14 +88,3 @@ def prolong(row: Connection, now: datetime, seconds: float | None) -> Values:
     if row.hold_reason in ENDED_BY_A_PERSON or row.held_until is None or until <= row.held_until:
         return {}
     return {"held_until": until, "held_since": now}
-
-
-def grown(count: int, seconds: tuple[float, float]) -> float:
-    """Return how long the hold after *count* others lasts: doubling from the least to the most."""
-    least, most = seconds
-    return float(min(most, least * 2 ** min(count, 32)))
-
-
-def jittered(count: int, seconds: tuple[float, float]) -> float:
-    """Return the same with full jitter, so that connections held together do not return together."""
-    return max(seconds[0], random.uniform(0, grown(count, seconds)))  # noqa: S311 -- spreads load, guards nothing

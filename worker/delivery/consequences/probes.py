@@ -6,13 +6,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from worker.connections.model import CONNECTIONS
 from worker.connections.rows import look
 from worker.connections.store import note_reading
 from worker.connections.tokens.access import Tokens
 from worker.database import Database
 from worker.database.repeating import repeated
 from worker.delivery.content import blank_to_none
-from worker.delivery.due import CONNECTIONS, DELIVERIES, PENDING, DueRow
+from worker.delivery.due import DueRow
 from worker.delivery.lanes.lane import Work
 from worker.delivery.reconcile.matching import NEAR
 from worker.delivery.reconcile.unknown_rows import controls
@@ -22,6 +23,8 @@ from worker.directory import Directory, load, refresh
 from worker.envoy.api import EnvoyApi
 from worker.envoy.resources import instant
 from worker.errors import EnvoyError, Forbidden, InputError, Refused
+from worker.invites.literals import PENDING
+from worker.invites.model import DELIVERIES
 
 Moments = dict[str, datetime]
 

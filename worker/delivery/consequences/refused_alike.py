@@ -10,14 +10,14 @@ import sqlalchemy as sa
 import structlog
 
 from worker.clock import boot_clock
-from worker.connections.usable.host_outage import HOSTS
+from worker.connections.model import HOSTS
 from worker.connections.usable.refusing import Refusing, tell
 from worker.database import Database
-from worker.database.engine import STEP_SECONDS
+from worker.database.ahead import STEP_SECONDS
 from worker.database.repeating import repeated
 from worker.delivery.clears import when_refused_without
-from worker.delivery.due import ATTEMPTS, DELIVERIES
 from worker.invites import Kind, Status, Verdict
+from worker.invites.model import ATTEMPTS, DELIVERIES
 
 LEAST_CONNECTIONS = 3
 LEAST_ROWS = 20

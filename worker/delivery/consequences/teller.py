@@ -12,14 +12,13 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Self, TypeAlias
 
-from worker.database.failures import DATABASE_ERRORS
+from worker.database.failures import AWAY, DATABASE_ERRORS
 from worker.delivery import events
 from worker.delivery.consequences.apply import Consequences
 from worker.delivery.lanes.dispatch import Lanes
 from worker.delivery.outcomes import Outcome
 from worker.delivery.send.attempt import Attempt
 from worker.delivery.store import unstored
-from worker.delivery.store.database_away import AWAY
 from worker.delivery.store.verdicts import Stored, Verdicts
 from worker.errors import ExitCode
 from worker.invites import Status, Verdict

@@ -5,10 +5,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.database.engine import STEP_SECONDS
+from worker.database.ahead import STEP_SECONDS
 from worker.database.owner import is_dead
 from worker.database.statements.built_once import built_once
-from worker.delivery.due import ATTEMPTS
+from worker.invites.model import ATTEMPTS
 
 LATELY_SECONDS = 6.0
 

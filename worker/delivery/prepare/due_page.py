@@ -12,9 +12,11 @@ from worker.database import Database
 from worker.database.statements.built_once import built_once
 from worker.database.statements.sizes import LIGHT_BYTES, MOST_BYTES, byte_length, first_bytes
 from worker.database.types import OVERSIZED, json_up_to
-from worker.delivery.due import DELIVERIES, INVITES, PENDING, Cursor, DueRow
+from worker.delivery.due import Cursor, DueRow
 from worker.delivery.lanes.sharing import ALL, Part
 from worker.invites.bounds import LONGEST, cut
+from worker.invites.literals import PENDING
+from worker.invites.model import DELIVERIES, INVITES
 
 PAGE_BYTES = 250_000  # of JSON, which as Python's objects may take twenty times as much, and of texts
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from worker.connections.model import Connection
+from worker.connections.scopes import READ_EMPLOYEES, has_scope
 from worker.delivery.content import blank_to_none
 from worker.delivery.due import DueRow
 from worker.directory import Directory
@@ -11,7 +12,6 @@ from worker.directory.employees import By, Look, Person, Sought
 from worker.directory.entries import Location
 from worker.errors import InputError
 
-SCOPE = "employees.read"
 MOST_CANDIDATES = 10
 COLUMNS = {By.EMAIL: "host_email", By.ID: "host_employee_id"}
 WHAT = {By.EMAIL: "e-mail", By.ID: "id"}
@@ -54,7 +54,7 @@ def host_of(
     if wanted is None:
         return None
     as_given = wanted.value if wanted.by is By.ID else None
-    if SCOPE not in (connection.scopes or "").split():
+    if not has_scope(connection, READ_EMPLOYEES):
         if as_given is None:
             raise not_permitted()
         return as_given
@@ -96,9 +96,9 @@ def not_permitted() -> InputError:
     """Return the refusal of a host by e-mail where Envoy does not let us look."""
     return InputError(
         "host_email",
-        f"a host by e-mail needs the scope {SCOPE}, which this connection does not hold",
+        f"a host by e-mail needs the scope {READ_EMPLOYEES}, which this connection does not hold",
         code="host_lookup_not_permitted",
-        hint=f"give host_employee_id, or add {SCOPE} to envoy.scopes and connect again",
+        hint=f"give host_employee_id, or add {READ_EMPLOYEES} to envoy.scopes and connect again",
     )
 
 

@@ -49,7 +49,7 @@ class Pages:
     report: Report
     journal: Journal
     rate_per_second: float
-    marked: bool = False
+    marker: bool = False
     first_look: float = 0.0  # seconds until what may be in Envoy from before a restore is looked up
     remembered: Remembered = field(default_factory=Remembered)
 
@@ -154,7 +154,7 @@ class Pages:
             directory=directory,
             now=now,
             remembered=self.remembered,
-            marked=self.marked,
+            marker=self.marker,
             restored=restored,
             no_looks_until=lane.no_looks_until,
             was_refused=lane.was_refused,

@@ -53,7 +53,7 @@ class PagePlanner:
     ends: Callable[[], bool]
     may_ask: Callable[[], bool]
     remembered: Remembered = field(repr=False)  # hosts, as they were looked up in this run
-    marked: bool = False  # creates carry a marker in their notes
+    marker: bool = False  # creates carry a marker in their notes
     restored: bool = False  # the database comes from a backup
     was_refused: bool = False  # the token before this one, when Envoy was asked for a host or a name
     no_looks_until: float = 0.0  # on the boot clock: a look at Envoy failed, and took long
@@ -108,7 +108,7 @@ class PagePlanner:
             self.connection,
             host_of=self._host,
             now=self.now,
-            marked=self.marked,
+            marker=self.marker,
             restored=self.restored,
         )
 

@@ -30,14 +30,14 @@ class Looking:
         tokens: Tokens,
         schedule: Schedule,
         *,
-        marked: bool,
+        marker: bool,
     ) -> None:
-        """Know of no proof yet; *marked*: creates carry a marker in their notes."""
+        """Know of no proof yet; *marker*: creates carry words of ours in their notes."""
         self._database = database
         self._api = api
         self._tokens = tokens
         self._schedule = schedule
-        self._marked = marked
+        self._marker = marker
         self._proofs: dict[tuple[int, str], str | None] = {}
 
     def look(self, doubt: Doubt, now: datetime) -> Decision:
@@ -46,9 +46,9 @@ class Looking:
         Raises:
             NeedsAuthorisation, TryLater, EnvoyError: it could not be looked up.
         """
-        marker = marker_of(doubt.connection, doubt.external_id) if self._marked else None
+        words = marker_of(doubt.connection, doubt.external_id) if self._marker else None
         content = content_of(self._database, doubt.delivery_id)
-        sought = sought_in(content, marker=marker, begun_at=doubt.started_at)
+        sought = sought_in(content, marker=words, begun_at=doubt.started_at)
         if sought is None:
             return left_for_a_person(CONTENT_GONE, doubt.look_ups, "what was sent is not stored any more")
         listing = self._list(doubt.connection_id, sought.location_id, sought.arrival)

@@ -7,19 +7,21 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from worker.backoff import BackOff
 from worker.database import Database
 from worker.database.failures import is_taken
 from worker.database.owner import this_process
 from worker.database.repeating import repeated
-from worker.delivery.due import ATTEMPTS, DELIVERIES, PENDING, UNKNOWN, skipping_locked
+from worker.delivery.due import skipping_locked
 from worker.delivery.reconcile.decision import Decision, Schedule
 from worker.delivery.reconcile.unknown_rows import Doubt
-from worker.delivery.store.verdicts import BackOff
 from worker.envoy.resources import Invite as EnvoyInvite
 from worker.errors import EnvoyError
 from worker.invites import Kind, Status, Verdict
 from worker.invites.certainty import may_be_older
 from worker.invites.in_doubt import found_after_restore
+from worker.invites.literals import PENDING, UNKNOWN
+from worker.invites.model import ATTEMPTS, DELIVERIES
 
 
 class LookUps:
@@ -79,7 +81,7 @@ class LookUps:
             http_status=error.http_status,
             detail=None,
         )
-        wait = self._back_off.seconds(doubt.deferrals)
+        wait = self._back_off.jittered(doubt.deferrals)
         later = {
             "deferrals": doubt.deferrals + 1,
             "next_attempt_at": self._database.later(wait),

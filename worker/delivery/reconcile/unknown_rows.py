@@ -7,13 +7,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worker.connections.model import ConnectionStatus
+from worker.connections.model import CONNECTIONS, ConnectionStatus
 from worker.connections.scopes import reads_invites
 from worker.connections.usable.holds import is_held
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
+from worker.database.ahead import is_still_to_be, is_too_far
 from worker.database.statements.built_once import built_once
-from worker.delivery.due import ATTEMPTS, CONNECTIONS, DELIVERIES, INVITES, SENT, UNKNOWN
+from worker.invites.literals import SENT, UNKNOWN
+from worker.invites.model import ATTEMPTS, DELIVERIES, INVITES
 
 MOST_CONTROLS = 3
 LONG_AGO = datetime.fromtimestamp(0, UTC)
@@ -68,10 +69,10 @@ def due_doubts(
 def _due(database: Database, longest_wait: float, size: int, narrowed: bool) -> sa.Select[Any]:
     own = DELIVERIES.c
     too_far = sa.and_(
-        own.next_attempt_at > database.later(STEP_SECONDS),
+        is_still_to_be(database, own.next_attempt_at),
         sa.or_(
-            own.next_attempt_at > database.later(longest_wait + SLACK_SECONDS),
-            own.updated_at > database.later(STEP_SECONDS),
+            is_too_far(database, own.next_attempt_at, longest_wait),
+            is_still_to_be(database, own.updated_at),
         ),
     )
     turn = sa.func.row_number().over(partition_by=own.connection, order_by=own.next_attempt_at)

@@ -6,23 +6,17 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from worker.clock import WallClock, boot_clock
+from worker.connections.model import CONNECTIONS
 from worker.connections.scopes import reads_invites
 from worker.database import Database
-from worker.database.engine import SLACK_SECONDS, STEP_SECONDS
+from worker.database.ahead import has_ended, is_still_to_be, is_too_far
 from worker.database.owner import is_dead, is_of_this_boot
 from worker.database.repeating import repeated
 from worker.database.statements.built_once import built_once
-from worker.delivery.due import (
-    ATTEMPTS,
-    CONNECTIONS,
-    DELIVERIES,
-    EXPIRED,
-    INVITES,
-    PENDING,
-    SENDING,
-    skipping_locked,
-)
+from worker.delivery.due import skipping_locked
 from worker.invites import Kind, Status, Verdict, pending
+from worker.invites.literals import EXPIRED, PENDING, SENDING
+from worker.invites.model import ATTEMPTS, DELIVERIES, INVITES
 
 CONNECTION_UNKNOWN = "connection_unknown"
 INTERRUPTED = "interrupted"
@@ -90,8 +84,8 @@ def _on_their_way(database: Database, longest_lease: float) -> sa.Select[Any]:
         sa.select(own.id, own.connection, own.external_id, own.attempt_id, own.lease_owner,
                   own.fencing_token, ATTEMPTS.c.boot_seconds, was_create.label("doubtful"),
                   reads_invites(database).label("looked_up"),
-                  sa.or_(own.lease_until < database.now(), own.lease_until.is_(None),
-                         own.lease_until > database.later(longest_lease + SLACK_SECONDS)).label("over"))
+                  sa.or_(has_ended(database, own.lease_until, longest_lease),
+                         own.lease_until.is_(None)).label("over"))
         .outerjoin(ATTEMPTS, ATTEMPTS.c.id == own.attempt_id)
         .outerjoin(CONNECTIONS, CONNECTIONS.c.name == own.connection)
         .where(own.status == SENDING)
@@ -177,10 +171,10 @@ def _too_far(database: Database, longest_back_off: float) -> sa.ColumnElement[bo
     own = DELIVERIES.c
     return sa.and_(
         own.status == PENDING,
-        own.next_attempt_at > database.later(STEP_SECONDS),
+        is_still_to_be(database, own.next_attempt_at),
         sa.or_(
-            own.next_attempt_at > database.later(longest_back_off + SLACK_SECONDS),
-            own.updated_at > database.later(STEP_SECONDS),
+            is_too_far(database, own.next_attempt_at, longest_back_off),
+            is_still_to_be(database, own.updated_at),
             own.deferrals == 0,
         ),
     )

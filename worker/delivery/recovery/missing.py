@@ -18,8 +18,8 @@ import sqlalchemy as sa
 from worker.database import Database
 from worker.database.repeating import repeated
 from worker.database.statements.built_once import built_once
-from worker.delivery.due import ATTEMPTS, DELIVERIES, INVITES
 from worker.invites import Kind, Status, Verdict
+from worker.invites.model import ATTEMPTS, DELIVERIES, INVITES
 
 NEWEST = 1_000
 FRESH_SECONDS = 60.0  # so long after the newest invite came, others that were begun before it may come

@@ -6,15 +6,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from worker.clock import to_millisecond
 from worker.database import Database
 from worker.database.repeating import repeated
-from worker.database.types import utc_text
-from worker.delivery.due import DELIVERIES, DueRow, skipping_locked
+from worker.delivery.due import DueRow, skipping_locked
 from worker.delivery.plan import LookFirst
 from worker.delivery.store.statements.claim import twin_in_doubt
 from worker.delivery.store.statements.seen import is_as_planned, seen_of
 from worker.failpoints import failpoint
 from worker.invites import Status
+from worker.invites.model import DELIVERIES
 from worker.invites.restored import since
 from worker.report import Report
 
@@ -45,8 +46,8 @@ def remind(database: Database, report: Report) -> None:
     """Say in what a run tells that the database counts as restored, where the run did something."""
     if report.did_something and (moment := since(database)) is not None:
         report.hint = (
-            f"restored at {utc_text(moment)}: creates are looked up first; `envoy-worker status` says how"
-            " many are left, `envoy-worker db restored --end` ends it"
+            f"restored at {to_millisecond(moment)}: creates are looked up first;"
+            " `envoy-worker status` says how many are left, `envoy-worker db restored --end` ends it"
         )
 
 

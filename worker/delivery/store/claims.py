@@ -34,7 +34,7 @@ class Lease:
     """How long an attempt may take, in seconds."""
 
     seconds: float
-    request_timeout: float
+    request_timeout_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Claims(Part):
             fencing_token=wanted.token,
             revision=row.revision,
             number=wanted.number,
-            write_before=wanted.began + self._lease.seconds - self._lease.request_timeout - 1,
+            write_before=wanted.began + self._lease.seconds - self._lease.request_timeout_seconds - 1,
             clock=self._clock,
         )
 

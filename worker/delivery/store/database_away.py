@@ -4,17 +4,17 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception
 
+from worker.backoff import BackOff, by_attempt
 from worker.clock import boot_clock
-from worker.database.failures import DATABASE_ERRORS
-from worker.errors import DatabaseDamaged, DatabaseReplaced, DatabaseUnreachable, DiskFull
+from worker.database.failures import AWAY, DATABASE_ERRORS
+from worker.errors import DatabaseDamaged, DatabaseReplaced
 
 MANUAL_SECONDS = 60.0  # somebody waits for the command to end
 ODD_SECONDS = 60.0  # of a failure that may be our own: it is not to keep a sender for ever
 LAST_SECONDS = 4.0  # a process that is to end must be able to print the verdict before it is ended
-LONGEST_PAUSE_SECONDS = 2.0
-AWAY = (DatabaseUnreachable, DiskFull)
+PAUSES = BackOff(0.1, 2.0)  # between two offers of one verdict
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class Patience:
         """Return what calls again and again while the database takes nothing, for whatever reason."""
         return Retrying(
             retry=retry_if_exception(may_pass),
-            wait=wait_exponential(multiplier=0.1, max=LONGEST_PAUSE_SECONDS),
+            wait=by_attempt(PAUSES.grown),
             stop=self.is_over,
             sleep=self.pause,
             reraise=True,

@@ -6,11 +6,13 @@ import sqlalchemy as sa
 
 from worker.database import Database
 from worker.database.repeating import repeated
-from worker.delivery.due import DELIVERIES, SENT, DueRow, skipping_locked
+from worker.delivery.due import DueRow, skipping_locked
 from worker.delivery.plan import Settled
 from worker.delivery.store.statements.seen import is_as_planned, seen_of
 from worker.delivery.store.verdicts import LONGEST_DETAIL
 from worker.failpoints import failpoint
+from worker.invites.literals import SENT
+from worker.invites.model import DELIVERIES
 
 
 @repeated

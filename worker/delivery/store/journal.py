@@ -80,11 +80,6 @@ class Journal:
                 self._is_idle = False
                 self._changed.notify_all()
 
-    def wait_until_empty(self, seconds: float) -> bool:
-        """Wait until every verdict is stored, or given up; say whether that came in time."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._in_hand, seconds)
-
     def close(self) -> None:
         """Return when nothing waits any more; each verdict is offered for as long as its patience lasts."""
         with self._changed:
@@ -238,5 +233,3 @@ class Journal:
         if entry.is_verdict:
             with self._changed:
                 self._in_hand -= 1
-                if not self._in_hand:
-                    self._changed.notify_all()

@@ -5,10 +5,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.delivery.due import ATTEMPTS, DELIVERIES
 from worker.delivery.outcomes import Outcome
 from worker.delivery.store.claims import Claim
 from worker.invites import Kind, Verdict
+from worker.invites.model import ATTEMPTS, DELIVERIES
 
 
 def id_of(database: Database, delivery_id: int) -> str | None:

@@ -4,8 +4,10 @@ import sqlalchemy as sa
 
 from worker.database import Database
 from worker.database.repeating import repeated
-from worker.delivery.due import ATTEMPTS, DELIVERIES, SENDING, UNKNOWN, DueRow
+from worker.delivery.due import DueRow
 from worker.invites import Status, Verdict
+from worker.invites.literals import SENDING, UNKNOWN
+from worker.invites.model import ATTEMPTS, DELIVERIES
 
 CLAIM_UNHEARD = "claim_unheard"
 

@@ -1,9 +1,8 @@
 """Store verdicts: fenced, so that a late answer settles its own attempt and no other."""
 
 import json
-import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 from queue import SimpleQueue
 from threading import Event
@@ -11,15 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sqlalchemy as sa
 
+from worker.backoff import BackOff
 from worker.database import Database
 from worker.database.failures import is_taken
 from worker.database.statements.compiled import compiled_once
-from worker.delivery.due import ATTEMPTS, DELIVERIES, DueRow
+from worker.delivery.due import DueRow
 from worker.delivery.outcomes import Outcome
 from worker.delivery.refusals import Unproven
 from worker.delivery.store import in_hand
 from worker.delivery.store.claims import Claim
-from worker.delivery.store.database_away import LONGEST_PAUSE_SECONDS, Patience, may_pass
+from worker.delivery.store.database_away import PAUSES, Patience, may_pass
 from worker.delivery.store.entries import Entry, Part
 from worker.delivery.store.journal import Journal
 from worker.delivery.store.rivals import rival_of
@@ -34,12 +34,12 @@ from worker.delivery.store.statements.settling import (
 from worker.errors import DatabaseLocked
 from worker.failpoints import failpoint
 from worker.invites import Status, Verdict
+from worker.invites.model import ATTEMPTS, DELIVERIES
 
 if TYPE_CHECKING:
     from worker.database.postgresql.one_trip import Rows, Statement
 
 LONGEST_DETAIL = 500
-LEAST_PAUSE_SECONDS = 0.05
 TWICE = 2
 
 
@@ -50,19 +50,6 @@ class Stored(Enum):
     STALE = auto()  # the row has moved on; the ledger has the verdict
     OTHER_ID = auto()  # the row has moved on, and holds another Envoy id than this answer's
     ID_TAKEN = auto()  # another row has the id that Envoy answered with: this one is in doubt
-
-
-@dataclass(frozen=True, slots=True)
-class BackOff:
-    """How long a deferred invite waits: full jitter between the least and a doubling most, in seconds."""
-
-    least: float
-    most: float
-
-    def seconds(self, deferrals: int) -> float:
-        """Return the wait after so many deferrals in a row."""
-        ceiling = min(self.most, self.least * 2 ** min(deferrals, 30))
-        return max(self.least, random.uniform(0, ceiling))  # noqa: S311 -- jitter guards no secret
 
 
 Told: TypeAlias = Callable[[Stored | BaseException], None]
@@ -193,7 +180,7 @@ class _Given(Entry):
         # One by one takes as many times as long, which a process that is to end has not.
         self.alone = self._in_company >= TWICE and not self._patience.stop.is_set()
         self._offers += 1
-        return float(min(LONGEST_PAUSE_SECONDS, LEAST_PAUSE_SECONDS * 2 ** min(self._offers, 10)))
+        return PAUSES.grown(self._offers - 1)
 
     def values(self, back_off: BackOff) -> dict[str, object]:
         """Return what the statements are given."""
@@ -218,7 +205,7 @@ class _Given(Entry):
             "sent": outcome.verdict is Verdict.SENT,
             "gone": outcome.gone,
             "for_a_person": outcome.for_a_person,
-            "wait": back_off.seconds(self.row.deferrals) if outcome.back_off else 0,
+            "wait": back_off.jittered(self.row.deferrals) if outcome.back_off else 0,
         }
 
 

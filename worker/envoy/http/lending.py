@@ -1,8 +1,7 @@
 """Things that only one thread may use at a time, lent to those that ask."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 _Item = TypeVar("_Item")
@@ -32,15 +31,6 @@ class Lender(Generic[_Item]):
     def items(self) -> tuple[_Item, ...]:
         """All items that were made."""
         return tuple(self._made)
-
-    @contextmanager
-    def lend(self, *, wait_seconds: float) -> Iterator[_Item]:
-        """Lend an item for the length of the block; AllLentError where none is free in time."""
-        item = self.take(wait_seconds)
-        try:
-            yield item
-        finally:
-            self.give_back(item)
 
     def take(self, wait_seconds: float) -> _Item:
         """Lend an item until it is given back; AllLentError where none is free in time."""

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, date, datetime, time, timedelta
 
+from worker.clock import to_second
 from worker.intake.files.spreadsheets import csv_line
 from worker.intake.rows import FIELDS
 
@@ -54,4 +55,4 @@ def _visits(today: date) -> list[Values]:
 
 def _moment(today: date, hour: int) -> str:
     """Return that hour in a week, in UTC: where the location is not known, local time is not either."""
-    return datetime.combine(today + timedelta(days=7), time(hour), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return to_second(datetime.combine(today + timedelta(days=7), time(hour), UTC))

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from tests.integration.connections.support import House
 from tests.interleaving import overtaken, stored
 from worker.connections import store
-from worker.connections.model import Host
+from worker.connections.model import HOSTS
 from worker.connections.tokens.refresh.lease import Leases
 from worker.connections.usable.holds import Holds
 from worker.connections.usable.host_outage import PROBE_SECONDS, Outages
@@ -52,9 +52,6 @@ def write(house: House, **columns: object) -> None:
     """Write columns of the host, as another process does."""
     with house.database.write() as connection:
         connection.execute(HOSTS.update().values(columns))
-
-
-HOSTS = Host.__table__  # type: ignore[attr-defined]
 
 
 def taking(house: House) -> Act:

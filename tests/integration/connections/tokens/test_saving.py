@@ -136,7 +136,7 @@ def test_a_kept_pair_gives_way_to_a_new_consent(small_house: House) -> None:
 
     small_house.connect()
     newest = small_house.stored_refresh_token()
-    tokens.save_pending()
+    tokens._saver.flush()
 
     assert tokens.access(number).version == 2
     assert small_house.stored_refresh_token() == newest
@@ -160,7 +160,7 @@ def test_a_kept_pair_is_stored_once(house: House) -> None:
 
     with capture_logs() as events:
         for _ in range(3):
-            tokens.save_pending()
+            tokens._saver.flush()
 
     assert [event["event"] for event in events] == ["token.refreshed"]
     assert house.row().token_version == 2

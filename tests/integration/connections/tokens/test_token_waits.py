@@ -137,7 +137,7 @@ def test_a_database_that_goes_away_ends_the_round_of_idle_grants(small_house: Ho
 
     assert len(house.endpoint.posted) == 1
     locked.come_back()
-    tokens.save_pending()
+    tokens._saver.flush()
     assert house.row("customer-0").token_version == 2
     locked.close()
     database.dispose()

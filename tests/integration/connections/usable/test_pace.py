@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.integration.connections.support import House
-from worker.connections.rows import CONNECTIONS
+from worker.connections.model import CONNECTIONS
 from worker.connections.usable.pace import (
     AHEAD_SECONDS,
     LOCKED_SECONDS,

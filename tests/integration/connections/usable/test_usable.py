@@ -10,13 +10,20 @@ import sqlalchemy as sa
 
 from tests.integration.connections.support import START, House
 from worker.connections import store
-from worker.connections.model import Connection, ConnectionStatus, HoldReason, Host, WaitReason
-from worker.connections.rows import CONNECTIONS
+from worker.connections.model import (
+    CONNECTIONS,
+    HOSTS,
+    Connection,
+    ConnectionStatus,
+    HoldReason,
+    Host,
+    WaitReason,
+)
 from worker.connections.usable.finding import Unusable, is_usable, reason_now, set_aside, why_not
 from worker.connections.usable.holds import Holds
-from worker.connections.usable.host_outage import HOSTS
 from worker.connections.usable.rules import HOLD_MAXIMUM
-from worker.delivery.due import DELIVERIES, blocked_reasons, due_connections
+from worker.delivery.due import blocked_reasons, due_connections
+from worker.invites.model import DELIVERIES
 
 HOST = "api.example"
 NEVER = datetime.fromisoformat("9999-12-30T00:00:00+00:00")

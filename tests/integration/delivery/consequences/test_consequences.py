@@ -19,7 +19,7 @@ WRITING = (*READING_ONLY, "invites.write")
 def take_rights(world: World, *scopes: str) -> None:
     """Let the customer's newest token have these rights, as after a change of roles in Envoy."""
     token = world.sandbox.grant(scopes=scopes)["access_token"]
-    sealed = world.parts.vault.seal(token, connection_id=1, field="access")
+    sealed = world.context.vault.seal(token, connection_id=1, field="access")
     world.execute("UPDATE connection SET access_token_enc = :sealed", sealed=sealed)
 
 

@@ -11,12 +11,12 @@ from structlog.testing import capture_logs
 from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.recovery.test_recovery import DEAD
 from tests.integration.delivery.world import World
+from worker.clock import to_millisecond
 from worker.connections import store
 from worker.connections.usable.gate import Gate
 from worker.connections.usable.host_outage import Outages
 from worker.connections.vault import new_key
 from worker.database.owner import this_process
-from worker.database.types import utc_text
 from worker.errors import ExitCode, OutcomeUnknown
 from worker.failpoints import armed
 from worker.sandbox import Faults
@@ -52,7 +52,7 @@ def two_connections(world: World, rows: int) -> None:
 
 def store_outage(world: World, held_until: str, **columns: str) -> None:
     """Leave an outage behind as another process would."""
-    held = {"name": world.parts.gate.host, "hold_count": 1, "held_until": held_until, **columns}
+    held = {"name": world.context.gate.host, "hold_count": 1, "held_until": held_until, **columns}
     values = ", ".join(f":{name}" for name in held)
     world.execute(f"INSERT INTO host ({', '.join(held)}) VALUES ({values})", **held)  # noqa: S608
     world.execute("UPDATE connection SET hold_reason = 'outage', held_until = :until", until=held_until)
@@ -71,7 +71,7 @@ def test_an_outage_holds_all_connections_of_the_host_and_ends_by_itself(world: W
     assert [(line["number"], line["error_code"]) for line in held] == [(2, "outage")]
     assert ExitCode.UNREACHABLE in report.troubles
     assert report.counts["unknown"] <= SENDERS
-    views = store.views(world.parts.database)
+    views = store.views(world.context.database)
     assert {(view.status, view.hold_reason) for view in views} == {("held", "outage")}
     assert len({view.held_until for view in views}) == 1
     assert world.rows("SELECT DISTINCT hold_count FROM connection") == [{"hold_count": 0}]
@@ -90,7 +90,7 @@ def test_an_outage_holds_all_connections_of_the_host_and_ends_by_itself(world: W
     assert len(world.sandbox.invites()) == 40 - report.counts["unknown"]
     assert world.sandbox.ledger()["duplicates"] == []
     assert world.rows("SELECT hold_count FROM host") == [{"hold_count": 0}]
-    assert {view.status for view in store.views(world.parts.database)} == {"active"}
+    assert {view.status for view in store.views(world.context.database)} == {"active"}
 
 
 def test_no_more_invites_come_into_doubt_than_were_in_flight_when_it_began(world: World) -> None:
@@ -123,7 +123,7 @@ def test_a_second_failed_probe_holds_longer_and_costs_no_invite_anything(world: 
     assert len(world.attempts()) == tried
     assert world.reads("503") == 2 * WITNESSES * READS_OF_A_PROBE
     assert world.rows("SELECT hold_count FROM host") == [{"hold_count": 2}]
-    assert {view.status for view in store.views(world.parts.database)} == {"held"}
+    assert {view.status for view in store.views(world.context.database)} == {"held"}
 
 
 def test_of_two_processes_one_asks(make_world: MakeWorld) -> None:
@@ -163,7 +163,7 @@ def test_a_claim_is_refused_while_the_host_is_known_to_be_out(world: World) -> N
 
 def soon(world: World) -> str:
     """Return a time half a minute ahead."""
-    return utc_text(world.parts.database.read_now() + timedelta(seconds=30))
+    return to_millisecond(world.context.database.read_now() + timedelta(seconds=30))
 
 
 @pytest.mark.parametrize(("owner", "until"), [(DEAD, "soon"), ("elsewhere/1/2", FAR)], ids=["dead", "far"])
@@ -208,7 +208,7 @@ def test_resuming_a_connection_asks_the_host_at_once(world: World) -> None:
     """An operator who knows that Envoy is back need not wait for the stored time."""
     world.add()
     store_outage(world, soon(world))
-    store.resume(world.parts.database, "acme")
+    store.resume(world.context.database, "acme")
 
     assert world.push().counts["sent"] == 1
 
@@ -229,7 +229,9 @@ def test_no_token_is_refreshed_while_the_host_is_held(world: World) -> None:
 def test_a_process_that_is_to_end_declares_no_outage(world: World, before: int) -> None:
     """Its probe is cut short, and says nothing about the host; another process may ask at once."""
     stop = threading.Event()
-    outages = Outages(world.parts.database, world.parts.gate.host, hold_seconds=(5, 900), rate_per_second=2)
+    outages = Outages(
+        world.context.database, world.context.gate.host, hold_seconds=(5, 900), rate_per_second=2
+    )
     if before:
         store_outage(world, PAST)
 
@@ -237,7 +239,7 @@ def test_a_process_that_is_to_end_declares_no_outage(world: World, before: int) 
         stop.set()
         raise OutcomeUnknown
 
-    gate = Gate(outages, world.parts.holds, cut_short, stop)
+    gate = Gate(outages, world.context.holds, cut_short, stop)
     gate.note(OutcomeUnknown())
     with pytest.raises(OutcomeUnknown):
         gate.require(1, lambda: "token")

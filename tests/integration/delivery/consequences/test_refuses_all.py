@@ -59,7 +59,7 @@ def statuses(world: World) -> dict[str, int]:
 
 def reasons(world: World) -> set[str | None]:
     """Return what the connections are held for."""
-    return {view.hold_reason for view in store.views(world.parts.database)}
+    return {view.hold_reason for view in store.views(world.context.database)}
 
 
 def refuse_all(world: World) -> None:
@@ -133,9 +133,9 @@ def test_a_trial_that_goes_through_releases_everyone(world: World) -> None:
 def test_an_operator_ends_it(world: World) -> None:
     """For all connections but those that were paused; what was refused before does not count again."""
     refuse_all(world)
-    store.pause(world.parts.database, "gamma")
+    store.pause(world.context.database, "gamma")
 
-    assert resuming.resume_all(world.parts.database) == ["acme", "beta"]
+    assert resuming.resume_all(world.context.database) == ["acme", "beta"]
 
     assert reasons(world) == {None, "paused"}
     world.push(limit=10)
@@ -160,7 +160,7 @@ def test_a_connection_that_is_resumed_alone_is_the_next_trial(world: World) -> N
     """It does not wait for the stored time; the others do."""
     refuse_all(world)
     before = trials(world)
-    store.resume(world.parts.database, "beta")
+    store.resume(world.context.database, "beta")
 
     world.push()
 
@@ -170,7 +170,7 @@ def test_a_connection_that_is_resumed_alone_is_the_next_trial(world: World) -> N
 
 def test_few_customers_few_rows_or_a_success_between_show_that_it_is_the_rows(world: World) -> None:
     """Forty rows of two customers may all be wrong, and so may eighteen of three since the last success."""
-    world.execute("INSERT INTO host (name) VALUES (:name)", name=world.parts.gate.host)
+    world.execute("INSERT INTO host (name) VALUES (:name)", name=world.context.gate.host)
     add_rows(world, number=20)
     world.sandbox.set_faults(replace(REFUSED, refuse_companies="10000, 10001"))
     world.push()
@@ -242,9 +242,9 @@ def test_one_process_at_a_time_tries(world: World) -> None:
     """Of two that saw the same, the second is refused; and what is in flight elsewhere stays unclaimed."""
     refuse_all(world)
     world.let_holds_end()
-    parts = world.parts
-    refusing = Refusing(parts.database, parts.gate.host, hold_seconds=(5, 900))
-    seen = parts.gate.seen()
+    context = world.context
+    refusing = Refusing(context.database, context.gate.host, hold_seconds=(5, 900))
+    seen = context.gate.seen()
 
     assert [refusing.take_trial(seen) for _ in range(2)] == [True, False]
     assert reasons(world) == {"refuses_all"}
@@ -255,9 +255,9 @@ def test_a_refusal_that_was_on_its_way_is_taken_back_too(world: World) -> None:
     refuse_all(world)
     world.execute("UPDATE delivery SET status = 'rejected' WHERE external_id = 'acme-0'")
     (host,) = world.rows("SELECT refusal FROM host")
-    refusing = Refusing(world.parts.database, world.parts.gate.host, hold_seconds=(5, 900))
+    refusing = Refusing(world.context.database, world.context.gate.host, hold_seconds=(5, 900))
 
-    assert Alike(world.parts.database, refusing).examine(host["refusal"]) == 1
+    assert Alike(world.context.database, refusing).examine(host["refusal"]) == 1
 
     assert statuses(world) == {"pending": 21}
 
@@ -280,16 +280,16 @@ def test_nothing_but_a_trial_is_claimed_meanwhile(world: World) -> None:
     """A worker that had read its rows before learns of it at the claim."""
     refuse_all(world)
     world.execute("UPDATE connection SET hold_reason = NULL, held_until = NULL")
-    parts = world.parts
+    context = world.context
     claims = Claims(
-        parts.database,
-        parts.journal,
-        host=parts.gate.host,
+        context.database,
+        context.journal,
+        host=context.gate.host,
         lease=Lease(60, 15),
         run_id="run",
         clock=boot_clock,
     )
-    row = due_page(parts.database, "acme", after=None, until=parts.database.read_now(), size=1).rows[0]
+    row = due_page(context.database, "acme", after=None, until=context.database.read_now(), size=1).rows[0]
 
     assert claims.take(row, Call(Kind.CREATE), "a-1") is None
     assert claims.take(row, Call(Kind.CREATE), "a-2", trial=True) is not None

@@ -133,19 +133,21 @@ def test_a_fault_of_our_own_asks_nothing_and_still_holds_the_second_time(make_wo
     """Nobody knows what Envoy did, so not every invite of the connection may meet the same."""
     world = make_world()
     world.connect()
-    parts, reads = world.parts, world.reads()
+    context, reads = world.context, world.reads()
     lanes = Lanes(Discovery(list, boot_clock), over=lambda: False, clock=boot_clock)
-    alike = Alike(parts.database, Refusing(parts.database, parts.gate.host, hold_seconds=(5, 900)))
-    proving = Proving(parts.database, parts.api, parts.tokens)
-    drawn = Consequences(lanes, parts.tokens, parts.holds, parts.gate, proving, alike, Report(Counter()))
+    alike = Alike(context.database, Refusing(context.database, context.gate.host, hold_seconds=(5, 900)))
+    proving = Proving(context.database, context.api, context.tokens)
+    drawn = Consequences(
+        lanes, context.tokens, context.holds, context.gate, proving, alike, Report(Counter())
+    )
     error = OutcomeUnknown(error_code=UNEXPECTED)
     work = Work(Lane(1, "acme"), due_row(), Call(Kind.CREATE))
     claim = Claim("a", 1, 1, 1, 1, 0.0, boot_clock)
     doubtful = Outcome(Verdict.UNKNOWN, Status.UNKNOWN, "unknown")
-    attempt = Attempt(work, claim, parts.tokens.access(1), doubtful, error, 1)
+    attempt = Attempt(work, claim, context.tokens.access(1), doubtful, error, 1)
 
     for expected in ([], ["acme"]):
-        parts.gate.note(error)
+        context.gate.note(error)
         drawn.draw(attempt, Stored.SETTLED, later=lambda _: None)
         assert held(world) == expected
     assert work.lane.closed

@@ -28,7 +28,7 @@ def test_an_outage_of_5xx_does_not_put_the_whole_queue_in_doubt(world: World) ->
 @pytest.mark.parametrize("value", ['{"n": ' + "9" * 5000 + "}", '{"a": ' + "[" * 900 + "]" * 900 + "}"])
 def test_an_odd_row_is_rejected_and_keeps_no_other_from_going_out(world: World, value: str) -> None:
     """What the database holds and Python cannot read is that row's trouble."""
-    literal = "CAST(:value AS jsonb)" if not world.parts.database.is_sqlite else ":value"
+    literal = "CAST(:value AS jsonb)" if not world.context.database.is_sqlite else ":value"
     world.add("odd")
     world.add("good")
     world.execute(f"UPDATE invite SET custom_fields = {literal} WHERE external_id = 'odd'", value=value)  # noqa: S608

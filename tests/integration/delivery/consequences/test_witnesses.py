@@ -21,9 +21,9 @@ class Asked:
     def __init__(self, world: World) -> None:
         """Make the gate; everyone is answered."""
         self.outages = Outages(
-            world.parts.database, world.parts.gate.host, hold_seconds=(5, 900), rate_per_second=2
+            world.context.database, world.context.gate.host, hold_seconds=(5, 900), rate_per_second=2
         )
-        self.gate = Gate(self.outages, world.parts.holds, self._probe, threading.Event())
+        self.gate = Gate(self.outages, world.context.holds, self._probe, threading.Event())
         self.failing: dict[int, EnvoyError] = {}
 
     def _probe(self, token: str) -> None:
@@ -59,7 +59,7 @@ def let_the_time_come(world: World) -> None:
     """Leave a host behind that was out, and is to be asked again."""
     world.execute(
         "INSERT INTO host (name, hold_count, held_until) VALUES (:name, 3, :past)",
-        name=world.parts.gate.host,
+        name=world.context.gate.host,
         past=PAST,
     )
     world.execute("UPDATE connection SET hold_reason = 'outage', held_until = :past", past=PAST)

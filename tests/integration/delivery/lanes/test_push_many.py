@@ -14,7 +14,7 @@ from worker.sandbox import Faults
 def test_three_thousand_rows_of_an_unknown_location_are_rejected_without_a_call(world: World) -> None:
     """A wrong name in a big import costs Envoy one look into its directory, and no create."""
     arrival = (datetime.now(UTC) + timedelta(days=2)).isoformat()
-    with world.parts.database.write() as connection:
+    with world.context.database.write() as connection:
         connection.exec_driver_sql(
             "INSERT INTO invite (connection, external_id, invitee_name, location, expected_arrival_at)"  # noqa: S608
             " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
@@ -59,7 +59,7 @@ def test_a_grant_that_ends_meanwhile_sends_nothing_more(world: World, status: st
         world.push()
 
     # On PostgreSQL a claim may be under way that began before the end of the grant.
-    most = claimed[0] + world.parts.settings.push.concurrency
+    most = claimed[0] + world.context.settings.push.concurrency
     assert 1 <= len(world.sandbox.ledger()["creates"]) <= most < 60
     assert world.sandbox.ledger()["duplicates"] == []
 

@@ -25,8 +25,8 @@ BEGUN = (
 
 def begin_attempt(world: World, owner: str | None, *, ago: float = 0.0, row: int = 1) -> None:
     """Let a process have begun an attempt some time ago."""
-    at: Any = world.parts.database.read_now() - timedelta(seconds=ago)
-    if world.parts.database.is_sqlite:
+    at: Any = world.context.database.read_now() - timedelta(seconds=ago)
+    if world.context.database.is_sqlite:
         at = at.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
     world.execute(BEGUN, id=f"{owner}-{ago}", row=row, owner=owner, at=at)
 
@@ -39,7 +39,7 @@ def take_all(world: World) -> None:
 
 def read(world: World, part: Part, *, size: int) -> list[list[int]]:
     """Return the pages of a part, each as its rows' ids."""
-    database, pages, after, is_last = world.parts.database, [], None, False
+    database, pages, after, is_last = world.context.database, [], None, False
     while not is_last:
         until = database.read_now()
         page = due_page(database, "acme", after=after, until=until, size=size, part=part)
@@ -52,7 +52,7 @@ def read(world: World, part: Part, *, size: int) -> list[list[int]]:
 def statements(world: World) -> Iterator[list[str]]:
     """Collect what is executed on a database."""
     seen: list[str] = []
-    engine = world.parts.database.engine
+    engine = world.context.database.engine
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         seen.append(statement)
@@ -73,7 +73,7 @@ def test_at_work_is_who_has_begun_an_attempt_of_late(world: World) -> None:
     begin_attempt(world, f"{host}/4194305/1")  # no process has such a number
     begin_attempt(world, None)
 
-    assert processes_at_work(world.parts.database) == {this_process(), ELSEWHERE}
+    assert processes_at_work(world.context.database) == {this_process(), ELSEWHERE}
 
 
 @pytest.mark.parametrize("size", [1, 3, 100])
@@ -96,7 +96,7 @@ def test_the_parts_pages_have_every_due_row_once_and_the_oldest_first(world: Wor
 def moment(world: World, day: str) -> str | datetime:
     """Return a day's beginning as the database has it."""
     text = f"{day}T00:00:00.000Z"
-    return text if world.parts.database.is_sqlite else datetime.fromisoformat(text)
+    return text if world.context.database.is_sqlite else datetime.fromisoformat(text)
 
 
 def test_a_process_beside_another_sends_its_own_part_first_and_then_what_is_left(

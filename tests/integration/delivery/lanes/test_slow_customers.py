@@ -66,7 +66,7 @@ def pushing(world: World) -> Iterator[Future[Report]]:
         try:
             yield run
         finally:
-            world.parts.stop.set()
+            world.context.stop.set()
             world.sandbox.stop()
 
 

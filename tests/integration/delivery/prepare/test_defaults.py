@@ -19,7 +19,7 @@ FOUR_COLUMNS = (
 def give_defaults(world: World, **custom_fields: str) -> None:
     """Give the connection a location, a flow and these custom fields."""
     store.set_defaults(
-        world.parts.database,
+        world.context.database,
         "acme",
         default_location="Berlin",
         default_flow="Interview",
@@ -34,7 +34,7 @@ def answers(world: World) -> list[dict[str, str]]:
 
 def fates(world: World) -> list[tuple[str, str]]:
     """Return what a dry run says of each due row."""
-    found = preview(world.parts.database, only=None, limit=None, longest_wait=600)
+    found = preview(world.context.database, only=None, limit=None, longest_wait=600)
     return [(one.fate, one.why.partition(":")[0]) for one in found]
 
 

@@ -5,8 +5,8 @@ import pytest
 from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.hosting import BERLIN, LENA, LENAS_EMAIL, WITH_EMPLOYEES, error, host, looks
 from tests.integration.delivery.world import PAST, World
+from worker.clock import to_millisecond
 from worker.connections import store
-from worker.database.types import utc_text
 from worker.delivery.preview import preview
 from worker.directory import employees
 from worker.directory.employees import By, Look, Sought
@@ -26,7 +26,7 @@ def fates(world: World) -> dict[str, str]:
     """Return what a dry run says, by visit."""
     return {
         fate.external_id: f"{fate.fate} {fate.why.partition(':')[0]}".strip()
-        for fate in preview(world.parts.database, only=None, limit=None, longest_wait=600)
+        for fate in preview(world.context.database, only=None, limit=None, longest_wait=600)
     }
 
 
@@ -91,7 +91,7 @@ def test_a_retried_row_is_looked_up_again(world: World) -> None:
     world.add(host_email="ann@example.com")
     world.push()
     world.sandbox.add_employee("Ann", "ann@example.com", location_ids=[BERLIN])
-    database = world.parts.database
+    database = world.context.database
 
     moves.retry(database, invites.require(database, "acme/v-1"))
     world.push()
@@ -109,14 +109,14 @@ def test_another_grant_begins_without_what_was_kept(world: World) -> None:
     world.push()
     assert looks(world) == 2
 
-    store.remove(world.parts.database, "acme")
+    store.remove(world.context.database, "acme")
 
     assert world.rows("SELECT * FROM employee") == []
 
 
 def test_a_look_that_ends_after_the_removal_is_not_kept(world: World) -> None:
     """Another process may have been at it meanwhile."""
-    database = world.parts.database
+    database = world.context.database
     store.remove(database, "acme")
 
     employees._keep(database, 1, Sought(By.ID, LENA), Look((), database.read_now()))
@@ -138,7 +138,7 @@ def test_a_dry_run_goes_by_what_is_kept_and_asks_nobody(world: World) -> None:
 
     # What was so before a row fell due refuses nobody.
     assert told == {"here": "create", "elsewhere": "create", "open": "create", "by-id": "create"}
-    world.execute("UPDATE employee SET read_at = :now", now=utc_text(world.parts.database.read_now()))
+    world.execute("UPDATE employee SET read_at = :now", now=to_millisecond(world.context.database.read_now()))
     assert fates(world)["elsewhere"] == "reject host_elsewhere"
     assert looks(world) == before
 

@@ -158,7 +158,7 @@ def test_a_list_is_given_up_between_its_pages_when_the_process_is_to_end(world: 
     """No look is counted, nothing is held, nothing speaks against Envoy; the row is looked up next time."""
     doubt(world, "drop_after_share")
     switch(world, page_cap=1)
-    before_page(world, "invites", "2", lambda _state: world.parts.stop.set())
+    before_page(world, "invites", "2", lambda _state: world.context.stop.set())
     world.make_looks_due()
 
     report = world.reconcile()
@@ -169,7 +169,7 @@ def test_a_list_is_given_up_between_its_pages_when_the_process_is_to_end(world: 
     assert (row["status"], row["look_ups"], row["deferrals"]) == ("unknown", 0, 0)
     assert [line["kind"] for line in world.attempts()] == ["create", "create"]
     assert world.rows("SELECT hold_reason FROM connection") == [{"hold_reason": None}]
-    world.parts.stop.clear()
+    world.context.stop.clear()
     world.make_looks_due()
     assert world.reconcile().counts["sent"] == 1
 
@@ -177,7 +177,7 @@ def test_a_list_is_given_up_between_its_pages_when_the_process_is_to_end(world: 
 def test_a_directory_is_given_up_between_its_pages_when_the_process_is_to_end(world: World) -> None:
     """That is no failure of the customer's; what is stored stays."""
     switch(world, page_cap=1)
-    before_page(world, "locations", "3", lambda _state: world.parts.stop.set())
+    before_page(world, "locations", "3", lambda _state: world.context.stop.set())
     asked = world.reads()
 
     report = refreshed(world)

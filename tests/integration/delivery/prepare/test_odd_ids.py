@@ -59,7 +59,7 @@ def test_a_stored_id_that_cannot_be_any_is_never_asked_for(world: World, odd: st
     row = world.delivery()
     assert (row["status"], row["error_code"]) == ("rejected", "id_unusable")
     assert world.sandbox.ledger()["requests"] == requests
-    database = world.parts.database
+    database = world.context.database
     moves.resolve(database, store.require(database, "acme/v-1"), envoy_invite_id=None)
     world.push()
     assert world.delivery()["status"] == "sent"

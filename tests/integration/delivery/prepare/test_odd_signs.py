@@ -6,9 +6,9 @@ import sqlalchemy as sa
 
 from jobs import refresh_directory
 from tests.integration.delivery.world import World
-from worker.delivery.due import DELIVERIES
 from worker.delivery.preview import preview
 from worker.errors import ExitCode
+from worker.invites.model import DELIVERIES
 from worker.sandbox import Sandbox
 
 ESCAPE, REVERSED = "\x1b", "\u202e"
@@ -46,7 +46,7 @@ def told(world: World, external_id: str) -> tuple[str, str, str]:
 def let_envoy_have(world: World, **fields: Any) -> None:
     """Store that Envoy has these fields, as if they had been sent."""
     query = sa.select(DELIVERIES.c.sent_content)
-    with world.parts.database.write() as connection:
+    with world.context.database.write() as connection:
         content = connection.execute(query).scalar_one() | fields
         connection.execute(sa.update(DELIVERIES).values(sent_content=content))
 
@@ -146,7 +146,7 @@ def test_a_dry_run_names_the_same_fate(world: World) -> None:
     for external_id, (columns, _, _) in ODD.items():
         world.add(external_id, **columns)
 
-    fates = list(preview(world.parts.database, only=None, limit=None, longest_wait=900))
+    fates = list(preview(world.context.database, only=None, limit=None, longest_wait=900))
 
     assert {one.external_id: (one.fate, one.why.partition(":")[0]) for one in fates} == {
         external_id: ("reject", code) for external_id, (_, _, code) in ODD.items()

@@ -24,14 +24,14 @@ SET_LONG = "UPDATE invite SET custom_fields = {} WHERE external_id = :key"
 
 def make_long(world: World, key: str = "v-1", size: int = MOST_BYTES + 2) -> None:
     """Store custom fields of so many bytes, as it was possible before."""
-    database = world.parts.database
+    database = world.context.database
     with unguarded(database):
         world.execute(SET_LONG.format(long_object(database, size)), key=key)
 
 
 def test_the_table_refuses_what_is_oversized_whoever_writes_it(world: World) -> None:
     """By the constraint's name, in the caller's own transaction; what is within the bound goes in."""
-    database = world.parts.database
+    database = world.context.database
     world.add()
 
     for size in (MOST_BYTES + 2, 1_800_000):
@@ -78,7 +78,7 @@ def test_what_envoy_has_is_told_anew_where_it_was_stored_at_a_length_that_is_not
     """An update then says everything, and stores it at its own length."""
     world.add()
     world.push()
-    long = long_object(world.parts.database, MOST_BYTES + 2)
+    long = long_object(world.context.database, MOST_BYTES + 2)
     world.execute("UPDATE delivery SET sent_content = " + long)  # noqa: S608 -- the test's own
     world.execute("UPDATE invite SET notes = 'new' WHERE external_id = 'v-1'")
 
@@ -93,7 +93,7 @@ def test_a_page_of_due_rows_ends_at_its_bound_of_bytes(world: World) -> None:
     for number in range(6):
         world.add(f"v-{number}", custom_fields=json.dumps(VALID if number % 2 else {"a": "b"}))
 
-    database, after = world.parts.database, None
+    database, after = world.context.database, None
     pages: list[DuePage] = []
     until = database.read_now()
     while not pages or not pages[-1].is_last:
@@ -112,7 +112,7 @@ def test_a_page_ends_at_its_bound_for_texts_too(world: World) -> None:
     for number in range(60):
         world.add(f"v-{number}", notes="\U0001f600" * 2_000)
 
-    database = world.parts.database
+    database = world.context.database
     page = due_page(database, "acme", after=None, until=database.read_now(), size=100)
 
     assert 10 < len(page.rows) < 60
@@ -122,7 +122,7 @@ def test_a_page_ends_at_its_bound_for_texts_too(world: World) -> None:
 
 def set_unchecked(world: World, column: str, value: str) -> None:
     """Write a text while checks are off: as in a restore, or by a pragma of the caller's."""
-    database = world.parts.database
+    database = world.context.database
     with database.write() as connection:
         if database.is_sqlite:
             connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
@@ -138,7 +138,7 @@ def test_a_list_loads_no_more_of_a_text_than_the_table_allows(column: str, world
     """So that a list of oversized places, or one such invite, costs no memory and floods no screen."""
     world.add()
     set_unchecked(world, column, "x" * 50_000)
-    database = world.parts.database
+    database = world.context.database
 
     (listed,) = store.page(database)
     shown = store.require(database, "acme/v-1")
@@ -149,7 +149,7 @@ def test_a_list_loads_no_more_of_a_text_than_the_table_allows(column: str, world
 
 def test_a_text_that_is_too_long_is_rejected_and_no_more_of_it_is_loaded(world: World) -> None:
     """Whatever wrote it."""
-    database = world.parts.database
+    database = world.context.database
     world.add()
     set_unchecked(world, "notes", "x" * 50_000)
 
@@ -165,8 +165,8 @@ def test_a_list_of_invites_holds_nothing_personal_and_one_that_is_shown_does(wor
     world.add(notes="of the visitor", custom_fields='{"a": "b"}')
     world.push()
 
-    (listed,) = store.page(world.parts.database)
-    shown = store.require(world.parts.database, "acme/v-1")
+    (listed,) = store.page(world.context.database)
+    shown = store.require(world.context.database, "acme/v-1")
 
     assert (listed.name, listed.delivery.status, listed.invite.location) == ("acme/v-1", "sent", "Berlin")
     assert all(getattr(listed.invite, name) is None for name in PERSONAL)
@@ -176,7 +176,7 @@ def test_a_list_of_invites_holds_nothing_personal_and_one_that_is_shown_does(wor
 
 def test_an_import_compares_long_custom_fields_as_well(world: World, tmp_path: Path) -> None:
     """They are loaded one by one: what is equal is unchanged, and what is oversized is replaced."""
-    database = world.parts.database
+    database = world.context.database
     row = {"connection": "acme", "invitee_name": "x", "location": "Berlin"}
     row["expected_arrival_at"] = "2035-05-01T10:00:00Z"
     lines = [json.dumps({**row, "external_id": f"v-{number}", "custom_fields": VALID}) for number in range(3)]
@@ -198,12 +198,12 @@ def test_an_import_compares_long_custom_fields_as_well(world: World, tmp_path: P
 
 def test_what_is_handed_in_from_python_is_bounded_by_the_same_rules(world: World) -> None:
     """So that the table is never asked for more than it takes."""
-    with pytest.raises(InputError), world.parts.database.write() as connection:
+    with pytest.raises(InputError), world.context.database.write() as connection:
         enqueue(
             connection,
             connection="acme",
             external_id="v-1",
             invitee_name="x",
-            expected_arrival_at=world.parts.database.read_now(),
+            expected_arrival_at=world.context.database.read_now(),
             custom_fields={"Purpose": "x" * MOST_BYTES},
         )

@@ -101,7 +101,7 @@ def test_there_may_be_more_unknown_connections_than_a_statement_takes_values(wor
         " SELECT 'x-' || i, 'v-1', 'Visitor', 'Berlin', '2035-03-01T08:00:00Z' FROM n"
     )
 
-    assert len(interrupted.mark_unknown_connections(world.parts.database)) == 66_000
+    assert len(interrupted.mark_unknown_connections(world.context.database)) == 66_000
 
     marked = world.rows("SELECT count(*) AS number FROM delivery WHERE error_code = 'connection_unknown'")
     assert marked == [{"number": 66_000}]

@@ -187,7 +187,7 @@ def test_an_invite_older_than_the_attempt_is_left_for_a_person(world: World) -> 
 def test_the_clock_that_counts_is_envoys(make_world: Any, database_url: str) -> None:
     """A database whose clock is ten minutes ahead does not make our own invite look old."""
     world: World = make_world(WORKER_ENVOY__SCOPES=json.dumps([*WITHOUT_READING, "invites.read"]))
-    world.parts.__dict__["any_database"] = Database(
+    world.context.__dict__["any_database"] = Database(
         database_url, clock=lambda: datetime.now(UTC) + timedelta(minutes=10)
     )
     world.connect()

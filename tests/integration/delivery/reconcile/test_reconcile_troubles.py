@@ -11,7 +11,7 @@ from tests.integration.delivery.conftest import MakeWorld
 from tests.integration.delivery.doubting import doubt
 from tests.integration.delivery.world import World
 from worker.connections import store
-from worker.connections.rows import CONNECTIONS
+from worker.connections.model import CONNECTIONS
 from worker.connections.scopes import may_read, readers
 from worker.sandbox import Faults, Sandbox
 from worker.sandbox.faults import faults_from_json
@@ -64,23 +64,23 @@ def test_a_refused_right_to_read_is_asked_again(make_world: MakeWorld, resumed: 
     world.execute("UPDATE connection SET scopes = scopes || ' invites.read'")
     doubt(world, "drop_after_share")
     world.look_to_the_end()
-    assert readers(world.parts.database) == set()
+    assert readers(world.context.database) == set()
 
     if resumed:
-        store.resume(world.parts.database, "acme")
+        store.resume(world.context.database, "acme")
     else:
-        later = world.parts.database.read_now() - timedelta(days=1, minutes=1)
-        (row,) = store.connections(world.parts.database)
+        later = world.context.database.read_now() - timedelta(days=1, minutes=1)
+        (row,) = store.connections(world.context.database)
         assert row.reading_refused_at is not None
-        with world.parts.database.write() as connection:
+        with world.context.database.write() as connection:
             connection.execute(sa.update(CONNECTIONS).values(reading_refused_at=later))
 
-    assert readers(world.parts.database) == {"acme"}
-    (row,) = store.connections(world.parts.database)
-    assert may_read(row, world.parts.database.read_now())
+    assert readers(world.context.database) == {"acme"}
+    (row,) = store.connections(world.context.database)
+    assert may_read(row, world.context.database.read_now())
     world.look_to_the_end()
     assert world.sandbox.ledger()["by_route"]["GET /v1/invites"] == {"403": 2}
-    assert readers(world.parts.database) == set(), "it was refused once more"
+    assert readers(world.context.database) == set(), "it was refused once more"
 
 
 def test_a_right_to_read_that_was_given_back_is_kept(known_world: World) -> None:
@@ -91,7 +91,7 @@ def test_a_right_to_read_that_was_given_back_is_kept(known_world: World) -> None
 
     known_world.reconcile()
 
-    (row,) = store.connections(known_world.parts.database)
+    (row,) = store.connections(known_world.context.database)
     assert (row.can_read_invites, row.reading_refused_at) == (True, None)
     assert known_world.delivery()["status"] == "sent"
 
@@ -119,7 +119,7 @@ def test_an_outage_ends_looking_after_the_first(world: World, sandbox: Sandbox, 
     held = world.rows("SELECT hold_reason FROM connection")[0]["hold_reason"]
     failed = [line for line in world.attempts() if line["kind"] == "look_up"]
     assert held == "outage"
-    assert len(failed) <= world.parts.settings.push.lookers
+    assert len(failed) <= world.context.settings.push.lookers
     assert {line["verdict"] for line in failed} == {"deferred"}
 
 

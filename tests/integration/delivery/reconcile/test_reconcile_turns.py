@@ -7,12 +7,12 @@ import pytest
 
 from tests.integration.delivery.doubting import ARRIVAL, doubt, text_of
 from tests.integration.delivery.world import World
+from worker.backoff import BackOff
 from worker.connections.scopes import readers
 from worker.delivery.preview import Fate, preview
 from worker.delivery.reconcile.decision import Decision, Schedule
 from worker.delivery.reconcile.recording import LookUps
 from worker.delivery.reconcile.unknown_rows import due_doubts
-from worker.delivery.store.verdicts import BackOff
 from worker.invites import Status, Verdict
 
 
@@ -47,12 +47,12 @@ def test_two_processes_make_each_look_once(world: World) -> None:
 
 def due(world: World) -> Any:
     """Return the doubts that are due."""
-    return due_doubts(world.parts.database, only=None, excluded=(), longest_wait=600, size=9)
+    return due_doubts(world.context.database, only=None, excluded=(), longest_wait=600, size=9)
 
 
 def look_ups(world: World) -> Any:
     """Return what takes looks."""
-    return LookUps(world.parts.database, Schedule([5.0, 30.0]), back_off=BackOff(5, 900), run_id="run-1")
+    return LookUps(world.context.database, Schedule([5.0, 30.0]), back_off=BackOff(5, 900), run_id="run-1")
 
 
 def test_one_customers_doubts_do_not_wait_for_anothers(world: World) -> None:
@@ -78,10 +78,10 @@ def test_one_customers_doubts_do_not_wait_for_anothers(world: World) -> None:
 def test_a_dry_run_names_what_would_be_looked_up(world: World) -> None:
     """And makes no look."""
     doubt(world, "drop_before_share")
-    early = list(preview(world.parts.database, only=None, limit=None, longest_wait=600))
+    early = list(preview(world.context.database, only=None, limit=None, longest_wait=600))
     world.make_looks_due()
 
-    fates = list(preview(world.parts.database, only=None, limit=None, longest_wait=600))
+    fates = list(preview(world.context.database, only=None, limit=None, longest_wait=600))
 
     assert early == []
     assert fates == [Fate("acme", "v-1", "look_up", "connection_lost")]
@@ -113,8 +113,8 @@ def test_a_look_that_began_before_the_doubt_began_anew_settles_nothing(world: Wo
 
 def test_a_removed_connection_looks_nothing_up(world: World) -> None:
     """Its tokens are wiped: what is unknown waits for a person, and is said to."""
-    assert readers(world.parts.database) == {"acme"}
+    assert readers(world.context.database) == {"acme"}
 
     world.execute("UPDATE connection SET status = 'removed'")
 
-    assert readers(world.parts.database) == set()
+    assert readers(world.context.database) == set()

@@ -16,8 +16,8 @@ from worker.runs import RunContext
 
 def write_unguarded(world: World, statement: str) -> None:
     """Write as a foreign program may, on a connection without foreign keys."""
-    url = world.parts.database.url
-    if world.parts.database.is_sqlite:
+    url = world.context.database.url
+    if world.context.database.is_sqlite:
         with sqlite3.connect(database_path(url)) as file:
             file.execute(statement)
         file.close()
@@ -33,7 +33,7 @@ def forget(world: World, external_id: str = "v-1") -> None:
 
 
 def push_on_schedule(world: World) -> Any:
-    return push_invites.run(RunContext(world.parts, "run-1", "schedule"))
+    return push_invites.run(RunContext(world.context, "run-1", "schedule"))
 
 
 def test_it_is_sent_and_told_by_number(world: World) -> None:
@@ -80,7 +80,7 @@ def test_what_envoy_may_have_is_left_for_a_person(world: World) -> None:
     assert (report.counts["unknown"], told["log_level"], told["external_id"]) == (1, "error", "v-1")
     assert names(world) == ["Visitor v-1", "Visitor v-2"]
     assert (world.delivery()["status"], world.delivery()["next_attempt_at"]) == ("unknown", None)
-    database = world.parts.database
+    database = world.context.database
     moves.resolve(database, store.require(database, "acme/v-1"), envoy_invite_id=None)
     world.push()
     assert names(world) == ["Visitor v-1", "Visitor v-1", "Visitor v-2"]
@@ -105,7 +105,7 @@ def test_what_surely_was_not_executed_and_an_id_given_anew_are_no_traces(world: 
 
 def test_times_that_no_trigger_has_seen_are_written_as_all_others_are(world: World) -> None:
     """On SQLite they are text, and compared as such: by a mirror import, and by retention."""
-    if not world.parts.database.is_sqlite:
+    if not world.context.database.is_sqlite:
         return
     world.add()
     forget(world)

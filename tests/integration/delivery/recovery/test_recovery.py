@@ -3,13 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 from tests.integration.delivery.world import World
+from worker.backoff import BackOff
 from worker.clock import boot_clock
 from worker.database.owner import this_process
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call
 from worker.delivery.prepare.due_page import due_page
 from worker.delivery.store.claims import Claims, Lease
-from worker.delivery.store.verdicts import BackOff, Stored, Verdicts
+from worker.delivery.store.verdicts import Stored, Verdicts
 from worker.invites import Kind, Status, Verdict
 
 DEAD = this_process().rpartition("/")[0] + "/1"  # this very process id, begun at another time
@@ -101,10 +102,10 @@ def test_a_visit_that_is_not_over_after_all_is_pending_again(world: World) -> No
 def test_a_late_answer_settles_its_own_unknown_row(world: World) -> None:
     """The fencing token changes with the next attempt, not when the lease ends."""
     world.add()
-    database = world.parts.database
+    database = world.context.database
     (row,) = due_page(database, "acme", after=None, until=datetime.now(UTC), size=9).rows
     claims = Claims(
-        database, world.parts.journal, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock
+        database, world.context.journal, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock
     )
     claimed = claims.take(row, Call(Kind.CREATE, content_key="k"), "a-1")
     assert claimed is not None
@@ -113,7 +114,7 @@ def test_a_late_answer_settles_its_own_unknown_row(world: World) -> None:
     world.push()
     assert world.delivery()["status"] == "unknown"
 
-    verdicts = Verdicts(database, world.parts.journal, BackOff(5, 900), first_look=5)
+    verdicts = Verdicts(database, world.context.journal, BackOff(5, 900), first_look=5)
     outcome = Outcome(Verdict.SENT, Status.SENT, "sent", envoy_invite_id="77")
 
     assert verdicts.store(row, claimed, outcome) is Stored.SETTLED
@@ -126,17 +127,17 @@ def test_a_late_answer_settles_its_own_unknown_row(world: World) -> None:
 def test_a_change_during_an_attempt_is_not_overwritten_by_its_verdict(world: World) -> None:
     """The answer settles the attempt's revision; the newer one is due at once, as an update."""
     world.add(notes="a")
-    database = world.parts.database
+    database = world.context.database
     (row,) = due_page(database, "acme", after=None, until=datetime.now(UTC), size=9).rows
     claimed = Claims(
-        database, world.parts.journal, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock
+        database, world.context.journal, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock
     ).take(row, Call(Kind.CREATE, content_key="k"), "a-1")
     assert claimed is not None
     world.execute("UPDATE invite SET notes = 'b'")
     assert world.delivery()["status"] == "sending"
 
     outcome = Outcome(Verdict.SENT, Status.SENT, "sent", envoy_invite_id="77", content={"notes": "a"})
-    Verdicts(database, world.parts.journal, BackOff(5, 900), first_look=5).store(row, claimed, outcome)
+    Verdicts(database, world.context.journal, BackOff(5, 900), first_look=5).store(row, claimed, outcome)
 
     assert world.delivery()["status"] == "pending"
     assert (world.delivery()["sent_revision"], world.delivery()["revision"]) == (1, 2)

@@ -67,8 +67,8 @@ def test_what_it_is_found_as_is_made_what_the_row_says(world: World) -> None:
     """It was changed since the backup, and that is lost: all of the row is sent, and no second mail."""
     sent_since(world, notes="old", send_email=True, invitee_email="v@example.com")
     (envoys,) = there(world)
-    token, newer = world.parts.tokens.access(1).value, {"notes": "newer", "sendEmailToInvitee": False}
-    world.parts.api.update_invite(token, envoys["id"], newer, request_id="since")
+    token, newer = world.context.tokens.access(1).value, {"notes": "newer", "sendEmailToInvitee": False}
+    world.context.api.update_invite(token, envoys["id"], newer, request_id="since")
     world.begin_restored()
 
     settle(world)
@@ -83,7 +83,7 @@ def test_what_was_not_sent_is_created_after_the_last_look(world: World) -> None:
     waiting(world)
     world.begin_restored()
     world.push()
-    looks = len(world.parts.settings.reconcile.look_up_after)
+    looks = len(world.context.settings.reconcile.look_up_after)
     for _ in range(looks):
         assert standing(world)[0] == "unknown"
         assert world.push().counts["sent"] == 0
@@ -247,8 +247,8 @@ def test_what_was_being_sent_is_recovered_and_then_looked_up(world: World) -> No
         " WHERE external_id = 'v-1'"
     )
     (envoys,) = there(world)
-    token = world.parts.tokens.access(1).value
-    world.parts.api.update_invite(token, envoys["id"], {"notes": "since"}, request_id="since")
+    token = world.context.tokens.access(1).value
+    world.context.api.update_invite(token, envoys["id"], {"notes": "since"}, request_id="since")
     world.begin_restored()
 
     settle(world)
@@ -314,7 +314,7 @@ def test_the_mode_can_end(world: World) -> None:
     world.push()
     waiting(world, "v-2")
 
-    left = restored.end(world.parts.database)
+    left = restored.end(world.context.database)
     assert left == restored.Open(waiting=1, doubtful=1)
     assert world.push().counts["sent"] == 1
     world.look_to_the_end()
@@ -322,7 +322,7 @@ def test_the_mode_can_end(world: World) -> None:
 
     assert [made(world, key) for key in ("v-1", "v-2")] == [1, 1]
     assert standing(world) == ("sent", None)
-    assert restored.end(world.parts.database) is None
+    assert restored.end(world.context.database) is None
 
 
 def test_a_rehearsal_says_so(world: World) -> None:
@@ -330,7 +330,7 @@ def test_a_rehearsal_says_so(world: World) -> None:
     sent_since(world)
     world.begin_restored()
 
-    (fate,) = preview(world.parts.database, only=None, limit=None, longest_wait=900)
+    (fate,) = preview(world.context.database, only=None, limit=None, longest_wait=900)
 
     assert (fate.external_id, fate.fate, fate.why) == ("v-1", "look_up", "restored")
 
@@ -343,7 +343,7 @@ def test_releases_that_do_not_know_the_mode_are_barred(world: World) -> None:
     world.begin_restored()
     world.begin_restored()
     barred = world.rows(query)
-    restored.end(world.parts.database)
+    restored.end(world.context.database)
 
     let_in = {row["revision"] for row in fit}
     older = {revision for revision in let_in if revision < restored.FIRST_TO_KNOW}
@@ -373,7 +373,7 @@ def test_without_the_right_to_look_a_person_does(blind: World) -> None:
     told = [log for log in logs if log["event"] == "invite.unknown"]
     assert [(one["error_code"], one["log_level"]) for one in told] == [("restored", "error")] * 2
     assert "invites resolve acme/v-1" in told[0]["hint"]
-    database = blind.parts.database
+    database = blind.context.database
 
     moves.resolve(database, store.require(database, "acme/v-1"), envoy_invite_id=envoys["id"])
     moves.resolve(database, store.require(database, "acme/v-2"), envoy_invite_id=None)

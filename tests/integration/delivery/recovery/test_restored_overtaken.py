@@ -32,7 +32,7 @@ def world(known_world: World) -> World:
 def planned(world: World, *keys: str, content_key: str = "same") -> list[Doubtful]:
     """Return what a worker has planned about some visits."""
     page = due_page(
-        world.parts.database, "acme", after=None, until=world.parts.database.read_now(), size=100
+        world.context.database, "acme", after=None, until=world.context.database.read_now(), size=100
     ).rows
     plan = LookFirst({"locationId": "1"}, content_key)
     return [(row, plan) for row in page if row.external_id in keys]
@@ -54,18 +54,18 @@ def test_a_row_that_is_not_as_it_was_planned_is_left_alone(
     """A change, another verdict, another attempt, an id, or its twin in doubt: each alone."""
     rows = planned(world, "v-1")
 
-    with overtaken(world.parts.database, lambda: other(world)):
-        assert leave_in_doubt(world.parts.database, rows, first_look=5) == []
+    with overtaken(world.context.database, lambda: other(world)):
+        assert leave_in_doubt(world.context.database, rows, first_look=5) == []
 
-    before = stored(world.parts.database)
-    assert leave_in_doubt(world.parts.database, rows, first_look=5) == []
-    assert stored(world.parts.database) == before
+    before = stored(world.context.database)
+    assert leave_in_doubt(world.context.database, rows, first_look=5) == []
+    assert stored(world.context.database) == before
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has one writer at a time
 def test_a_row_whose_twin_another_worker_leaves_in_doubt_at_the_same_moment_waits(world: World) -> None:
     """The database lets one of them in; what else was planned with it is left in doubt all the same."""
-    database = world.parts.database
+    database = world.context.database
     waiting(world, "v-2")
     rows = [*planned(world, "v-1"), *planned(world, "v-2", content_key="another")]
     with database.engine.connect() as other, ThreadPoolExecutor(1) as pool:

@@ -46,7 +46,7 @@ def before(reading_world: World) -> World:
     world.execute(UNFINISHED)
     world.execute(CHANGED)
     world.add("due")
-    migrate(world.parts.database, to=BEFORE)
+    migrate(world.context.database, to=BEFORE)
     return world
 
 
@@ -59,7 +59,7 @@ def test_an_upgrade_changes_no_row_that_is_on_its_way_or_in_doubt(before: World)
     """Nothing is settled by it, and nothing becomes due."""
     stood = stands(before)
 
-    assert schema.upgrade(before.parts.database)[0] == BEFORE
+    assert schema.upgrade(before.context.database)[0] == BEFORE
 
     assert stands(before) == stood
     assert {key: row["status"] for key, row in stood.items()} == {
@@ -71,7 +71,7 @@ def test_an_upgrade_changes_no_row_that_is_on_its_way_or_in_doubt(before: World)
 
 def test_after_an_upgrade_each_row_is_sent_once(before: World) -> None:
     """Whose worker is gone is in doubt first; what Envoy has is found there, and the rest is created."""
-    schema.upgrade(before.parts.database)
+    schema.upgrade(before.context.database)
 
     before.push()
     first = {key: row["status"] for key, row in stands(before).items()}

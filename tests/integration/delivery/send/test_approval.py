@@ -115,7 +115,7 @@ def test_an_invite_that_a_person_sends_again_has_no_old_word(known_world: World)
     known_world.sandbox.delete_invite(known_world.delivery()["envoy_invite_id"])
     known_world.execute("UPDATE invite SET notes = 'Third floor' WHERE external_id = 'v-1'")
     known_world.push()
-    database = known_world.parts.database
+    database = known_world.context.database
 
     moves.resolve(database, store.require(database, "acme/v-1"), envoy_invite_id=None)
 

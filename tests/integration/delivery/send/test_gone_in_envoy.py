@@ -72,8 +72,8 @@ def test_a_person_can_have_it_made_anew(known_world: World) -> None:
     known_world.push()
 
     moves.resolve(
-        known_world.parts.database,
-        store.require(known_world.parts.database, "acme/v-1"),
+        known_world.context.database,
+        store.require(known_world.context.database, "acme/v-1"),
         envoy_invite_id=None,
     )
     known_world.push()
@@ -91,9 +91,9 @@ def test_what_was_refused_for_another_reason_is_not_made_anew(world: World) -> N
     change(world, "location = 'Nowhere'")
     world.push()
 
-    standing = store.require(world.parts.database, "acme/v-1")
+    standing = store.require(world.context.database, "acme/v-1")
     with pytest.raises(UsageError, match="is rejected, not unknown"):
-        moves.resolve(world.parts.database, standing, envoy_invite_id=None)
+        moves.resolve(world.context.database, standing, envoy_invite_id=None)
 
 
 @pytest.mark.parametrize("changed", ["notes = 'b'", f"expected_arrival_at = '{MOVED}', location = 'London'"])
@@ -126,7 +126,7 @@ def test_a_missing_location_is_no_missing_invite(recreating: World) -> None:
     (invite,) = in_envoy(recreating)
     assert (recreating.delivery()["error_code"], invite["notes"]) == ("place_not_found", "b")
     assert recreating.delivery()["envoy_invite_id"] == invite["id"]
-    database = recreating.parts.database
+    database = recreating.context.database
     with pytest.raises(UsageError, match="is rejected, not unknown"):
         moves.resolve(database, store.require(database, "acme/v-1"), envoy_invite_id=None)
 

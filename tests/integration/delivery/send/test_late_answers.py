@@ -182,7 +182,7 @@ def test_the_same_id_again_changes_nothing(scene: Scene, logs: Logs) -> None:
 def test_a_persons_verdict_is_about_the_attempt_that_the_person_saw(scene: Scene) -> None:
     """The row was tried again since: Envoy may have by now what the person did not find."""
     with suspended_create(scene) as wake:
-        seen = store.require(scene.world.parts.database, "acme/v-2")
+        seen = store.require(scene.world.context.database, "acme/v-2")
         look(scene)
         look(scene)
         with suspended(scene.workers["B"].push, "after_answer") as wake_b:
@@ -190,7 +190,7 @@ def test_a_persons_verdict_is_about_the_attempt_that_the_person_saw(scene: Scene
             scene.workers["B"].push()
             assert delivery(scene)["status"] == "unknown"
             with pytest.raises(UsageError, match="since"):
-                moves.resolve(scene.world.parts.database, seen, envoy_invite_id=None)
+                moves.resolve(scene.world.context.database, seen, envoy_invite_id=None)
             wake_b()
         assert delivery(scene)["status"] == "sent"
         wake()

@@ -29,9 +29,9 @@ def test_a_claim_lasts_as_long_as_a_whole_request_still_fits_into_its_lease(worl
     """Sixty seconds of lease and fifteen of request, and one for the way: to the forty-fourth second."""
     world.add()
     clock = Clock()
-    database = world.parts.database
+    database = world.context.database
     (row,) = due_page(database, "acme", after=None, until=datetime.now(UTC), size=9).rows
-    claims = Claims(database, world.parts.journal, host="h", lease=Lease(60, 15), run_id="run", clock=clock)
+    claims = Claims(database, world.context.journal, host="h", lease=Lease(60, 15), run_id="run", clock=clock)
 
     claimed = claims.take(row, Call(Kind.CREATE, content_key="k"), "a-1")
 

@@ -41,13 +41,13 @@ def quick_world(database_url: str, sandbox: Sandbox) -> Iterator[World]:
     made = World(url, sandbox)
     made.connect()
     yield made
-    made.parts.__exit__(None, None, None)
+    made.context.__exit__(None, None, None)
 
 
 @pytest.fixture
 def away(quick_world: World, request: pytest.FixtureRequest) -> Iterator[Locked | Closed]:
     """Give what takes the database of the world away."""
-    database = quick_world.parts.database
+    database = quick_world.context.database
     if not database.is_sqlite:
         yield request.getfixturevalue("server")
         return
@@ -59,7 +59,7 @@ def away(quick_world: World, request: pytest.FixtureRequest) -> Iterator[Locked 
 
 def scheduled(world: World) -> RunResult:
     """Run the job as the service does."""
-    return execute(world.parts, PUSH, trigger="schedule")
+    return execute(world.context, PUSH, trigger="schedule")
 
 
 def told(lines: list[Any], event: str) -> list[Line]:
@@ -120,7 +120,7 @@ def test_the_end_of_the_trouble_is_told_once(
     results = [scheduled(world) for _ in range(3)]
     server.come_back()
     wait_until(lambda: bool(scheduled(world) and told(lines, "database.reachable")))
-    world.parts.__exit__(None, None, None)
+    world.context.__exit__(None, None, None)
 
     assert [result.codes for result in results] == [{ExitCode.UNREACHABLE}] * 3
     assert [line["error_code"] for line in told(lines, "database.unreachable")] == ["unreachable"]
@@ -140,7 +140,7 @@ def test_connections_that_died_cost_no_verdict(postgresql_url: str, server: Clos
     scheduled(world)
 
     statuses = world.rows("SELECT status, count(*) AS number FROM delivery GROUP BY status")
-    world.parts.__exit__(None, None, None)
+    world.context.__exit__(None, None, None)
     assert statuses == [{"status": "sent", "number": 10}]
     assert len(world.sandbox.invites()) == 10
 
@@ -151,10 +151,10 @@ def full_disk(sqlite_url: str, sandbox: Sandbox) -> Iterator[tuple[World, FullDi
     world = World(sqlite_url, sandbox)
     world.connect()
     world.add(notes=LONG)
-    disk = FullDisk(world.parts.database.engine)
+    disk = FullDisk(world.context.database.engine)
     yield world, disk
     disk.come_back()
-    world.parts.__exit__(None, None, None)
+    world.context.__exit__(None, None, None)
 
 
 def test_a_full_disk_is_told_as_an_error_and_loses_no_verdict(
@@ -179,7 +179,7 @@ def test_nothing_is_claimed_on_a_full_disk(full_disk: tuple[World, FullDisk]) ->
     """The intent does not fit, so nothing is sent; run-once ends with 74, and with room it goes out."""
     world, disk = full_disk
     disk.go()
-    result = execute(world.parts, PUSH, trigger="manual")
+    result = execute(world.context, PUSH, trigger="manual")
 
     assert result.codes == {ExitCode.DISK_FULL}
     assert world.sandbox.invites() == []
@@ -195,10 +195,10 @@ def test_a_verdict_that_the_full_disk_does_not_take_is_printed(
 
     def fill_and_stop() -> None:
         disk.go()
-        world.parts.stop.set()
+        world.context.stop.set()
 
     with armed("after_answer", action=fill_and_stop):
-        result = execute(world.parts, PUSH, trigger="manual")
+        result = execute(world.context, PUSH, trigger="manual")
 
     (printed,) = told(lines, "invite.unknown")
     assert printed["error_code"] == "verdict_not_stored"
@@ -216,11 +216,11 @@ def test_a_verdict_that_nothing_can_store_is_printed(
 
     def break_and_stop() -> None:
         world.execute("ALTER TABLE attempt RENAME TO attempt_away")
-        world.parts.stop.set()
+        world.context.stop.set()
 
     with armed("after_answer", action=break_and_stop):
         result = scheduled(world)
-    world.parts.__exit__(None, None, None)
+    world.context.__exit__(None, None, None)
 
     assert isinstance(result.error, SchemaError)
     (printed,) = told(lines, "invite.unknown")

@@ -41,12 +41,12 @@ def world(sqlite_url: str, sandbox: Sandbox) -> Iterator[World]:
     for number in range(3):
         made.add(f"v-{number}")
     yield made
-    made.parts.__exit__(None, None, None)
+    made.context.__exit__(None, None, None)
 
 
 def path(world: World) -> Path:
     """Return the path of the world's database."""
-    return Path(str(world.parts.database.url.database))
+    return Path(str(world.context.database.url.database))
 
 
 def restored(world: World) -> Callable[[], None]:
@@ -75,20 +75,20 @@ def test_a_verdict_in_hand_is_printed_when_the_file_is_replaced(
 ) -> None:
     """Envoy has answered: the log is the only place that has the id, and nothing else is sent."""
     with armed("after_answer", action=restored(world)):
-        result = execute(world.parts, PUSH, trigger=trigger)
+        result = execute(world.context, PUSH, trigger=trigger)
 
     (unstored,) = told(lines, "invite.unknown")
     assert unstored["error_code"] == "verdict_not_stored"
     assert [unstored["envoy_invite_id"]] == [invite["id"] for invite in world.sandbox.invites()]
     assert isinstance(result.error, DatabaseReplaced)
-    assert world.parts.ended_by is result.error
+    assert world.context.ended_by is result.error
     assert is_marked(path(world))
 
 
 def test_a_file_that_was_replaced_takes_no_claim(world: World) -> None:
     """Nothing is sent of what the file that is gone says."""
     with armed("before_claim", action=restored(world)):
-        result = execute(world.parts, PUSH, trigger="schedule")
+        result = execute(world.context, PUSH, trigger="schedule")
 
     assert isinstance(result.error, DatabaseReplaced)
     assert world.sandbox.invites() == []
@@ -96,26 +96,26 @@ def test_a_file_that_was_replaced_takes_no_claim(world: World) -> None:
 
 def test_a_run_that_stores_nothing_notices_that_the_file_was_replaced(world: World) -> None:
     """An idle service would go on for a minute with a file that nobody else has."""
-    recorder = Recorder(world.parts.database)
+    recorder = Recorder(world.context.database)
     restore = restored(world)
     for _ in range(2):
-        assert execute(world.parts, PUSH, trigger="schedule", recorder=recorder).error is None
+        assert execute(world.context, PUSH, trigger="schedule", recorder=recorder).error is None
     restore()
-    result = execute(world.parts, PUSH, trigger="schedule", recorder=recorder)
+    result = execute(world.context, PUSH, trigger="schedule", recorder=recorder)
 
     assert isinstance(result.error, DatabaseReplaced)
-    assert world.parts.ended_by is result.error
+    assert world.context.ended_by is result.error
 
 
 def test_a_file_that_is_gone_ends_the_process_once(world: World, lines: list[Any]) -> None:
     """Each run fails with it; the one who runs the service tells it, the runs do not."""
     path(world).unlink()
-    first = execute(world.parts, PUSH, trigger="schedule")
-    second = execute(world.parts, RECONCILE, trigger="schedule")
+    first = execute(world.context, PUSH, trigger="schedule")
+    second = execute(world.context, RECONCILE, trigger="schedule")
 
     assert (first.codes, second.codes) == ({ExitCode.SETTINGS}, {ExitCode.SETTINGS})
-    assert world.parts.ended_by is first.error
-    assert world.parts.stop.is_set()
+    assert world.context.ended_by is first.error
+    assert world.context.stop.is_set()
     assert {line["log_level"] for line in told(lines, "job.failed")} <= {"debug"}  # which may be left out
     assert world.sandbox.invites() == []
 
@@ -123,7 +123,7 @@ def test_a_file_that_is_gone_ends_the_process_once(world: World, lines: list[Any
 def test_a_run_by_hand_tells_it_as_an_error(world: World, lines: list[Any]) -> None:
     """With the cure; the process is to end, so that no other job meets the same."""
     path(world).unlink()
-    execute(world.parts, PUSH, trigger="manual")
+    execute(world.context, PUSH, trigger="manual")
 
     (failed,) = told(lines, "job.failed")
     assert failed["log_level"] == "error"
@@ -136,9 +136,9 @@ def test_a_copy_over_the_same_file_is_not_seen(world: World) -> None:
     backup = path(world).with_name("backup.db")
     shutil.copy(path(world), backup)
     shutil.copyfile(backup, path(world))
-    execute(world.parts, PUSH, trigger="schedule")
+    execute(world.context, PUSH, trigger="schedule")
 
-    assert world.parts.ended_by is None
+    assert world.context.ended_by is None
 
 
 @pytest.mark.parametrize(
@@ -157,11 +157,11 @@ def test_a_schema_that_another_release_has_migrated_ends_the_process(
     world.add()
     world.execute("UPDATE alembic_version SET version_num = '9999'")
     world.execute(change)
-    result = execute(world.parts, PUSH, trigger="schedule")
+    result = execute(world.context, PUSH, trigger="schedule")
 
     assert isinstance(result.error, SchemaError)
     assert "newer than this release" in str(result.error)
-    assert world.parts.ended_by is result.error
+    assert world.context.ended_by is result.error
     assert {line["log_level"] for line in lines} <= {"debug", "info"}
 
 
@@ -175,7 +175,7 @@ def test_a_table_that_a_job_of_the_caller_s_lacks_ends_nothing(make_world: MakeW
         return Report()
 
     job = ResolvedJob("own", of_the_caller, {}, exclusive=False, settings=SETTINGS)
-    result = execute(world.parts, job, trigger="schedule")
+    result = execute(world.context, job, trigger="schedule")
 
     assert isinstance(result.error, SchemaError)
-    assert world.parts.ended_by is None
+    assert world.context.ended_by is None

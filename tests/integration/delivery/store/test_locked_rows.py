@@ -19,13 +19,13 @@ def world(postgresql_url: str, sandbox: Sandbox) -> Iterator[World]:
     made = World(postgresql_url, sandbox, WORKER_ENVOY__SCOPES=f"[{scopes}]")
     made.connect()
     yield made
-    made.parts.__exit__(None, None, None)
+    made.context.__exit__(None, None, None)
 
 
 @contextmanager
 def changing(world: World, external_id: str) -> Iterator[None]:
     """Keep a transaction open that has changed an invite."""
-    with world.parts.database.engine.connect() as caller, caller.begin():
+    with world.context.database.engine.connect() as caller, caller.begin():
         statement = sa.text("UPDATE invite SET notes = 'x' WHERE external_id = :key")
         caller.execute(statement, {"key": external_id})
         yield

@@ -41,7 +41,7 @@ def doing(statement: str) -> Callable[[Scene], None]:
 
 def out(scene: Scene) -> None:
     """Let another worker find Envoy's host out."""
-    scene.world.execute("INSERT INTO host (name, hold_count) VALUES (:n, 1)", n=scene.world.parts.gate.host)
+    scene.world.execute("INSERT INTO host (name, hold_count) VALUES (:n, 1)", n=scene.world.context.gate.host)
 
 
 def answered(outcome: Outcome) -> Callable[[Scene], object]:

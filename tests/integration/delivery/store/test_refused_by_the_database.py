@@ -32,7 +32,7 @@ def test_a_refresh_that_the_database_refuses_ends_the_run(world: World) -> None:
     world.connect()
     world.add()
     world.execute("UPDATE connection SET access_expires_at = created_at")
-    world.execute(FORBIDDEN_ON_SQLITE if world.parts.database.is_sqlite else FORBIDDEN_ON_POSTGRESQL)
+    world.execute(FORBIDDEN_ON_SQLITE if world.context.database.is_sqlite else FORBIDDEN_ON_POSTGRESQL)
 
     with pytest.raises((ChangeRefused, IntegrityError)):
         world.push()
@@ -51,13 +51,13 @@ def two_customers(postgresql_url: str) -> Iterator[World]:
         made.add("v-2", connection="zeta")
         made.execute("UPDATE connection SET access_expires_at = created_at WHERE name = 'acme'")
         yield made
-        made.parts.__exit__(None, None, None)
+        made.context.__exit__(None, None, None)
 
 
 @contextmanager
 def locked(world: World) -> Iterator[None]:
     """Keep a transaction open that has locked acme's row."""
-    with world.parts.database.engine.connect() as other, other.begin():
+    with world.context.database.engine.connect() as other, other.begin():
         other.execute(sa.text("SELECT 1 FROM connection WHERE name = 'acme' FOR UPDATE"))
         yield
 

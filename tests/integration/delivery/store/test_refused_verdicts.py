@@ -61,7 +61,7 @@ def own_world(postgresql_url: str, sandbox: Sandbox) -> Iterator[World]:
     made.connect()
     made.add()
     yield made
-    made.parts.__exit__(None, None, None)
+    made.context.__exit__(None, None, None)
 
 
 def test_a_verdict_is_offered_again_whatever_refused_it(own_world: World, lines: list[Any]) -> None:
@@ -88,7 +88,7 @@ def test_a_verdict_that_is_refused_to_the_end_is_printed(own_world: World, lines
 
     def refuse_and_stop() -> None:
         world.execute(refusing)
-        world.parts.stop.set()
+        world.context.stop.set()
 
     with armed("after_answer", action=refuse_and_stop):
         report = world.push()
@@ -117,12 +117,12 @@ def test_a_database_whose_default_is_serializable_is_drained_by_many(
     name = postgresql_url.partition("?")[0].rpartition("/")[2]
     world = World(postgresql_url, sandbox, WORKER_PUSH__CONCURRENCY="8")
     world.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
-    world.parts.database.dispose()
+    world.context.database.dispose()
     world.connect()
     for number in range(200):
         world.add(external_id=f"v-{number}")
     report = world.push()
-    world.parts.__exit__(None, None, None)
+    world.context.__exit__(None, None, None)
 
     assert report.counts["sent"] == 200
     assert len(world.sandbox.ledger()["creates"]) == 200

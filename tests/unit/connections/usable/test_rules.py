@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.backoff import BackOff
 from worker.connections.model import Connection, HoldReason
-from worker.connections.rows import lies_ahead
 from worker.connections.tokens.refresh.failures import retry_seconds
 from worker.connections.usable.pace import SLOWEST, cut, raised
-from worker.connections.usable.rules import HOLD_MAXIMUM, grown, hold, in_force, jittered, prolong
+from worker.connections.usable.rules import HOLD_MAXIMUM, hold, in_force, prolong
+from worker.database.ahead import lies_ahead
 
 NOW = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
 COUNTS = st.integers(0, 10**6)
@@ -51,9 +52,11 @@ def test_a_new_hold_is_in_force_and_bounded(seconds: float, reason: HoldReason) 
 @given(count=COUNTS)
 def test_waits_grow_from_the_least_to_the_most(count: int) -> None:
     """However often it failed, a wait stays within its bounds."""
-    assert 5 <= grown(count, (5.0, 900.0)) <= 900
-    assert 5 <= jittered(count, (5.0, 900.0)) <= 900
-    assert grown(count, (5.0, 900.0)) <= grown(count + 1, (5.0, 900.0))
+    back_off = BackOff(5.0, 900.0)
+
+    assert 5 <= back_off.grown(count) <= 900
+    assert 5 <= back_off.jittered(count) <= 900
+    assert back_off.grown(count) <= back_off.grown(count + 1)
 
 
 @given(failures=COUNTS, retry_after=st.none() | st.floats(0, 10**9))

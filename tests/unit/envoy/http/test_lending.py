@@ -1,21 +1,36 @@
 """Connections, each lent to one thread at a time."""
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Lock
+from typing import TypeVar
 
 import pytest
 
 from worker.envoy.http.lending import AllLentError, Lender
+
+Item = TypeVar("Item")
+
+
+@contextmanager
+def lent(lender: Lender[Item], *, wait_seconds: float) -> Iterator[Item]:
+    """Have an item for the length of the block."""
+    item = lender.take(wait_seconds)
+    try:
+        yield item
+    finally:
+        lender.give_back(item)
 
 
 def test_the_item_last_used_is_lent_first() -> None:
     """A warm connection is better than a cold one."""
     lender = Lender(iter("abc").__next__, 3)
 
-    with lender.lend(wait_seconds=0) as first:
+    with lent(lender, wait_seconds=0) as first:
         pass
-    with lender.lend(wait_seconds=0) as second:
+    with lent(lender, wait_seconds=0) as second:
         pass
 
     assert first == second
@@ -25,17 +40,17 @@ def test_nothing_is_lent_twice() -> None:
     """The borrower that comes too late is told so."""
     lender = Lender(iter("a").__next__, 1)
 
-    with lender.lend(wait_seconds=0), pytest.raises(AllLentError), lender.lend(wait_seconds=0.01):
+    with lent(lender, wait_seconds=0), pytest.raises(AllLentError), lent(lender, wait_seconds=0.01):
         pass
 
 
 def test_an_item_comes_back_after_an_error() -> None:
     """A failed request does not cost a connection."""
     lender = Lender(iter("a").__next__, 1)
-    with pytest.raises(LookupError), lender.lend(wait_seconds=0):
+    with pytest.raises(LookupError), lent(lender, wait_seconds=0):
         raise LookupError
 
-    with lender.lend(wait_seconds=0) as item:
+    with lent(lender, wait_seconds=0) as item:
         assert item == "a"
 
 
@@ -44,7 +59,7 @@ def test_no_two_threads_hold_the_same_item() -> None:
     locks = Lender(Lock, 3)
 
     def borrow(_: int) -> bool:
-        with locks.lend(wait_seconds=5) as lock:
+        with lent(locks, wait_seconds=5) as lock:
             free = lock.acquire(blocking=False)
             if free:
                 lock.release()
@@ -60,7 +75,7 @@ def test_what_is_not_needed_is_not_made() -> None:
     lender = Lender(Lock, 256)
 
     for _ in range(3):
-        with lender.lend(wait_seconds=0):
+        with lent(lender, wait_seconds=0):
             pass
 
     assert len(lender.items) == 1
@@ -71,7 +86,7 @@ def test_each_that_waits_gets_what_is_given_back() -> None:
     lender = Lender(Lock, 1)
 
     def hold(_: int) -> bool:
-        with lender.lend(wait_seconds=30), threading.Lock():
+        with lent(lender, wait_seconds=30), threading.Lock():
             return True
 
     with ThreadPoolExecutor(8) as pool:

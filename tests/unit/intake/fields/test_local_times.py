@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from worker.database.types import utc_text
+from worker.clock import to_millisecond
 from worker.errors import InputError
 from worker.intake.fields.times import moment, settled
 
@@ -45,7 +45,7 @@ def test_the_date_and_the_time_at_the_location_survive_storing(reading: tuple[da
     found = settled(ARRIVAL, moment(ARRIVAL, wall.isoformat()), zone)
 
     assert found is not None
-    seen = datetime.fromisoformat(utc_text(found)).astimezone(zone)
+    seen = datetime.fromisoformat(to_millisecond(found)).astimezone(zone)
     assert seen.date() == wall.date()
     assert seen.replace(tzinfo=None, fold=0) == wall
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from worker.connections.model import Connection
-from worker.connections.rows import CONNECTIONS, is_ahead, lies_ahead
+from worker.connections.model import CONNECTIONS, Connection
 from worker.database import Database
+from worker.database.ahead import is_ahead, lies_ahead
 
 if TYPE_CHECKING:
     from worker.connections.tokens.stored import TokenRow

@@ -4,26 +4,25 @@ Envoy answers 401 to a dead refresh token and to a wrong client secret alike.  W
 reason that we know, the other connections decide: if one of them is served, it is the grant.
 """
 
-import random
 from collections.abc import Callable
 from datetime import datetime
 
 import sqlalchemy as sa
 import structlog
 
+from worker.backoff import BackOff
 from worker.commands import command
-from worker.connections.model import ConnectionStatus, HoldReason
-from worker.connections.rows import CONNECTIONS
+from worker.connections.model import CONNECTIONS, ConnectionStatus, HoldReason
 from worker.connections.tokens.refresh.client_standing import ClientStanding
 from worker.connections.tokens.refresh.cool_down import RETRY_MAXIMUM
 from worker.connections.tokens.refresh.lease import Lease, Leases
 from worker.connections.tokens.refresh.lost_answers import is_recent
 from worker.connections.usable.moves import move
-from worker.connections.usable.rules import DEFAULT_HOLD_SECONDS, grown, hold
+from worker.connections.usable.rules import DEFAULT_HOLDS, hold
 from worker.database import Database
 from worker.errors import ClientRefused, EnvoyError, GrantDead, Throttled, TokenRefused
 
-RETRY_LEAST, RETRY_MOST = 5.0, 300.0
+RETRIES = BackOff(5.0, 300.0)
 MALFORMED_IN_A_ROW = 3
 WAVE, WAVE_SHARE, WAVE_SECONDS = 5, 0.2, 600.0
 CLIENT_HINT = "check ENVOY_CLIENT_ID and ENVOY_CLIENT_SECRET; no connection was ended"
@@ -98,9 +97,7 @@ class Troubles:
         move(
             self._database,
             lease.connection_id,
-            lambda row, now: hold(
-                row, now, HoldReason.UNAUTHORISED, grown(row.hold_count, DEFAULT_HOLD_SECONDS)
-            ),
+            lambda row, now: hold(row, now, HoldReason.UNAUTHORISED, DEFAULT_HOLDS.grown(row.hold_count)),
         )
 
     def _still_valid(self, lease: Lease) -> bool:
@@ -166,6 +163,4 @@ class Troubles:
 
 def retry_seconds(failures: int, retry_after: float | None) -> float:
     """Return how long refreshing rests after a failure: full jitter, 5 to 300 s, and what Envoy asks."""
-    most = min(RETRY_MOST, RETRY_LEAST * 2 ** min(failures + 1, 32))
-    waited = max(RETRY_LEAST, random.uniform(0, most))  # noqa: S311 -- spreads load, guards nothing
-    return min(max(waited, retry_after or 0.0), RETRY_MAXIMUM)
+    return min(max(RETRIES.jittered(failures + 1), retry_after or 0.0), RETRY_MAXIMUM)

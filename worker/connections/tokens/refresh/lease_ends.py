@@ -9,9 +9,10 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
-from worker.connections.model import Connection
-from worker.connections.rows import CONNECTIONS, change, lies_ahead
+from worker.connections.model import CONNECTIONS, Connection
+from worker.connections.rows import change
 from worker.database import Database
+from worker.database.ahead import lies_ahead
 from worker.database.owner import is_dead, this_boot_clock
 from worker.database.repeating import repeated
 

@@ -7,23 +7,21 @@ lost and a repeated post was answered, that looks well, until the first post is 
 from datetime import datetime, timedelta
 
 from worker.connections.model import Connection
-from worker.database.engine import SLACK_SECONDS
+from worker.database.ahead import age
 
 # Gateways give up after minutes; what was not carried out within an hour never will be.
 LATEST = timedelta(hours=1)
 # A grant's end is found out by its next refresh: of one that nothing uses that is a week later.
 LONGEST = timedelta(days=8)
-SLACK = timedelta(seconds=SLACK_SECONDS)
 
 
 def is_recent(row: Connection, now: datetime) -> bool:
     """Say whether an end that is found out *now* was soon after a refresh whose answer was lost."""
-    lost = row.answer_lost_at
-    # One that lies ahead came from a clock that was wrong.
-    return lost is not None and -SLACK <= now - lost <= LONGEST
+    passed = age(row.answer_lost_at, now)
+    return passed is not None and passed <= LONGEST
 
 
 def is_outlived(row: Connection, now: datetime) -> bool:
     """Say whether a refresh that began *now*, and was answered, shows that no lost answer did harm."""
-    lost = row.answer_lost_at
-    return lost is not None and not -SLACK <= now - lost < LATEST
+    passed = age(row.answer_lost_at, now)
+    return row.answer_lost_at is not None and (passed is None or passed >= LATEST)

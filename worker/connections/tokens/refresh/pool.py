@@ -6,7 +6,6 @@ process that refreshes: the entry is put aside and looked at again.  A thread li
 
 import contextvars
 import heapq
-import random
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from itertools import count
 
 import structlog
 
+from worker.backoff import spread
 from worker.clock import boot_clock
 from worker.connections.tokens.expiry import AccessToken
 from worker.errors import TryLater, WorkerError
@@ -194,7 +194,7 @@ class RefreshPool:
         if now >= refresh.patient_until:
             self._fail(refresh, TryLater(f"{refresh.name}: its token is being refreshed elsewhere"))
             return
-        pause = random.uniform(*LOOK_EVERY) * LOOKS_GROW**refresh.looks  # noqa: S311 -- keeps processes out of step
+        pause = spread(*LOOK_EVERY) * LOOKS_GROW**refresh.looks
         refresh.looks += 1
         with self._changed:
             at = now + min(pause, MOST_BETWEEN_LOOKS)

@@ -10,9 +10,9 @@ import structlog
 
 from worker.clock import boot_clock
 from worker.connections.company import note_company
-from worker.connections.model import ConnectionStatus
-from worker.connections.rows import CONNECTIONS, change
-from worker.connections.tokens.expiry import CLOCK_SLACK, DEFAULT_LIFETIME
+from worker.connections.model import CONNECTIONS, ConnectionStatus
+from worker.connections.rows import change
+from worker.connections.tokens.expiry import DEFAULT_LIFETIME
 from worker.connections.tokens.refresh.lease import Lease
 from worker.connections.tokens.refresh.lost_answers import is_outlived
 from worker.connections.usable.moves import announce_another_company
@@ -25,6 +25,7 @@ from worker.envoy.tokens import TokenAnswer
 
 SAVE_SECONDS, SAVE_SECONDS_STOPPING = 20.0, 5.0
 PAUSE_SECONDS = 0.5
+CLOCK_SLACK = 60.0  # between this host's clock and Envoy's
 
 log = structlog.get_logger()
 

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 import structlog
 
 from worker.commands import command
-from worker.connections.model import Connection, ConnectionStatus
-from worker.connections.rows import CONNECTIONS, change
+from worker.connections.model import CONNECTIONS, Connection, ConnectionStatus
+from worker.connections.rows import change
 from worker.connections.tokens.refresh.saving import CLEARED
 from worker.connections.tokens.stored import TokenRow
 from worker.database import Database

@@ -4,15 +4,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worker.connections.model import ConnectionStatus, HoldReason
+from worker.connections.model import CONNECTIONS, ConnectionStatus, HoldReason
 from worker.connections.usable.holds import is_held
 from worker.connections.usable.host_outage import is_out
 from worker.database import Database
 from worker.database.owner import this_process
 from worker.database.statements.compiled import Given, Types
-from worker.delivery.due import ATTEMPTS, CONNECTIONS, DELIVERIES, SENDING, UNKNOWN
 from worker.delivery.store.statements.seen import SEEN, free_rows, is_as_planned
 from worker.invites import Status
+from worker.invites.literals import SENDING, UNKNOWN
+from worker.invites.model import ATTEMPTS, DELIVERIES
 from worker.invites.restored import may_create
 
 CLAIM: Types = {

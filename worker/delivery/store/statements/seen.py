@@ -10,7 +10,9 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from worker.database.statements.compiled import Given, Types
-from worker.delivery.due import DELIVERIES, PENDING, DueRow
+from worker.delivery.due import DueRow
+from worker.invites.literals import PENDING
+from worker.invites.model import DELIVERIES
 
 
 class Seen(Protocol):

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 
 from worker.database import Database
 from worker.database.statements.compiled import Given, Types
-from worker.delivery.due import ATTEMPTS, DELIVERIES, PENDING, SENDING, SENT, UNKNOWN
 from worker.delivery.store.statements.seen import SEEN, free_rows, is_as_seen
+from worker.invites.literals import PENDING, SENDING, SENT, UNKNOWN
+from worker.invites.model import ATTEMPTS, DELIVERIES
 
 LINE: Types = {
     "attempt": sa.Text(),
