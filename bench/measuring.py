@@ -67,7 +67,7 @@ class Running:
         return int(found[0])
 
     def said(self, event: str) -> bool:
-        """Tell whether it has told such an event by now."""
+        """Return whether it has told such an event by now."""
         return f'"{event}"' in self.log.read_text(encoding="utf-8", errors="replace")
 
     def until(self, done: Callable[[], bool], seconds: float) -> bool:

@@ -15,7 +15,7 @@ class Target:
     most: bool = False
 
     def met_by(self, value: float) -> bool:
-        """Say whether a value keeps the bound."""
+        """Return whether a value keeps the bound."""
         return value <= self.value if self.most else value >= self.value
 
     def __str__(self) -> str:
@@ -24,7 +24,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line; *ratio* is None where a figure counts for itself, and then *value* is compared."""
+    """One line; *ratio* is None if a figure counts for itself, and then *value* is compared."""
 
     what: str
     measured: str
@@ -35,7 +35,7 @@ class Line:
 
     @property
     def reached(self) -> bool | None:
-        """Whether the target is reached, None where there is none."""
+        """Whether the target is reached, None if there is none."""
         compared = self.value if self.ratio is None else self.ratio
         return None if self.target is None or compared is None else self.target.met_by(compared)
 

@@ -1,6 +1,6 @@
 """Run one command and print what it used, as JSON: ``python -m bench.watch COMMAND...``.
 
-A process of its own and a small one: Linux counts the memory of whoever starts a command among the
+A process of its own and a small one: Linux counts the memory of anyone who starts a command among the
 peak of the command.  SIGTERM is passed on.
 """
 

@@ -1,6 +1,6 @@
 """Refresh grants that nothing has used for long, well before their refresh token dies.
 
-A grant in use is refreshed by whoever uses it.  One without visits would lapse unnoticed: Envoy's
+A grant in use is refreshed by anyone who uses it.  One without visits would lapse unnoticed: Envoy's
 refresh tokens end after a time that each token answer states.
 
 Parameters: `max_idle` (604800 s): a grant not refreshed for so long, or for a quarter of its refresh

@@ -73,7 +73,7 @@ def _pruned(context: RunContext, now: datetime, more: Callable[[], bool]) -> Rep
 
 
 def _doubted(found: Doubt) -> Report:
-    """Tell why nothing was done: at first the next run may find it mended, then a person must.
+    """Tell why nothing was done: at first the next run may find it repaired, then a person must.
 
     Raises:
         ClockDoubted: it lasts.
@@ -107,7 +107,7 @@ def _is_due(context: RunContext, now: datetime) -> bool:
 
 
 def _deletes_runs(context: RunContext) -> bool:
-    """Say whether runs are deleted, too: they belong to no connection, and are no invites."""
+    """Return whether runs are deleted, too: they belong to no connection, and are no invites."""
     narrowed = context.connection is not None or context.limit is not None
     return context.settings.retention.history_days > 0 and not narrowed
 

@@ -3,7 +3,7 @@
 Envoy takes no idempotency key, so the intent of each attempt is committed before its first byte is
 sent.  An invite that Envoy refuses is `rejected`, one whose answer was lost or strange is `unknown` and
 left to `reconcile_invites`; whatever surely was not executed is `deferred` and comes again.  A
-connection that is held, or whose grant is dead, is passed over and burns no attempts; the others go on.
+connection that is held, or whose grant is dead, is passed over and uses up no attempts; the others go on.
 
 In a service it also runs at once when a caller has written something.
 

@@ -1,4 +1,4 @@
-"""Journals without a thread: what is submitted is committed by whoever says so, before anything else."""
+"""Journals without a thread: what is submitted is committed by anyone who says so, before anything else."""
 
 import threading
 import time

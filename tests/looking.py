@@ -28,7 +28,7 @@ class Screen(io.TextIOWrapper):
         self._terminal = terminal
 
     def isatty(self) -> bool:
-        """Say whether a person sits there."""
+        """Return whether a person sits there."""
         return self._terminal
 
     def read_all(self) -> str:

@@ -69,7 +69,7 @@ ALONE: LiteralString = """
     SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
      WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
-# Whoever kills a server has one of their own.
+# Anyone who kills a server has one of their own.
 EMPTYING: LiteralString = """
     SET LOCAL synchronous_commit = off;
     SET LOCAL session_replication_role = replica
@@ -175,7 +175,7 @@ class Databases:
 
 
 def _content(connection: Server, table: str) -> object:
-    """Return a digest of all rows of a table, None where it has none."""
+    """Return a digest of all rows of a table, None if it has none."""
     statement = "SELECT md5(string_agg(one::text, ' ' ORDER BY one::text)) FROM public.{} AS one"
     return _one(connection, sql.SQL(statement).format(sql.Identifier(table)))
 

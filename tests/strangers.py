@@ -34,7 +34,7 @@ def hostile(chance: random.Random, *, halves: bool = False) -> str:
 
 
 def acts(sign: str) -> bool:
-    """Tell whether a character does something, or hides: said here once more, in other words."""
+    """Return whether a character does something, or hides: said here once more, in other words."""
     return unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} or sign in "\u3164\uffa0"
 
 

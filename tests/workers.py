@@ -33,7 +33,7 @@ class Worker:
     code: int | None = None
 
     def ended(self) -> bool:
-        """Say whether it is gone, and keep its exit code."""
+        """Return whether it is gone, and keep its exit code."""
         if self.code is None:
             self.code = self.zygote.code_of(self.pid)
         return self.code is not None

@@ -98,7 +98,7 @@ def _become(request: dict[str, Any]) -> NoReturn:
 
 
 def _take_streams() -> None:
-    """Make the streams anew, as a start does: the old ones have read ahead, or take a pipe for a file."""
+    """Make the streams again, as a start does: the old ones have read ahead, or take a pipe for a file."""
     sys.stdin = os.fdopen(0, encoding="utf-8")
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)

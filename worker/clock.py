@@ -49,7 +49,7 @@ class WallClock:
             return by
 
     def was_set_since(self, boot_seconds: float) -> bool:
-        """Say whether it was seen to be set since that moment of the boot clock."""
+        """Return whether it was seen to be set since that moment of the boot clock."""
         with self._lock:
             self._compare()
             return self._last_set >= boot_seconds

@@ -99,7 +99,7 @@ class Context:
             opened.hang_up_when_late()
 
     def end_for(self, error: WorkerError) -> None:
-        """End as on a signal, for what no later run will find mended; the first such error counts."""
+        """End as on a signal, for what no later run will find repaired; the first such error counts."""
         self.ended_by = self.ended_by or error
         self.end()
 

@@ -3,15 +3,15 @@
 ::
 
     WorkerError                    one line for the operator, a hint, an exit code
-    ├── SettingsError              mend settings.toml or the environment
+    ├── SettingsError              repair settings.toml or the environment
     │   └── KeysLost               put the keys back that sealed the stored tokens
     ├── SchemaError                migrate, or install the matching release
     ├── UsageError                 the command was called wrongly
-    ├── InputError                 mend one field of one row or line
-    ├── DatabaseUnreachable        mend the database; nothing was lost
+    ├── InputError                 repair one field of one row or line
+    ├── DatabaseUnreachable        repair the database; nothing was lost
     │   ├── DatabaseLocked         find the writer that keeps it locked
     │   └── DatabaseConflict       another transaction came first: repeat, it was rolled back
-    ├── DatabaseUnfit              mend the database itself, or its file; a restart mends nothing
+    ├── DatabaseUnfit              repair the database itself, or its file; a restart repairs nothing
     │   ├── DatabaseRefused        the server says no: its own words, and what to type
     │   │   └── RightMissing       grant the worker's role what it lacks
     │   ├── DatabaseDamaged        the file is damaged: restore a backup
@@ -20,7 +20,7 @@
     ├── DiskFull                   make room; nothing was lost
     ├── NeedsAuthorisation         the customer must authorise the connection again
     │   ├── WrongIssuer            the browser was sent back by another server than Envoy's
-    │   └── TokenDamaged           or whoever damaged the row, or took its key away, mends that
+    │   └── TokenDamaged           or anyone who damaged the row, or took its key away, repairs that
     ├── TryLater                   held, or a named job runs elsewhere: come back
     │   └── ClockDoubted           nothing confirms the database's clock: what cannot be undone waits
     └── EnvoyError                 Envoy, or the way to it
@@ -130,7 +130,7 @@ class ChangeRefused(DatabaseUnreachable):
 
 
 class DatabaseUnfit(WorkerError):
-    """The database is there, and not as the worker needs it; a restart mends nothing."""
+    """The database is there, and not as the worker needs it; a restart repairs nothing."""
 
     exit_code = ExitCode.SETTINGS
 
@@ -178,7 +178,7 @@ class TokenDamaged(NeedsAuthorisation):
 class TryLater(WorkerError):
     """Nothing is broken, but not now: a hold, or another process is at it.
 
-    ``retry_after`` is in seconds, and None where nobody knows.
+    ``retry_after`` is in seconds, and None if nobody knows.
     """
 
     exit_code = ExitCode.TRY_LATER
@@ -189,7 +189,7 @@ class ClockDoubted(TryLater):
     """Nothing confirms the database's clock, so that what cannot be undone is not done by it."""
 
     def __init__(self, message: str, *, hint: str, error_code: str, exit_code: ExitCode) -> None:
-        """Take the stable *error_code*, too, and the exit code that tells what is to be mended."""
+        """Take the stable *error_code*, too, and the exit code that tells what is to be repaired."""
         super().__init__(message, hint=hint)
         self.error_code = error_code
         self.exit_code = exit_code
@@ -199,7 +199,7 @@ class EnvoyError(WorkerError):
     """What became of a request to Envoy; the subclass says what may be done next.
 
     ``error_code`` is stable and safe to log.  ``retry_after`` is in seconds, and
-    None where Envoy did not say.
+    None if Envoy did not say.
     """
 
     exit_code = ExitCode.UNREACHABLE
@@ -249,7 +249,7 @@ class Throttled(EnvoyError):
 class Unauthorised(EnvoyError):
     """The access token is not accepted (401); nothing was executed.
 
-    ``token_version`` is that token's, where whoever called knows it.
+    ``token_version`` is that token's, where anyone who called knows it.
     """
 
     default_code = "unauthorised"

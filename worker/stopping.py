@@ -12,7 +12,7 @@ SLICE_SECONDS = 0.1  # how soon a stop is heeded where the wait itself cannot be
 def end_signals() -> set[signal.Signals]:
     """Return the signals that end a process in order: SIGTERM, SIGINT, and a terminal that is gone.
 
-    Whoever started it by ``nohup`` wants it to outlive the terminal.
+    Anyone who started it by ``nohup`` wants it to outlive the terminal.
     """
     ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     return {signal.SIGTERM, signal.SIGINT} | (set() if ignored else {signal.SIGHUP})

@@ -27,7 +27,7 @@ def visible_json(document: str) -> str:
 
 
 def is_plain(sign: str) -> bool:
-    """Tell whether one character may stand in a line as it is."""
+    """Return whether one character may stand in a line as it is."""
     if sign.isprintable():
         return sign not in _BLANK
     return unicodedata.category(sign) == "Zs"  # blanks of other widths: Japanese names have one

@@ -20,7 +20,7 @@ _WRITTEN = """
 
 
 def directories(size: Size, databases: Databases) -> Iterator[Line]:
-    """Read those of some customers anew, and tell what 10,000 take at that speed."""
+    """Read those of some customers again, and tell what 10,000 take at that speed."""
     for kind in size.kinds:
         with stand_in(LATENCY) as place:
             ground = Ground(databases, kind, place)

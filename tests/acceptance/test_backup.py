@@ -222,7 +222,7 @@ def test_the_service_refuses_a_marked_file(small_installation: Installation) -> 
 
 
 def test_the_mode_is_shown_and_ends(small_connected: Installation) -> None:
-    """Who looks is told since when, and what is left; typed again it begins anew."""
+    """Who looks is told since when, and what is left; typed again it begins again."""
     connected = small_connected
     connected.add(2)
 
@@ -238,7 +238,7 @@ def test_the_mode_is_shown_and_ends(small_connected: Installation) -> None:
 
     assert first[1] == "2 creates to be looked up, 0 unknown"
     assert "acme: its refresh token is taken for spent" in first[2]
-    assert "already: all of it begins anew" in again
+    assert "already: all of it begins again" in again
     assert f"restored at {since}: each create is first looked up in Envoy" in status
     assert "2 creates to be looked up, 0 unknown" in status
     assert f"warn restored at {since}" in checked

@@ -105,7 +105,7 @@ def test_what_the_demo_tells_to_type_works(played: subprocess.CompletedProcess[s
 
 
 def test_the_demo_can_be_played_again(tmp_path: Path) -> None:
-    """Its own files are made anew; what else lies in the folder stays."""
+    """Its own files are made again; what else lies in the folder stays."""
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     (tmp_path / "worker.db").write_text("not a database", encoding="utf-8")
 

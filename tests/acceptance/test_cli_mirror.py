@@ -182,9 +182,9 @@ def test_rejected_lines_are_mended_and_imported(connected: Installation, tmp_pat
     first = connected.run(*arguments, expect=3, stdin=content)
     mode = stat.S_IMODE(bad.stat().st_mode)
     second = connected.run(*arguments, expect=2, stdin=content)
-    mended = bad.read_text(encoding="utf-8").replace("ann.example.com", "ann@example.com")
+    repaired = bad.read_text(encoding="utf-8").replace("ann.example.com", "ann@example.com")
     bad.unlink()
-    third = connected.run(*arguments, stdin=mended)
+    third = connected.run(*arguments, stdin=repaired)
 
     assert "1 rejected line" in first.stderr
     assert mode == 0o600

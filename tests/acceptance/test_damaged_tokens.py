@@ -56,7 +56,7 @@ def resealed_while_it_runs(two: Installation, service: Piped) -> list[dict[str, 
 
 
 def test_one_damaged_row_stops_its_connection_and_no_other(two: Installation, sandbox: Sandbox) -> None:
-    """The service starts and sends for the others; every command names it, and a consent mends it.
+    """The service starts and sends for the others; every command names it, and a consent repairs it.
 
     Once nothing at all is under a key that the service has, it ends with 78.
     """

@@ -50,12 +50,12 @@ class File:
         ((page,),) = self.ask("SELECT rootpage FROM sqlite_master WHERE name = 'attempt'")
         ((size,),) = self.ask("PRAGMA page_size")
         with closing(sqlite3.connect(self.path, isolation_level=None)) as writer:
-            writer.execute("BEGIN IMMEDIATE")  # else a run might write the page anew, and so mend it
+            writer.execute("BEGIN IMMEDIATE")  # else a run might write the page again, and so repair it
             wait_until(self._log_is_in_the_file)
             with self.path.open("r+b") as file:
                 file.seek((page - 1) * size)
                 file.write(b"\xff" * 200)
-            # A table that is new makes everybody read all pages anew.
+            # A table that is new makes everybody read all pages again.
             writer.execute("CREATE TABLE another (x)")
             writer.execute("COMMIT")
 

@@ -185,7 +185,7 @@ def test_check_goes_on_after_a_key_file_that_may_not_be_used(folder: Path) -> No
 
 
 def test_check_has_nothing_to_say_of_private_files(folder: Path) -> None:
-    """What nobody else can read or write is as it should be; whoever trusts everybody is reminded of it."""
+    """What nobody else can read or write is as it should be; who trusts everybody is reminded of it."""
     (folder / ".env").write_text("ENVOY_CLIENT_ID=x\n", encoding="utf-8")
     (folder / "backup.db").write_bytes(b"SQLite format 3\0...")
     for name in (".env", "backup.db"):
@@ -195,4 +195,4 @@ def test_check_has_nothing_to_say_of_private_files(folder: Path) -> None:
     database = "sqlite:///nothing.db"
     assert "warn" not in typed(folder, "check", DATABASE_URL=database).stdout
     reminded = typed(folder, "check", DATABASE_URL=database, WORKER_TRUST_FOLDER="1").stdout
-    assert "warn WORKER_TRUST_FOLDER=1: files are used whoever wrote them" in reminded
+    assert "warn WORKER_TRUST_FOLDER=1: files are used no matter who wrote them" in reminded

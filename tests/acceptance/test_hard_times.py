@@ -96,7 +96,7 @@ def test_a_rejected_row_and_a_doubtful_one_are_3(installation: Installation, san
 def test_a_dead_grant_is_77_with_the_command_that_mends_it(
     installation: Installation, sandbox: Sandbox
 ) -> None:
-    """One ERROR event names the connection; connecting again mends it and nothing was lost."""
+    """One ERROR event names the connection; connecting again repairs it and nothing was lost."""
     installation.connect()
     installation.add(2)
     sandbox.revoke()

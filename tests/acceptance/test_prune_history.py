@@ -121,7 +121,7 @@ def test_what_was_cleared_too_early_is_imported_again(small_connected: Installat
 
 
 def test_an_unregistered_job_does_nothing(full: Installation, tmp_path: Path) -> None:
-    """Whoever leaves it out of settings.toml keeps everything."""
+    """Anyone who leaves it out of settings.toml keeps everything."""
     settings = tmp_path / "settings.toml"
     whole = (ROOT / "settings.toml").read_text(encoding="utf-8")
     settings.write_text(whole.partition("[jobs.prune_history]")[0], encoding="utf-8")

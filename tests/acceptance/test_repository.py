@@ -92,7 +92,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
 
 
 def test_the_unit_fits_how_the_worker_ends() -> None:
-    """It is not restarted where that mends nothing, and not killed while it drains."""
+    """It is not restarted where that repairs nothing, and not killed while it drains."""
     lines = text("deploy/envoy-worker.service").splitlines()
     values = dict(line.split("=", 1) for line in lines if re.match(r"\w+=", line))
 
@@ -252,8 +252,8 @@ SKIPPED = {"name": "idna", "skip_reason": "Dependency not found"}
     ("says", "code", "printed"),
     [
         ([[KNOWN, SKIPPED], []], 0, "no known vulnerability in 1 packages; 1 are not in the data: idna"),
-        ([[HURT, SKIPPED], []], 1, "lock.txt: h11 0.1: PYSEC-1, mended in 0.2"),
-        ([[SKIPPED], [HURT]], 1, "lock.txt: h11 0.1: PYSEC-1, mended in 0.2"),
+        ([[HURT, SKIPPED], []], 1, "lock.txt: h11 0.1: PYSEC-1, repaired in 0.2"),
+        ([[SKIPPED], [HURT]], 1, "lock.txt: h11 0.1: PYSEC-1, repaired in 0.2"),
         (
             ["requests.exceptions.ConnectionError: no name", [KNOWN]],
             0,

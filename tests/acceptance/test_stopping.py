@@ -43,7 +43,7 @@ def unreadable(installation: Installation) -> Iterator[None]:
 
 
 def catches(process: int, number: signal.Signals) -> bool:
-    """Say whether a process has a handler of its own for a signal."""
+    """Return whether a process has a handler of its own for a signal."""
     status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     (caught,) = re.findall(r"^SigCgt:\s*(\w+)$", status, re.MULTILINE)
     return bool(int(caught, 16) & 1 << (number - 1))

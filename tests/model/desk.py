@@ -22,7 +22,7 @@ HAS_NO_ID = {Status.WITHDRAWN, Status.EXPIRED}
 
 
 def is_possible(row: Row) -> bool:
-    """Say whether the database lets a row stand so."""
+    """Return whether the database lets a row stand so."""
     if row.status in NEEDS_ID:
         return row.envoy_id is not None
     return row.status not in HAS_NO_ID or row.envoy_id is None

@@ -26,7 +26,7 @@ def carry_out(state: State, request: Request) -> State:
 
 
 def _is_outdated(one: Request, done: Request) -> bool:
-    """Say whether a change is older than the one that was carried out: that window is Envoy's alone."""
+    """Return whether a change is older than the one that was carried out: that window is Envoy's alone."""
     return (
         one.kind != "create"
         and (one.visit, one.target) == (done.visit, done.target)

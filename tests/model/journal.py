@@ -47,7 +47,7 @@ def _judged(state: State, first: Worker, second: Worker, scope: Scope) -> State:
 
 
 def _together(state: State, first: Worker, second: Worker, scope: Scope) -> State | None:
-    """Return what one transaction comes to: verdicts first; None where a unique index refuses a statement."""
+    """Return what one transaction comes to: verdicts first; None if a unique index refuses a statement."""
     before = state
     for one in (first, second):
         if not _is_claim(one):

@@ -1,6 +1,6 @@
 """The conditional writes of a delivery, as functions of a row; test_statements.py holds them to the SQL.
 
-Each returns the row as it is then, or None where the write does not apply.  Guards can be switched off, to
+Each returns the row as it is then, or None if the write does not apply.  Guards can be switched off, to
 see whether the search misses them.
 """
 
@@ -40,7 +40,7 @@ ALL = Guards()
 
 
 def is_as_planned(row: Row, seen: Seen, on: Guards) -> bool:
-    """Say whether a row is still what was planned for."""
+    """Return whether a row is still what was planned for."""
     return (
         (row.status is Status.PENDING or not on.planned_status)
         and (row.revision == seen.revision or not on.planned_revision)

@@ -131,7 +131,7 @@ def _store(state: State, number: int, worker: Worker, scope: Scope) -> Iterator[
 
 
 def is_taken(state: State, worker: Worker, scope: Scope) -> bool:
-    """Say whether a verdict would give its row an id that another row has."""
+    """Return whether a verdict would give its row an id that another row has."""
     assert worker.seen is not None
     outcome, content = decisions.outcome(worker.seen, worker.result, worker.answered)
     row = state.rows[worker.visit]

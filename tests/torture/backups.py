@@ -23,7 +23,7 @@ class Backup:
         self._path = Path(url.removeprefix("sqlite:///"))
 
     def take(self) -> None:
-        """Take it, whoever writes."""
+        """Take it, no matter who writes."""
         if not self._ground.database.is_sqlite:
             self._run("pg_dump", "--format=custom", f"--file={self._file}", self._url)
             return

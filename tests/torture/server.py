@@ -46,7 +46,7 @@ class Server:
         wait_until(lambda: not (self._running.pgdata / "postmaster.pid").exists())
 
     def start(self) -> None:
-        """Start it again, and wait until it has mended itself."""
+        """Start it again, and wait until it has repaired itself."""
         self._running.ensure_postgres_running()
 
 

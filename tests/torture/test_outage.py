@@ -54,4 +54,4 @@ def test_an_outage_brings_few_into_doubt_and_burns_no_attempts(
         doubtful = {row["id"] for row in ground.rows(DOUBTFUL)}
 
     assert counts["in_doubt_at_its_end"] <= SENDERS
-    assert doubtful >= repeated, "an invite that was never in doubt has burnt an attempt"
+    assert doubtful >= repeated, "an invite that was never in doubt has used up an attempt"

@@ -44,7 +44,7 @@ def creates(ground: Ground) -> int:
 
 
 def is_reached(url: str) -> bool:
-    """Say whether it answers; a pooler may not know yet that its server is back."""
+    """Return whether it answers; a pooler may not know yet that its server is back."""
     try:
         with psycopg.connect(url) as connection:
             connection.execute("SELECT 1")

@@ -19,7 +19,7 @@ FAULTS = Faults(latency_seconds=0.4)
 
 
 def is_locked(database: Database) -> bool:
-    """Say whether somebody holds the one lock of an SQLite file."""
+    """Return whether somebody holds the one lock of an SQLite file."""
     if not database.is_sqlite:
         return False
     with closing(sqlite3.connect(str(database.url.database), timeout=0)) as other:

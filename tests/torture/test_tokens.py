@@ -102,7 +102,7 @@ def test_a_kill_about_a_refresh_is_healed_by_the_next_process(
 def test_a_kill_between_the_rotation_and_our_commit_is_told_and_nothing_is_lost(
     database_url: str, zygote: Zygote, counts: Counter[str]
 ) -> None:
-    """Without a grace the grant is lost: the reason is named, the invites wait, and connecting mends it."""
+    """Without a grace the grant is lost: the reason is named, the invites wait, and connecting repairs it."""
     with prepared(zygote, database_url) as ground:
         ground.sandbox.expire_access_tokens()
         ground.add(20)

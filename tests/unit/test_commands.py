@@ -105,12 +105,12 @@ def hand_made(source: str) -> Iterator[int]:
 
 
 def is_to_be_filled(text: str) -> bool:
-    """Tell whether a text has a place for a value behind the name of a command."""
+    """Return whether a text has a place for a value behind the name of a command."""
     return any(TYPED.search(text[: place.start()]) for place in re.finditer(r"\{\w*\}|%s", text))
 
 
 def is_made_for_it(part: ast.expr) -> bool:
-    """Tell whether a value in a text was quoted."""
+    """Return whether a value in a text was quoted."""
     value = part.value if isinstance(part, ast.FormattedValue) else part
     return isinstance(value, ast.Call) and getattr(value.func, "id", "") in {
         "command",

@@ -70,7 +70,7 @@ def test_a_free_lock_is_taken_even_without_time() -> None:
 
 
 def test_a_process_ends_in_order_when_its_terminal_is_gone() -> None:
-    """But not where whoever started it had it ignored, as nohup does."""
+    """But not where anyone who started it had it ignored, as nohup does."""
     heeded = end_signals()
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

@@ -42,7 +42,7 @@ class Arrivals:
 
     @property
     def count(self) -> int:
-        """How often something arrived; it only grows, and whoever saw it grow looks for what is due."""
+        """How often something arrived; it only grows, and anyone who saw it grow looks for what is due."""
         return self._count
 
     def start(self, wake: Callable[[], None]) -> None:
@@ -64,7 +64,7 @@ class Arrivals:
             self._stop.wait(PAUSE_SECONDS)
 
     def _opened(self) -> Line | None:
-        """Return a line as soon as there is one; None where there is none, or the process is to end."""
+        """Return a line as soon as there is one; None if there is none, or the process is to end."""
         patiently = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(self._lost),
             wait=by_attempt(PAUSES.jittered),
@@ -76,7 +76,7 @@ class Arrivals:
         return None if self._stop.is_set() else patiently(self._source.open)
 
     def _tell(self, failed: tenacity.RetryCallState) -> None:
-        """Say once what a person has to mend: the runs need not meet it, and go on."""
+        """Say once what a person has to repair: the runs need not meet it, and go on."""
         error = failed.outcome.exception() if failed.outcome is not None else None
         if isinstance(error, DatabaseUnfit) and not self._is_told:
             self._is_told = True

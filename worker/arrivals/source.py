@@ -17,4 +17,4 @@ class Source(Protocol):
     """Where lines come from."""
 
     def open(self) -> Line | None:
-        """Return a line, None where there is nothing to be noticed."""
+        """Return a line, None if there is nothing to be noticed."""

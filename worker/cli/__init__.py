@@ -77,7 +77,7 @@ def run_command(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         _teach(error)
         return error.exit_code
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:  # anyone who read our output has seen enough
         if sys.stdout is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
@@ -101,7 +101,7 @@ def _all() -> Callable[..., object]:
 
 
 def _no_text(arguments: Sequence[str], error: Exception) -> WorkerError | None:
-    """Return what is wrong with an argument that neither a database nor Envoy takes; None where none is.
+    """Return what is wrong with an argument that neither a database nor Envoy takes; None if none is.
 
     The name of a file may have any bytes, so that the others cannot be told before.
     """

@@ -57,7 +57,7 @@ def _received(request: "AuthorisationRequest", timeout: float) -> str:
     from worker.connections.consent.redirect import code_from
 
     with RedirectListener(request.redirect_uri, validate=lambda url: code_from(request, url)) as listener:
-        # Printed only now: whoever opens it at once must find somebody listening.
+        # Printed only now: anyone who opens it at once must find somebody listening.
         show(request.url)
         say("open this URL in a browser on this machine, signed in to Envoy as an administrator")
         say(f"waiting for Envoy's answer at {request.redirect_uri}, {timeout:g} s at most")

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     keep: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where its files go; they are made anew each time.")
+        Path, typer.Option(metavar="DIR", help="Where its files go; they are made again each time.")
     ] = DEFAULT_FOLDER,
 ) -> None:
     """Show the main job end to end, offline.

@@ -39,6 +39,6 @@ def rotate() -> None:
     for damage in rotation.damaged:
         complain(damage)
     if rotation.damaged:
-        say("the others are done; these stay as they are, and keep the older keys until they are mended")
+        say("the others are done; these stay as they are, and keep the older keys until they are repaired")
         raise typer.Exit(ExitCode.NEEDS_AUTHORISATION)
     say("the older keys may be taken out of WORKER_ENCRYPTION_KEYS once a second run changes nothing")

@@ -18,7 +18,7 @@ from worker.addresses import without_addresses
 from worker.errors import DiskFull, WorkerError
 from worker.visible import visible, visible_json
 
-# Whoever read it has seen enough, or is not there any more.
+# Anyone who read it has seen enough, or is not there any more.
 GONE = frozenset({errno.EPIPE, errno.EBADF, errno.EIO})
 MOST_IN_A_TABLE = 1_000  # rows; one is as wide as its widest cell, and so is made as a whole
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})

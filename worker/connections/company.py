@@ -37,7 +37,7 @@ class Evidence:
 
     @property
     def company_id(self) -> str | None:
-        """The company that is proven, None where none is: locations of several prove nothing."""
+        """The company that is proven, None if none is: locations of several prove nothing."""
         if self.named is not None:
             return self.named
         return next(iter(self.shown)) if len(self.shown) == 1 else None

@@ -76,7 +76,7 @@ class Connection(SQLModel, table=True):
 
     lease_owner: str | None = None  # who refreshes now
     lease_until: datetime | None = Field(default=None, sa_type=Timestamp)
-    lease_watched: str | None = None  # a lease that looked odd, and when whoever saw it will take it for over
+    lease_watched: str | None = None  # a lease that looked odd, and when those who saw it take it for over
     refresh_started_at: datetime | None = Field(default=None, sa_type=Timestamp)
     refresh_fingerprint: str | None = None  # of the refresh token last posted
     refresh_error: str | None = None
@@ -99,7 +99,7 @@ class Connection(SQLModel, table=True):
     waits_since: datetime | None = Field(default=None, sa_type=Timestamp)
     waits_for: str | None = None  # WaitReason
 
-    # Kept by the database, from status, hold and wait: whoever writes, they agree.  See `usable`.
+    # Kept by the database, from status, hold and wait: no matter who writes, they agree.  See `usable`.
     usable_from: datetime | None = Field(default=None, sa_column=_kept(Timestamp()))
     usable_since: datetime | None = Field(default=None, sa_column=_kept(Timestamp()))  # of what keeps it
     unusable_reason: str | None = Field(default=None, sa_column=_kept(sa.Text()))

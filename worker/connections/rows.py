@@ -15,7 +15,7 @@ EMPLOYEES = sa.table("employee", sa.column("connection_id"))
 
 
 def look(database: Database, connection_id: int) -> tuple[Connection | None, datetime]:
-    """Return a connection as it is stored now, None where it is gone; and the database's time."""
+    """Return a connection as it is stored now, None if it is gone; and the database's time."""
     with database.read() as connection:
         return look_in(connection, database, connection_id)
 

@@ -12,17 +12,17 @@ from worker.database.ahead import SLACK_SECONDS, age
 WRITE_INVITES = "invites.write"
 READ_INVITES = "invites.read"  # so that what became of a doubtful one can be looked up
 READ_EMPLOYEES = "employees.read"
-# A 403 may have been a role that somebody has mended since, or Envoy's own trouble.
+# A 403 may have been a role that somebody has repaired since, or Envoy's own trouble.
 ASKED_AGAIN_AFTER = timedelta(days=1)
 
 
 def has_scope(connection: Connection, scope: str) -> bool:
-    """Say whether a scope was asked for at consent, and not refused there."""
+    """Return whether a scope was asked for at consent, and not refused there."""
     return scope in (connection.scopes or "").split()
 
 
 def may_read(connection: Connection, now: datetime) -> bool:
-    """Say whether the scope was asked for, and Envoy has not refused it since yesterday."""
+    """Return whether the scope was asked for, and Envoy has not refused it since yesterday."""
     refused = connection.can_read_invites is False and _is_recent(connection.reading_refused_at, now)
     is_there = connection.status != ConnectionStatus.REMOVED
     return has_scope(connection, READ_INVITES) and not refused and is_there

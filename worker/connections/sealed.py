@@ -69,7 +69,7 @@ def sealed_rows(database: Database) -> list[SealedRow]:
 
 
 def sealed_row(connection: sa.Connection, connection_id: int, *, lock: bool = False) -> SealedRow | None:
-    """Return one that holds tokens, None where it holds none or is gone."""
+    """Return one that holds tokens, None if it holds none or is gone."""
     query = _QUERY.where(CONNECTIONS.c.id == connection_id)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     return None if row is None else SealedRow(*row)

@@ -117,7 +117,7 @@ def effective_status(row: Connection, now: datetime) -> ConnectionStatus:
 
 
 def find(database: Database, name: str) -> Connection | None:
-    """Return the connection of that name, None where there is none."""
+    """Return the connection of that name, None if there is none."""
     with database.read() as connection:
         return select_one(connection, CONNECTIONS.c.name == name)
 

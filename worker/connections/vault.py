@@ -78,12 +78,12 @@ class Vault:
         return token
 
     def knows(self, sealed: object) -> bool | None:
-        """Say whether a value is under a key of the ring; None where it does not tell of any key."""
+        """Return whether a value is under a key of the ring; None if it does not tell of any key."""
         found = _SEALED.match(sealed) if isinstance(sealed, str) else None
         return None if found is None else found[1] in {key.id for key in self._ring}
 
     def needs_rotation(self, sealed: str) -> bool:
-        """Say whether a value is under another key than the newest."""
+        """Return whether a value is under another key than the newest."""
         return sealed.partition(":")[0] != self._ring[0].id
 
     def fingerprint(self, token: str) -> str:
@@ -91,7 +91,7 @@ class Vault:
         return _fingerprint(self._ring[0], token)
 
     def matches(self, token: str, fingerprint: str | None) -> bool:
-        """Say whether *fingerprint* is this token's, made under any key of the ring."""
+        """Return whether *fingerprint* is this token's, made under any key of the ring."""
         return fingerprint is not None and any(_fingerprint(key, token) == fingerprint for key in self._ring)
 
     def _decrypt(self, sealed: str) -> Any:  # noqa: ANN401 -- whatever was sealed

@@ -26,7 +26,7 @@ UNITS = ((2 * DAY_SECONDS, DAY_SECONDS, "days"), (7200.0, 3600.0, "hours"), (120
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What both clocks said when Envoy's was last seen, None where it never was; and the time now."""
+    """What both clocks said when Envoy's was last seen, None if it never was; and the time now."""
 
     now: datetime
     envoy_time: datetime | None

@@ -41,7 +41,7 @@ def lies_ahead(
     since: datetime | None = None,
     slack: float = SLACK_SECONDS,
 ) -> bool:
-    """Say whether *moment* is still to come.
+    """Return whether *moment* is still to come.
 
     What lies further ahead than it was ever put came from a clock that was wrong, and is over; and so is a
     wait that began, *since* then, further ahead than now.  *now* is the start of the reader's transaction; a
@@ -53,7 +53,7 @@ def lies_ahead(
 
 
 def age(moment: datetime | None, now: datetime) -> timedelta | None:
-    """Return how long ago something was; None where it never was, or a wrong clock said when."""
+    """Return how long ago something was; None if it never was, or a wrong clock said when."""
     passed = None if moment is None else now - moment
     return passed if passed is not None and passed >= timedelta(seconds=-SLACK_SECONDS) else None
 

@@ -44,8 +44,8 @@ class Database:
     """One database, shared by all threads of a process.
 
     ``clock`` replaces the database's own clock, for tests of what time does.  Once ``stop`` is set, nothing
-    waits for another program for long.  ``access`` says what it is opened for: whoever only reads leaves no
-    trace, and only whoever may create makes an SQLite file that is not there.
+    waits for another program for long.  ``access`` says what it is opened for: who only reads leaves no
+    trace, and only anyone who may create makes an SQLite file that is not there.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class Database:
             with connection.begin():
                 yield connection
             if self._file is not None:  # what was committed to a file that is gone is as good as lost
-                with suppress(sa.exc.OperationalError):  # whoever writes next will know
+                with suppress(sa.exc.OperationalError):  # the next who writes will know
                     self._file.opened.require(connection)
         self.troubles.wrote()
 

@@ -49,7 +49,7 @@ def describe(error: Exception) -> WorkerError:
 
 
 def meaning_of(error: Exception) -> WorkerError | None:
-    """Return our error for a driver's, None where data or a statement of ours is at fault."""
+    """Return our error for a driver's, None if data or a statement of ours is at fault."""
     if isinstance(error, sa.exc.IntegrityError | sa.exc.DataError):
         return None
     meaning = _listed(getattr(error, "orig", None) or error)
@@ -59,23 +59,23 @@ def meaning_of(error: Exception) -> WorkerError | None:
 
 
 def is_locked(error: Exception) -> bool:
-    """Tell whether a statement only had to wait for another writer for too long."""
+    """Return whether a statement only had to wait for another writer for too long."""
     return isinstance(describe(error), DatabaseLocked)
 
 
 def is_of_one_statement(error: Exception) -> bool:
-    """Tell whether a transaction failed for what one of its statements wrote: others may go through."""
+    """Return whether a transaction failed for what one of its statements wrote: others may go through."""
     return not isinstance(error, WorkerError) or isinstance(error, DatabaseConflict | ChangeRefused)
 
 
 def may_be_committed(error: Exception) -> bool:
-    """Tell whether a transaction that failed so may have been committed all the same: nobody has heard."""
+    """Return whether a transaction that failed so may have been committed all the same: nobody has heard."""
     is_rolled_back = isinstance(error, DatabaseLocked | DatabaseConflict | ChangeRefused)
     return isinstance(error, AWAY) and not is_rolled_back
 
 
 def is_taken(error: sa.exc.IntegrityError) -> bool:
-    """Tell whether another row has a value that may be there once only."""
+    """Return whether another row has a value that may be there once only."""
     name = getattr(error.orig, "sqlite_errorname", None) or ""
     return getattr(error.orig, "sqlstate", None) == "23505" or name.endswith(("_UNIQUE", "_PRIMARYKEY"))
 

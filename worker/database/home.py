@@ -36,7 +36,7 @@ class Home:
 
     @property
     def is_ours(self) -> bool:
-        """Tell whether a release of ours has migrated it, whatever became of it since."""
+        """Return whether a release of ours has migrated it, whatever became of it since."""
         return {VERSIONS, COMPATIBILITY} <= self.names
 
     @property
@@ -67,7 +67,7 @@ def find(connection: sa.Connection) -> Home:
 
 
 def revision(connection: sa.Connection, home: Home) -> str | None:
-    """Return the revision that the place is at, None where nothing was ever migrated there.
+    """Return the revision that the place is at, None if nothing was ever migrated there.
 
     Raises:
         DatabaseRefused: another application keeps its revision there.
@@ -101,7 +101,7 @@ def _elsewhere(connection: sa.Connection, first: str, place: str) -> DatabaseRef
     )
 
 
-# Whoever reads it types a statement, so that names are quoted as SQL has them.
+# Anyone who reads it types a statement, so that names are quoted as SQL has them.
 _FACTS = sa.text(
     "SELECT quote_ident(current_user) AS role, quote_ident(current_schema()) AS place,"
     " has_schema_privilege(current_schema(), 'CREATE') AS may_create,"

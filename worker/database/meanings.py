@@ -141,7 +141,7 @@ def _taken(failure: Failure) -> WorkerError:
 
 
 # By SQLSTATE; what is not listed, by its class of two characters.  A server that is not as it should be
-# is away: it may be mended by itself, and what waits for it goes on then.
+# is away: it may be repaired by itself, and what waits for it goes on then.
 POSTGRESQL: Mapping[str, Meaning] = {
     "08": unreachable,  # the connection
     "0A000": unreachable,  # what was prepared is of a table as it was before a migration: it is forgotten now

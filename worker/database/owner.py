@@ -23,7 +23,7 @@ class Here:
 
     @cached_property
     def boot_clock(self) -> str | None:
-        """Whose clock since boot we read: this boot's, in our own space of time; None where it is hidden."""
+        """Whose clock since boot we read: this boot's, in our own space of time; None if it is hidden."""
         if self._host is None:
             return None
         try:
@@ -33,7 +33,7 @@ class Here:
         return f"{self._host.partition(':')[0]}:{space}"
 
     def is_dead(self, owner: str | None) -> bool:
-        """Say whether *owner* was a process of this host that is surely gone.
+        """Return whether *owner* was a process of this host that is surely gone.
 
         A process of another host, or of another container on this one, is never called dead: it cannot be
         seen from here, so only the end of its lease counts.  Nor is any, where we cannot tell which host,
@@ -47,7 +47,7 @@ class Here:
         return not process.isdigit() or self._started(int(process)) != owner.rpartition("/")[2]
 
     def is_of_this_boot(self, owner: str | None) -> bool:
-        """Say whether *owner* was a process of this boot of this host, so that both have one boot clock."""
+        """Return whether *owner* was a process of this boot of this host: both have one boot clock."""
         return owner is not None and self._host is not None and owner.partition("/")[0] == self._host
 
     @cached_property
@@ -66,7 +66,7 @@ class Here:
         return self._started(1) is not None
 
     def _started(self, pid: int) -> str | None:
-        """Return when a process began, in the kernel's ticks since boot, None where it is gone."""
+        """Return when a process began, in the kernel's ticks since boot, None if it is gone."""
         try:
             text = (self._proc / str(pid) / "stat").read_text(encoding="ascii", errors="replace")
         except OSError:
@@ -85,15 +85,15 @@ def this_process() -> str:
 
 
 def is_dead(owner: str | None) -> bool:
-    """Say whether *owner* was a process of this host that is surely gone."""
+    """Return whether *owner* was a process of this host that is surely gone."""
     return HERE.is_dead(owner)
 
 
 def this_boot_clock() -> str | None:
-    """Return a name for the clock since boot that this process reads, None where nobody can tell."""
+    """Return a name for the clock since boot that this process reads, None if nobody can tell."""
     return HERE.boot_clock
 
 
 def is_of_this_boot(owner: str | None) -> bool:
-    """Say whether *owner* was a process of this boot of this host, so that both have one boot clock."""
+    """Return whether *owner* was a process of this boot of this host: both have one boot clock."""
     return HERE.is_of_this_boot(owner)

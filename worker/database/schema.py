@@ -21,7 +21,7 @@ IN_CALLERS_ORDER = "LOCK TABLE invite, delivery, attempt IN ACCESS EXCLUSIVE MOD
 
 
 def current(database: Database) -> str | None:
-    """Return the revision the database is at, None where it was never migrated.
+    """Return the revision the database is at, None if it was never migrated.
 
     Raises:
         DatabaseRefused: there is no place for the worker's tables, or another application has taken it.
@@ -120,7 +120,7 @@ def _known_revisions() -> set[str]:
 
 
 def _compatible(database: Database) -> bool:
-    """Tell whether the newer schema's migration named our revision as one that may run on it."""
+    """Return whether the newer schema's migration named our revision as one that may run on it."""
     query = sa.text("SELECT count(*) FROM schema_compatibility WHERE revision = :ours")
     with database.read() as connection:
         return bool(connection.execute(query, {"ours": migrations.HEAD}).scalar())

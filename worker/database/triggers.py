@@ -1,4 +1,4 @@
-"""The triggers that keep a delivery in step with its invite: each must be there, and fire whoever writes."""
+"""The triggers that keep a delivery in step with its invite: each must be there, and fire for all writers."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from worker import migrations
 from worker.database.engine import Database
 
-# Whether it fires whoever writes: one of a replica's, or one that is switched off, does not.
+# Whether it fires for every writer: one of a replica's, or one that is switched off, does not.
 _THERE = {
     "sqlite": "SELECT tbl_name AS owner, name, TRUE AS always FROM sqlite_master WHERE type = 'trigger'",
     "postgresql": (
@@ -41,7 +41,7 @@ def silent(database: Database) -> Silent:
 
 
 def switch_on(connection: sa.Connection) -> None:
-    """Let every trigger that is there fire whoever writes; a restore may have switched that off.
+    """Let every trigger that is there fire no matter who writes; a restore may have switched that off.
 
     Nothing is locked where nothing is to be done.
     """

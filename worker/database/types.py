@@ -107,7 +107,7 @@ class _Json(sa.types.TypeDecorator[Any]):
 
 
 class StrictJson(_Json):
-    """The same; what is longer than MOST_BYTES is OVERSIZED, and is never loaded, whoever selects it."""
+    """The same; what is longer than MOST_BYTES is OVERSIZED, and is never loaded, whatever selects it."""
 
     cache_ok = True
 

@@ -38,7 +38,7 @@ def without(body: Content, names: Collection[str]) -> Content:
 
 
 def may_be_why(body: Content, error: EnvoyError) -> bool:
-    """Say whether Envoy may have refused an update for what it empties."""
+    """Return whether Envoy may have refused an update for what it empties."""
     return isinstance(error, Refused) and error.http_status in MAY_BE_A_NULL and bool(emptied(body))
 
 
@@ -64,7 +64,7 @@ def kept_of(before: Before, after: Content) -> frozenset[str]:
 
 
 def is_settled(before: Before, after: Content) -> bool:
-    """Say whether nothing has to be sent; what Envoy does not empty is no reason to."""
+    """Return whether nothing has to be sent; what Envoy does not empty is no reason to."""
     return not changes(before, after) or not changes(_as_if_emptied(before, after), after)
 
 

@@ -64,7 +64,7 @@ def marker_of(connection: str, external_id: str) -> str:
 
 
 def blank_to_none(text: str | None) -> str | None:
-    """Return stripped text, None where nothing is left: many callers write '' for NULL."""
+    """Return stripped text, None if nothing is left: many callers write '' for NULL."""
     return (text or "").strip() or None
 
 

@@ -1,7 +1,7 @@
 """Hold what goes to Envoy to the rules of the files once more: what callers write by SQL met none of them.
 
 Only what differs from what Envoy has is judged, so that a visit which was sent before a rule was there can
-still be moved.  ``before`` is what Envoy has, None where that is nothing, or is not known.
+still be moved.  ``before`` is what Envoy has, None if that is nothing, or is not known.
 """
 
 from collections.abc import Callable, Mapping
@@ -59,7 +59,7 @@ def place(field: str, wanted: str, held: object, find: Callable[[str], Place], *
     """Return what *find* finds for a row's word; an odd one is right where Envoy itself has it so.
 
     *held* is the id that Envoy has for the visit.  A word that is not the row's *own* is a default of the
-    connection's: no caller wrote it, and the row cannot be mended for it.
+    connection's: no caller wrote it, and the row cannot be repaired for it.
 
     Raises:
         InputError: there is no such place, or the word is odd, which goes before.

@@ -31,7 +31,7 @@ from worker.errors import (
 from worker.invites import Kind, Status, Verdict
 
 GONE = "gone_in_envoy"
-# Not NotFound's own code, after which a person may have the invite made anew: this one is surely there.
+# Not NotFound's own code, after which a person may have the invite made again: this one is surely there.
 PLACE_NOT_FOUND = "place_not_found"
 # Troubles that are not the invite's: they count no attempt and lengthen no back-off.
 NOT_THE_INVITES_FAULT = (NotSent, Throttled, Unauthorised, Misdirected, Forbidden, RouteLost)
@@ -98,7 +98,7 @@ def failed(
 ) -> Outcome:
     """Return the outcome of an attempt that ended in *error*.
 
-    *recreate*: an invite that is not in Envoy any more, whoever removed it, is made anew.  *evidence*:
+    *recreate*: an invite that is not in Envoy any more, no matter who removed it, is made again.  *evidence*:
     what is known of a refusal that may come from something before Envoy.
     """
     if may_be_a_gateways(error) and not is_settled(call, error, evidence):

@@ -144,7 +144,7 @@ def _unwanted(row: DueRow) -> Plan:
 
 
 def _look_first(row: DueRow, location: Location, *, marker: bool) -> LookFirst | None:
-    """Return the look that must come before a create, None where Envoy was seen not to have it."""
+    """Return the look that must come before a create, None if Envoy was seen not to have it."""
     content = content_of(
         row, location_id=location.envoy_id, flow_id=None, host_id=None, custom_fields=None, marker=marker
     )
@@ -194,7 +194,7 @@ def _flow(row: DueRow, directory: Directory, connection: Connection, location: L
 
 
 def _before(row: DueRow) -> Content | None:
-    """Return what Envoy has, None where it has nothing of the row: what a lost create said is not there."""
+    """Return what Envoy has, None if it has nothing of the row: what a lost create said is not there."""
     return row.sent_content if row.envoy_invite_id is not None else None
 
 

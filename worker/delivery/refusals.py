@@ -49,19 +49,19 @@ NO_EVIDENCE = Evidence()
 
 
 def is_settled(call: Call, error: EnvoyError, evidence: Evidence) -> bool:
-    """Say whether a refusal that may be a gateway's is the row's own after all."""
+    """Return whether a refusal that may be a gateway's is the row's own after all."""
     return evidence.gone if speaks_of_the_invite(call, error) else evidence.answered
 
 
 def speaks_of_the_invite(call: Call, error: EnvoyError) -> bool:
-    """Say whether a refusal says nothing but that the invite itself is not there."""
+    """Return whether a refusal says nothing but that the invite itself is not there."""
     if not isinstance(error, NotFound):
         return False
     return call.kind is Kind.REMOVE or (call.kind is Kind.UPDATE and not names_a_place(call.body))
 
 
 def refused_before(row: DueRow, error: EnvoyError) -> bool:
-    """Say whether the row, as it is now, was refused in the same way when it was tried last."""
+    """Return whether the row, as it is now, was refused in the same way when it was tried last."""
     since = row.refused_at
     return since is not None and row.error_code == error.error_code and row.changed_at <= since
 

@@ -24,6 +24,6 @@ def remarked(call: Call, kept: Collection[str]) -> tuple[str | None, str | None]
 
 
 def is_mail_withheld(call: Call) -> bool:
-    """Say whether an update asked for no mail though the row wants one: the visitor may have it already."""
+    """Return whether an update asked for no mail though the row wants one: it may have been sent."""
     wanted = (call.content or {}).get(MAIL)
     return call.kind is Kind.UPDATE and bool(wanted) and not call.body.get(MAIL)

@@ -46,12 +46,12 @@ def place_of(content: Mapping[str, Any]) -> Content:
 
 
 def is_moved(before: Mapping[str, Any], after: Content) -> bool:
-    """Say whether an update must name the place."""
+    """Return whether an update must name the place."""
     return any(before.get(key) != after.get(key) for key in TOGETHER)
 
 
 def names_a_place(body: Content) -> bool:
-    """Say whether a 404 may speak of something else than of the invite."""
+    """Return whether a 404 may speak of something else than of the invite."""
     return bool(body.keys() & set(TOGETHER))
 
 
@@ -86,7 +86,7 @@ def when_missing(before: Mapping[str, Any] | None, body: Content) -> Content:
 
 
 def may_be_mailed(before: Mapping[str, Any] | None) -> bool:
-    """Say whether an update in doubt asked for a mail to the visitor, which may have gone out."""
+    """Return whether an update in doubt asked for a mail to the visitor, which may have gone out."""
     return (before or {}).get(MAIL) == MAYBE_MAILED
 
 
@@ -102,12 +102,12 @@ def when_refused(before: Mapping[str, Any] | None, *, removing: bool) -> Content
 
 
 def may_be_gone(before: Mapping[str, Any] | None) -> bool:
-    """Say whether a remove of ours may have been executed."""
+    """Return whether a remove of ours may have been executed."""
     return REMOVAL in (before or ())
 
 
 def is_asked_for(before: Mapping[str, Any] | None, after: Content) -> bool:
-    """Say whether the next update must show that the invite is still there.
+    """Return whether the next update must show that the invite is still there.
 
     Not where it moves to another place than the one of the 404: that one was not refused yet.
     """
@@ -117,7 +117,7 @@ def is_asked_for(before: Mapping[str, Any] | None, after: Content) -> bool:
 
 
 def _mail(before: Mapping[str, Any] | None, after: Content) -> bool:
-    """Say whether an update asks for a mail: not while the visitor may have one from an earlier try."""
+    """Return whether an update asks for a mail: not while the visitor may have one from an earlier try."""
     return bool(after[MAIL]) and not may_be_mailed(before)
 
 

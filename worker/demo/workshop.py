@@ -20,13 +20,13 @@ CLIENT_ID, CLIENT_SECRET = "demo-client", "demo-secret-on-loopback"
 DATABASE, VISITS_FILE, EVENTS = "worker.db", "visits.csv", "events.jsonl"
 SIDE_FILES = tuple(f"{DATABASE}-{end}" for end in ("wal", "shm", "journal"))
 
-# Of these draws only the ninth is below the share: one create meets a 429, whoever sends it.
+# Of these draws only the ninth is below the share: one create meets a 429, no matter who sends it.
 ONE_429 = Faults(latency_seconds=0.02, error_429_share=0.02, retry_after="1", seed=16)
 PUSH = {"rate_per_second": 20.0, "hold_seconds": [1.0, 1.0]}
 
 
 class Workshop:
-    """The demo's folder; all its files are made anew, and nothing else in it is touched."""
+    """The demo's folder; all its files are made again, and nothing else in it is touched."""
 
     def __init__(self, folder: Path) -> None:
         """Make the folder and the sample file.

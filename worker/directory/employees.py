@@ -77,7 +77,7 @@ class Look:
         return [person for person in self.people if not person.near]
 
     def is_fresh(self, now: datetime) -> bool:
-        """Say whether it may still be believed; a time far ahead came from a clock that was wrong."""
+        """Return whether it may still be believed; a time far ahead came from a clock that was wrong."""
         return abs(now - self.read_at) <= timedelta(seconds=MAX_AGE_SECONDS)
 
 
@@ -91,7 +91,7 @@ class Remembered:
         self._lock = threading.Lock()
 
     def get(self, connection_id: int, sought: Sought) -> Look | None:
-        """Return what was said of somebody, None where that is not remembered."""
+        """Return what was said of somebody, None if that is not remembered."""
         return self._looks.get((connection_id, sought))
 
     def keep(self, connection_id: int, sought: Sought, look: Look) -> None:
@@ -117,7 +117,7 @@ def _size_of(look: Look) -> int:
 
 
 def known(database: Database, connection_id: int, sought: Sought) -> Look | None:
-    """Return what Envoy said when it was last asked, fresh or not; None where nothing is kept of it."""
+    """Return what Envoy said when it was last asked, fresh or not; None if nothing is kept of it."""
     own = EMPLOYEES.c
     query = sa.select(own.found, own.read_at).where(
         own.connection_id == connection_id, own.sought == sought.digest(connection_id)

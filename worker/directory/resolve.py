@@ -92,7 +92,7 @@ class Directory:
 
 
 def zone_of(location: Location) -> ZoneInfo | None:
-    """Return the location's time zone, None where Envoy gave none that is known here."""
+    """Return the location's time zone, None if Envoy gave none that is known here."""
     try:
         return ZoneInfo(location.timezone) if location.timezone else None
     except (ZoneInfoNotFoundError, ValueError, OSError):

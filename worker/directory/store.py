@@ -61,7 +61,7 @@ def content_of(locations: Iterable[resources.Location], flows: Iterable[resource
 
 
 def is_stored(database: Database, connection_id: int, content: Content) -> bool:
-    """Say whether the directory that is stored is the one that Envoy has shown."""
+    """Return whether the directory that is stored is the one that Envoy has shown."""
     with database.read() as connection:
         found = (_difference(connection, table, connection_id, rows) for table, rows in content.items())
         return not any(gone or new for gone, new in found)

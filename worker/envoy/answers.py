@@ -64,7 +64,7 @@ def decipher(
 
 
 def is_success(status: int) -> bool:
-    """Tell whether the request was accepted (2xx)."""
+    """Return whether the request was accepted (2xx)."""
     return 200 <= status < 300  # noqa: PLR2004 -- as RFC 9110 has it
 
 
@@ -85,7 +85,7 @@ def error_of(
 
 
 def may_be_a_gateways(error: BaseException | None) -> bool:
-    """Tell whether a refusal in Envoy's form may come from something before Envoy all the same."""
+    """Return whether a refusal in Envoy's form may come from something before Envoy all the same."""
     return isinstance(error, Refused) and error.http_status in OF_A_ROUTE
 
 

@@ -40,7 +40,7 @@ _Resource = TypeVar("_Resource")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All invites that a query finds, and what time it was at Envoy, None where it did not say."""
+    """All invites that a query finds, and what time it was at Envoy, None if it did not say."""
 
     invites: list[Invite]
     server_time: datetime | None
@@ -48,7 +48,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A write that Envoy accepted: with which status, and the invite as it is now, None where unsaid."""
+    """A write that Envoy accepted: with which status, and the invite as it is now, None if unsaid."""
 
     http_status: int
     invite: Invite | None
@@ -93,7 +93,7 @@ class EnvoyApi:
         return self._calls.read_all(token, EMPLOYEES, resources.employee, {"email": email})
 
     def employee(self, token: str, employee_id: str) -> Employee | None:
-        """Return the employee of that id, None where there is none or it can be no one's id.
+        """Return the employee of that id, None if there is none or it can be no one's id.
 
         Without a name and locations where the answer does not show them.
         """
@@ -117,7 +117,7 @@ class EnvoyApi:
         return self._calls.address(LOCATIONS)
 
     def has_invite(self, token: str, invite_id: str) -> bool:
-        """Tell whether Envoy shows the invite of that id; False where there is none, or can be none."""
+        """Return whether Envoy shows the invite of that id; False where there is none, or can be none."""
         if identifier(invite_id) is None:
             return False
         try:
@@ -129,7 +129,7 @@ class EnvoyApi:
         return True
 
     def can_read_invites(self, token: str) -> bool:
-        """Tell whether the grant holds ``invites.read``, which no token answer says."""
+        """Return whether the grant holds ``invites.read``, which no token answer says."""
         try:
             self._calls.read(token, INVITES, {"perPage": 1}, _nothing)
         except Forbidden:
@@ -238,7 +238,7 @@ def _written(answer: Success) -> Written:
 
 
 def _one(parse: Callable[[Json], _Resource | None]) -> Take[_Resource | None]:
-    """Return what takes one thing out of an answer, None where it shows none that is usable."""
+    """Return what takes one thing out of an answer, None if it shows none that is usable."""
 
     def take(answer: Success) -> _Resource | None:
         data = answer.data.get("data")

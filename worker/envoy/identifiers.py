@@ -1,6 +1,6 @@
 """One rule for every id that comes from Envoy, or is typed as one: what may be stored, shown and asked for.
 
-Envoy's own ids are digits today, and UUIDs would do; whoever answers in its place may write anything.
+Envoy's own ids are digits today, and UUIDs would do; anyone who answers in its place may write anything.
 So an id is short, and made of signs that mean nothing in a path, a query, a list, a log or a shell.
 """
 
@@ -18,7 +18,7 @@ _IDENTIFIER = re.compile(r"(?!.*\.\.)[A-Za-z0-9_-][A-Za-z0-9._~:=+-]*")
 
 
 def identifier(value: object) -> str | None:
-    """Return an id as text; None where it is none, as if it had not been given.
+    """Return an id as text; None if it is none, as if it had not been given.
 
     A whole number is an id; a fraction, true and false are not.
     """

@@ -64,7 +64,7 @@ def _bytes_of(value: object) -> int:
 
 
 def _number(answer: Json, name: str) -> int | None:
-    """Return a number of the answer's meta; None where there is none that could be a count."""
+    """Return a number of the answer's meta; None if there is none that could be a count."""
     meta = answer.get("meta")
     value = meta.get(name) if isinstance(meta, dict) else None
     if isinstance(value, str) and _DIGITS.fullmatch(value):

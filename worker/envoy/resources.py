@@ -1,6 +1,6 @@
 """What Envoy's API gives, as values: parsed leniently, since answers may lack any optional field.
 
-A text that a database would refuse (NUL, lone surrogates) is mended; an item without a usable id
+A text that a database would refuse (NUL, lone surrogates) is repaired; an item without a usable id
 is None.
 """
 
@@ -60,7 +60,7 @@ class Employee:
 
 @dataclass(frozen=True, slots=True)
 class Invite:
-    """An invite as Envoy has it; times are in UTC, None where absent or unreadable."""
+    """An invite as Envoy has it; times are in UTC, None if absent or unreadable."""
 
     id: str
     approval_status: str | None

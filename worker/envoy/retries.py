@@ -37,12 +37,12 @@ _log = structlog.get_logger()
 
 
 def was_not_sent(error: BaseException) -> bool:
-    """Tell whether no byte left this host, for a reason that may be gone in a moment."""
+    """Return whether no byte left this host, for a reason that may be gone in a moment."""
     return isinstance(error, NotSent) and error.error_code in PASSING
 
 
 def is_harmless_to_read_again(error: BaseException) -> bool:
-    """Tell whether a GET that ended like this may be repeated."""
+    """Return whether a GET that ended like this may be repeated."""
     return was_not_sent(error) or isinstance(error, Throttled | OutcomeUnknown)
 
 

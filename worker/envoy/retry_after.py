@@ -13,7 +13,7 @@ _DIGITS = re.compile(r"[0-9]+")
 
 
 def seconds(headers: Mapping[str, str], *, now: datetime) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for, 0 to 3600; None where it makes no sense.
+    """Return the seconds that ``Retry-After`` asks for, 0 to 3600; None if it makes no sense.
 
     A date counts from the response's own ``Date``, so that a wrong clock on either side does no
     harm, and from *now* where there is none.  *headers* ignores case.

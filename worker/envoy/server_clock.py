@@ -31,7 +31,7 @@ class ServerClock:
         self._take(http_date.parse(headers.get("Date")), at)
 
     def now(self) -> datetime | None:
-        """Return Envoy's time, None where no answer of the last day told it."""
+        """Return Envoy's time, None if no answer of the last day told it."""
         with self._lock:
             if self._seen is None:
                 return None

@@ -38,7 +38,7 @@ _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class TokenAnswer:
-    """What the token endpoint gave; lifetimes in seconds, None where Envoy does not say."""
+    """What the token endpoint gave; lifetimes in seconds, None if Envoy does not say."""
 
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)

@@ -71,7 +71,7 @@ def import_file(
     """Bring the table ``invite`` to what the file says, and return what became of its lines.
 
     *name* is the file's, for messages and for its ending.  *connection* fills the column where it is
-    blank.  *on_problem* is called for each thing to mend, *on_line* with each line as it is read,
+    blank.  *on_problem* is called for each thing to repair, *on_line* with each line as it is read,
     *on_rejected* with each that does not go in, *on_progress* with the number of lines done.
 
     Raises:
@@ -132,7 +132,7 @@ class _Import:
         self._last: int | None = None
 
     def take(self, lines: Iterable[Line]) -> int | None:
-        """Check and store some lines; return the last one's number, None where there was none."""
+        """Check and store some lines; return the last one's number, None if there was none."""
         self._last = None
         entries = list(self._entries(lines))
         if self._dry_run:

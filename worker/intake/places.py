@@ -23,7 +23,7 @@ class Places:
     zones_by_name: Mapping[str, set[ZoneInfo | None]]
 
     def zone(self, location: str | None) -> ZoneInfo | None:
-        """Return the zone of the location, None where it is not known, or its name has several."""
+        """Return the zone of the location, None if it is not known, or its name has several."""
         wanted = (location or self.default_location or "").strip()
         if wanted in self.zones_by_id:
             return self.zones_by_id[wanted]
@@ -32,7 +32,7 @@ class Places:
 
 
 def look_up(connection: sa.Connection, name: str) -> Places | None:
-    """Return the places of the connection *name*, None where there is no such connection."""
+    """Return the places of the connection *name*, None if there is no such connection."""
     own = CONNECTIONS.c
     query = sa.select(own.id, own.default_location, own.default_send_email).where(own.name == name)
     found = connection.execute(query).first()

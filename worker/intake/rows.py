@@ -23,7 +23,7 @@ class NewInvite:
     """One visit as the caller wants it; a time without a zone is local to the location.
 
     Of a visit that is there already only the columns that were ``said`` count.  Whether Envoy mails the
-    visitor is None where the connection's default decides.
+    visitor is None if the connection's default decides.
     """
 
     connection: str
@@ -101,18 +101,18 @@ def parse(values: Mapping[str, object]) -> NewInvite:
 
 
 def needs_place(invite: NewInvite) -> bool:
-    """Tell whether its times are those of the clock at a place of which nothing is said."""
+    """Return whether its times are those of the clock at a place of which nothing is said."""
     return "location" not in invite.said and has_local_time(invite)
 
 
 def has_local_time(invite: NewInvite) -> bool:
-    """Tell whether a time needs the location's zone."""
+    """Return whether a time needs the location's zone."""
     times = (invite.expected_arrival_at, invite.expected_departure_at)
     return any(time is not None and is_local(time) for time in times)
 
 
 def settle(invite: NewInvite, zone: ZoneInfo | None) -> NewInvite:
-    """Return the visit with its times in UTC; *zone* is the location's, None where it is not known.
+    """Return the visit with its times in UTC; *zone* is the location's, None if it is not known.
 
     Raises:
         InputErrors: a time has no zone and needs one, does not exist there, or the departure comes first.

@@ -75,7 +75,7 @@ def _differing(connection: sa.Connection, row: Row, invite: NewInvite) -> dict[s
 
 
 def _is_over(connection: sa.Connection, row: Row) -> bool:
-    """Say whether a visit is over; without a departure it is when its day is, wherever that is."""
+    """Return whether a visit is over; without a departure it is when its day is, wherever that is."""
     ends_at = row["expected_departure_at"] or row["expected_arrival_at"] + A_DAY
     return bool(ends_at < connection.execute(sa.select(now_of(connection))).scalar_one())
 

@@ -18,7 +18,7 @@ def tried_revision() -> sa.ScalarSelect[Any]:
 
 
 def may_be_older() -> sa.ColumnElement[bool]:
-    """Say whether a create of another revision may have been carried out late, and be what was found.
+    """Return whether a create of another revision may have been carried out late, and be what was found.
 
     Then Envoy may have older content than what was tried last, and all of it must be sent.
     """

@@ -46,14 +46,14 @@ class Delivery(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     connection: str
     external_id: str
-    invite_id: int | None = None  # kept by the triggers; None where its invite is gone
+    invite_id: int | None = None  # kept by the triggers; None if its invite is gone
     status: str = Status.PENDING
     revision: int = 1
     sent_revision: int | None = None
     attempts: int = 0
     deferrals: int = 0  # in a row; sets the back-off
     interruptions: int = 0  # attempts in a row whose process died
-    # expired: the visit's end; unknown: the next look, None where only a person can decide
+    # expired: the visit's end; unknown: the next look, None if only a person can decide
     next_attempt_at: datetime | None = Field(default=None, sa_type=Timestamp)
     envoy_invite_id: str | None = None
     approval_status: str | None = None

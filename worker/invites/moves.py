@@ -115,7 +115,7 @@ def resolve(database: Database, standing: Standing, *, envoy_invite_id: str | No
 def _store(
     database: Database, standing: Standing, values: dict[str, object], envoy_invite_id: str | None
 ) -> Status | None:
-    """Write the verdict to the row and to the ledger; return None where the row was not unknown."""
+    """Write the verdict to the row and to the ledger; return None if the row was not unknown."""
     try:
         with database.write() as connection:
             announce(connection)

@@ -8,5 +8,5 @@ PERSONAL = (
 
 
 def is_cleared(invitee_name: str) -> bool:
-    """Say whether a row of that name lacks its visitor: it must never be sent as it is."""
+    """Return whether a row of that name lacks its visitor: it must never be sent as it is."""
     return invitee_name.strip() == CLEARED_NAME

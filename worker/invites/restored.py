@@ -42,7 +42,7 @@ class Begun:
 
 
 def since(database: Database) -> datetime | None:
-    """Return since when the database counts as restored, None where it does not."""
+    """Return since when the database counts as restored, None if it does not."""
     with database.read() as connection:
         return since_in(connection)
 
@@ -53,7 +53,7 @@ def since_in(reader: sa.Connection) -> datetime | None:
 
 
 def may_create(key: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """Say whether Envoy has a delivery's content surely not: by no restore, or by what was seen since."""
+    """Return whether Envoy has a delivery's content surely not: by no restore, or by what was seen since."""
     return sa.or_(~sa.exists(sa.select(RESTORED.c.id)), DELIVERIES.c.absent_key == key)
 
 
@@ -61,7 +61,7 @@ def may_create(key: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
 def begin(database: Database, *, first_look: float, clock: Callable[[], datetime] = utc_now) -> Begun:
     """Take everything for unknown that may have been done since the backup; it may be done again.
 
-    Beginning anew voids every look that was made before: the backup may be one of such a time.  What is in
+    Beginning again voids every look that was made before: the backup may be one of such a time.  What is in
     doubt is looked up again from the first look, after *first_look* seconds.
     """
     with database.write() as connection:
@@ -77,7 +77,7 @@ def begin(database: Database, *, first_look: float, clock: Callable[[], datetime
 
 @repeated
 def end(database: Database) -> Open | None:
-    """End the mode, and return what was left to look up; None where it was not on."""
+    """End the mode, and return what was left to look up; None if it was not on."""
     with database.write() as connection:
         left = _left(connection)
         was_on = connection.execute(sa.delete(RESTORED)).rowcount

@@ -13,7 +13,7 @@ _LAST_NUMBER = sa.text(
 
 
 def are_numbers_used_up(database: Database) -> bool:
-    """Say whether SQLite has no number for another invite: one of an earlier release has the largest."""
+    """Return whether SQLite has no number for another invite: one of an earlier release has the largest."""
     if not database.is_sqlite:
         return False
     with database.read() as reader:

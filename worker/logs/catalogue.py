@@ -24,7 +24,7 @@ EVENTS: dict[str, Event] = {
     "worker.stopped": _event(
         "the service has ended; ERROR: it left something behind, or the database is unfit", INFO, ERROR
     ),
-    "worker.clock_jumped": _event("the wall clock was set: all jobs are scheduled anew", WARNING),
+    "worker.clock_jumped": _event("the wall clock was set: all jobs are scheduled again", WARNING),
     "arrivals.polled": _event(
         "callers' changes wake nobody, and are found by the scheduled runs; ERROR: we may not listen",
         INFO,
@@ -59,6 +59,6 @@ EVENTS: dict[str, Event] = {
     "token.refreshed": _event("a new pair of tokens is stored", INFO, WARNING),
     "token.refresh_failed": _event("no new tokens; ERROR where it does not heal itself", WARNING, ERROR),
     "directory.refresh_failed": _event("locations and flows could not be read; it is tried again", WARNING),
-    "directory.refreshed": _event("locations and flows were read anew", INFO),
+    "directory.refreshed": _event("locations and flows were read again", INFO),
     "envoy.retry": _event("a request that did nothing is repeated", WARNING),
 }

@@ -69,7 +69,7 @@ class KnownSecrets:
         return text
 
     def may_be_in(self, text: str) -> bool:
-        """Tell whether a part of *text* begins like a secret; where none does, it holds none."""
+        """Return whether a part of *text* begins like a secret; where none does, it holds none."""
         if len(text) < MIN_LENGTH or not self._index:
             return False
         return not self._index.keys().isdisjoint(_windows(text))

@@ -55,7 +55,7 @@ class Output:
             self._torn = bool(rest)
 
     def _descriptor(self) -> int | None:
-        """Ask anew each time: a closed descriptor's number may belong to another file by now."""
+        """Ask again each time: a closed descriptor's number may belong to another file by now."""
         with contextlib.suppress(OSError, AttributeError):  # io.UnsupportedOperation is an OSError
             return self._stream.fileno() if self._stream else None
         return None

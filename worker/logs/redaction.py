@@ -56,7 +56,7 @@ def is_sensitive(key: str) -> bool:
 
 @functools.lru_cache(maxsize=1024)
 def is_identifier(key: str) -> bool:
-    """Tell whether a field holds an id or a name that we or the caller gave."""
+    """Return whether a field holds an id or a name that we or the caller gave."""
     return key.endswith("_id") or key in _NAMED
 
 

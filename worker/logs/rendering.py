@@ -65,7 +65,7 @@ def wants_colour(stream: TextIO | None) -> bool:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Tell whether a person reads along."""
+    """Return whether a person reads along."""
     return stream is not None and not stream.closed and stream.isatty()
 
 
@@ -75,7 +75,7 @@ def _indented(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_unicode(stream: TextIO | None) -> bool:
-    """Tell whether every letter can be written to a stream, and none of its bytes is taken for another."""
+    """Return whether every letter can be written to a stream, and none of its bytes is taken for another."""
     name = getattr(stream, "encoding", None) or "utf-8"
     return name.lower().replace("-", "").replace("_", "") == "utf8"
 

@@ -7,12 +7,12 @@ contract_0005: What counts as a change, and what each status needs; part of revi
 env: Alembic's entry: migrates over the connection, and with the metadata, that the caller hands in.
 heal_0005: Make true of every delivery what revision 0005 holds; part of that revision, and never changed
     again.
-invite_checks_0001: What the table ``invite`` refuses, whoever writes it; part of revision 0001, and never
-    changed again.
+invite_checks_0001: What the table ``invite`` refuses, by any writer; part of revision 0001, and never changed
+    again.
 """
 
 HEAD = "0010"
-# The triggers of that revision, by database and table.  On PostgreSQL each must fire whoever writes.
+# The triggers of that revision, by database and table.  On PostgreSQL each must fire no matter who writes.
 TRIGGERS: dict[str, dict[str, tuple[str, ...]]] = {
     "sqlite": {
         "invite": (

@@ -1,4 +1,4 @@
-"""What the table ``invite`` refuses, whoever writes it; part of revision 0001, and never changed again."""
+"""What the table ``invite`` refuses, by any writer; part of revision 0001, and never changed again."""
 
 from collections.abc import Iterator
 

@@ -11,7 +11,7 @@ from worker.invites.model import DELIVERIES, INVITES
 from worker.invites.states import FINISHED
 
 BATCH = 500  # rows of one transaction
-READ_AT_ONCE = 50_000  # ids: whoever wants the oldest looks through all, so that it is done rarely
+READ_AT_ONCE = 50_000  # ids: anyone who wants the oldest looks through all, so that it is done rarely
 # PostgreSQL may find it cheap to read whole tables for a page; for each page of many it is not.
 ONLY_BY_INDEX = sa.select(
     *(sa.func.set_config(f"enable_{way}", "off", True) for way in ("seqscan", "hashjoin", "mergejoin"))
@@ -33,7 +33,7 @@ def days_before(now: datetime, days: int) -> datetime:
 def finished(before: datetime, *, connection: str | None) -> Finished:
     """Select the finished rows, as ids of delivery and invite, of visits that were over by then.
 
-    Whatever was done about them since, by the caller or by us, begins the time anew.
+    Whatever was done about them since, by the caller or by us, begins the time again.
     """
     own, visit = DELIVERIES.c, INVITES.c
     joined = sa.and_(visit.connection == own.connection, visit.external_id == own.external_id)
@@ -55,7 +55,7 @@ def pages(
 ) -> Iterator[Sequence[int]]:
     """Yield ids of deliveries in pages, the oldest visits first; at most *limit*, while *more* says so.
 
-    Nothing is locked meanwhile: whoever acts on a page must look again.
+    Nothing is locked meanwhile: anyone who acts on a page must look again.
     """
     left, after = limit, None
     while more() and left != 0:
@@ -108,6 +108,6 @@ def count(database: Database, query: sa.Select[Any]) -> int:
 
 
 def any_row(database: Database, query: sa.Select[Any]) -> bool:
-    """Say whether a query has a row."""
+    """Return whether a query has a row."""
     with database.read() as connection:
         return connection.execute(query.limit(1)).first() is not None

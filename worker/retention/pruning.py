@@ -54,7 +54,7 @@ class Pruning:
         return report
 
     def is_due(self) -> bool:
-        """Say whether a run would find anything to do."""
+        """Return whether a run would find anything to do."""
         days = self.settings
         return bool(days.personal_days and any_row(self.database, self._clearable())) or bool(
             days.history_days and any_row(self.database, self._with_lines())

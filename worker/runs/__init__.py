@@ -11,7 +11,7 @@ model: The tables ``job`` and ``job_run``: each job's lease and last run, and th
 record: Remember runs: the last one of each job, and in full those that did something.
 resolve: Turn the jobs of settings.toml into functions, and check their parameters before anything runs.
 standing: How the jobs stand: when each last ran, with what result, and when it runs next.
-unfit: What the error of a run means for the process: it ends for what no later run will find mended.
+unfit: What the error of a run means for the process: it ends for what no later run will find repaired.
 """
 
 from worker.runs.context import RunContext, Seconds

@@ -76,7 +76,7 @@ def execute(
 def _run(
     run: RunContext, job: ResolvedJob, next_run_at: datetime | None, recorder: record.Recorder
 ) -> Report | None:
-    """Run a job under its lease and record the run; None where another process holds the lease."""
+    """Run a job under its lease and record the run; None if another process holds the lease."""
     run.database.troubles.tell()
     with _exclusively(run.context, job) as ours:
         if not ours:

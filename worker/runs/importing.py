@@ -13,7 +13,7 @@ from types import ModuleType
 from worker.errors import SettingsError
 from worker.settings.trust import require_trusted
 
-# Whoever can write there has taken over the interpreter and this program already.
+# Anyone who can write there has taken over the interpreter and this program already.
 _PATHS = {
     Path(sysconfig.get_path(name)).absolute() for name in ("stdlib", "platstdlib", "purelib", "platlib")
 }
@@ -76,7 +76,7 @@ def _require_trusted(spec: ModuleSpec) -> None:
 
 
 def _on_disk(place: Path) -> Path | None:
-    """Return the file or folder that a place is, or is in: an archive; None where nothing can be found.
+    """Return the file or folder that a place is, or is in: an archive; None if nothing can be found.
 
     A package may name what is no path at all, such as the hook of an editable install.
     """

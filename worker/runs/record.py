@@ -106,7 +106,7 @@ def plan(database: Database, due: Mapping[str, datetime]) -> None:
 
 
 def any_old(database: Database, *, before: datetime) -> bool:
-    """Say whether any run had ended by then."""
+    """Return whether any run had ended by then."""
     with database.read() as connection:
         query = sa.select(RUNS.c.id).where(RUNS.c.finished_at < before).limit(1)
         return connection.execute(query).first() is not None

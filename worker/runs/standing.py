@@ -12,7 +12,7 @@ from worker.runs.model import JOBS
 
 @dataclass(frozen=True, slots=True)
 class JobStanding:
-    """One job; all is None where it never ran, ``next_run_at`` also where only a person runs it."""
+    """One job; all is None if it never ran, ``next_run_at`` also where only a person runs it."""
 
     last_run_at: datetime | None = None
     last_result: str | None = None

@@ -1,4 +1,4 @@
-"""What the error of a run means for the process: it ends for what no later run will find mended."""
+"""What the error of a run means for the process: it ends for what no later run will find repaired."""
 
 from worker.context import Context
 from worker.database.failures import AWAY
@@ -17,13 +17,13 @@ class SchemaUnfit(SchemaError):
 
 
 def is_told_once(error: WorkerError) -> bool:
-    """Say whether many runs meet it, so that the database, or the end of the process, tells it for all."""
+    """Return whether many runs meet it, so that the database, or the end of the process, tells it for all."""
     many = isinstance(error, (*AWAY, DatabaseUnfit, SchemaUnfit, KeysLost))
     return many and not isinstance(error, DatabaseConflict)
 
 
 def understood(context: Context, error: Exception) -> WorkerError | None:
-    """Return what is wrong, None where it is a bug; the process is told to end where that is needed."""
+    """Return what is wrong, None if it is a bug; the process is told to end where that is needed."""
     meant = error if isinstance(error, WorkerError) else None
     if meant is None or isinstance(meant, SchemaError):
         meant = _unfit_schema(context) or meant
@@ -33,7 +33,7 @@ def understood(context: Context, error: Exception) -> WorkerError | None:
 
 
 def _unfit_schema(context: Context) -> SchemaUnfit | None:
-    """Return why this release cannot run on the schema, None where it can, or nobody knows."""
+    """Return why this release cannot run on the schema, None if it can, or nobody knows."""
     try:
         require_fit(context.any_database)
     except SchemaError as error:

@@ -26,7 +26,7 @@ def _faults(state: State, _request: Request) -> Response:
 
 
 def _set_faults(state: State, request: Request) -> Response:
-    # curl's -d says form; whoever posts here means JSON.
+    # curl's -d says form; anyone who posts here means JSON.
     as_json = replace(request, headers={"content-type": "application/json"})
     state.mischief.set(faults_from_json(as_json.json()))
     return _faults(state, request)

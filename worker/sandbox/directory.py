@@ -94,7 +94,7 @@ class Directory:
         return Placement(location, flow, host)
 
     def needs_approval(self, company_id: str, flow: Record | None) -> bool:
-        """Tell whether invites of a flow wait for a person."""
+        """Return whether invites of a flow wait for a person."""
         return flow is not None and flow["id"] in self.companies[company_id].approval_flows
 
     def _flow(self, company_id: str, location_id: str, flow_id: str | None) -> Record | None:

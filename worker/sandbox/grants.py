@@ -1,7 +1,7 @@
 """Grants: families of access and refresh tokens, rotated at every refresh.
 
 A rotated refresh token that comes back outside the grace window ends its whole
-family, as RFC 9700 (4.14.2) advises; whoever loses an answer notices.
+family, as RFC 9700 (4.14.2) advises; anyone who loses an answer notices.
 """
 
 import secrets

@@ -107,7 +107,7 @@ class Invites:
             "approvalStatus": approval or ("PENDING" if waits else "APPROVED"),
             "notes": wanted.get("notes"),
             "customFields": wanted.get("customFields") or [],
-            # Left out means yes here: whoever forgets to say no shall see it.
+            # Left out means yes here: anyone who forgets to say no shall see it.
             "sendEmailToInvitee": True if notify is None else notify,
             "invitee": {"name": wanted["invitee"]["name"], "email": wanted["invitee"].get("email")},
             "host": host,

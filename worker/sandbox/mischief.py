@@ -32,7 +32,7 @@ class Mischief:
     _refused: int = 0
 
     def set(self, faults: Faults) -> None:
-        """Switch to other faults, and begin their draws anew."""
+        """Switch to other faults, and begin their draws again."""
         self.faults = faults
         self._draws.seed(faults.seed)
         self._buckets.clear()
@@ -41,7 +41,7 @@ class Mischief:
         self._late = faults.token_late
 
     def meets(self, request: Request, company_id: str = "") -> bool:
-        """Tell whether the shares apply to this request of a company's."""
+        """Return whether the shares apply to this request of a company's."""
         meant = self.faults.company in ("", company_id)
         return meant and f"{request.method} {request.path}".startswith(self.faults.only)
 
@@ -58,7 +58,7 @@ class Mischief:
         return ""
 
     def loses(self, request: Request) -> bool:
-        """Tell whether a gateway has lost the route of this request."""
+        """Return whether a gateway has lost the route of this request."""
         if not self.faults.lost:
             return False
         asked = f"{request.method} {request.path}"
@@ -108,13 +108,13 @@ class Mischief:
         return wanted
 
     def drops_token(self) -> bool:
-        """Tell whether this refresh's answer is lost, and count it."""
+        """Return whether this refresh's answer is lost, and count it."""
         lost = self._token_drops > 0
         self._token_drops -= lost
         return lost
 
     def is_late(self) -> bool:
-        """Tell whether this refresh is carried out late, and count it."""
+        """Return whether this refresh is carried out late, and count it."""
         late = self._late > 0
         self._late -= late
         return late

@@ -29,7 +29,7 @@ def require_own_origin(headers: Mapping[str, str], port: int) -> None:
     # By a form of a page without referrer the browser sends "null"; where it says same-origin, that holds.
     hidden = origin == "null" and site == "same-origin"
     if site not in ("", *OWN_SITES) or not (origin == "" or is_own or hidden):
-        raise Refused(HTTPStatus.FORBIDDEN, "this answers its own pages, and whoever types its address")
+        raise Refused(HTTPStatus.FORBIDDEN, "this answers its own pages, and anyone who types its address")
 
 
 def _is_ours(origin: str, port: int) -> bool:

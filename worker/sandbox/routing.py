@@ -39,7 +39,7 @@ def respond(state: State, request: Request) -> Response | None:
 
 
 def _is_of_the_api(request: Request) -> bool:
-    """Tell whether a client of the API asks at its address, and no browser for the page."""
+    """Return whether a client of the API asks at its address, and no browser for the page."""
     return request.path == "/" and request.headers.get("accept", "").startswith("application/json")
 
 

@@ -90,7 +90,7 @@ class Sandbox:
         return self._state.mischief.faults
 
     def set_faults(self, faults: Faults) -> None:
-        """Switch to these faults; the draws begin anew."""
+        """Switch to these faults; the draws begin again."""
         with self._state.lock:
             self._state.mischief.set(faults)
 

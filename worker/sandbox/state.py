@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class State:
-    """The parts of a sandbox; whoever reads or changes one holds ``lock``."""
+    """The parts of a sandbox; anyone who reads or changes one holds ``lock``."""
 
     app: App = field(default_factory=App)
     companies: int = 1

@@ -73,7 +73,7 @@ class Schedule:
         self._beside.shutdown(wait=True)
 
     def heed_clock(self) -> None:
-        """Count all due times anew where the wall clock was set: they would wait for as long as the step."""
+        """Count all due times again where the wall clock was set: they would wait for as long as the step."""
         if (seconds := self._clock.jumped()) == 0.0:
             self._scheduler.wakeup()  # it waits by a clock that stands still while the host is suspended
             return
@@ -99,7 +99,7 @@ class Schedule:
             try:
                 self._run_once(name)
             finally:
-                self._at_work.discard(name)  # before the count is looked at: whoever comes then, begins
+                self._at_work.discard(name)  # before the count is looked at: anyone who comes then, begins
             again = self._jobs[name].on_arrival and arrivals.count != seen
 
     def _begins(self, name: str) -> bool:

@@ -44,7 +44,7 @@ class Cron(BaseTrigger):  # type: ignore[misc]  # it has no types
         self._times.jitter = jitter or None
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
-        """Return the next run after now; None where there is none, ever."""
+        """Return the next run after now; None if there is none, ever."""
         after = now if previous_fire_time is None else now + LEAST
         following: datetime | None = self._times.get_next_fire_time(None, after)
         return following

@@ -18,6 +18,6 @@ def notify(message: str, env: Mapping[str, str] = os.environ) -> None:
 
 
 def watchdog_seconds(env: Mapping[str, str] = os.environ) -> float | None:
-    """Return how often systemd wants a sign of life, None where it wants none."""
+    """Return how often systemd wants a sign of life, None if it wants none."""
     micros = env.get("WATCHDOG_USEC", "")
     return int(micros) / 1_000_000 if micros.isdigit() and int(micros) else None

@@ -1,6 +1,6 @@
 """Serve until a signal comes, then drain: nothing new is begun, what is in flight ends, and is stored.
 
-A database that no restart mends ends the service as a signal does: whoever met it says so to the context.
+A database that no restart repairs ends the service as a signal does: the run that met it tells the context.
 """
 
 import faulthandler

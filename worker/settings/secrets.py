@@ -52,7 +52,7 @@ class Secrets:
         return keys + _passwords(self.find(DATABASE_URL) or "")
 
     def find(self, name: str) -> str | None:
-        """Return a secret, or None where it is not set; without a trailing newline."""
+        """Return a secret, or None if it is not set; without a trailing newline."""
         if value := self._env.get(name, "").strip():
             return value
         if found := self.file(name):
@@ -60,7 +60,7 @@ class Secrets:
         return None
 
     def file(self, name: str) -> tuple[Path, str] | None:
-        """Return the file that a secret is kept in, and what names it; None where there is none."""
+        """Return the file that a secret is kept in, and what names it; None if there is none."""
         if path := self._env.get(f"{name}_FILE"):
             return Path(path), f"{name}_FILE"
         directory = self._env.get("CREDENTIALS_DIRECTORY")
@@ -75,14 +75,14 @@ def _passwords(url: str) -> list[str]:
     try:
         password = urlsplit(url).password
     except ValueError:
-        return []  # whoever opens the database says what is wrong with its URL
+        return []  # anyone who opens the database says what is wrong with its URL
     return [password, unquote(password)] if password else []
 
 
 def _may_exist(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a folder that we may not look into, as after `sudo`: whoever reads it says so
+    except OSError:  # a folder that we may not look into, as after `sudo`: anyone who reads it says so
         return True
 
 

@@ -46,7 +46,7 @@ class Step:
         return self.is_folder and bool(self.status.st_mode & stat.S_ISVTX)
 
     def may_write(self, bit: int) -> bool:
-        """Tell whether those whom *bit* stands for can change it."""
+        """Return whether those whom *bit* stands for can change it."""
         return not self.is_link and bool(self.status.st_mode & bit)
 
 
@@ -94,7 +94,7 @@ def steps(path: Path) -> Iterator[Step]:
 
 
 def is_overridden() -> bool:
-    """Tell whether all files are to be used: a ``.env`` cannot say so, for it would vouch for itself."""
+    """Return whether all files are to be used: a ``.env`` cannot say so, for it would vouch for itself."""
     return os.environ.get(OVERRIDE) == "1"
 
 
@@ -112,15 +112,15 @@ def _require(step: Step, path: Path, name: str, *, others_may_add: bool) -> None
     us = os.geteuid()
     open_to_all = step.may_write(stat.S_IWOTH) and not (step.is_sticky and others_may_add)
     if step.status.st_uid not in {ROOT, us}:
-        flaw, mend = "belongs to another user", f"chown {quoted(user_name(us).removeprefix('uid '))}"
+        flaw, repair = "belongs to another user", f"chown {quoted(user_name(us).removeprefix('uid '))}"
     elif open_to_all:
-        flaw, mend = "can be written by everybody", "chmod o-w"
+        flaw, repair = "can be written by everybody", "chmod o-w"
     else:
         return
     raise SettingsError(
         f"{name}: {_called(step, path)} {flaw} (owner {user_name(step.status.st_uid)},"
         f" we are {user_name(us)}), so nothing of it is used",
-        hint=f"look at what it holds, then `{mend} {quoted_path(step.path)}`;"
+        hint=f"look at what it holds, then `{repair} {quoted_path(step.path)}`;"
         f" or set {OVERRIDE}=1 in the environment, if you trust all who can write there",
     )
 

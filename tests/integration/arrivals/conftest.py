@@ -28,14 +28,14 @@ class Service:
         self.arrivals.start(self.woken.release)
 
     def hears(self) -> bool:
-        """Say whether it has noticed something since it was asked last, and let go of that."""
+        """Return whether it has noticed something since it was asked last, and let go of that."""
         heard = self.woken.acquire(timeout=30)
         while self.woken.acquire(timeout=0.5):  # longer than one look takes
             pass
         return heard
 
     def is_quiet(self) -> bool:
-        """Say whether it notices nothing, for longer than one look takes."""
+        """Return whether it notices nothing, for longer than one look takes."""
         return not self.woken.acquire(timeout=1)
 
     def end(self) -> None:

@@ -1,4 +1,4 @@
-"""The stand-in of the measurements keeps a true ledger, and whoever measures compares it."""
+"""The stand-in of the measurements keeps a true ledger, and anyone who measures compares it."""
 
 import socket
 import time

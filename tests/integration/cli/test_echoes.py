@@ -90,7 +90,7 @@ def test_a_file_names_nobody(session: Commands, sqlite_url: str, tmp_path: Path)
 
 
 def test_a_connections_name_is_not_echoed_whole(session: Commands, database_url: str, tmp_path: Path) -> None:
-    """It waits for a connection that can never be; whoever looks at it is told so, and not whose it is."""
+    """It waits for a connection that can never be; anyone who looks at it is told so, and not whose it is."""
     (tmp_path / "visits.csv").write_text(f"connection,{HEADER}\n{MAIL},{LINE}\n")
     said = [session.run(database_url, command, tmp_path) for command in LOOKS]
     listed, moved = said[7], session.run(database_url, "invites withdraw 1")
@@ -104,7 +104,7 @@ def test_a_connections_name_is_not_echoed_whole(session: Commands, database_url:
 def test_a_rejected_line_is_run_by_no_spreadsheet_and_comes_back_as_it_was(
     session: Commands, database_url: str, tmp_path: Path
 ) -> None:
-    """The file of rejected lines is opened, mended and imported; what strangers wrote is kept and not run."""
+    """The file of rejected lines is opened, corrected and imported; what strangers wrote is kept, not run."""
     notes = ["=cmd|' /C calc'!A0", "+49 151 5550100", "-5", "@SUM(1)", "'t Hart"]
     lines = "".join(f"x{number},,Berlin,2035-05-01T10:00Z,{text}\n" for number, text in enumerate(notes))
     bad, good = tmp_path / "bad.csv", tmp_path / "good.csv"
@@ -114,9 +114,9 @@ def test_a_rejected_line_is_run_by_no_spreadsheet_and_comes_back_as_it_was(
     session.run(database_url, "invites import visits.csv --connection acme --rejects bad.csv", tmp_path)
     cells = [cell for row in csv.reader(bad.read_text().splitlines()) for cell in row]
     bad.write_text(bad.read_text().replace(",,Berlin", ",Nora,Berlin"))
-    mended = session.run(database_url, "invites import bad.csv --connection acme", tmp_path)
+    repaired = session.run(database_url, "invites import bad.csv --connection acme", tmp_path)
     same = session.run(database_url, "invites import good.csv --connection acme", tmp_path)
 
     assert [cell for cell in cells if cell[:1] in {*"=+-@"}] == []
-    assert mended.out.startswith("5 created")
+    assert repaired.out.startswith("5 created")
     assert same.out.startswith("0 created, 0 changed, 5 unchanged")

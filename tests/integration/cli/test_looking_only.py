@@ -1,4 +1,4 @@
-"""Whoever only looks at a database makes, tightens and writes nothing; whoever writes looks first."""
+"""Anyone who only looks at a database makes, tightens and writes nothing; anyone who writes looks first."""
 
 import os
 import shutil
@@ -203,7 +203,7 @@ def test_a_log_without_its_index_is_read(session: Commands, crashed: Path) -> No
 
 
 def test_an_index_that_a_killed_writer_left_half_written_is_read(session: Commands, in_use: Path) -> None:
-    """Another process has the file open, so that SQLite mends the index and makes no other."""
+    """Another process has the file open, so that SQLite repairs the index and makes no other."""
     # Never closed before the end: that would give up the locks that this process has there.
     with in_use.with_name("worker.db-shm").open("r+b", buffering=0) as index:
         index.write(b"\xff" * 48)
@@ -225,7 +225,7 @@ def test_what_lies_in_the_logs_place_is_no_hindrance(at_rest: Path, log: bytes) 
 
 
 def test_what_is_no_database_stays_as_it_is(session: Commands, folder: Path, lines: Path) -> None:
-    """A text, a link to one, a pipe, a socket, a device, a folder: one line at once, for whoever asks."""
+    """A text, a link to one, a pipe, a socket, a device, a folder: one line at once, for anyone who asks."""
     (folder / "text").write_text("API_KEY=1\n" * 9)
     (folder / "text").chmod(0o644)
     (folder / "link").symlink_to("text")

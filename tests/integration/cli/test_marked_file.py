@@ -77,7 +77,7 @@ def test_what_reads_works_and_says_so(command: str, marked: Path, capsys: pytest
 
 
 def test_check_fails(marked: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is the first thing to mend."""
+    """It is the first thing to repair."""
     run_command(["check", "--json"])
 
     found = json.loads(capsys.readouterr().out)

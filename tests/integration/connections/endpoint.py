@@ -66,7 +66,7 @@ class TokenEndpoint:
         self._server.server_close()
 
     def is_alive(self, refresh_token: str) -> bool:
-        """Say whether a refresh token would still be honoured."""
+        """Return whether a refresh token would still be honoured."""
         return refresh_token in self._living
 
     def answer(self, post: dict[str, Any]) -> Reply:

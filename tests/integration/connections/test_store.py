@@ -90,7 +90,7 @@ def test_resuming_what_is_not_held_says_so(small_house: House) -> None:
 
 
 def test_resuming_ends_a_cool_down_and_a_cut_pace(small_house: House) -> None:
-    """Whoever resumes wants it tried now."""
+    """Anyone who resumes wants it tried now."""
     small_house.connect()
     small_house.change(
         hold_reason=HoldReason.FORBIDDEN,

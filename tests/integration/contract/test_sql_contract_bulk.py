@@ -30,7 +30,7 @@ def test_what_a_replica_writes_counts(replica: Caller) -> None:
 
 
 def test_what_is_refused_is_refused_to_a_replica_too(replica: Caller) -> None:
-    """Envoy has it, whoever deletes or renames it here."""
+    """Envoy has it, no matter who deletes or renames it here."""
     for statement in ("DELETE FROM invite", "UPDATE invite SET external_id = 'v-9'", "TRUNCATE invite"):
         with pytest.raises(Refused, match="set wanted = 'absent'"):
             replica.rows(statement)

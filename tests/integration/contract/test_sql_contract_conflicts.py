@@ -101,7 +101,7 @@ def bare(prepared: sqlite3.Connection, pragmas: Pragmas, statement: str, values:
 def pushed_out(expected: Bare, before: dict[str, int], statement: str) -> set[str]:
     """Return the keys whose row gave way to another one that was moved to its key."""
     if statement.startswith("INSERT"):
-        return set()  # a row that is written anew under its own key
+        return set()  # a row that is written again under its own key
     if "WHERE" in statement:
         return {"b"} if len(expected.after) < len(before) else set()
     return {key for key, number in before.items() if number not in expected.after.values()}

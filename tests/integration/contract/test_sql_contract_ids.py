@@ -74,7 +74,7 @@ def test_rows_can_be_written_behind_any_number_that_is_taken(number: int, caller
 
 
 def test_a_delivery_knows_its_invite_by_number(caller: Caller) -> None:
-    """It follows where a caller numbers rows anew, which is no change of the visit."""
+    """It follows where a caller numbers rows again, which is no change of the visit."""
     caller.insert()
     caller.deliver("sent")
 

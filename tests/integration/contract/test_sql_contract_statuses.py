@@ -19,7 +19,7 @@ REFUSED: list[tuple[str, dict[str, object], str]] = [
 
 
 def test_a_delivery_has_what_its_status_needs(caller: Caller) -> None:
-    """Whoever writes it, and in whatever status it was before."""
+    """No matter who writes it, and in whatever status it was before."""
     caller.insert()
     for status, columns, rule in REFUSED:
         names = ", ".join(f"{name} = ?" for name in columns)

@@ -57,7 +57,7 @@ def test_a_row_that_a_trigger_changes_as_it_comes_has_its_one_delivery(name: str
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_row_that_a_trigger_changes_as_it_moves_keeps_its_one_delivery(name: str, caller: Caller) -> None:
-    """Renamed once more, numbered anew, removed: what was not tried keeps the same delivery."""
+    """Renamed once more, numbered again, removed: what was not tried keeps the same delivery."""
     for external_id, action in (("a", SHOUTED), ("b", NUMBERED), ("c", NOTED), ("d", REMOVED)):
         caller.insert(external_id)
         known = caller.delivery(external_id)["id"]

@@ -28,7 +28,7 @@ def test_a_change_of_any_column_of_the_caller_counts(column: str, caller: Caller
 
 @pytest.mark.parametrize("status", [*FINISHED, "pending"])
 def test_a_change_reopens_what_was_finished(status: str, caller: Caller) -> None:
-    """Sent, rejected, expired or withdrawn: the newest revision is looked at anew."""
+    """Sent, rejected, expired or withdrawn: the newest revision is looked at again."""
     caller.insert()
     caller.deliver(status)
 

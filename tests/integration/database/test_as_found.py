@@ -27,7 +27,7 @@ def refused(said: Said, *words: str) -> None:
 
 
 def test_a_role_without_rights_is_told_the_grant(found: Server, tell: Tell) -> None:
-    """As on PostgreSQL 15, where the schema public is closed; typed as it stands, it mends that."""
+    """As on PostgreSQL 15, where the schema public is closed; typed as it stands, it repairs that."""
     role = found.role()
     url = found.database(role=role)
     grant = f"GRANT USAGE, CREATE ON SCHEMA public TO {role}"
@@ -51,7 +51,7 @@ def test_a_role_that_may_use_no_schema_is_told_the_grant(found: Server, tell: Te
 
 
 def test_another_s_tables_are_told_with_their_owner(found: Server, tell: Tell) -> None:
-    """A role that did not migrate may not even read the revision; the GRANT mends that as it stands."""
+    """A role that did not migrate may not even read the revision; the GRANT repairs that as it stands."""
     owner, guest = found.role(), found.role()
     url = migrated(found.database("GRANT ALL ON SCHEMA public TO {}", role=owner))
     grant = f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {guest}"
@@ -191,7 +191,7 @@ def test_rows_that_may_be_hidden_are_a_warning(found: Server, tell: Tell) -> Non
 
 
 def test_tables_that_are_lost_are_named(found: Server, tell: Tell, sqlite_url: str) -> None:
-    """A restore of a part, which `db upgrade` cannot mend."""
+    """A restore of a part, which `db upgrade` cannot repair."""
     url = migrated(found.database())
     execute(url, "DROP TABLE attempt CASCADE")
     path = sqlite_url.removeprefix("sqlite:///")
@@ -262,7 +262,7 @@ def test_a_server_that_takes_no_writes_says_what_it_is(found: Server, tell: Tell
 
 
 def test_the_service_ends_instead_of_being_started_again_and_again(found: Server) -> None:
-    """What a restart does not mend is 78, for which the unit does not restart."""
+    """What a restart does not repair is 78, for which the unit does not restart."""
     role = found.role()
     url = as_role(migrated(found.database()), role)
 

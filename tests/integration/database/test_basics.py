@@ -18,7 +18,7 @@ def test_the_clock_of_the_database_is_aware_and_now(database: Database) -> None:
 
 
 def test_a_clock_that_is_handed_in_replaces_the_databases_own(database_url: str) -> None:
-    """Whoever hands in a clock decides what time it is for leases and due times."""
+    """Anyone who hands in a clock decides what time it is for leases and due times."""
     noon = datetime(2030, 1, 1, 12, tzinfo=UTC)
     database = Database(database_url, clock=lambda: noon)
 

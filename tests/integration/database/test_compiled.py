@@ -95,7 +95,7 @@ def test_a_clock_is_read_at_each_execution(database_url: str) -> None:
 
 
 def test_errors_are_sqlalchemys_and_show_no_value(database: Database) -> None:
-    """Whoever catches them need not know how the statement was executed."""
+    """Anyone who catches them need not know how the statement was executed."""
     given = Given(database, TYPES)
     taken = sa.update(ENTRIES).where(ENTRIES.c.id == given["key"]).values(id=3 - given["key"])
     compiled = compile_for(database, taken.returning(ENTRIES.c.id))

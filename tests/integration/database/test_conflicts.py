@@ -1,4 +1,4 @@
-"""What PostgreSQL rolled back for another's sake is done again, whoever writes."""
+"""What PostgreSQL rolled back for another's sake is done again, no matter who writes."""
 
 import ast
 import io
@@ -139,7 +139,7 @@ def _writers(tree: ast.AST) -> Iterator[ast.FunctionDef]:
 
 
 def test_every_function_that_writes_is_repeated() -> None:
-    """None can be forgotten: whoever begins a writing transaction does it again after a conflict."""
+    """None can be forgotten: anyone who begins a writing transaction does it again after a conflict."""
     root = Path(worker.__file__).parent.parent
     forgotten = [
         f"{name}: {function.name}"

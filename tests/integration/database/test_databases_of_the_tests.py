@@ -62,7 +62,7 @@ def test_a_database_that_is_not_the_same_any_more_is_not_lent_again(
 
 
 def test_a_database_that_was_changed_back_is_lent_again(postgresql_databases: Databases) -> None:
-    """What is the same again need not be made anew; what is changed later is seen all the same."""
+    """What is the same again need not be made again; what is changed later is seen all the same."""
     back = b"ALTER TABLE host RENAME TO another; ALTER TABLE another RENAME TO host"
     lent = []
     for change in (back, back, b"ALTER TABLE invite DISABLE TRIGGER USER", b"SELECT 1"):

@@ -142,7 +142,7 @@ def reached(open_folder: Path, sqlite_template: Path) -> Path:
 
 @pytest.mark.parametrize("place", ["file", "folder"])
 def test_a_file_that_may_not_be_written_is_a_line(place: str, open_folder: Path) -> None:
-    """Exit 69, the file, the system's reason, and whose rights are to be mended."""
+    """Exit 69, the file, the system's reason, and whose rights are to be repaired."""
     path = open_folder / "worker.db"
     if place == "file":
         Database(url(path)).dispose()

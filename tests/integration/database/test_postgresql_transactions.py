@@ -92,7 +92,7 @@ def test_a_reader_sees_one_state_and_writes_nothing(opened: Database) -> None:
 
 
 def test_nothing_of_ours_outlives_a_transaction(opened: Database) -> None:
-    """The connection is as the administrator made it: whoever uses it next finds nothing of ours."""
+    """The connection is as the administrator made it: anyone who uses it next finds nothing of ours."""
     for work in (opened.write, opened.read):
         with work() as connection:
             raw = connection.connection.driver_connection

@@ -165,7 +165,7 @@ def test_no_connection_is_made_to_another_file(database: Database, path: Path, b
 def test_a_file_that_is_gone_is_named_and_nothing_is_made_in_its_place(
     database: Database, path: Path
 ) -> None:
-    """A file that is made anew would look like a database of which all is lost."""
+    """A file that is made again would look like a database of which all is lost."""
     path.unlink()
 
     with pytest.raises(DatabaseReplaced, match="removed or renamed"):
@@ -221,7 +221,7 @@ def test_a_folder_above_that_is_renamed_takes_the_file_away(
 
 
 def test_a_folder_that_cannot_be_looked_into_is_waited_for(sqlite_template: Path) -> None:
-    """As while its owner is being mended: the file may be there as ever, so that nothing ends for good."""
+    """As while its owner is being repaired: the file may be there as ever, so that nothing ends for good."""
     with tempfile.TemporaryDirectory(prefix="envoy-worker-") as name:  # which every user reaches
         Path(name).chmod(0o755)
         (folder := Path(name) / "folder").mkdir()
@@ -364,7 +364,7 @@ def test_a_log_that_is_removed_before_the_file_is_replaced_hides_nothing(
 
 
 def test_what_sqlite_itself_does_is_no_replacement(database: Database, path: Path) -> None:
-    """Others come and go, the log is emptied, the file is written anew, every connection is closed."""
+    """Others come and go, the log is emptied, the file is written again, every connection is closed."""
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("INSERT INTO schema_compatibility VALUES ('other')")
     other.close()

@@ -94,7 +94,7 @@ def resolving(envoy_id: str | None) -> Callable[[Scene], Act]:
 
 
 def making_anew(scene: Scene) -> Act:
-    """Have an invite made anew that a person saw gone in Envoy."""
+    """Have an invite made again that a person saw gone in Envoy."""
     scene.tried(replace(SENT, envoy_invite_id=scene.key))
     scene.stand(status="rejected", error_code="gone_in_envoy")
     standing = scene.standing()

@@ -83,7 +83,7 @@ def reading_world(make_world: MakeWorld) -> World:
 
 @pytest.fixture
 def recreating(make_world: MakeWorld) -> World:
-    """Give a world that makes anew what is missing in Envoy, and that may read invites."""
+    """Give a world that makes again what is missing in Envoy, and that may read invites."""
     made = make_world(WORKER_PUSH__RECREATE_MISSING="true", WORKER_ENVOY__SCOPES=json.dumps(READING_SCOPES))
     made.connect()
     return made
@@ -139,7 +139,7 @@ def shared_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
             path = tmp_path_factory.mktemp("shared") / "worker.db"
             shutil.copy(request.getfixturevalue("sqlite_template"), path)
             path.chmod(0o600)
-            url = f"sqlite:///{path}?timeout=1"  # whoever waits here waits for itself
+            url = f"sqlite:///{path}?timeout=1"  # anyone who waits here waits for itself
         else:
             databases: Databases = request.getfixturevalue("postgresql_databases")
             url = kept.enter_context(databases.fresh())

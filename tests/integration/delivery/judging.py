@@ -87,7 +87,7 @@ def assert_same(world: World, invite: dict[str, Any] | None, row: Any) -> None:
 
 
 def _was_in_doubt(world: World, row: Any) -> bool:
-    """Say whether an update of a visit may have been executed although it was not answered, or not in time.
+    """Return whether an update of a visit may have been executed and was not answered, or not in time.
 
     One that was given up has the verdict of its late answer; another attempt had begun by then.
     """

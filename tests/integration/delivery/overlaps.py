@@ -30,7 +30,7 @@ def change_amid_a_doubt(scene: Scene, columns: dict[str, Any], doubt: str) -> No
 
 
 def late_answer(scene: Scene, columns: dict[str, Any]) -> str:
-    """Let B's create be answered when all looks of A are over, the visit is changed, and A plans it anew.
+    """Let B's create be answered when all looks of A are over, the visit is changed, and A plans it again.
 
     B stands still before its request.  Nothing else may be on its way then: an update that comes so late
     brings back older content, as docs/delivery.md says.  A has one sender, so that none of its claims comes

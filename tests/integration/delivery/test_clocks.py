@@ -119,7 +119,7 @@ def test_what_waits_for_a_person_waits_on(world: World, shift: list[timedelta]) 
 
 
 def test_a_host_that_did_not_answer_is_asked_again(world: World, shift: list[timedelta]) -> None:
-    """Whoever waited for the end of its hold waited by a clock that was ahead."""
+    """Anyone who waited for the end of its hold waited by a clock that was ahead."""
     gate = world.context.gate
     gate._outages.hold(gate.seen(), NotSent("no answer", error_code="connect_failed"))
     world.add()

@@ -33,7 +33,7 @@ def database_url(request: pytest.FixtureRequest, found: Server) -> str:
 
 @pytest.fixture
 def is_poor(database_url: str) -> bool:
-    """Tell whether the database's encoding lacks most letters."""
+    """Return whether the database's encoding lacks most letters."""
     with psycopg.connect(database_url) as connection:
         return connection.info.parameter_status("server_encoding") != "SQL_ASCII"
 

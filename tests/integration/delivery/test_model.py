@@ -135,7 +135,7 @@ class Delivery(RuleBasedStateMachine):
     @precondition(lambda self: len(self.scene.keys) < MOST_VISITS)
     @rule(target=visits, columns=CHANGES)
     def late_answer(self, columns: dict[str, Any]) -> str:
-        """Let B hear so late of a new visit that it was looked up, changed, and planned anew by A."""
+        """Let B hear so late of a new visit that it was looked up, changed, and planned again by A."""
         return overlaps.late_answer(self.scene, columns)
 
     @precondition(lambda self: len(self.scene.keys) < MOST_VISITS)

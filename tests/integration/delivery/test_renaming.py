@@ -44,7 +44,7 @@ def test_a_rename_before_the_claim_leaves_nothing_to_send_under_the_old_key(
     assert keys(world) == [old | {column: value}] * 2
     assert len(world.attempts()) == len(world.sandbox.invites()) == (column == "external_id")
     assert delivery["status"] == ("sent" if column == "external_id" else "pending")
-    assert {attempt["revision"] for attempt in world.attempts()} <= {2}, "planned anew"
+    assert {attempt["revision"] for attempt in world.attempts()} <= {2}, "planned again"
 
 
 @RENAMES

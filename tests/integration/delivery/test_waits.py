@@ -57,7 +57,7 @@ def test_three_interruptions_in_a_row_set_an_invite_aside(hasty_world: World) ->
 
     moves.retry(world.context.database, store.require(world.context.database, "acme/v-1"))
     assert world.delivery()["interruptions"] == 0
-    assert world.push().counts["sent"] == 1, "a person has mended what ended the process"
+    assert world.push().counts["sent"] == 1, "a person has repaired what ended the process"
 
 
 def test_what_ends_otherwise_begins_the_count_of_interruptions_anew(hasty_world: World) -> None:

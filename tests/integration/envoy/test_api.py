@@ -39,7 +39,7 @@ class NoPause(threading.Event):
 
 
 class Repair(threading.Event):
-    """A stop event on which no time passes: whoever waits on it finds the sandbox running again."""
+    """A stop event on which no time passes: anyone who waits on it finds the sandbox running again."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__()
@@ -314,7 +314,7 @@ def test_a_read_is_tried_three_times(api: EnvoyApi, sandbox: Sandbox, token: str
 
 
 def test_a_token_that_cannot_stand_in_a_header_is_not_sent(api: EnvoyApi, sandbox: Sandbox) -> None:
-    """It is as good as not accepted, and a refresh mends it."""
+    """It is as good as not accepted, and a refresh repairs it."""
     with pytest.raises(Unauthorised) as caught:
         api.probe("a\r\nX-Evil: 1")
 

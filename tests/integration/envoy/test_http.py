@@ -220,7 +220,7 @@ def test_a_header_cannot_smuggle_another(http: HttpClient, server: Server, value
     "url", ["", "api.envoy.com", "ftp://127.0.0.1/", "http://", "http://[::1", "http://\x00/"]
 )
 def test_an_address_that_is_none_points_at_the_settings(http: HttpClient, url: str) -> None:
-    """The configured URL is wrong: a person must mend it."""
+    """The configured URL is wrong: a person must repair it."""
     error = failure(http, url)
 
     assert (type(error), error.error_code, error.__context__) == (Misdirected, "bad_url", None)
@@ -236,7 +236,7 @@ def test_threads_share_one_client_and_its_connections(http: HttpClient, server: 
 
 
 def test_a_closed_client_sends_nothing(server: Server) -> None:
-    """A late thread meets a typed error, and opens no connection anew."""
+    """A late thread meets a typed error, and opens no connection again."""
     http = HttpClient(max_connections=1, user_agent="test/1")
     http.close()
 

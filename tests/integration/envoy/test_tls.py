@@ -180,7 +180,7 @@ def test_the_environment_adds_no_trust_unasked(tmp_path: Path, monkeypatch: pyte
 
 
 def test_session_keys_are_not_written_down(tmp_path: Path) -> None:
-    """Whoever sets SSLKEYLOGFILE could read every token in a recording of the traffic."""
+    """Anyone who sets SSLKEYLOGFILE could read every token in a recording of the traffic."""
     keys = tmp_path / "keys"
     with TlsServer(self_signed(tmp_path)) as server:
         done = subprocess.run(

@@ -25,7 +25,7 @@ CREDENTIALS = ClientCredentials("sandbox-client", "sandbox-secret")
 
 
 class Repair(threading.Event):
-    """A stop event on which no time passes: whoever waits on it finds the sandbox running again."""
+    """A stop event on which no time passes: anyone who waits on it finds the sandbox running again."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Rejected lines in a file of their own, to be mended and imported again."""
+"""Rejected lines in a file of their own, to be repaired and imported again."""
 
 import io
 import json
@@ -64,7 +64,7 @@ def test_cells_stay_as_they_were_and_the_last_says_what_is_wrong(reject: Reject)
 def test_no_cell_is_run_by_a_spreadsheet_and_the_import_takes_that_back(
     reject: Reject, import_text: Import, stored: Callable[[str], list[tuple[object, ...]]]
 ) -> None:
-    """Whoever opens the file to mend it runs nothing of what strangers wrote; what they wrote is kept."""
+    """Anyone who opens the file to correct it runs nothing of what strangers wrote; it is kept."""
     written = ["=HYPERLINK(1)", "+49 151", "-5", "@SUM(1)", "'t Hart", "''=1", "\uff1d1", '="007"']
     meant = [*written[:5], "'=1", "\uff1d1", "007"]
     lines = "".join(f"acme;{number};;2091-03-02T15:00Z;{text}\n" for number, text in enumerate(written))
@@ -98,7 +98,7 @@ def test_the_mended_file_is_imported_as_it_is(reject: Reject, import_text: Impor
 
 
 def test_a_line_that_cannot_be_cut_into_cells_stands_whole_in_the_first(reject: Reject) -> None:
-    """A broken quote, too few cells: the text is there, and the row is rejected until it is mended."""
+    """A broken quote, too few cells: the text is there, and the row is rejected until it is repaired."""
     found = reject(f'{HEADER}\nacme;2;"Jane;2091-03-02T15:00Z;\nacme;3\n{GOOD}\n')
 
     assert found.splitlines()[1:] == [
@@ -122,15 +122,15 @@ def test_bytes_that_are_no_utf_8_go_out_as_they_came_in(reject: Reject) -> None:
 
 
 def test_json_lines_keep_their_values_and_get_a_key(reject: Reject, import_text: Import) -> None:
-    """What is no object stands under a key of its own; mended, the file is imported as it is."""
+    """What is no object stands under a key of its own; repaired, the file is imported as it is."""
     found = reject(
         '{"connection": "acme", "external_id": 7, "invitee_name": "Zoé", "custom_fields": {"a": 1.50}}\n'
         '{"connection": "acme"\n[1]\n{"connection": "acme", "problem": "old", "notes": "\\ud800"}\n',
         "visits.jsonl",
     )
     rows = [json.loads(row) for row in found.splitlines()]
-    mended = {**rows[0], "expected_arrival_at": "2091-03-02T15:00Z"}
-    report, problems = import_text(json.dumps(mended) + "\n" + json.dumps(rows[1]), name="bad.jsonl")
+    repaired = {**rows[0], "expected_arrival_at": "2091-03-02T15:00Z"}
+    report, problems = import_text(json.dumps(repaired) + "\n" + json.dumps(rows[1]), name="bad.jsonl")
 
     assert rows[0] == {
         "connection": "acme",
@@ -146,7 +146,7 @@ def test_json_lines_keep_their_values_and_get_a_key(reject: Reject, import_text:
 
 
 def test_what_the_database_refuses_is_there_as_well(reject: Reject, database: Database) -> None:
-    """A row that only the database's own rules refuse can be mended, too."""
+    """A row that only the database's own rules refuse can be repaired, too."""
     forbid = "CREATE UNIQUE INDEX house_rule ON invite (invitee_name)"
     with database.write() as connection:
         connection.exec_driver_sql(forbid)

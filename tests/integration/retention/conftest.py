@@ -41,7 +41,7 @@ class Office:
         self.host = sandbox.add_employee("Host", "host@example.com", location_ids=[berlin])["id"]
 
     def pass_days(self, days: float) -> None:
-        """Let time pass, everywhere; the host is rebooted meanwhile, so that its own count begins anew."""
+        """Let time pass, everywhere; the host is rebooted meanwhile, so that its own count begins again."""
         self.now += timedelta(days=days)
         self.boot += days * 86_400
         self.agree()

@@ -79,7 +79,7 @@ def test_no_trace_of_a_visitor_is_left(office: Office, path: Path) -> None:
 
 
 def test_a_large_file_is_cut_in_steps(office: Office, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not written anew; its free pages go, and the log is empty."""
+    """It is not written again; its free pages go, and the log is empty."""
     monkeypatch.setattr(space, "MOST_REWRITTEN_BYTES", 0)
     monkeypatch.setattr(space, "STEP_PAGES", 10)
     many(office, 2000)

@@ -1,4 +1,4 @@
-"""A clock that has jumped since the last run is not believed by that run, whoever confirms it."""
+"""A clock that has jumped since the last run is not believed by that run, whatever confirms it."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def test_the_next_run_does_nothing_and_the_one_after_goes_on(seen: Office, jump:
 
 
 def test_what_was_seen_before_a_jump_confirms_nothing_after_it(seen: Office) -> None:
-    """Though it is less than a day old by the clock that jumped: Envoy is asked anew."""
+    """Though it is less than a day old by the clock that jumped: Envoy is asked again."""
     seen.turn(hours=20)
     seen.sandbox.set_faults(replace(seen.sandbox.faults, outage="drop"))
     seen.boot += 90_000  # nothing in memory tells it either, as in a process that was just started

@@ -51,7 +51,7 @@ def test_a_row_that_changes_in_that_moment_is_left(
 
 
 def test_a_row_that_was_settled_in_that_moment_is_left(office: Office) -> None:
-    """It is finished again, and it was changed: its time begins anew."""
+    """It is finished again, and it was changed: its time begins again."""
     visits(office, 2)
 
     def settle() -> None:

@@ -81,7 +81,7 @@ def test_one_that_is_over_stays_cleared(mistaken: Office) -> None:
 
 
 def test_a_write_in_sql_fills_it_as_well(mistaken: Office) -> None:
-    """Whoever writes the row whole again need not know of the mark."""
+    """Anyone who writes the row whole again need not know of the mark."""
     mistaken.change("sent", **SECRETS)
 
     assert mistaken.world.push().counts["updated"] == 1

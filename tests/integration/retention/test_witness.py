@@ -24,7 +24,7 @@ def everything(office: Office) -> list[object]:
 
 
 def nothing(report: Report) -> bool:
-    """Say whether a run did nothing, and said so by all counts."""
+    """Return whether a run did nothing, and said so by all counts."""
     return set(report.counts.values()) == {0}
 
 
@@ -170,7 +170,7 @@ def test_a_run_that_clears_by_one_time_is_not_misled_by_a_jump(over: Office) -> 
 
 
 def test_it_warns_and_after_three_days_it_is_an_error(over: Office) -> None:
-    """The scheduled runs say so each night, with what to do, until somebody mends it."""
+    """The scheduled runs say so each night, with what to do, until somebody repairs it."""
     over.sandbox.set_faults(replace(over.sandbox.faults, outage="drop"))
     levels, codes = [], set()
     for _ in range(4):

@@ -94,13 +94,13 @@ def test_what_every_scheduled_run_meets_is_told_elsewhere(
     """The database tells of its trouble once; only a pass by hand says what ended it."""
 
     def run(_context: RunContext) -> Report:
-        raise error("not now", hint="mend it")
+        raise error("not now", hint="repair it")
 
     with capture_logs() as lines:
         execute(context, job(run), trigger=trigger)
 
     (failed,) = [line for line in lines if line["event"] == "job.failed"]
-    assert (failed["log_level"], failed["hint"]) == (level, "mend it")
+    assert (failed["log_level"], failed["hint"]) == (level, "repair it")
 
 
 def test_a_conflict_without_end_is_of_one_run_and_told(context: Context) -> None:

@@ -104,7 +104,7 @@ def _is_near(moment: datetime | None) -> bool:
 def test_a_schedule_that_is_ended_as_it_begins_ends(
     context: Context, ran: dict[str, threading.Semaphore]
 ) -> None:
-    """Whoever ends it waits for its threads, which must not wait for it in turn; chance says when."""
+    """Anyone who ends it waits for its threads, which must not wait for it in turn; chance says when."""
     assert not ran["hourly"].acquire(blocking=False)
     for _ in range(ENDS):
         schedule = Schedule(context)

@@ -72,7 +72,7 @@ def test_many_requests_share_one_connection() -> None:
 
 
 def test_a_taken_port_is_an_oserror() -> None:
-    """Whoever starts a second sandbox on the port learns it at once."""
+    """Anyone who starts a second sandbox on the port learns it at once."""
     with Sandbox() as sandbox:
         port = int(sandbox.url.rpartition(":")[2])
         with pytest.raises(OSError, match="in use"):

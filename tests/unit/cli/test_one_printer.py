@@ -49,7 +49,7 @@ def prints(source: str) -> Iterator[tuple[int, str]]:
 
 
 def _is_a_way(node: ast.Attribute) -> bool:
-    """Tell whether something of a module, or of a stream, prints."""
+    """Return whether something of a module, or of a stream, prints."""
     owner = node.value
     if isinstance(owner, ast.Attribute) and owner.attr in STREAMS:
         return node.attr in WRITES

@@ -58,7 +58,7 @@ def test_any_key_of_the_ring_opens_and_the_first_one_seals() -> None:
 
 
 def test_without_its_key_a_value_is_an_error_and_never_no_token() -> None:
-    """The operator reads which variable to mend."""
+    """The operator reads which variable to repair."""
     sealed = Vault(KEYS[0]).seal("t", connection_id=1, field="access")
 
     with pytest.raises(TokenDamaged) as caught:

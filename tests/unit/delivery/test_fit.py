@@ -133,7 +133,7 @@ def test_a_connections_default_is_judged_as_well(
 
 
 def test_a_default_place_with_an_odd_sign_is_found() -> None:
-    """It costs no row anything: what is sent is an id, and no caller could mend it."""
+    """It costs no row anything: what is sent is an id, and no caller could repair it."""
     directory = Directory(
         [replace(BERLIN, name="Berlin Mitte")], [replace(INTERVIEW, name="First talk")], NOW
     )

@@ -155,7 +155,7 @@ class History:
         return outcomes.failed(call, row, answer, recreate=self.recreate)
 
     def is_as_wanted(self) -> bool:
-        """Say whether Envoy has what the row says, but for what the row says that Envoy has otherwise."""
+        """Return whether Envoy has what the row says, but for what the row says that Envoy has otherwise."""
         wanted, (has,) = dict(self.wanted or {}), self.envoy.values()
         if self.error_code == "not_cleared":
             has = without(has, {*has.keys() - wanted.keys(), *({EMAIL} - emails(wanted))})

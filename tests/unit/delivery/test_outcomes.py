@@ -94,7 +94,7 @@ def test_an_accepted_update_keeps_the_id_it_had() -> None:
 
 
 def test_an_accepted_removal_forgets_the_id() -> None:
-    """Wanted again, it is created anew."""
+    """Wanted again, it is created again."""
     outcome = accepted(REMOVE, due_row(envoy_invite_id="5"), Written(404, None))
 
     assert (outcome.status, outcome.envoy_invite_id, outcome.content) == (Status.WITHDRAWN, None, None)

@@ -69,7 +69,7 @@ def test_two_locations_of_one_name_are_ambiguous() -> None:
 
 
 def test_of_two_spellings_of_one_name_the_exact_one_is_meant() -> None:
-    """Where two places are called so, whoever writes neither has to give an id."""
+    """Where two places are called so, anyone who writes neither has to give an id."""
     composed, decomposed = location("3", "Z\u00fcrich"), location("4", "Zu\u0308rich")
     both = Directory([composed, decomposed], [flow("10", "A&B", "3"), flow("11", "A&amp;B", "3")])
 

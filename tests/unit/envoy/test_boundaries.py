@@ -57,7 +57,7 @@ def test_no_private_part_of_the_http_library_is_touched() -> None:
 
 
 def is_private(node: ast.Attribute) -> bool:
-    """Tell whether it is a private attribute of something else than the object itself."""
+    """Return whether it is a private attribute of something else than the object itself."""
     of_self = isinstance(node.value, ast.Name) and node.value.id == "self"
     return node.attr.startswith("_") and not node.attr.startswith("__") and not of_self
 

@@ -52,7 +52,7 @@ def test_every_column_of_the_caller_is_read() -> None:
 
 
 def test_all_that_is_wrong_with_a_row_is_said_at_once() -> None:
-    """The caller mends a row in one go, so each bad field is named."""
+    """The caller repairs a row in one go, so each bad field is named."""
     row = ROW | {
         "external_id": "",
         "invitee_name": "x" * 10_000,

@@ -156,7 +156,7 @@ def test_cutting_keeps_what_identifies() -> None:
 
 
 def test_auto_is_json_for_a_pipe_and_readable_for_a_terminal() -> None:
-    """Whoever collects the log gets JSON without asking; a person gets text."""
+    """Anyone who collects the log gets JSON without asking; a person gets text."""
     pipe, terminal = io.StringIO(), Terminal()
     for stream in (pipe, terminal):
         configure(format="auto", level="info", stream=stream)

@@ -38,7 +38,7 @@ def test_the_registered_jobs_are_resolved_in_their_order() -> None:
     ],
 )
 def test_a_mistake_names_its_key(settings: JobSettings, named: str) -> None:
-    """The operator sees which line of the settings to mend."""
+    """The operator sees which line of the settings to repair."""
     with pytest.raises(SettingsError) as caught:
         resolve_all({"x": settings})
 

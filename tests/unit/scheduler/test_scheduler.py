@@ -152,7 +152,7 @@ def test_cron_goes_by_utc_and_by_the_names_of_weekdays() -> None:
 
 
 def test_a_nonsensical_cron_names_its_key() -> None:
-    """The operator sees which job's line to mend."""
+    """The operator sees which job's line to repair."""
     with pytest.raises(SettingsError, match=r"jobs\.x\.cron"):
         trigger_of(job(cron="61 1 * * mon"))
 

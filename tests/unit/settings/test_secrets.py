@@ -60,7 +60,7 @@ def test_a_missing_secret_is_named_with_every_place_it_could_come_from() -> None
 
 
 def test_a_secret_that_is_not_needed_is_not_missed() -> None:
-    """Whoever only looks finds nothing, without an error."""
+    """Anyone who only looks finds nothing, without an error."""
     assert Secrets({}).find(NAME) is None
 
 

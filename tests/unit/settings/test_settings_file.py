@@ -37,7 +37,7 @@ def problem(tables: dict[str, Any], env: dict[str, str] | None = None) -> str:
 
 
 def test_the_file_gives_the_defaults_of_the_code() -> None:
-    """Whoever deletes a line of settings.toml, or all of it, changes nothing."""
+    """Anyone who deletes a line of settings.toml, or all of it, changes nothing."""
     from_file = build(load_toml(FILE), {}).model_dump(exclude={"jobs"})
 
     assert from_file == Settings().model_dump(exclude={"jobs"})

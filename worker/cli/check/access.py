@@ -42,7 +42,7 @@ def findings(context: Context, env: Mapping[str, str]) -> Iterator[Finding]:
 def _overridden() -> Iterator[Finding]:
     if is_overridden():
         yield warn(
-            f"{OVERRIDE}=1: files are used whoever wrote them",
+            f"{OVERRIDE}=1: files are used no matter who wrote them",
             "unset it where all belong to root or to the worker's user",
         )
 

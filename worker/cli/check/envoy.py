@@ -80,11 +80,11 @@ def _end_of_hold(row: Connection) -> str:
 def _reading(rows: Sequence[Connection]) -> Iterator[Finding]:
     """Yield which connections may not read invites; of many in one line."""
     said = "may not read invites, so that a doubtful one waits for a person"
-    mend = f"add {READ_INVITES} to [envoy] scopes, and run"
+    repair = f"add {READ_INVITES} to [envoy] scopes, and run"
     if len(rows) > MOST_LINES:
-        yield warn(f"{_together(rows)}: {said}", f"{mend} `envoy-worker connect NAME`")
+        yield warn(f"{_together(rows)}: {said}", f"{repair} `envoy-worker connect NAME`")
     else:
-        yield from (warn(f"{row.name}: {said}", f"{mend} `{command('connect', row.name)}`") for row in rows)
+        yield from (warn(f"{row.name}: {said}", f"{repair} `{command('connect', row.name)}`") for row in rows)
 
 
 def _ending(row: Connection, now: datetime) -> Iterator[Finding]:
@@ -131,16 +131,16 @@ def _tokens(
 
 def _ended(rows: Sequence[Connection]) -> Iterator[Finding]:
     """Yield whose tokens have ended; of many in one line."""
-    mend = "the next push refreshes it; or `{}` now"
+    repair = "the next push refreshes it; or `{}` now"
     if len(rows) > MOST_LINES:
         yield warn(
             f"{_together(rows)}: the access tokens have ended, so Envoy is not asked",
-            mend.format(_refresh("NAME")),
+            repair.format(_refresh("NAME")),
         )
         return
     for row in rows:
         text = f"{row.name}: its access token ended at {moment(row.access_expires_at)}, so Envoy is not asked"
-        yield warn(text, mend.format(_refresh(row.name)))
+        yield warn(text, repair.format(_refresh(row.name)))
 
 
 def _probes(context: Context, tokens: Sequence[tuple[Connection, AccessToken]]) -> Iterator[Finding]:

@@ -12,24 +12,24 @@ OK, WARN, FAIL = "ok", "warn", "FAIL"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of ``check``; ``mend`` says what to do."""
+    """One line of ``check``; ``repair`` says what to do."""
 
     level: str
     text: str
-    mend: str = ""
+    repair: str = ""
     code: ExitCode = ExitCode.DONE
 
     @property
     def line(self) -> str:
         """The finding as one line, which names nobody's e-mail address."""
-        line = f"{self.level:<4} {self.text}" + (f" -- {self.mend}" if self.mend else "")
+        line = f"{self.level:<4} {self.text}" + (f" -- {self.repair}" if self.repair else "")
         return without_addresses(line)
 
     def as_data(self) -> dict[str, object]:
         """Return the finding for JSON."""
         level, code = self.level.lower(), int(self.code)
-        text, mend = without_addresses(self.text), without_addresses(self.mend)
-        return {"level": level, "text": text, "mend": mend, "exit_code": code}
+        text, repair = without_addresses(self.text), without_addresses(self.repair)
+        return {"level": level, "text": text, "mend": repair, "exit_code": code}
 
 
 def ok(text: str) -> Finding:
@@ -37,14 +37,14 @@ def ok(text: str) -> Finding:
     return Finding(OK, text)
 
 
-def warn(text: str, mend: str) -> Finding:
+def warn(text: str, repair: str) -> Finding:
     """Return that something deserves a look; the exit code stays."""
-    return Finding(WARN, text, mend)
+    return Finding(WARN, text, repair)
 
 
-def fail(text: str, mend: str, code: ExitCode) -> Finding:
+def fail(text: str, repair: str, code: ExitCode) -> Finding:
     """Return that something is wrong."""
-    return Finding(FAIL, text, mend, code)
+    return Finding(FAIL, text, repair, code)
 
 
 def failures(error: WorkerError) -> list[Finding]:

@@ -10,7 +10,7 @@ from worker.database.postgresql import texts
 from worker.database.postgresql.connecting import is_pooled
 from worker.errors import ExitCode
 
-# Nothing that a transaction could set by itself: these are the server's, and whoever runs it must.
+# Nothing that a transaction could set by itself: these are the server's, and anyone who runs it must.
 UNSAFE = {
     "fsync": "a crash of its host loses what was committed, or all of it, and invites are sent twice",
     "full_page_writes": "a crash of its host may leave half-written pages, that is, a damaged database",

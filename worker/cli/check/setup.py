@@ -14,7 +14,7 @@ NEEDED = (names.CLIENT_ID, names.CLIENT_SECRET, names.ENCRYPTION_KEYS)
 
 
 class Setup:
-    """The settings of this directory and environment; ``context`` is None where they cannot be used."""
+    """The settings of this directory and environment; ``context`` is None if they cannot be used."""
 
     def __init__(self) -> None:
         """Read nothing yet."""

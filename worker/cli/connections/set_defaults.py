@@ -76,7 +76,7 @@ def _fields(texts: Iterable[str]) -> dict[str, str | None]:
 
 
 def _field(text: str) -> tuple[str, str | None]:
-    """Return a label and its value, None where it is to be removed; checked as a row's own are."""
+    """Return a label and its value, None if it is to be removed; checked as a row's own are."""
     from worker.intake.fields.custom_fields import custom_fields
 
     label, equals, value = text.partition("=")

@@ -39,7 +39,7 @@ def _begun(context: "Context") -> Iterator[str]:
     if marked is not None:
         unmark(marked)  # only now: whatever ends this before, it is said once more
     if begun.before is not None:
-        yield f"it counted as restored since {moment(begun.before)} already: all of it begins anew"
+        yield f"it counted as restored since {moment(begun.before)} already: all of it begins again"
     yield f"restored: since {moment(begun.since)} each create is first looked up in Envoy, which may have it"
     yield number(restored.left(database))
     yield from (_told_spent(one) for one in begun.spent)

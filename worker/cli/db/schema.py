@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 def upgrade() -> None:
     """Migrate the database to this release's schema; a second time does nothing.
 
-    On PostgreSQL it also lets the triggers fire whoever writes, where a restore has switched that off.
+    On PostgreSQL it also lets the triggers fire no matter who writes, where a restore has switched that off.
     """
     from worker.database import schema, triggers
 

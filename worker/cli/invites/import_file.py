@@ -157,9 +157,7 @@ def _tell(report: "ImportReport", run: _Run, *, mirror: bool) -> None:
     if stay := run.planned - report.withdrawn:
         say(f"{counted(stay, 'invite')} changed or began meanwhile: not withdrawn")
     if run.rejected and run.rejected.number:
-        say(
-            f"{run.rejected.path}: {counted(run.rejected.number, 'rejected line')}, to be mended and imported"
-        )
+        say(f"{run.rejected.path}: {counted(run.rejected.number, 'rejected line')}, to correct and import")
     for unknown in sorted(report.unknown_connections):
-        mend = command("connect", unknown)
-        say(f"there is no connection {unknown} yet: its invites wait for `{mend}`")
+        repair = command("connect", unknown)
+        say(f"there is no connection {unknown} yet: its invites wait for `{repair}`")

@@ -46,7 +46,7 @@ def _line(view: "ConnectionView") -> str:
             return f"{view.name} needs_authorisation{reason} -- {command('connect', view.name)}"
         case "held":
             until = f" until {moment(view.held_until)}" if view.held_until else ""
-            mend = f" -- {resume(view.name, view.hold_reason)}" if _needs_a_person(view) else ""
-            return f"{view.name} held{until} ({view.hold_reason}){mend}"
+            repair = f" -- {resume(view.name, view.hold_reason)}" if _needs_a_person(view) else ""
+            return f"{view.name} held{until} ({view.hold_reason}){repair}"
         case _:
             return f"{view.name} {view.status}"

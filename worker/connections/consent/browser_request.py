@@ -1,6 +1,6 @@
 """Read the head of one request from a browser, within bounds of bytes and of time.
 
-By hand, since http.server tells its version, waits for each read anew, and answers what it does not
+By hand, since http.server tells its version, waits for each read again, and answers what it does not
 like without our headers.
 """
 
@@ -39,7 +39,7 @@ class BrowserRequest:
 
 
 def read_request(connection: socket.socket) -> BrowserRequest | None:
-    """Return the request, None where the browser is gone, or has said nothing.
+    """Return the request, None if the browser is gone, or has said nothing.
 
     Raises:
         UnreadableError: it is no request, or takes too many bytes or too long.

@@ -130,7 +130,7 @@ class Tokens:
         none, the future is that of the refresh in progress, for all who ask alike: it ends with the token,
         or with what `access` raises.  Its callbacks run in the refresher's thread and must be quick.
 
-        *seen* is its row, and when that was read, of whoever has just read it.
+        *seen* is its row, and when that was read, of anyone who has just read it.
 
         Raises:
             NeedsAuthorisation, TryLater, KeysLost: as `access`, where that is known without a request.
@@ -230,7 +230,7 @@ class Tokens:
         return token
 
     def _beside(self, connection_id: int, rejected_version: int | None) -> AccessToken | None:
-        """Take a step for the pool; None where another thread or process refreshes, and no token is valid."""
+        """Take a step for the pool; None if another thread or process refreshes, and no token is valid."""
         return self._held_if_damaged(connection_id, self._beside_others, rejected_version)
 
     def _beside_others(self, connection_id: int, rejected_version: int | None) -> AccessToken | None:

@@ -19,7 +19,7 @@ def with_token(
     """Return what *call* returns for an access token; for harmless calls only, since it may be made twice.
 
     A token that is valid is used, also while it is refreshed; without one, its refresh is waited for, for
-    *patience_seconds* each time: 0 where others have to be served, None where a token that is refused shall
+    *patience_seconds* each time: 0 where others have to be served, None if a token that is refused shall
     not be refreshed, since it is new.
 
     Raises:

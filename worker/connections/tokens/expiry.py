@@ -21,7 +21,7 @@ class AccessToken:
     expires_at: datetime
 
     def is_young(self, now: datetime) -> bool:
-        """Say whether less than half its life is over; a refusal of a young token is no expiry."""
+        """Return whether less than half its life is over; a refusal of a young token is no expiry."""
         half = (self.expires_at - self.issued_at) / 2
         return timedelta() <= now - self.issued_at < half
 
@@ -39,7 +39,7 @@ def refresh_point(issued_at: datetime, expires_at: datetime, connection_id: int)
 
 
 def is_fresh(issued_at: datetime, expires_at: datetime, connection_id: int, now: datetime) -> bool:
-    """Say whether a token needs no successor yet.
+    """Return whether a token needs no successor yet.
 
     One that seems to have more life ahead than it was given was issued by a wrong clock: it gets
     a successor, too.

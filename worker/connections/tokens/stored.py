@@ -104,7 +104,7 @@ class StoredTokens:
         return AccessToken(value, row.token_version, issued_at, row.access_expires_at or issued_at)
 
     def is_damaged(self, row: TokenRow | Connection) -> bool:
-        """Say whether the token cannot be read."""
+        """Return whether the token cannot be read."""
         try:
             self.open(row)
         except TokenDamaged:
@@ -112,7 +112,7 @@ class StoredTokens:
         return False
 
     def is_fresh(self, connection_id: int, token: AccessToken) -> bool:
-        """Say whether a token needs no successor yet."""
+        """Return whether a token needs no successor yet."""
         return is_fresh(token.issued_at, token.expires_at, connection_id, self._clock())
 
 

@@ -1,7 +1,7 @@
 """May a connection be used now?  One answer for all who ask, stored, with its reason.
 
 The database keeps ``usable_from`` and ``unusable_reason`` up to date from what they are made of: status,
-hold and wait.  So whoever writes one of these, a release before as well, cannot let them disagree.  An index
+hold and wait.  So nobody who writes one of these, a release before as well, can let them disagree.  An index
 finds what is usable, whatever else there is.  Only the rules for clocks that were set ask the parts again,
 and a cool-down of refreshing, which counts from the moment on at which the last token is over.
 """
@@ -44,7 +44,7 @@ class Unusable:
 
 
 def why_not(row: Connection, now: datetime, host: Host | None = None) -> Unusable | None:
-    """Return why a row that was read is not usable at *now*, None where it is; see `is_usable`."""
+    """Return why a row that was read is not usable at *now*, None if it is; see `is_usable`."""
     if row.status != ConnectionStatus.ACTIVE:
         return Unusable(row.status, None)
     if in_force(row, now):

@@ -178,6 +178,6 @@ class Gate:
 
 
 def speaks_against_the_host(error: EnvoyError | None) -> bool:
-    """Say whether a request ended as it would if the host were down; any real answer says it is not."""
+    """Return whether a request ended as it would if the host were down; any real answer says it is not."""
     unproved = isinstance(error, OutcomeUnknown | NotSent | Misdirected | RouteLost)
     return unproved and getattr(error, "error_code", "") not in OF_THE_REQUEST

@@ -84,7 +84,7 @@ class Holds:
     def unauthorised(self, connection_id: int, *, version: int | None) -> bool:
         """Envoy said 401 to a young token; return whether the connection is held now, after two tokens.
 
-        *version* is the token's, None where nobody knows it.  However many requests are refused with one
+        *version* is the token's, None if nobody knows it.  However many requests are refused with one
         token, in however many processes, it counts once; and one that has a successor by now not at all.
         """
 
@@ -128,7 +128,7 @@ class Holds:
         return bool(disturbed == HoldReason.REFUSES_ALL)
 
     def is_held(self, connection_id: int) -> bool:
-        """Say whether a connection must not be used now."""
+        """Return whether a connection must not be used now."""
         row, now = look(self._database, connection_id)
         return row is not None and in_force(row, now)
 

@@ -71,7 +71,7 @@ class Outages:
     def take_probe(self, seen: Host) -> bool:
         """Take the right to ask the host, which one process has at a time; False where another has it.
 
-        It ends by itself, with its owner's death, and with the verdict of whoever asked.
+        It ends by itself, with its owner's death, and with the verdict of anyone who asked.
         """
         own = HOSTS.c
         dead = seen.probe_owner if is_dead(seen.probe_owner) else None
@@ -93,7 +93,7 @@ class Outages:
             self._change(connection, seen, mine, probe_owner=None, probe_until=None)
 
     def is_alone(self, connection_id: int) -> bool:
-        """Say whether no other connection is there that could be asked with."""
+        """Return whether no other connection is there that could be asked with."""
         own = CONNECTIONS.c
         in_use = ~is_for_a_person()
         another = sa.exists().where(own.status == ConnectionStatus.ACTIVE, in_use, own.id != connection_id)
@@ -164,12 +164,12 @@ class Outages:
 
 
 def was_held_alone(connection: Connection, host: Host) -> bool:
-    """Say whether Envoy did not answer a connection, though its host was not out; a success forgets it."""
+    """Return whether Envoy did not answer a connection, though its host was not out; a success forgets it."""
     return connection.hold_reason == HoldReason.OUTAGE and connection.held_until != host.held_until
 
 
 def is_resting(host: Host, now: datetime) -> bool:
-    """Say whether a host that does not answer is to be left alone now."""
+    """Return whether a host that does not answer is to be left alone now."""
     return host.hold_count > 0 and lies_ahead(host.held_until, now, HOLD_MAXIMUM, since=host.held_since)
 
 

@@ -18,7 +18,7 @@ from worker.errors import EnvoyError, Misdirected, RouteLost, WorkerError
 Decision: TypeAlias = Callable[[Connection, datetime], Values]
 
 HINTS = {
-    HoldReason.FORBIDDEN: "a scope or role is missing in Envoy: mend it there or run"
+    HoldReason.FORBIDDEN: "a scope or role is missing in Envoy: repair it there or run"
     " `{connect}`, then `{resume}`",
     HoldReason.UNAUTHORISED: "Envoy refuses this customer's newest tokens: if it lasts, run `{connect}`",
     HoldReason.OTHER_COMPANY: "Envoy says that this grant is another company's, so nothing is sent with it:"
@@ -28,7 +28,7 @@ REFUSES_ALL_HINT = (
     "Envoy refuses every row of every customer alike: one request at a time is tried;"
     " see what changed in Envoy, or end it with `envoy-worker connections resume --all`"
 )
-# What lasts until somebody mends a URL, a certificate or the name resolution; so does a redirect.
+# What lasts until somebody repairs a URL, a certificate or the name resolution; so does a redirect.
 FOR_A_PERSON = frozenset({"tls_failed", "dns_failed"})
 
 log = structlog.get_logger()
@@ -80,7 +80,7 @@ def announce_hold(name: str, reason: HoldReason, until: datetime | None) -> None
 
 
 def announce_until_mended(name: str, reason: HoldReason, cause: WorkerError | None) -> None:
-    """Emit that a connection is held until a person mends *cause*."""
+    """Emit that a connection is held until a person repairs *cause*."""
     detail, hint = (None, "") if cause is None else (str(cause), cause.hint)
     log.error("connection.held", connection=name, error_code=reason.value, detail=detail, hint=hint)
 

@@ -77,7 +77,7 @@ def reserve_in(
 def reserve_one(
     database: Database, connection_id: int, *, rate_per_second: float, pause: Callable[[float], object]
 ) -> float | None:
-    """Return the seconds until one place that is reserved; None where there is none within a minute.
+    """Return the seconds until one place that is reserved; None if there is none within a minute.
 
     *pause* waits while somebody else has locked the row; where it returns something true, that is the end.
     """

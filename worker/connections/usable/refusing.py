@@ -35,7 +35,7 @@ class Refusing:
         self._back_off = BackOff(*hold_seconds)
 
     def hold(self, writer: sa.Connection, refusal: str) -> tuple[datetime, int] | None:
-        """Hold the host and its connections, in the caller's transaction; None where it is held already.
+        """Hold the host and its connections, in the caller's transaction; None if it is held already.
 
         Returns until when, and how many connections.
         """
@@ -99,7 +99,7 @@ class Refusing:
 
 
 def must_wait(host: Host, connection: Connection, now: datetime) -> bool:
-    """Say whether a connection must not even try; one that was resumed, or is new, need not wait."""
+    """Return whether a connection must not even try; one that was resumed, or is new, need not wait."""
     waits = lies_ahead(host.refused_until, now, HOLD_MAXIMUM, since=host.refused_since)
     return waits and connection.hold_reason is not None
 

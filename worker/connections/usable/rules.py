@@ -21,14 +21,14 @@ UNDISTURBED: Values = RELEASED | NOT_WAITING | {"forbidden_count": 0, "unauthori
 
 
 def in_force(row: Connection, now: datetime) -> bool:
-    """Say whether a row that was read has a hold in force."""
+    """Return whether a row that was read has a hold in force."""
     if row.hold_reason in ENDED_BY_A_PERSON:
         return row.held_until is None or now < row.held_until
     return row.hold_reason is not None and lies_ahead(row.held_until, now, HOLD_MAXIMUM, since=row.held_since)
 
 
 def is_waiting(row: Connection, now: datetime) -> bool:
-    """Say whether a row that was read waits, though it may not be held."""
+    """Return whether a row that was read waits, though it may not be held."""
     ahead = lies_ahead(row.waits_until, now, HOLD_MAXIMUM, since=row.waits_since)
     return row.waits_for is not None and ahead
 

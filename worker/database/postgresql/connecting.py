@@ -98,7 +98,7 @@ class PostgresqlServer:
         return [begin, f"SET LOCAL lock_timeout = {lock_timeout}", *durable, *connection.info[_READABLE]]
 
     def in_one_trip(self, connection: sa.Connection, calls: "Sequence[Statement]") -> "list[Rows] | None":
-        """Execute statements as one transaction in one round trip; None where a pooler is in between."""
+        """Execute statements as one transaction in one round trip; None if a pooler is in between."""
         if is_pooled(connection):
             return None
         from worker.database.postgresql.one_trip import in_one_trip
@@ -130,5 +130,5 @@ def _is_known(zone: str) -> bool:
 
 
 def is_pooled(connection: sa.Connection) -> bool:
-    """Tell whether a pooler stands between us and the server."""
+    """Return whether a pooler stands between us and the server."""
     return bool(connection.info.get(_POOLED))

@@ -1,7 +1,7 @@
 """Hang up on a PostgreSQL that answers nobody, once the process is to end.
 
 A server that is frozen, or a network that loses everything, leaves a statement waiting for ever, and no
-timeout of PostgreSQL's own reaches it.  Whoever waits is told that the connection is lost, as it is.
+timeout of PostgreSQL's own reaches it.  Anyone who waits is told that the connection is lost, as it is.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Give out no connection that a restart of PostgreSQL has left dead, without asking each time.
 
 SQLAlchemy's own check costs a round trip for every transaction.  Here a connection that was used a
-moment ago is trusted; if it died since, its first statement says so and the pool begins anew.
+moment ago is trusted; if it died since, its first statement says so and the pool begins again.
 """
 
 import time

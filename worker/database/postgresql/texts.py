@@ -42,14 +42,14 @@ def encoding(raw: Any) -> str:  # noqa: ANN401 -- any driver's connection
 
 
 def codec(connection: sa.Connection) -> str | None:
-    """Return Python's name of the encoding that texts must fit into, None where every text does."""
+    """Return Python's name of the encoding that texts must fit into, None if every text does."""
     if connection.dialect.name != "postgresql":
         return None
     return python_codec(encoding(connection.connection.driver_connection))
 
 
 def python_codec(name: str) -> str | None:
-    """Return Python's name of one of PostgreSQL's encodings, None where every text fits, or nobody knows."""
+    """Return Python's name of one of PostgreSQL's encodings, None if every text fits, or nobody knows."""
     if name in {UTF8, NO_ENCODING}:
         return None
     try:
@@ -59,7 +59,7 @@ def python_codec(name: str) -> str | None:
 
 
 def fits(text: str, into: str | None) -> bool:
-    """Tell whether a database of that codec can hold the text."""
+    """Return whether a database of that codec can hold the text."""
     return into is None or text.isascii() or all(_holds(letter, into) for letter in text)
 
 
@@ -72,7 +72,7 @@ def fitted(text: str, into: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _holds(letter: str, into: str) -> bool:
-    """Tell whether a database of that codec can hold the letter."""
+    """Return whether a database of that codec can hold the letter."""
     if letter in _REFUSED.get(into, ()):
         return False
     if letter.isascii() or _is_in(letter, into):

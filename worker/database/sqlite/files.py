@@ -64,7 +64,7 @@ def side_files(path: Path) -> list[Path]:
 
 
 def look(path: Path) -> os.stat_result | None:
-    """Return what the system knows of the file that a path leads to, None where there is none."""
+    """Return what the system knows of the file that a path leads to, None if there is none."""
     try:
         return path.stat()
     except (FileNotFoundError, NotADirectoryError):

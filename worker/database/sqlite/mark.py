@@ -23,7 +23,7 @@ def mark(path: Path, *, but_for: int | None = None) -> None:
 
 
 def is_marked(path: Path) -> bool:
-    """Say whether the database file at *path* is marked."""
+    """Return whether the database file at *path* is marked."""
     if not _of(path).exists():
         return False
     return not _is_for_others(path)
@@ -41,7 +41,7 @@ def unmark(path: Path) -> None:
 
 
 def unsaid(path: Path) -> DatabaseRestored:
-    """Return the error of whoever would send from a marked file."""
+    """Return the error of anyone who would send from a marked file."""
     return DatabaseRestored(
         f"{path} took the place of another file while a worker ran on it; what was sent since is not known",
         hint="run `envoy-worker db restored`: then each create is first looked up in Envoy",

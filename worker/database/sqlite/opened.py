@@ -74,7 +74,7 @@ class OpenedFile:
                 self._sides = {}
 
     def forget(self) -> None:
-        """Begin anew, after the last connection was closed; a last look may still find the file replaced."""
+        """Begin again, after the last connection was closed; a last look may still find the file replaced."""
         with suppress(sa.exc.OperationalError):
             if self._main is not None and self._place("") not in {None, self._main}:
                 self._mark()

@@ -1,6 +1,6 @@
 """How an SQLite file is opened: for reading without a trace, for writing once it is known to be ours.
 
-Whoever only reads makes no file, changes none, and needs no right to write.  SQLite offers three ways, and
+Anyone who only reads makes no file, changes none, and needs no right to write.  SQLite offers three ways, and
 which one fits depends on what lies beside the file at that moment.
 """
 
@@ -74,7 +74,7 @@ class Opening:
             self._prove_once(self._until_free)
         options["uri"] = True
         if self.access != "read":
-            arguments[:] = [self._uri("mode=rw")]  # never made anew where it is gone by now
+            arguments[:] = [self._uri("mode=rw")]  # never made again where it is gone by now
             return None
         made, record.info[_UNLOCKED] = self._opened_to_read(lambda uri: dialect.connect(uri, **options))
         return made
@@ -108,7 +108,7 @@ class Opening:
         if self.access == "read" or self._is_ours is not None:
             return
         if (before := look(self._path)) is None:
-            return  # whoever opens it is told
+            return  # anyone who opens it is told
         self._is_ours = self._tables(until_free) >= OUR_TABLES
         if self._is_ours:
             tighten(self._path, before, self._mode)
@@ -131,7 +131,7 @@ class Opening:
             if refusal is None:
                 return raw, unlocked
             raw.close()
-            # An index that is half written while others use it, SQLite must mend.  Else it was there a
+            # An index that is half written while others use it, SQLite must repair.  Else it was there a
             # moment ago: the last one who had the file open has closed it.
             how = self._how_to_read() if refusal == sqlite3.SQLITE_CANTOPEN else _PLAIN
         return connect(self._uri(_PLAIN)), None
@@ -162,7 +162,7 @@ class Opening:
 
 
 def _is_log(path: Path) -> bool:
-    """Say whether a file begins as a write-ahead log does (SQLite's file format, section 4.1)."""
+    """Return whether a file begins as a write-ahead log does (SQLite's file format, section 4.1)."""
     try:
         with path.open("rb") as file:
             magic, version, page_size = _LOG_HEADER.unpack(file.read(_LOG_HEADER.size))

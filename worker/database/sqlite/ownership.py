@@ -43,7 +43,7 @@ def require_owner_of_side(side: Path, found: os.stat_result, mode: int) -> None:
 
 
 def _is_shared(found: os.stat_result, mode: int) -> bool:
-    """Say whether a file is shared with a group of ours, as *mode* wants it."""
+    """Return whether a file is shared with a group of ours, as *mode* wants it."""
     shared = bool(stat.S_IWGRP & found.st_mode & mode)
     return shared and found.st_gid in {os.getegid(), *os.getgroups()}
 

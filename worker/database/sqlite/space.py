@@ -12,7 +12,7 @@ from worker.database.engine import Database
 from worker.database.failures import describe
 from worker.database.sqlite.files import database_path
 
-# All writers wait while a file is written anew: so it is done to small ones only.
+# All writers wait while a file is written again: so it is done to small ones only.
 MOST_REWRITTEN_BYTES = 128 * 1024 * 1024
 STEP_PAGES = 1000  # given back in one transaction
 READER_PATIENCE_MS = 1000  # writers wait, too, while a reader is waited for
@@ -21,7 +21,7 @@ READER_PATIENCE_MS = 1000  # writers wait, too, while a reader is waited for
 def give_back(database: Database, stop: threading.Event, *, freed: bool) -> bool:
     """Empty the write-ahead log, and say whether that was possible; PostgreSQL sees to it by itself.
 
-    Where something was *freed*, its space goes back to the system.  A small file is written anew: SQLite
+    Where something was *freed*, its space goes back to the system.  A small file is written again: SQLite
     overwrites what is deleted, but not the copies that it made while it moved rows between pages.
 
     Raises:
@@ -39,7 +39,7 @@ def give_back(database: Database, stop: threading.Event, *, freed: bool) -> bool
 
 
 def _is_small(path: Path) -> bool:
-    """Say whether the file is soon written anew, and the disk has room for it: two copies more."""
+    """Return whether the file is soon written again, and the disk has room for it: two copies more."""
     size = path.stat().st_size
     return size <= MOST_REWRITTEN_BYTES and shutil.disk_usage(path.parent).free > 3 * size
 

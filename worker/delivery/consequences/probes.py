@@ -85,14 +85,14 @@ class Proving:
                 work.lane.may_read = False
 
     def _reads_known(self, row: DueRow, token: str) -> bool:
-        """Say whether Envoy shows one of the invites that it surely has."""
+        """Return whether Envoy shows one of the invites that it surely has."""
         for envoy_id, _ in controls(self.database, row.connection, location_id=None):
             if envoy_id != row.envoy_invite_id and self.api.has_invite(token, envoy_id):
                 return True
         return False
 
     def _is_gone(self, work: Work, row: DueRow, token: str) -> bool:
-        """Say whether Envoy knows no invite of that id, nor lists it where a known one is listed."""
+        """Return whether Envoy knows no invite of that id, nor lists it where a known one is listed."""
         place = self._place(work, row)
         if place is None or row.envoy_invite_id is None:
             return False
@@ -163,7 +163,7 @@ class Proving:
 
 
 def _sent_to(content: dict[str, Any]) -> tuple[str | None, datetime | None]:
-    """Return the location and the arrival that Envoy was sent, None where that is not known."""
+    """Return the location and the arrival that Envoy was sent, None if that is not known."""
     place = content.get("locationId")
     return (place if isinstance(place, str) else None), instant(content.get("expectedArrivalAt"))
 
@@ -173,7 +173,7 @@ def _is_since(moment: datetime | None, since: datetime | None, now: datetime) ->
 
 
 def _has(directory: Directory, body: dict[str, Any]) -> bool:
-    """Say whether a directory has the location and the flow that a body names."""
+    """Return whether a directory has the location and the flow that a body names."""
     locations = {location.envoy_id for location in directory.locations}
     flows = {flow.envoy_id for flow in directory.flows}
     return body.get("locationId") in {None, *locations} and body.get("flowId") in {None, *flows}

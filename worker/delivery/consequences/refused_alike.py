@@ -36,7 +36,7 @@ class Rests:
     _until: float = -math.inf
 
     def are_over(self) -> bool:
-        """Say whether it may be examined again."""
+        """Return whether it may be examined again."""
         return self.clock() >= self._until
 
     @contextmanager
@@ -83,7 +83,7 @@ class Alike:
         return number
 
     def examine_last(self) -> int:
-        """Do the same for what was refused last: whoever stored it may not have come to look."""
+        """Do the same for what was refused last: anyone who stored it may not have come to look."""
         tried = ATTEMPTS.c
         ordered = sa.select(tried.refusal).where(self._has_been(tried.started_at))
         newest = ordered.order_by(tried.started_at.desc()).limit(LAST_LOOKED_AT).subquery()
@@ -117,7 +117,7 @@ class Alike:
         return moment <= self.database.later(STEP_SECONDS)
 
     def _is_everyones(self, refusal: str, since: datetime | None) -> bool:
-        """Say whether every row of enough connections, and enough rows, were refused like this."""
+        """Return whether every row of enough connections, and enough rows, were refused like this."""
         own, tried = DELIVERIES.c, ATTEMPTS.c
         others = sa.func.sum(sa.case((tried.refusal == refusal, 0), else_=1))
         rows = sa.func.count(sa.distinct(own.id))

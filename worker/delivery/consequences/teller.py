@@ -163,6 +163,6 @@ class Teller:
 
 
 def _is_plain(attempt: Attempt) -> bool:
-    """Say whether an attempt went as most do, so that nothing follows but what is quick."""
+    """Return whether an attempt went as most do, so that nothing follows but what is quick."""
     lane = attempt.work.lane
     return attempt.error is None and lane.refusing is None and not (lane.disturbed or lane.refuted)

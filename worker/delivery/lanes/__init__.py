@@ -3,7 +3,7 @@
 Files:
 
 at_work: Who is at work on this database: read off the ledger, to which every process writes before it sends.
-bounds: How much a run may do, and how much of it lies ready: counted by whoever holds the lock of the lanes.
+bounds: How much a run may do, and how much of it lies ready: counted under the lock of the lanes.
 discovery: When a run looks for connections that have become due: now and then, and soon when there is a
     reason to.
 dispatch: Where the stages prepare and send meet: one lane a connection, served in turn, each at its own pace.

@@ -1,4 +1,4 @@
-"""How much a run may do, and how much of it lies ready: counted by whoever holds the lock of the lanes."""
+"""How much a run may do, and how much of it lies ready: counted under the lock of the lanes."""
 
 from dataclasses import dataclass, field
 

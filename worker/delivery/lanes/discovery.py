@@ -46,7 +46,7 @@ class Discovery:
         return self.find() if known is None else known
 
     def is_due(self) -> bool:
-        """Say whether the last look was too long ago, or there is news."""
+        """Return whether the last look was too long ago, or there is news."""
         now = self.clock()
         since = now - self._last
         if since >= EVERY_SECONDS or (self.is_wanted and now >= self._rests_until):

@@ -46,7 +46,7 @@ class Lanes:
     # What senders ask.
 
     def take(self) -> Work | None:
-        """Return the next ready work, waiting for it if needed; None where the run is over."""
+        """Return the next ready work, waiting for it if needed; None if the run is over."""
         with self._lock:
             while not self._is_over():
                 work = self._next_work()
@@ -114,7 +114,7 @@ class Lanes:
     # What preparers ask.
 
     def next_to_prepare(self) -> Lane | None:
-        """Return a lane that needs something, and is not given to another; None where the run is over."""
+        """Return a lane that needs something, and is not given to another; None if the run is over."""
         while True:
             with self._lock:
                 if self._is_over():
@@ -161,12 +161,12 @@ class Lanes:
             self._queues.end_visit(lane)
 
     def may_ask(self, lane: Lane) -> bool:
-        """Say whether its preparer may ask Envoy now; else the lane comes again when it may."""
+        """Return whether its preparer may ask Envoy now; else the lane comes again when it may."""
         with self._lock:
             return self._queues.may_ask(lane)
 
     def is_over(self) -> bool:
-        """Say whether nothing more is to be prepared or sent."""
+        """Return whether nothing more is to be prepared or sent."""
         with self._lock:
             return self._is_over()
 
@@ -212,7 +212,7 @@ class Lanes:
                 self._wake_if_over()
 
     def _share(self) -> None:
-        """Find who else is at work, outside the lock; if our part is another now, all lanes begin anew."""
+        """Find who else is at work, outside the lock; if our part is another now, all lanes begin again."""
         at_work: Collection[str] = ()
         try:
             at_work = self._sharing.find()
@@ -234,7 +234,7 @@ class Lanes:
             self._queues.wake_preparer()
 
     def _is_over(self) -> bool:
-        """Say whether the run is over; once it was, it stays so, for those who look may have gone home."""
+        """Return whether the run is over; once it was, it stays so, for those who look may have gone home."""
         self._has_ended = self._has_ended or self._ends()
         return self._has_ended
 

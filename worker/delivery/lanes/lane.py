@@ -109,14 +109,14 @@ class Lane:
         self.disturbed, self.told_at = True, -math.inf
 
     def success_is_news(self) -> bool:
-        """Say whether a success should be told: after trouble at once, then once a second."""
+        """Return whether a success should be told: after trouble at once, then once a second."""
         if not self.disturbed or boot_clock() - self.told_at < NEWS_EVERY_SECONDS:
             return False
         self.told_at = boot_clock()
         return True
 
     def is_stale(self, now: float) -> bool:
-        """Say whether it has ready work that waits until the lane was looked at again."""
+        """Return whether it has ready work that waits until the lane was looked at again."""
         return bool(self.ready) and self.checked_until <= now
 
     def visit_at(self, now: float) -> float:

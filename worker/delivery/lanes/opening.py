@@ -62,5 +62,5 @@ class OpenedLanes:
             self.place(lane)
 
     def _is_known_in_vain(self, lane: Lane) -> bool:
-        """Say whether nothing came of a lane, and nothing has happened since: else a run might never end."""
+        """Return whether nothing came of a lane, and nothing happened since: else a run might never end."""
         return lane.exhausted and lane.in_vain and not lane.closed and self._progress == lane.vain_at

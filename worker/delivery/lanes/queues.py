@@ -45,7 +45,7 @@ class Queues:
         self.active.discard(lane)
 
     def next_to_send(self) -> Lane | None:
-        """Take out the lane whose ready work is next; None where it is nobody's turn now."""
+        """Take out the lane whose ready work is next; None if it is nobody's turn now."""
         now = self._clock()
         while (lane := self._to_send.pick(now)) is not None:
             if lane.is_stopped or lane.is_tried or not lane.ready:
@@ -70,7 +70,7 @@ class Queues:
         return None
 
     def may_ask(self, lane: Lane) -> bool:
-        """Say whether the visit to a lane may ask Envoy now."""
+        """Return whether the visit to a lane may ask Envoy now."""
         return self._to_prepare.may_ask(lane)
 
     def end_visit(self, lane: Lane) -> None:

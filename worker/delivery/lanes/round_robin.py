@@ -29,7 +29,7 @@ class Turns:
             self._queue.append(lane)
 
     def pick(self, now: float) -> Lane | None:
-        """Take out the lane whose turn it is; None where it is nobody's now."""
+        """Take out the lane whose turn it is; None if it is nobody's now."""
         while self._waiting and self._waiting[0][0] <= now:
             at, _, due = heapq.heappop(self._waiting)
             if self._inside.get(due) == at:  # else it was put in again for an earlier time

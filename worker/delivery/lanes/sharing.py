@@ -26,7 +26,7 @@ class Part:
         return self.number == 1
 
     def has(self, row_id: int) -> bool:
-        """Say whether a row belongs to it."""
+        """Return whether a row belongs to it."""
         return row_id % MODULUS * FACTOR % MODULUS * self.number // MODULUS == self.index
 
 

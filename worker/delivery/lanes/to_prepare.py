@@ -21,7 +21,7 @@ class ToPrepare:
         self._turns[Need.CHECK if is_check else _need(lane)].put(lane, at=at)
 
     def pick(self, now: float, *, checks_only: bool) -> Lane | None:
-        """Take out the lane whose turn it is; None where it is nobody's now."""
+        """Take out the lane whose turn it is; None if it is nobody's now."""
         if (lane := self._turns[Need.CHECK].pick(now)) is not None or checks_only:
             return lane
         for kind in tuple(self._order):
@@ -44,7 +44,7 @@ class ToPrepare:
             self._give(lane, Need.ASKING)
 
     def may_ask(self, lane: Lane) -> bool:
-        """Say whether a visit may ask Envoy, and count it; else the lane comes again when it may."""
+        """Return whether a visit may ask Envoy, and count it; else the lane comes again when it may."""
         if Need.ASKING in lane.permits:
             return True
         lane.asks = self._is_spent(Need.ASKING)

@@ -195,7 +195,7 @@ def _due_row(row: _Read, heavy: sa.RowMapping | None) -> DueRow:
             values[name] = OVERSIZED
         elif heavy is not None:
             values[name] = heavy[name]
-    # What Envoy has is not known where it cannot be read; then all of it is told anew.
+    # What Envoy has is not known where it cannot be read; then all of it is told again.
     if not isinstance(values["sent_content"], dict):
         values["sent_content"] = None
     return DueRow(**values, weight=row.weight)

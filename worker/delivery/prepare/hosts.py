@@ -26,7 +26,7 @@ class Place:
 
 
 def sought(row: DueRow) -> Sought | None:
-    """Return whom the row means: by id, else by e-mail; None where it names no host."""
+    """Return whom the row means: by id, else by e-mail; None if it names no host."""
     employee_id, email = blank_to_none(row.host_employee_id), blank_to_none(row.host_email)
     if employee_id:
         return Sought(By.ID, employee_id)
@@ -42,9 +42,9 @@ def host_of(
     known: Callable[[Sought], Look | None],
     look_up: Callable[[Sought], Look | None],
 ) -> str | None:
-    """Return the employee id of the row's host, None where it has none.
+    """Return the employee id of the row's host, None if it has none.
 
-    *known* is what is kept of an earlier look; *look_up* asks Envoy, and gives None where it must not.
+    *known* is what is kept of an earlier look; *look_up* asks Envoy, and gives None if it must not.
     An id that may not be looked up is taken as it is: Envoy judges it.
 
     Raises:
@@ -65,7 +65,7 @@ def host_of(
 
 
 def _is_overtaken(wanted: Sought, look: Look, place: Place, row: DueRow) -> bool:
-    """Say whether the look refuses a row that fell due after it: Envoy may know more by now."""
+    """Return whether the look refuses a row that fell due after it: Envoy may know more by now."""
     try:
         pick(wanted, look, place)
     except InputError:

@@ -41,7 +41,7 @@ class MayNotAskError(Exception):
 
 @dataclass(slots=True)
 class PagePlanner:
-    """Plans rows of one connection with the directory as it is stored, or read anew."""
+    """Plans rows of one connection with the directory as it is stored, or read again."""
 
     database: Database
     api: EnvoyApi
@@ -171,7 +171,7 @@ class PagePlanner:
         self.answered = True
 
     def _may_be_news(self, error: InputError, row: DueRow) -> bool:
-        """Say whether Envoy may know more; a directory read after the row was written has nothing new."""
+        """Return whether Envoy may know more; a directory read after the row was written has nothing new."""
         if error.field not in NAMED_IN_DIRECTORY or error.code.endswith("_missing") or error.code in CODES:
             return False
         refreshed_at = self.directory.refreshed_at

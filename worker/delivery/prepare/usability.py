@@ -55,7 +55,7 @@ class NotYet:
 
 @dataclass(frozen=True, slots=True)
 class Usability:
-    """Says whether lanes may be used; shared by the preparers of a run."""
+    """Returns whether lanes may be used; shared by the preparers of a run."""
 
     database: Database
     tokens: Tokens
@@ -66,7 +66,7 @@ class Usability:
     stop: threading.Event
 
     def check(self, lane: Lane) -> Usable | NotYet | None:
-        """Return the connection of a lane; None where it is of no use in this run.
+        """Return the connection of a lane; None if it is of no use in this run.
 
         Raises:
             WorkerError: not the connection is at fault, but the database, the disk or the keys.
@@ -115,7 +115,7 @@ class Usability:
         return None
 
     def give_up(self, lane: Lane, error: WorkerError) -> None:
-        """Store why a connection is of no use now; its invites stay as they are, and burn no attempt."""
+        """Store why a connection is of no use now; its invites stay as they are, and use up no attempt."""
         self.report.trouble(error.exit_code)
         if isinstance(error, Throttled):
             self.holds.throttled(lane.connection_id, error.retry_after)
@@ -148,7 +148,7 @@ def _note(lane: Lane, connection: Connection, host: Host, now: datetime) -> None
 
 
 def _is_disturbed(connection: Connection) -> bool:
-    """Say whether the next success puts something right."""
+    """Return whether the next success puts something right."""
     counts = connection.hold_count or connection.forbidden_count or connection.unauthorised_count
     return bool(counts or connection.hold_reason or connection.pace_per_second is not None)
 

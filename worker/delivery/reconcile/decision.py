@@ -63,7 +63,7 @@ class Schedule:
         return self.after[index] - (self.after[index - 1] if index else 0.0)
 
     def is_last(self, look_ups: int) -> bool:
-        """Say whether the look after so many is the one that decides."""
+        """Return whether the look after so many is the one that decides."""
         return look_ups + 1 >= self.number
 
 

@@ -1,4 +1,4 @@
-"""Tell whether one of the invites that Envoy lists is the one that a doubtful create would have made.
+"""Whether one of the invites that Envoy lists is the one that a doubtful create would have made.
 
 Pure.  Envoy keeps no key of ours, so equal content is all there is to go by; unless the marker in
 ``notes`` is switched on, which then decides alone.
@@ -57,7 +57,7 @@ class Judgement:
 
 
 def sought_in(content: dict[str, Any], *, marker: str | None, begun_at: datetime) -> Sought | None:
-    """Return what to look for, None where the stored content does not say (any more).
+    """Return what to look for, None if the stored content does not say (any more).
 
     A *marker* counts only if it was sent: the setting may be newer.
     """
@@ -100,7 +100,7 @@ def _is_equal(sought: Sought, invite: EnvoyInvite) -> bool:
 
 
 def _is_near(sought: Sought, invite: EnvoyInvite) -> bool:
-    """Say whether it may be ours in another form, or corrected by hand.
+    """Return whether it may be ours in another form, or corrected by hand.
 
     Envoy may show a name as it was not written, so that a name alone proves no absence.
     """
@@ -110,7 +110,7 @@ def _is_near(sought: Sought, invite: EnvoyInvite) -> bool:
 
 
 def _is_another(sought: Sought, invite: EnvoyInvite) -> bool:
-    """Say whether e-mail and name are there on both sides, and both differ."""
+    """Return whether e-mail and name are there on both sides, and both differ."""
     both = ((sought.email, invite.email), (sought.name, invite.name))
     pairs = [(fold(ours), fold(theirs)) for ours, theirs in both]
     return all(ours and theirs and ours != theirs for ours, theirs in pairs)

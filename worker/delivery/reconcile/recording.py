@@ -38,7 +38,7 @@ class LookUps:
     def take(self, doubt: Doubt) -> datetime | None:
         """Move the next look ahead, so that nobody else makes this one; return the database's time.
 
-        None where the row has moved on.  Should this process die, or the look fail, it is made then.
+        None if the row has moved on.  Should this process die, or the look fail, it is made then.
         """
         wait = max(self._schedule.wait(doubt.look_ups), self._back_off.least)
         own = DELIVERIES.c

@@ -114,7 +114,7 @@ class Reconcile:
             events.overtaken_look(doubt, decision.invite.id, present)
 
     def _looked(self, doubt: Doubt, began: datetime) -> Decision | None:
-        """Return what a look means, None where it failed."""
+        """Return what a look means, None if it failed."""
         try:
             decision = self.looking.look(doubt, began)
         except Stopping as error:
@@ -139,7 +139,7 @@ class Reconcile:
         return None
 
     def _may_ask(self, doubt: Doubt) -> bool:
-        """Say whether Envoy's host answers."""
+        """Return whether Envoy's host answers."""
         try:
             self.gate.require_seen(self.gate.seen(), doubt.connection_id, self._token(doubt))
         except OF_ONE_CONNECTION as error:
@@ -193,7 +193,7 @@ class Reconcile:
 
 
 def is_hopeless(error: EnvoyError, *, failed_before: int) -> bool:
-    """Say whether no further look would tell more; *failed_before*: so many looks in a row failed, too.
+    """Return whether no further look would tell more; *failed_before*: so many looks in a row failed, too.
 
     A list that contradicts itself may be read while it changes, and be whole the next time.
     """

@@ -50,7 +50,7 @@ def _look(database: Database, longest_back_off: float) -> sa.Select[Any]:
 
 
 def _is_any_far(database: Database, longest_back_off: float, names: sa.CTE) -> sa.ColumnElement[bool]:
-    """Say whether a wait is too long; name by name, of which few have something pending."""
+    """Return whether a wait is too long; name by name, of which few have something pending."""
     own = DELIVERIES.c
     is_known = sa.exists().where(CONNECTIONS.c.name == names.c.name)
     waits_too_long = sa.exists().where(own.connection == names.c.name, _too_far(database, longest_back_off))
@@ -93,7 +93,7 @@ def _on_their_way(database: Database, longest_lease: float) -> sa.Select[Any]:
 
 
 def _goes_on(row: sa.RowMapping, longest_lease: float, wall_clock: WallClock | None) -> bool:
-    """Say whether a lease that a jump seems to have ended goes on, by the clock that nobody sets."""
+    """Return whether a lease that a jump seems to have ended goes on, by the clock that nobody sets."""
     began = row["boot_seconds"]
     if began is None or wall_clock is None or not is_of_this_boot(row["lease_owner"]):
         return False

@@ -157,7 +157,7 @@ def _retimed(ids: Sequence[int]) -> sa.Update:
 
 
 def _may_be_there(row: sa.Row[Any], last_lost: datetime | None) -> bool:
-    """Say whether Envoy may have an invite of this row: renamed with all that was done, or of those lost."""
+    """Return whether Envoy may have an invite of this row: renamed after attempts, or of those lost."""
     # A create whose row is lost was of an invite that was there when it began.
     return bool(row.was_tried or (last_lost is not None and row.created_at <= last_lost))
 

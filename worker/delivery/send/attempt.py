@@ -16,7 +16,7 @@ from worker.invites import Kind
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What one attempt came to, before it is stored; ``error`` is None where Envoy confirmed it."""
+    """What one attempt came to, before it is stored; ``error`` is None if Envoy confirmed it."""
 
     work: Work
     claim: Claim

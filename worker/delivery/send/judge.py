@@ -36,7 +36,7 @@ class Judge:
         return seen is not None and error.digest is not None and error.digest == seen.refusal
 
     def _refused_again(self, work: Work) -> bool:
-        """Say whether this row was refused before, and its connection has had a success since."""
+        """Return whether this row was refused before, and its connection has had a success since."""
         if work.row.error_code != Forbidden.default_code:
             return False
         # The verdict must not be lost to a database that is away, or at odds: it is deferred once more.

@@ -62,7 +62,7 @@ class Sender:
             self.hand_over(attempt)
 
     def _attempt(self, work: Work) -> Attempt | None:
-        """Claim the row and make its one request; None where it is not ours to send."""
+        """Claim the row and make its one request; None if it is not ours to send."""
         token = work.lane.token
         if token is None:
             return None

@@ -55,7 +55,7 @@ class Aside:
         heapq.heapify(self._again)
 
     def seconds(self) -> float | None:
-        """Return how long it is until something is due; None where nothing waits."""
+        """Return how long it is until something is due; None if nothing waits."""
         if self._again:
             return max(0.0, self._again[0][0] - self._clock())
         return float("inf") if self._blocked else None

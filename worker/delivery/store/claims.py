@@ -85,7 +85,7 @@ class Claims(Part):
         self._take = compiled_once(database, built, host=host, lease_seconds=lease.seconds)
 
     def take(self, row: DueRow, call: Call, attempt_id: str, *, trial: bool = False) -> Claim | None:
-        """Commit the intent and return the claim, or None where the row is not ours to send.
+        """Commit the intent and return the claim, or None if the row is not ours to send.
 
         It is not when it changed, was taken, its connection is held or has no grant (any more), Envoy's
         host does not answer, another row of equal content is in doubt, or Envoy may have it from before a

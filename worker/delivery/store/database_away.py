@@ -43,11 +43,11 @@ class Patience:
         )
 
     def is_over(self, state: RetryCallState) -> bool:
-        """Say whether it has been offered for long enough."""
+        """Return whether it has been offered for long enough."""
         return self.is_spent(None if state.outcome is None else state.outcome.exception())
 
     def is_spent(self, error: BaseException | None) -> bool:
-        """Say whether what failed so has been offered for long enough."""
+        """Return whether what failed so has been offered for long enough."""
         now = self.clock()
         if self.stop.is_set() and self._stopped is None:
             self._stopped = now
@@ -56,7 +56,7 @@ class Patience:
         return now - self._began > self.seconds or self._is_odd_for_long(error, now)
 
     def _is_odd_for_long(self, error: BaseException | None, now: float) -> bool:
-        """Say whether the database is there, and refuses this one for long."""
+        """Return whether the database is there, and refuses this one for long."""
         if error is None or isinstance(error, AWAY):
             self._odd_since = None
             return False
@@ -72,6 +72,6 @@ class Patience:
 
 
 def may_pass(error: BaseException) -> bool:
-    """Say whether the same may be taken later."""
+    """Return whether the same may be taken later."""
     # Into another file than the one that it was claimed in nothing may be written; nor into a damaged one.
     return isinstance(error, DATABASE_ERRORS) and not isinstance(error, DatabaseReplaced | DatabaseDamaged)

@@ -19,7 +19,7 @@ CONFLICT_PAUSE_SECONDS = 0.02
 class Entry(ABC):
     """One thing that is to be written, and then told.
 
-    ``delivery_id`` is the row that it writes to, None where it has none.
+    ``delivery_id`` is the row that it writes to, None if it has none.
     """
 
     is_claim = False
@@ -36,7 +36,7 @@ class Entry(ABC):
         """Get ready, right before a transaction begins; maybe several times."""
 
     def is_late(self) -> bool:
-        """Say whether it has waited for so long that it is not to be written any more."""
+        """Return whether it has waited for so long that it is not to be written any more."""
         return False
 
     def give_up(self) -> None:
@@ -65,7 +65,7 @@ class Part(ABC):
     def call(self, entries: Sequence[Any]) -> "Statement | None":  # noqa: ARG002 -- most have none
         """Return one statement of PostgreSQL's that writes them, but for those whose rows are locked.
 
-        None where it takes more than that.
+        None if it takes more than that.
         """
         return None
 

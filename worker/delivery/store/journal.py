@@ -1,6 +1,6 @@
 """The journal: claims, verdicts and small writes that wait are one commit, whenever it is free.
 
-One thread a process takes all that has come in, commits it, tells whoever waits, and looks again; no timer.
+One thread a process takes all that has come in, commits it, tells those who wait, and looks again; no timer.
 It never waits for a row's lock.  A verdict whose row somebody has locked waits aside, without a transaction;
 so do those that a database that is away did not take.  While too many wait, no claim is granted.
 """
@@ -107,7 +107,7 @@ class Journal:
             self._die(entries, error)
 
     def _next(self) -> list[Entry] | None:
-        """Wait for work, and return what is one transaction; None where the thread is to end."""
+        """Wait for work, and return what is one transaction; None if the thread is to end."""
         with self._changed:
             while True:
                 self._heed_stop()

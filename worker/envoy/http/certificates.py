@@ -7,7 +7,7 @@ from functools import cache
 import httpx
 
 NAMED_BY = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-# Python's contexts write the keys of every session into the file that it names: whoever has recorded the
+# Python's contexts write the keys of every session into the file that it names: anyone who has recorded the
 # traffic reads each token in it.
 KEY_LOG = "SSLKEYLOGFILE"
 

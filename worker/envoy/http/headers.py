@@ -10,7 +10,7 @@ _B64TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
 
 
 def is_bearer(token: str) -> bool:
-    """Tell whether *token* may stand in a header (b64token, RFC 6750 section 2.1)."""
+    """Return whether *token* may stand in a header (b64token, RFC 6750 section 2.1)."""
     return _B64TOKEN.fullmatch(token) is not None
 
 

@@ -102,5 +102,7 @@ def _absolute(url: str) -> httpx.URL:
     except httpx.InvalidURL:
         parsed = httpx.URL("")
     if parsed.scheme not in _PORTS or not parsed.host:
-        raise Misdirected("a configured URL is no URL", error_code="bad_url", hint="mend the URLs in [envoy]")
+        raise Misdirected(
+            "a configured URL is no URL", error_code="bad_url", hint="correct the URLs in [envoy]"
+        )
     return parsed

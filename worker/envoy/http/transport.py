@@ -109,7 +109,7 @@ class KeptConnection:
     def _over(
         self, connection: httpcore.HTTP11Connection, request: httpcore.Request, exchange: Exchange
     ) -> Incoming | None:
-        """Return the answer; None where nothing was sent, since something was there that answers nothing.
+        """Return the answer; None if nothing was sent, since something was there that answers nothing.
 
         It came together with the answer before it.
         """

@@ -53,7 +53,7 @@ class Wire(httpcore.NetworkStream):
         self._socket.close()
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 -- httpcore's own signature
-        """Tell whether anything has come unasked ("is_readable"): an idle connection is then at its end."""
+        """Return whether anything has come unasked ("is_readable"): an idle connection is then at its end."""
         return bool(self._readable.poll(0)) if info == "is_readable" else None
 
     def _send(self) -> None:

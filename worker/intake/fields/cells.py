@@ -48,7 +48,7 @@ def email(field: str, value: object) -> str | None:
 
 
 def switch(field: str, value: object) -> bool | None:
-    """Return whether it is on, None where that is left open."""
+    """Return whether it is on, None if that is left open."""
     if isinstance(value, bool):
         return value
     written = given(field, value)
@@ -73,7 +73,7 @@ def one_of(*words: str) -> Reader[str]:
 
 
 def given(field: str, value: object) -> str | None:
-    """Return the text without the spaces around it, None where it is blank; whole numbers are text."""
+    """Return the text without the spaces around it, None if it is blank; whole numbers are text."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if value is None or isinstance(value, str):

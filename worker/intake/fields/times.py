@@ -3,7 +3,7 @@
 A time is ISO 8601 (RFC 3339 section 5.6, seconds may be left out), with ``Z`` or an offset; without
 one it is the wall clock's at the location.  Where the clock is put back and shows a time twice, the
 first of the two is meant, unless a Python caller says otherwise (``fold``, PEP 495).  A time that the
-clock skips is refused: whoever wrote it meant another one.
+clock skips is refused: anyone who wrote it meant another one.
 """
 
 import re
@@ -39,12 +39,12 @@ def moment(field: str, value: object) -> datetime | None:
 
 
 def is_local(time: datetime) -> bool:
-    """Tell whether the time is a wall clock's, without a zone."""
+    """Return whether the time is a wall clock's, without a zone."""
     return time.utcoffset() is None
 
 
 def settled(field: str, time: datetime | None, zone: ZoneInfo | None) -> datetime | None:
-    """Return the time in UTC; *zone* is the location's, None where it is not known."""
+    """Return the time in UTC; *zone* is the location's, None if it is not known."""
     if time is None or not is_local(time):
         return time
     if zone is None:

@@ -22,7 +22,7 @@ SEVERAL_LINES = frozenset({"notes", "custom_fields"})
 class Line:
     """One row of a file: its values by column, and what keeps it from being used.
 
-    ``whole`` is the text of a line that could not be taken apart, and None where its values are there.
+    ``whole`` is the text of a line that could not be taken apart, and None if its values are there.
     """
 
     number: int

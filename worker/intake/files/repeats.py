@@ -17,7 +17,7 @@ class Seen:
         self._lines: dict[bytes, bytes] = {}
 
     def is_repeat(self, line: int, invite: NewInvite) -> bool:
-        """Tell whether an earlier line said exactly the same; else keep this one.
+        """Return whether an earlier line said exactly the same; else keep this one.
 
         To leave a column out is not the same as to empty it.
 

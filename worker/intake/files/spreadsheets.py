@@ -1,6 +1,6 @@
 """Write CSV files of which a spreadsheet runs no cell, and read back what was written.
 
-Whoever opens a file to look at it must run nothing of what strangers wrote (OWASP, "CSV Injection"): an
+Anyone who opens a file to look at it must run nothing of what strangers wrote (OWASP, "CSV Injection"): an
 apostrophe stands before it.  What begins with one gets another, so that the import can take back exactly
 those that were put there.
 """

@@ -178,7 +178,7 @@ def test_an_answer_of_another_server_ends_the_flow(
 
 
 def test_an_issuer_without_our_state_ends_nothing(listener: RedirectListener, port: int) -> None:
-    """Nor does one that comes twice: whoever does not know the state cannot end the flow."""
+    """Nor does one that comes twice: anyone who does not know the state cannot end the flow."""
     for query in (
         "code=abc&state=wrong&iss=https://evil.example",
         f"code=abc&state={STATE}&iss=https://app.envoy.example&iss=https://evil.example",

@@ -21,7 +21,7 @@ from worker.settings.model import REFRESHERS
 
 
 def test_a_stop_begins_no_refresh_and_stores_the_one_in_flight(house: House) -> None:
-    """What is posted is stored, whoever waits in the queue is told to come again, and the end waits."""
+    """What is posted is stored, who waits in the queue is told to come again, and the end waits."""
     numbers, stop = connect(house, REFRESHERS + 3), threading.Event()
     house.clock.advance(OVER)
     tokens = house.tokens(stop=stop)

@@ -1,4 +1,4 @@
-"""One row's tokens cannot be read: it is held, named, and mended; nobody else feels it."""
+"""One row's tokens cannot be read: it is held, named, and repaired; nobody else feels it."""
 
 from collections.abc import Callable
 

@@ -79,7 +79,7 @@ def test_ten_processes_worth_of_refreshers_make_one_refresh(house: House) -> Non
 
 
 def test_a_refused_token_is_refreshed_once_for_all_who_were_refused(house: House) -> None:
-    """After a 401 the first caller refreshes; whoever was refused with the same token gets the new one."""
+    """After a 401 the first caller refreshes; anyone who was refused with the same token gets the new one."""
     number = house.connect()
     tokens = house.tokens()
 

@@ -19,7 +19,7 @@ def statuses(house: House) -> set[str]:
 
 @pytest.mark.parametrize("status", [400, 401])
 def test_a_dead_grant_ends_its_connection_once(house: House, status: int) -> None:
-    """One post, one ERROR event with the command that mends it, and silence in a hundred calls after."""
+    """One post, one ERROR event with the command that repairs it, and silence in a hundred calls after."""
     number = house.connect()
     house.endpoint.always = refusal("invalid_grant", status)
     tokens = house.tokens()
@@ -78,7 +78,7 @@ def test_a_wrong_client_secret_is_nobodys_end(house: House, word: str) -> None:
 
 
 def test_a_mended_client_secret_is_noticed_after_a_minute(small_house: House) -> None:
-    """The rest of a wrong secret is short: the next try after a minute finds it mended."""
+    """The rest of a wrong secret is short: the next try after a minute finds it repaired."""
     first, second = small_house.connect("acme", "1"), small_house.connect("globex", "2")
     small_house.clock.advance(4000)
     small_house.endpoint.replies.append(refusal("invalid_client"))

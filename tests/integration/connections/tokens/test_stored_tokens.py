@@ -64,14 +64,14 @@ def test_a_rotation_passes_over_a_row_that_it_cannot_read(house: House) -> None:
         3,  # of globex the access token
     )
     assert ([str(one) for one in second.damaged], second.changed) == ([str(first.damaged[0])], 0)
-    mended, again = rotate(house.database, whole), rotate(house.database, whole)
-    assert [(one.changed, one.damaged) for one in (mended, again)] == [(1, []), (0, [])]
+    repaired, again = rotate(house.database, whole), rotate(house.database, whole)
+    assert [(one.changed, one.damaged) for one in (repaired, again)] == [(1, []), (0, [])]
     look_through(house.database, Vault(newest))
     assert {house.row(name).hold_reason for name in ("acme", "globex", "initech")} == {None}
 
 
 def test_a_refresh_that_goes_on_loses_nothing_by_a_rotation(house: House) -> None:
-    """The spent token is sealed anew, and then the new pair takes its place."""
+    """The spent token is sealed again, and then the new pair takes its place."""
     number = house.connect()
     newest = new_key()
     ring = Vault(f"{newest},{house.key}")

@@ -72,7 +72,7 @@ def test_places_before_anothers_are_not_given_back(house: House) -> None:
 
 
 def test_nobody_waits_for_a_row_that_is_locked(locking_house: House) -> None:
-    """A locked row has no place for now; whoever only refers to it does not hinder."""
+    """A locked row has no place for now; anyone who only refers to it does not hinder."""
     house = locking_house
     number = house.connect()
     row = sa.select(CONNECTIONS.c.id).where(CONNECTIONS.c.id == number)
@@ -136,7 +136,7 @@ def test_a_cut_pace_is_obeyed(small_house: House) -> None:
 
 
 def test_more_than_a_minutes_slots_are_not_given_out(small_house: House) -> None:
-    """Whoever asks for more has reserved nothing, so the pace stays true."""
+    """Anyone who asks for more has reserved nothing, so the pace stays true."""
     number = small_house.connect()
     asked = [
         reserve(small_house.database, number, rate_per_second=0.1, within=AHEAD_SECONDS) for _ in range(10)

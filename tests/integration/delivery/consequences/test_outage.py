@@ -1,4 +1,4 @@
-"""Envoy is down: few invites in doubt, no attempt burnt, one probe at a time, and all goes on by itself."""
+"""Envoy is down: few invites in doubt, no attempt used up, one probe at a time, and all goes on by itself."""
 
 import threading
 from collections.abc import Callable

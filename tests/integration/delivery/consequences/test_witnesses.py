@@ -150,10 +150,10 @@ def test_a_probe_that_found_no_free_connection_says_nothing(world: World, asked:
     [
         (OutcomeUnknown(error_code="http_503"), "warning", None),
         (NotSent(error_code="connect_failed"), "warning", None),
-        (NotSent(error_code="tls_failed", hint="mend it"), "error", "mend it"),
-        (NotSent(error_code="dns_failed", hint="mend it"), "error", "mend it"),
-        (Misdirected(hint="mend it"), "error", "mend it"),
-        (Misdirected(error_code="bad_url", hint="mend it"), "error", "mend it"),
+        (NotSent(error_code="tls_failed", hint="repair it"), "error", "repair it"),
+        (NotSent(error_code="dns_failed", hint="repair it"), "error", "repair it"),
+        (Misdirected(hint="repair it"), "error", "repair it"),
+        (Misdirected(error_code="bad_url", hint="repair it"), "error", "repair it"),
     ],
 )
 def test_a_hold_says_what_the_probe_met_and_whether_a_person_is_needed(

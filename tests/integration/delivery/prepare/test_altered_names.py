@@ -45,7 +45,7 @@ def test_a_place_is_the_same_in_whatever_form_its_name_is_shown(world: World) ->
 
 
 def test_of_two_names_that_differ_in_form_only_the_exact_one_is_meant(world: World) -> None:
-    """Whoever writes neither has to give an id."""
+    """Anyone who writes neither has to give an id."""
     ids = {name: world.sandbox.add_location(name)["id"] for name in (COMPOSED, DECOMPOSED)}
     read_directory(world)
     for name in ids:

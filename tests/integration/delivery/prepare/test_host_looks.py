@@ -87,7 +87,7 @@ def test_a_host_who_was_added_after_the_look_is_found_for_a_newer_row(world: Wor
 
 
 def test_a_retried_row_is_looked_up_again(world: World) -> None:
-    """Whoever retries a rejected row has mended something, maybe in Envoy."""
+    """Anyone who retries a rejected row has repaired something, maybe in Envoy."""
     world.add(host_email="ann@example.com")
     world.push()
     world.sandbox.add_employee("Ann", "ann@example.com", location_ids=[BERLIN])

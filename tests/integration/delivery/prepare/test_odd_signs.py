@@ -63,7 +63,7 @@ def test_odd_signs_are_rejected_by_column_and_nothing_of_them_goes_to_envoy(
     reads = world.reads()
     report = world.push()
 
-    assert world.reads() == reads, "the directory was read anew for what it cannot have"
+    assert world.reads() == reads, "the directory was read again for what it cannot have"
     assert report.counts["rejected"] == len(ODD)
     assert ExitCode.REJECTED in report.troubles
     for external_id, (_, column, code) in ODD.items():

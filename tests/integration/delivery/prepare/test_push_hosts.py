@@ -138,7 +138,7 @@ def test_what_is_not_wanted_or_over_needs_no_look(world: World) -> None:
 
 
 def test_a_look_that_fails_delays_no_other_row(world: World) -> None:
-    """Its own row is neither rejected nor burns an attempt; rows without a host, or with a known one, go."""
+    """Its own row is neither rejected nor counts an attempt; rows without a host, or with a known one, go."""
     world.add("known", host_email=LENAS_EMAIL)
     world.push()
     world.sandbox.set_faults(Faults(error_500_share=1.0, only="GET /v1/employees"))

@@ -59,7 +59,7 @@ def test_an_unknown_name_makes_the_directory_be_read_once_more(world: World) -> 
 
 
 def test_a_name_that_cannot_be_looked_up_waits_and_delays_no_other_row(world: World) -> None:
-    """While the directory cannot be read anew, its row is neither rejected nor in anybody's way."""
+    """While the directory cannot be read again, its row is neither rejected nor in anybody's way."""
     world.add("v-1", location="Oslo")
     world.add("v-2")
     world.sandbox.set_faults(Faults(error_500_share=1.0, only="GET /v1/locations"))

@@ -63,7 +63,7 @@ def another_has_looked(scene: Scene) -> None:
 
 
 def in_doubt_anew(scene: Scene) -> None:
-    """Let the late answer leave doubt, too: looks begin anew, for Envoy may have executed it only now."""
+    """Let the late answer leave doubt, too: looks begin again, for Envoy may have executed it only now."""
     scene.in_hand.store(replace(IN_DOUBT, error_code="http_500"))
 
 

@@ -210,7 +210,7 @@ def test_what_is_not_wanted_any_more_is_found_first_and_then_removed(world: Worl
 
 
 def test_a_row_that_was_interrupted_three_times_is_set_aside(world: World) -> None:
-    """It may be what ends the process; a person retries it, and then it counts anew."""
+    """It may be what ends the process; a person retries it, and then it counts again."""
     doubt(world, "drop_before_share")
     world.execute("UPDATE delivery SET interruptions = 3 WHERE external_id = 'v-1'")
 

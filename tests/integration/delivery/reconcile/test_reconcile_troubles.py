@@ -58,7 +58,7 @@ def test_a_403_turns_looking_up_off(make_world: Any, sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("resumed", [False, True])
 def test_a_refused_right_to_read_is_asked_again(make_world: MakeWorld, resumed: bool) -> None:
-    """After a day by itself, at once where an operator resumes the connection: it may have been mended."""
+    """After a day by itself, at once where an operator resumes the connection: it may have been repaired."""
     world = make_world()
     world.connect()
     world.execute("UPDATE connection SET scopes = scopes || ' invites.read'")

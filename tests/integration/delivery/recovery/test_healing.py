@@ -37,7 +37,7 @@ def push_on_schedule(world: World) -> Any:
 
 
 def test_it_is_sent_and_told_by_number(world: World) -> None:
-    """Nobody ever tried it, so that it is a row like any other, whoever wrote it."""
+    """Nobody ever tried it, so that it is a row like any other, no matter who wrote it."""
     world.add()
     world.add("v-2")
     forget(world)
@@ -87,7 +87,7 @@ def test_what_envoy_may_have_is_left_for_a_person(world: World) -> None:
 
 
 def test_what_surely_was_not_executed_and_an_id_given_anew_are_no_traces(world: World) -> None:
-    """Envoy refused the one; and a load that numbers its rows anew gives the ids of before to others."""
+    """Envoy refused the one; and a load that numbers its rows again gives the ids of before to others."""
     world.add()
     world.push()
     world.add("v-2")

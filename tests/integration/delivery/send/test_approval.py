@@ -59,7 +59,7 @@ def test_a_flow_may_want_approval(world: World) -> None:
 
 
 def test_an_update_brings_envoys_newest_word(world: World) -> None:
-    """An invite that is changed in Envoy must be approved anew."""
+    """An invite that is changed in Envoy must be approved again."""
     world.add()
     world.push()
     world.sandbox.set_faults(Faults(approval_status="AWAITING_REVIEW"))
@@ -109,7 +109,7 @@ def test_an_invite_that_is_made_anew_has_no_old_word(known_world: World) -> None
 
 
 def test_an_invite_that_a_person_sends_again_has_no_old_word(known_world: World) -> None:
-    """Somebody deleted it in Envoy, and a person's verdict is to make it anew."""
+    """Somebody deleted it in Envoy, and a person's verdict is to make it again."""
     known_world.add()
     known_world.push()
     known_world.sandbox.delete_invite(known_world.delivery()["envoy_invite_id"])

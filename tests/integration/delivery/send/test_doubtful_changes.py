@@ -45,7 +45,7 @@ def test_a_change_back_is_sent_though_it_equals_what_was_confirmed_last(
 @pytest.mark.parametrize("fault", ["drop_after_share", "drop_before_share"])
 @pytest.mark.parametrize("note", ["a", "b"])
 def test_a_visit_that_is_wanted_again_is_in_envoy_once(world: World, fault: str, note: str) -> None:
-    """Whether or not the remove was executed: Envoy is asked, and the visit is made anew where it is gone."""
+    """Whether or not the remove was executed: Envoy is asked, and the visit is made again if it is gone."""
     in_doubt(world, fault, "wanted = 'absent'")
     first_id = world.delivery()["envoy_invite_id"]
 

@@ -14,7 +14,7 @@ MOVED = "2035-03-01T08:00:00Z"
 
 @pytest.fixture
 def recreating(recreating: World) -> World:
-    """Give the same, whose worker makes anew what is missing in Envoy."""
+    """Give the same, whose worker makes again what is missing in Envoy."""
     recreating.add("known", expected_arrival_at="2035-02-01T08:00:00Z")
     recreating.push()
     return recreating
@@ -52,7 +52,7 @@ def know_a_place_that_is_gone(world: World) -> None:
 
 
 def test_it_is_reported_and_not_made_anew(known_world: World) -> None:
-    """Whoever deleted it may have meant it: a person decides, and is told how."""
+    """Anyone who deleted it may have meant it: a person decides, and is told how."""
     delete_by_hand(known_world)
     change(known_world, "notes = 'b'")
 
@@ -151,7 +151,7 @@ def test_a_change_back_after_a_404_asks_whether_the_invite_is_there(recreating: 
 
 
 def test_what_is_cleared_while_the_invite_is_asked_for_is_cleared_in_envoy(recreating: World) -> None:
-    """The place was mended meanwhile, so that the question is the whole update."""
+    """The place was repaired meanwhile, so that the question is the whole update."""
     recreating.add(invitee_email="ann@example.com", custom_fields='{"Badge": "7"}')
     recreating.push()
     know_a_place_that_is_gone(recreating)
@@ -168,7 +168,7 @@ def test_what_is_cleared_while_the_invite_is_asked_for_is_cleared_in_envoy(recre
 
 
 def test_a_place_that_was_not_refused_is_not_taken_for_missing(recreating: World) -> None:
-    """The 404 was another place's, which the caller has mended meanwhile."""
+    """The 404 was another place's, which the caller has repaired meanwhile."""
     recreating.sandbox.add_location("Oslo")
     recreating.add()
     recreating.push()

@@ -216,7 +216,7 @@ def test_a_removal_is_done_only_where_the_invite_is_known_to_be_gone(known_world
 
 
 def test_another_answer_makes_what_was_found_out_worthless(known_world: World) -> None:
-    """A removal that was refused, and then met a fault, is proven anew when it is refused again."""
+    """A removal that was refused, and then met a fault, is proven again when it is refused again."""
     world = known_world
     world.add("gone", expected_arrival_at=day(3))
     world.push()

@@ -68,7 +68,7 @@ def test_three_403_in_a_row_hold_the_connection(world: World) -> None:
 
 
 def test_a_dead_grant_stops_its_connection_and_no_other(world: World) -> None:
-    """Its invites stay pending and burn no attempt; the operator is told which command mends it."""
+    """Its invites stay pending and use up no attempt; the operator is told which command repairs it."""
     world.add()
     world.sandbox.revoke("10000")
     world.sandbox.expire_access_tokens()
@@ -83,7 +83,7 @@ def test_a_dead_grant_stops_its_connection_and_no_other(world: World) -> None:
 
 
 def test_an_expired_token_is_renewed_once_and_the_invites_go_out(world: World) -> None:
-    """A 401 in the middle of a push costs one refresh, whoever sees it first."""
+    """A 401 in the middle of a push costs one refresh, no matter who sees it first."""
     for number in range(40):
         world.add(f"v-{number}")
     world.sandbox.expire_access_tokens()

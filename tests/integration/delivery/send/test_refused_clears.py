@@ -133,7 +133,7 @@ def test_a_clear_that_was_refused_is_tried_again_with_the_next_change(full_world
 
 
 def test_a_field_that_was_not_cleared_is_filled_again(full_world: World) -> None:
-    """Written anew, with the same value or with another one."""
+    """Written again, with the same value or with another one."""
     world = full_world
     change(world, notes=None)
     push(world)
@@ -149,7 +149,7 @@ def test_a_field_that_was_not_cleared_is_filled_again(full_world: World) -> None
 
 
 def test_a_refusal_that_persists_without_the_clears_is_the_rows(world: World) -> None:
-    """Two requests, then the row is rejected; mended, its clears are tried as if nothing had been."""
+    """Two requests, then the row is rejected; repaired, its clears are tried as if nothing had been."""
     oslo = world.sandbox.add_location("Oslo")["id"]
     host = world.sandbox.add_employee("Host", "host@example.com", location_ids=[oslo])["id"]
     world.add(notes="a", invitee_email="ann@example.com")

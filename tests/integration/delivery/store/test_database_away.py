@@ -68,7 +68,7 @@ def told(lines: list[Any], event: str) -> list[Line]:
 
 
 def _rests(world: World) -> bool:
-    """Say whether nothing is created for a while: long enough for several offers of a verdict."""
+    """Return whether nothing is created for a while: long enough for several offers of a verdict."""
     made = len(world.sandbox.invites())
     threading.Event().wait(1.0)
     return made == len(world.sandbox.invites()) < VISITS

@@ -1,4 +1,4 @@
-"""The database turns out unfit amid a run: what no later run finds mended ends the process, told once."""
+"""The database turns out unfit amid a run: what no later run finds repaired ends the process, told once."""
 
 import shutil
 import sqlite3
@@ -151,7 +151,7 @@ def test_a_copy_over_the_same_file_is_not_seen(world: World) -> None:
 def test_a_schema_that_another_release_has_migrated_ends_the_process(
     change: str, make_world: MakeWorld, lines: list[Any]
 ) -> None:
-    """It is no bug, and no later run finds it mended; the line says which release to install."""
+    """It is no bug, and no later run finds it repaired; the line says which release to install."""
     world = make_world()
     world.connect()
     world.add()

@@ -131,7 +131,7 @@ def test_a_group_is_stored_whole_or_not_at_all(desk: Desk, place: str, statuses:
 
 
 def test_verdicts_are_counted_until_they_are_told(desk: Desk) -> None:
-    """Whoever ends a run can wait for them."""
+    """Anyone who ends a run can wait for them."""
     ((row, claim),) = desk.claimed(1)
     with desk.busy():
         desk.hand_over(row, claim)
@@ -142,7 +142,7 @@ def test_verdicts_are_counted_until_they_are_told(desk: Desk) -> None:
 
 
 def test_closing_waits_for_what_was_handed_over(desk: Desk) -> None:
-    """Nothing is lost at the end of a process, and no thread stays; the next entry starts one anew."""
+    """Nothing is lost at the end of a process, and no thread stays; the next entry starts one again."""
     attempts = desk.claimed(2)
     desk.hand_over(*attempts[0])
     desk.journal.close()

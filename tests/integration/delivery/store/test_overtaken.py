@@ -134,8 +134,8 @@ CASES = {
     "resent: another person resent it": Case(resolving(None), resends, UsageError),
     "resolved: a late answer came": Case(resolving("88"), answered(FOUND), UsageError),
     "resolved: another person had it sent again": Case(resolving("88"), resends, UsageError),
-    "made anew: the caller changed the row": Case(making_anew, changes, UsageError),
-    "made anew: another person had it made anew": Case(making_anew, resends, UsageError),
+    "made again: the caller changed the row": Case(making_anew, changes, UsageError),
+    "made again: another person had it made again": Case(making_anew, resends, UsageError),
     "withdrawn: the caller withdrew it": Case(
         withdrawing, lambda one: moves.withdraw(one.database, one.standing()), False
     ),

@@ -62,7 +62,7 @@ def test_any_other_address_is_no_redirect_of_ours(redirected: str) -> None:
 
 @pytest.mark.parametrize("state", [None, "", "wrong", "state-canary", "ß"])
 def test_a_wrong_or_missing_state_is_refused_first(state: str | None) -> None:
-    """Whoever cannot show our state learns nothing, not even by an error parameter."""
+    """Anyone who cannot show our state learns nothing, not even by an error parameter."""
     shown = {} if state is None else {"state": state}
 
     for rest in ({"code": "c"}, {"error": "access_denied"}):

@@ -21,7 +21,7 @@ class Clock:
 
 
 def test_a_refusal_is_news_once_until_a_success() -> None:
-    """One alarm, however many connections meet the wrong secret; a new one after it was mended."""
+    """One alarm, however many connections meet the wrong secret; a new one after it was repaired."""
     client = ClientStanding(Clock())
 
     assert [client.refused() for _ in range(3)] == [True, False, False]

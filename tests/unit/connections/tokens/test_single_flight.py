@@ -57,7 +57,7 @@ def test_an_error_inside_frees_the_connection() -> None:
 
 
 def test_a_stop_ends_the_wait_for_another_thread() -> None:
-    """Its refresh may take long; whoever is to end does not wait for it."""
+    """Its refresh may take long; anyone who is to end does not wait for it."""
     stop = threading.Event()
     flights = Flights(stop)
     with flights.enter(1, seconds=0), ThreadPoolExecutor(1) as pool:

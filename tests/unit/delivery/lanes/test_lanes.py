@@ -75,7 +75,7 @@ class Rows:
         assert self.within_reach(self.lanes.take) is None
 
     def within_reach(self, ask: Callable[[], Found]) -> Found | None:
-        """Return what is found at once; None where it would be waited for."""
+        """Return what is found at once; None if it would be waited for."""
         with ThreadPoolExecutor(1) as pool:
             found = pool.submit(ask)
             try:

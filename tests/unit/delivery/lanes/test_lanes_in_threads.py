@@ -214,7 +214,7 @@ def test_one_run_does_all_that_only_waited_for_its_turn(
 def test_a_run_attempts_as_many_as_its_limit_at_most(
     fates: list[list[str]], visits: list[str], ready: int, limit: int
 ) -> None:
-    """However they end, and whoever gives some back."""
+    """However they end, and anyone who gives some back."""
     ground = Ground(fates, visits, ready=ready, customers=3)
 
     assert ground.run(limit=limit) <= limit

@@ -23,7 +23,7 @@ class Beside:
         self.others = others
         self.news = 0
         self.left = list(ROWS)
-        ends_at = boot_clock() + 10  # for whoever waits for what does not come
+        ends_at = boot_clock() + 10  # for anyone who waits for what does not come
         self.lanes = Lanes(
             Discovery(lambda: [DueConnection(1, "acme")], lambda: self.time, lambda: self.news),
             over=lambda: boot_clock() > ends_at,
@@ -96,7 +96,7 @@ def test_refused_claims_of_a_process_that_is_alone_change_nothing() -> None:
 
 
 def test_what_is_left_of_the_others_rows_is_taken_a_second_after_the_own_part_was_sent() -> None:
-    """Not before, for they are at it; and then all is sent and the run ends, whoever has died meanwhile."""
+    """Not before, for they are at it; and then all is sent and the run ends, no matter who has died."""
     beside = Beside("b")
     lane = beside.meet()
     beside.visit()

@@ -68,7 +68,7 @@ def test_nobody_is_looked_for_until_claims_were_refused() -> None:
 
 
 def test_a_process_beside_others_looks_again_every_two_seconds_and_one_that_is_alone_does_not() -> None:
-    """However many claims are refused in between; whoever has gone leaves his part to the others."""
+    """However many claims are refused in between; anyone who has gone leaves his part to the others."""
     process = Process("a", "c")
     process.refuse()
     process.refuse()

@@ -133,7 +133,7 @@ def test_whom_an_earlier_look_found_is_not_asked_for_again() -> None:
 def test_nobody_is_refused_for_what_was_so_before_the_row_fell_due(
     newer: dict[str, datetime], kept: Look
 ) -> None:
-    """A caller who changes the row, or a person who has it retried, may have mended it in Envoy."""
+    """A caller who changes the row, or a person who has it retried, may have repaired it in Envoy."""
     row = due_row(host_email="ann@example.com", **newer)
 
     assert host_of(row, kept=kept, asked=look(HERE_TOO)) == "2"

@@ -70,7 +70,7 @@ def test_what_may_be_our_own_fault_keeps_no_sender_for_ever() -> None:
     assert not patience.is_over(odd)
     clock.time += ODD_SECONDS - 1
     assert not patience.is_over(odd)
-    assert not patience.is_over(away), "this one began anew"
+    assert not patience.is_over(away), "this one began again"
     assert not patience.is_over(odd)
     clock.time += ODD_SECONDS + 1
     assert patience.is_over(odd)

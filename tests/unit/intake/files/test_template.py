@@ -29,5 +29,5 @@ def test_both_visits_can_be_read_and_lie_ahead(written: object, name: str) -> No
 
 
 def test_the_header_has_every_column_of_the_caller() -> None:
-    """Whoever fills it in has nothing to look up."""
+    """Anyone who fills it in has nothing to look up."""
     assert as_csv(TODAY).splitlines()[0] == ",".join(FIELDS)

@@ -49,7 +49,7 @@ class ClientStanding:
             self._served = recent | {connection_id: now}
 
     def has_served_another(self, connection_id: int) -> bool:
-        """Say whether another connection was given tokens within the last quarter of an hour."""
+        """Return whether another connection was given tokens within the last quarter of an hour."""
         now = self._clock()
         return any(_is_recent(at, now) for key, at in self._served.items() if key != connection_id)
 

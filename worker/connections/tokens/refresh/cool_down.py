@@ -24,7 +24,7 @@ def cooling_seconds(row: "Connection | TokenRow", now: datetime) -> float:
 
 
 def is_cooling(row: Connection, now: datetime) -> bool:
-    """Say whether a row that was read has no valid token, and can have none before its cool-down is over."""
+    """Return whether a row has no valid token, and can have none before its cool-down is over."""
     is_over = row.access_expires_at is None or row.access_expires_at <= now
     return is_over and row.refresh_token_enc is not None and cooling_seconds(row, now) > 0
 

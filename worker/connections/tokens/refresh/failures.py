@@ -134,13 +134,13 @@ class Troubles:
             log.warning("token.refresh_failed", **fields)
 
     def _is_the_grant(self, lease: Lease, failure: EnvoyError) -> bool:
-        """Say whether it is surely this grant that is refused, and not our credentials."""
+        """Return whether it is surely this grant that is refused, and not our credentials."""
         if isinstance(failure, GrantDead) or self._client.has_served_another(lease.connection_id):
             return True
         refused_at = lease.row.refresh_started_at
         if lease.row.refresh_error != TokenRefused.default_code or refused_at is None:
             return False
-        # Whoever was served between two refusals of this one proves that our credentials are good; what
+        # Anyone who was served between two refusals of this one proves that our credentials are good; what
         # lies ahead was served by a clock that was wrong, and nobody knows when.
         between = (CONNECTIONS.c.refreshed_at > refused_at) & (
             CONNECTIONS.c.refreshed_at <= self._database.now()
@@ -150,7 +150,7 @@ class Troubles:
             return bool(connection.execute(sa.select(sa.exists().where(served))).scalar())
 
     def _is_wave(self, lease: Lease) -> bool:
-        """Say whether so many grants ended just now that the cause must be Envoy's."""
+        """Return whether so many grants ended just now that the cause must be Envoy's."""
         own = CONNECTIONS.c
         dead = own.status == ConnectionStatus.NEEDS_AUTHORISATION
         just_now = own.updated_at.between(self._database.later(-WAVE_SECONDS), self._database.now())

@@ -68,7 +68,7 @@ class Leases:
 
     @repeated
     def take(self, row: Connection, now: datetime) -> Lease | None:
-        """Return the lease of a connection that was just read, None where another has it.
+        """Return the lease of a connection that was just read, None if another has it.
 
         That the token is about to be posted is committed with it, so that a crash leaves a trace.
 
@@ -92,7 +92,7 @@ class Leases:
                 lease_until=start + timedelta(seconds=self._seconds),
                 refresh_started_at=start,
                 refresh_fingerprint=lease.fingerprint,
-                # Whoever posted it before may have been killed before it could say so.
+                # Anyone who posted it before may have been killed before it could say so.
                 **({"answer_lost_at": row.refresh_started_at} if lease.doubtful else {}),
             )
         return lease if taken else None

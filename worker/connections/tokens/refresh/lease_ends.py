@@ -29,7 +29,7 @@ class LeaseEnds:
         self._lock = threading.Lock()
 
     def is_over(self, row: Connection, now: datetime) -> bool:
-        """Say whether nobody holds the lease of a row that was just read; *now* is the database's time."""
+        """Return whether nobody holds the lease of a row that was just read; *now* is the database's time."""
         if row.lease_owner is None or is_dead(row.lease_owner.partition("#")[0]):
             return True
         left = self._left(row.lease_owner)
@@ -42,18 +42,18 @@ class LeaseEnds:
         return self._stood_still(row, row.lease_owner)
 
     def _left(self, signature: str) -> float | None:
-        """Return how many seconds are left until the end that a signature names, None where it names none."""
+        """Return how many seconds are left until the end that a signature names, None if it names none."""
         ends = _ends_here(signature)
         return None if ends is None else ends - self._clock()
 
     def _stood_still(self, row: Connection, owner: str) -> bool:
-        """Say whether an odd lease was seen unchanged for the length of a lease, on our clock since boot."""
+        """Return whether an odd lease was seen unchanged for as long as a lease, on our boot clock."""
         watched = (row.lease_watched or "").removeprefix(f"{owner}#")
         known = watched != (row.lease_watched or "")
         left = self._left(watched) if known else None
         if left is not None and left <= self._seconds:
             return left <= 0
-        if not known or left is not None:  # a note of ours that is odd itself is made anew
+        if not known or left is not None:  # a note of ours that is odd itself is made again
             self._watch(row, owner)
         with self._lock:
             seen, since = self._seen.get(row.id or 0, ("", 0.0))
@@ -83,7 +83,7 @@ def signed(owner: str, ends: float) -> str:
 
 
 def _ends_here(signature: str) -> float | None:
-    """Return the end that a signature names, None where it goes by another clock than ours, or by none."""
+    """Return the end that a signature names, None if it goes by another clock than ours, or by none."""
     clock, _, ends = signature.rpartition("#")[2].partition("=")
     if clock != this_boot_clock():
         return None

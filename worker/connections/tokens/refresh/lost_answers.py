@@ -16,12 +16,12 @@ LONGEST = timedelta(days=8)
 
 
 def is_recent(row: Connection, now: datetime) -> bool:
-    """Say whether an end that is found out *now* was soon after a refresh whose answer was lost."""
+    """Return whether an end that is found out *now* was soon after a refresh whose answer was lost."""
     passed = age(row.answer_lost_at, now)
     return passed is not None and passed <= LONGEST
 
 
 def is_outlived(row: Connection, now: datetime) -> bool:
-    """Say whether a refresh that began *now*, and was answered, shows that no lost answer did harm."""
+    """Return whether a refresh that began *now*, and was answered, shows that no lost answer did harm."""
     passed = age(row.answer_lost_at, now)
     return row.answer_lost_at is not None and (passed is None or passed >= LATEST)

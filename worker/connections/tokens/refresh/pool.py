@@ -134,7 +134,7 @@ class RefreshPool:
             self._carry_out(refresh)
 
     def _next(self) -> _Refresh | None:
-        """Return what to do next, None where this thread is needed no more."""
+        """Return what to do next, None if this thread is needed no more."""
         with self._changed:
             while (refresh := self._taken()) is None:
                 if not self._aside or self._is_watched:

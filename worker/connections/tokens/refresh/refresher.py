@@ -91,7 +91,7 @@ class Refresher:
 
 
 def _answer_was_lost(error: EnvoyError) -> bool:
-    """Say whether Envoy may have given a new pair that did not reach us; its own 5xx is an answer."""
+    """Return whether Envoy may have given a new pair that did not reach us; its own 5xx is an answer."""
     if not isinstance(error, OutcomeUnknown):
         return False
     status = error.http_status

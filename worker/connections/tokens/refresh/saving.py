@@ -123,7 +123,7 @@ class Saver:
             connection=pair.lease.row.name,
             error_code="token_not_saved",
             fingerprint=pair.lease.fingerprint,
-            hint="mend the database before this process ends: it holds the only copy of a new refresh token",
+            hint="repair the database before this process ends: it has the only copy of a new refresh token",
         )
 
     @repeated

@@ -58,7 +58,7 @@ class RefreshStep:
         return token if lease is None else self._refreshed(lease, rejected_version)
 
     def hindrance(self, row: TokenRow | Connection, now: datetime) -> TryLater | None:
-        """Return why no refresh is begun now, None where one may be; *now* is the database's time."""
+        """Return why no refresh is begun now, None if one may be; *now* is the database's time."""
         if self._ends():
             return _try_later(row.name, "the worker is stopping")
         if seconds := cooling_seconds(row, now):

@@ -81,7 +81,7 @@ def _were_taken(given: Given, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]
 
 
 def twin_in_doubt(key: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """Say whether another row of equal content is in doubt."""
+    """Return whether another row of equal content is in doubt."""
     twin = DELIVERIES.alias("twin")
     doubtful = sa.or_(twin.c.status == SENDING, twin.c.status == UNKNOWN)
     return sa.exists().where(twin.c.content_key == key, doubtful)
@@ -109,7 +109,7 @@ def _taking(database: Database, given: Given, host: str, lease_seconds: float) -
 
 
 def _is_free(database: Database, given: Given, host: str) -> sa.ColumnElement[bool]:
-    """Say whether a row still is as it was seen, and may be sent now."""
+    """Return whether a row still is as it was seen, and may be sent now."""
     trial, key = given["trial"], given["key"]
     tried = trial & (sa.func.coalesce(CONNECTIONS.c.hold_reason, "") == HoldReason.REFUSES_ALL)
     of_no_use = sa.exists().where(

@@ -32,7 +32,7 @@ _BOUND = {name: sa.bindparam(name, type_=kind) for name, kind in SEEN.items()}
 
 
 def is_as_seen(seen: Seen = _BOUND) -> sa.ColumnElement[bool]:
-    """Say whether nobody has tried or settled the row since."""
+    """Return whether nobody has tried or settled the row since."""
     own = DELIVERIES.c
     return sa.and_(
         own.id == seen["seen_delivery"],
@@ -42,7 +42,7 @@ def is_as_seen(seen: Seen = _BOUND) -> sa.ColumnElement[bool]:
 
 
 def is_as_planned(seen: Seen = _BOUND) -> sa.ColumnElement[bool]:
-    """Say whether what was planned for a due row is still what is to be done about it."""
+    """Return whether what was planned for a due row is still what is to be done about it."""
     own = DELIVERIES.c
     return sa.and_(is_as_seen(seen), own.status == PENDING, own.revision == seen["seen_revision"])
 

@@ -117,7 +117,7 @@ def _settling(database: Database, given: Given, first_look: float) -> sa.Update:
 
 
 def _awaits(given: Given) -> sa.ColumnElement[bool]:
-    """Say whether a row waits for a verdict."""
+    """Return whether a row waits for a verdict."""
     own = DELIVERIES.c
     # Nobody has tried it since, so that Envoy's yes is news, whatever was made of the row meanwhile.
     news = given["sent"] & (own.status != SENT)
