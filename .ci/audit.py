@@ -82,7 +82,7 @@ def _answer(command: Sequence[str]) -> list[dict[str, Any]]:
 def _vulnerabilities(package: dict[str, Any]) -> list[str]:
     return [
         f"{package['name']} {package['version']}: {one['id']},"
-        f" mended in {', '.join(one['fix_versions']) or 'no version yet'}"
+        f" fixed in {', '.join(one['fix_versions']) or 'no version yet'}"
         for one in package.get("vulns", ())
     ]
 

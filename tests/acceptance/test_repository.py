@@ -252,8 +252,8 @@ SKIPPED = {"name": "idna", "skip_reason": "Dependency not found"}
     ("says", "code", "printed"),
     [
         ([[KNOWN, SKIPPED], []], 0, "no known vulnerability in 1 packages; 1 are not in the data: idna"),
-        ([[HURT, SKIPPED], []], 1, "lock.txt: h11 0.1: PYSEC-1, repaired in 0.2"),
-        ([[SKIPPED], [HURT]], 1, "lock.txt: h11 0.1: PYSEC-1, repaired in 0.2"),
+        ([[HURT, SKIPPED], []], 1, "lock.txt: h11 0.1: PYSEC-1, fixed in 0.2"),
+        ([[SKIPPED], [HURT]], 1, "lock.txt: h11 0.1: PYSEC-1, fixed in 0.2"),
         (
             ["requests.exceptions.ConnectionError: no name", [KNOWN]],
             0,

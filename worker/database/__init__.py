@@ -14,8 +14,8 @@ repeating: Do a transaction again that was rolled back for another's sake.
 schema: The schema's version: may this release run on this database, and bring it up to date.
 sqlite: What only an SQLite file needs.
 statements: Statements: built once, compiled once, and what they bring and take.
-triggers: The triggers that keep a delivery in step with its invite: each must be there, and fire for every
-    writer.
+triggers: The triggers that keep a delivery in step with its invite: each must be there, and fire for all
+    writers.
 troubles: Trouble with the database, told once when it begins and once when it is over.
 types: Column types that mean the same on SQLite and on PostgreSQL.
 urls: The URL of the database, as the many libraries that have one write it.
