@@ -109,8 +109,10 @@ class Witness:
             connection.execute(sa.update(HOSTS).where(HOSTS.c.name == self._host).values(**values))
 
 
-def require_not_behind(database: Database, consequence: str) -> None:
-    """Return where Envoy's clock was never seen well ahead of the database's; for that no answer is needed.
+def require_not_behind(database: Database, now: datetime, consequence: str) -> None:
+    """Return where Envoy's clock was never seen well ahead of a time that the database's told.
+
+    For that no answer is needed.
 
     Raises:
         ClockDoubted: it was, so the database's clock was put back since, or was wrong then; *consequence*
@@ -118,7 +120,7 @@ def require_not_behind(database: Database, consequence: str) -> None:
     """
     newest = sa.select(sa.func.max(HOSTS.c.envoy_time)).scalar_subquery()
     with database.read() as connection:
-        now, envoy_time = connection.execute(sa.select(database.now(), newest)).one()
+        envoy_time = connection.execute(sa.select(newest)).scalar()
     behind = 0.0 if envoy_time is None else (now - envoy_time).total_seconds()
     if behind < -AGREES_SECONDS:
         raise ClockDoubted(

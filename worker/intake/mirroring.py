@@ -57,10 +57,10 @@ def mirror_file(
         WorkerError: the database failed; its text says how far the file is in.
     """
     read = partial(import_file, database, stream, name=name, connection=connection, on_progress=on_progress)
-    # By a clock that was put back, visits that are over count as coming, and would be removed from Envoy.
-    require_not_behind(database, "nothing was written, since what lies ahead is not known")
     once = _Once(on_problem)
     missing = Missing(database, connection)
+    # By a clock that was put back, visits that are over count as coming, and would be removed from Envoy.
+    require_not_behind(database, missing.at, "nothing was written, since what lies ahead is not known")
     rejected = on_rejected if dry_run else None
     stream.seek(0)
     report = read(dry_run=True, on_line=missing.strike, on_problem=once.first, on_rejected=rejected)

@@ -25,11 +25,11 @@ class Missing:
         """Read them, with the time by the database's clock."""
         self._database = database
         own = INVITES.c
-        query = sa.select(own.id, own.external_id, own.updated_at).where(
-            own.connection == connection, *_wanted_and_ahead(database)
-        )
+        query = sa.select(own.id, own.external_id, own.updated_at).where(own.connection == connection)
         with database.read() as reader:
+            # One time for all of it, which can be judged: the clock may be set in the next moment.
             self.at: datetime = reader.execute(sa.select(database.now())).scalar_one()
+            query = query.where(*_wanted_and_ahead(sa.literal(self.at, own.expected_arrival_at.type)))
             self._rows: dict[str, tuple[int, datetime]] = {
                 row.external_id: (row.id, row.updated_at) for row in reader.execute(query)
             }
@@ -80,7 +80,7 @@ class Missing:
             .where(
                 own.id.in_([row_id for row_id, _ in batch]),
                 sa.tuple_(own.id, own.updated_at).in_(batch),
-                *_wanted_and_ahead(self._database),
+                *_wanted_and_ahead(self._database.now()),
             )
             .values(wanted=Wanted.ABSENT)
         )
@@ -88,5 +88,5 @@ class Missing:
             return writer.execute(statement).rowcount
 
 
-def _wanted_and_ahead(database: Database) -> tuple[sa.ColumnElement[bool], ...]:
-    return INVITES.c.wanted == Wanted.PRESENT, INVITES.c.expected_arrival_at > database.now()
+def _wanted_and_ahead(now: sa.ColumnElement[datetime]) -> tuple[sa.ColumnElement[bool], ...]:
+    return INVITES.c.wanted == Wanted.PRESENT, INVITES.c.expected_arrival_at > now

@@ -69,7 +69,9 @@ def confirmed_time(run: RunContext, job: str, *, matters: Callable[[datetime], b
     if jumped:
         # Once seen, a jump is over for the next run: which shall not believe what was seen before it.
         run.context.witness.forget()
-    found = (_jump(jumped) or _unconfirmed(run)) if matters(seen.at) else None
+    found = None
+    if matters(seen.at):
+        found = _jump(jumped) or _unconfirmed(run) or _jump(_jumped_since(run.database, job, seen))
     if since is None or age(since, seen.at) is None:
         since = seen.at
     _remember(run.database, job, seen, None if found is None else since)
@@ -103,9 +105,20 @@ def _jumped(before: _Seen | None, seen: _Seen) -> float:
     """Return how far the clock jumped, 0 where it did not; a reboot, or another host, hides that."""
     if before is None or seen.boot is None or before.boot != seen.boot:
         return 0.0
-    elapsed = seen.boot_seconds - before.boot_seconds
-    jumped = (seen.at - before.at).total_seconds() - elapsed
-    return jumped if abs(jumped) > STEP_SECONDS + SLEW * elapsed else 0.0
+    return _step(before, seen)
+
+
+def _jumped_since(database: Database, job: str, seen: _Seen) -> float:
+    """Return how far the clock jumped while it was confirmed: what was confirmed is another time then."""
+    _before, _since, now = _look(database, job)
+    return _step(seen, now)
+
+
+def _step(earlier: _Seen, later: _Seen) -> float:
+    """Return by how much the clock was set between two looks within one boot, 0 for what is no jump."""
+    elapsed = later.boot_seconds - earlier.boot_seconds
+    step = (later.at - earlier.at).total_seconds() - elapsed
+    return step if abs(step) > STEP_SECONDS + SLEW * elapsed else 0.0
 
 
 def _jump(jumped: float) -> Doubt | None:

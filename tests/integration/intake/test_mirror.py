@@ -2,7 +2,9 @@
 
 import io
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -249,3 +251,28 @@ def test_by_a_clock_that_was_put_back_nothing_is_withdrawn(
         mirror(lines("new"), dry_run=dry_run)
 
     assert stored("external_id, wanted") == [("gone", "present")]
+
+
+def test_a_clock_that_is_put_back_amid_a_mirror_withdraws_nothing(
+    database: Database, database_url: str, stored: Stored, mirror: Mirror
+) -> None:
+    """In whatever moment that is: judged is the very time by which a visit lies ahead."""
+    insert(database, "acme", "over")
+    execute(
+        database,
+        "INSERT INTO host (name, hold_count, refused_count, envoy_time, envoy_time_seen_at)"
+        " VALUES ('api.envoy.com', 0, 0, '2093-01-01T00:00:00Z', '2093-01-01T00:00:00Z')",
+    )
+    right, back = datetime(2093, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)
+    for asked_before in range(4):
+        told = [right] * asked_before
+        other = Database(database_url, clock=partial(_next_of, told, back))
+        with suppress(ClockDoubted):
+            mirror(HEADER, database=other)
+        other.dispose()
+
+        assert stored("external_id, wanted") == [("over", "present")]
+
+
+def _next_of(told: list[datetime], after: datetime) -> datetime:
+    return told.pop() if told else after

@@ -1,6 +1,6 @@
 """A worker whose clock is turned by hand, with visits that go by."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -34,11 +34,16 @@ class Office:
         self.boot = 0.0  # seconds, by a clock that nobody can set
         self.sandbox = sandbox
         self.world = World(database_url, sandbox, lambda: self.now, **settings)
-        self.world.context.envoy_clock = ServerClock(clock=lambda: self.boot)
+        self.beside: Callable[[], None] = lambda: None  # happens whenever it is asked what Envoy's clock said
+        self.world.context.envoy_clock = ServerClock(clock=self._boot_clock)
         self.world.connect()
         self.agree()
         berlin = self.world.rows("SELECT envoy_id FROM location WHERE name = 'Berlin'")[0]["envoy_id"]
         self.host = sandbox.add_employee("Host", "host@example.com", location_ids=[berlin])["id"]
+
+    def _boot_clock(self) -> float:
+        self.beside()
+        return self.boot
 
     def pass_days(self, days: float) -> None:
         """Let time pass, everywhere; the host is rebooted meanwhile, so that its own count begins again."""

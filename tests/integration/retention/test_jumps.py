@@ -1,10 +1,11 @@
 """A clock that has jumped since the last run is not believed by that run, whatever confirms it."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from tests.integration.retention.conftest import Office
+from tests.integration.retention.conftest import SECRETS, Office
 from worker.database.owner import this_boot_clock
 
 
@@ -65,3 +66,23 @@ def test_a_jump_is_seen_by_a_run_that_has_nothing_to_do(over: Office) -> None:
 
     assert (idle.hint, idle.troubles) == ("", set())
     assert over.prune().counts["cleared"] == 1
+
+
+def test_a_clock_that_is_put_right_while_it_is_confirmed_clears_nothing(office: Office) -> None:
+    """What Envoy's clock agrees with is then another time than the one by which the visit was over."""
+    office.visit()
+    assert office.world.push().counts["sent"] == 1
+    office.prune()
+    office.turn(days=3650)
+    assert office.prune().error_code == "clock_jumped"
+
+    def put_right() -> None:
+        if office.now.year > datetime.now(UTC).year + 2:
+            office.turn(days=-3650)
+
+    office.beside = put_right
+    found = office.prune()
+
+    assert (found.error_code, found.counts["cleared"]) == ("clock_jumped", 0)
+    assert office.invite()["invitee_name"] == SECRETS["invitee_name"]
+    assert (office.prune().counts["cleared"], office.invite()["notes"]) == (0, SECRETS["notes"])
