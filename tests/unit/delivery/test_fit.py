@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.delivery.making import ACME, BERLIN, DIRECTORY, INTERVIEW, NOW, due_row
+from worker.delivery.content import blank_to_none
 from worker.delivery.due import DueRow
 from worker.delivery.plan import Call, LookFirst, Plan, Settled, plan
 from worker.directory import Directory
@@ -33,8 +34,8 @@ rows = st.builds(
 
 
 def planned(row: DueRow) -> Plan:
-    """Plan a row in the usual directory; a host is who the row says."""
-    return plan(row, DIRECTORY, ACME, host_of=lambda one, _: one.host_employee_id, now=NOW)
+    """Plan a row in the usual directory; a host is who the row says, and blank is nobody, as for any push."""
+    return plan(row, DIRECTORY, ACME, host_of=lambda one, _: blank_to_none(one.host_employee_id), now=NOW)
 
 
 def planned_or_refused(row: DueRow) -> Plan | InputError:
