@@ -11,15 +11,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from worker.database import Database
 from worker.database.repeating import repeated
 from worker.database.statements.built_once import built_once
+from worker.database.statements.inserting import insert
 from worker.invites import Kind, Status, Verdict
 from worker.invites.model import ATTEMPTS, DELIVERIES, INVITES
+
+if TYPE_CHECKING:
+    from worker.database.statements.inserting import Insert
 
 NEWEST = 1_000
 FRESH_SECONDS = 60.0  # so long after the newest invite came, others that were begun before it may come
@@ -140,13 +144,10 @@ def _give(database: Database, ids: Sequence[int], last_lost: datetime | None, he
         lost = [row for row in rows if _may_be_there(row, last_lost)]
         due = [row for row in rows if not _may_be_there(row, last_lost)]
         connection.execute(_never_tried([row.id for row in rows]))
-        if due:
-            keys = [_key(row) for row in due]
-            connection.execute(sa.insert(DELIVERIES).values(next_attempt_at=database.now()), keys)
-        for row in lost:
-            _leave_for_a_person(connection, database, _key(row))
-    healed.due.update(row.connection for row in due)
-    healed.doubtful.extend((row.connection, row.external_id) for row in lost)
+        given = _make_due(connection, database, due) if due else []
+        left = [row for row in lost if _leave_for_a_person(connection, database, _key(row))]
+    healed.due.update(given)
+    healed.doubtful.extend((row.connection, row.external_id) for row in left)
 
 
 def _retimed(ids: Sequence[int]) -> sa.Update:
@@ -188,12 +189,35 @@ def _key(row: sa.Row[Any]) -> dict[str, Any]:
     return {"connection": row.connection, "external_id": row.external_id, "invite_id": row.id}
 
 
-def _leave_for_a_person(connection: sa.Connection, database: Database, key: dict[str, Any]) -> None:
-    """Make a delivery of which it is not known whether Envoy has its invite; nothing was kept of it."""
+def _make_due(connection: sa.Connection, database: Database, due: Sequence[sa.Row[Any]]) -> Sequence[str]:
+    """Make deliveries that are due now; return the connections of those that nobody else has made."""
+    rows = [{**_key(row), "next_attempt_at": database.now()} for row in due]
+    made = _unless_made(connection).values(rows).returning(DELIVERIES.c.connection)
+    return connection.execute(made).scalars().all()
+
+
+def _unless_made(connection: sa.Connection) -> "Insert":
+    """Return the INSERT of a delivery that another process may have made.
+
+    It has looked at the same time: its commit may fall between what we saw and our locks.
+    """
+    own = DELIVERIES.c
+    new = insert(DELIVERIES, connection.dialect)
+    return new.on_conflict_do_nothing(index_elements=[own.connection, own.external_id])
+
+
+def _leave_for_a_person(connection: sa.Connection, database: Database, key: dict[str, Any]) -> bool:
+    """Make a delivery of which it is not known whether Envoy has its invite; nothing was kept of it.
+
+    Return whether it was made: not if another process has made it.
+    """
     now, attempt_id = database.now(), uuid.uuid4().hex
     doubt = {"status": Status.UNKNOWN, "attempt_id": attempt_id, "fencing_token": 1, "error_code": LOST}
-    row = sa.insert(DELIVERIES).values(**key, **doubt, unknown_since=now)
-    made = connection.execute(row.returning(DELIVERIES.c.id, DELIVERIES.c.revision)).one()
+    row = _unless_made(connection).values(**key, **doubt, unknown_since=now)
+    made = connection.execute(row.returning(DELIVERIES.c.id, DELIVERIES.c.revision)).one_or_none()
+    if made is None:
+        return False
     line = {"id": attempt_id, "kind": Kind.CREATE, "verdict": Verdict.UNKNOWN, "error_code": LOST}
     tried = {"delivery_id": made.id, "revision": made.revision, "fencing_token": 1}
     connection.execute(sa.insert(ATTEMPTS).values(**line, **tried, started_at=now, finished_at=now))
+    return True

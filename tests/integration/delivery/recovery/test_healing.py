@@ -4,11 +4,13 @@ import sqlite3
 from typing import Any
 
 import psycopg
+import pytest
 import structlog
 
 from jobs import push_invites
 from tests.integration.delivery.doubting import names
 from tests.integration.delivery.world import World
+from tests.interleaving import overtaken
 from worker.database.sqlite.files import database_path
 from worker.invites import moves, store
 from worker.runs import RunContext
@@ -84,6 +86,26 @@ def test_what_envoy_may_have_is_left_for_a_person(world: World) -> None:
     moves.resolve(database, store.require(database, "acme/v-1"), envoy_invite_id=None)
     world.push()
     assert names(world) == ["Visitor v-1", "Visitor v-1", "Visitor v-2"]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_two_that_heal_at_once_make_one_delivery(world: World, lost: bool) -> None:
+    """The other one's commit may fall between what this one saw and its locks."""
+    world.add()
+    if lost:
+        world.push()
+        world.execute("UPDATE invite SET created_at = '2020-01-01T00:00:00.000Z'")
+    forget(world)
+
+    made = (
+        "INSERT INTO delivery (connection, external_id, invite_id, next_attempt_at)"
+        " SELECT connection, external_id, id, created_at FROM invite"
+    )
+    with overtaken(world.context.database, lambda: write_unguarded(world, made), at="INSERT INTO delivery"):
+        world.push()
+
+    assert len(world.rows("SELECT 1 FROM delivery")) == 1
+    assert not lost or len(world.rows("SELECT 1 FROM attempt WHERE verdict = 'unknown'")) == 0
 
 
 def test_what_surely_was_not_executed_and_an_id_given_anew_are_no_traces(world: World) -> None:
