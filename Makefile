@@ -36,7 +36,7 @@ test: $(DEVELOPMENT) ## all tests, on SQLite and on PostgreSQL (PYTEST_ARGS="-k 
 	@$(TRUST) $(BIN)/pytest --numprocesses=$(TEST_PROCESSES) --dist=loadfile $(PYTEST_ARGS)
 
 .PHONY: quick
-quick: $(DEVELOPMENT) ## the tests that need no database, no process and no network, in under a minute
+quick: $(DEVELOPMENT) ## the tests that need no database, no process and no network, in about a minute
 	@$(TRUST) $(BIN)/pytest --numprocesses=2 tests/unit $(PYTEST_ARGS)
 
 .PHONY: torture
