@@ -3,11 +3,11 @@
 ::
 
     WorkerError                    one line for the operator, a hint, an exit code
-    ├── SettingsError              repair settings.toml or the environment
+    ├── SettingsError              correct settings.toml or the environment
     │   └── KeysLost               put the keys back that sealed the stored tokens
     ├── SchemaError                migrate, or install the matching release
     ├── UsageError                 the command was called wrongly
-    ├── InputError                 repair one field of one row or line
+    ├── InputError                 correct one field of one row or line
     ├── DatabaseUnreachable        repair the database; nothing was lost
     │   ├── DatabaseLocked         find the writer that keeps it locked
     │   └── DatabaseConflict       another transaction came first: repeat, it was rolled back
@@ -20,7 +20,7 @@
     ├── DiskFull                   make room; nothing was lost
     ├── NeedsAuthorisation         the customer must authorise the connection again
     │   ├── WrongIssuer            the browser was sent back by another server than Envoy's
-    │   └── TokenDamaged           or anyone who damaged the row, or took its key away, repairs that
+    │   └── TokenDamaged           or the one who damaged the row, or took its key away, undoes that
     ├── TryLater                   held, or a named job runs elsewhere: come back
     │   └── ClockDoubted           nothing confirms the database's clock: what cannot be undone waits
     └── EnvoyError                 Envoy, or the way to it
@@ -249,7 +249,7 @@ class Throttled(EnvoyError):
 class Unauthorised(EnvoyError):
     """The access token is not accepted (401); nothing was executed.
 
-    ``token_version`` is that token's, where anyone who called knows it.
+    ``token_version`` is that token's, if the caller knows it.
     """
 
     default_code = "unauthorised"

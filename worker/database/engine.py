@@ -44,8 +44,8 @@ class Database:
     """One database, shared by all threads of a process.
 
     ``clock`` replaces the database's own clock, for tests of what time does.  Once ``stop`` is set, nothing
-    waits for another program for long.  ``access`` says what it is opened for: who only reads leaves no
-    trace, and only anyone who may create makes an SQLite file that is not there.
+    waits for another program for long.  ``access`` says what it is opened for: to read leaves no trace,
+    and only to create makes an SQLite file that is not there.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ from worker.invites import Status
 log = structlog.get_logger()
 
 HINTS = {
-    Status.REJECTED: "repair the row and it is tried again, or: {retry}",
+    Status.REJECTED: "correct the row and it is tried again, or: {retry}",
     Status.UNKNOWN: "look it up in Envoy, then: {resolve}",
 }
 

@@ -71,7 +71,7 @@ def import_file(
     """Bring the table ``invite`` to what the file says, and return what became of its lines.
 
     *name* is the file's, for messages and for its ending.  *connection* fills the column where it is
-    blank.  *on_problem* is called for each thing to repair, *on_line* with each line as it is read,
+    blank.  *on_problem* is called for each thing to correct, *on_line* with each line as it is read,
     *on_rejected* with each that does not go in, *on_progress* with the number of lines done.
 
     Raises:

@@ -73,7 +73,7 @@ class Missing:
     @repeated
     def _withdraw(self, batch: list[tuple[int, datetime]]) -> int:
         own = INVITES.c
-        # Any change of the caller's sets updated_at again; a row of PostgreSQL's that changes while we
+        # Any change of the caller's sets a new updated_at; a row of PostgreSQL's that changes while we
         # wait for it is looked at once more, which goes for its own columns only.
         statement = (
             sa.update(INVITES)

@@ -63,7 +63,7 @@ PROBLEM = "problem"  # the column of a file of rejected lines that says why; ign
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to repair in a file; to be shown as ``FILE:LINE: COLUMN: MESSAGE``."""
+    """One thing to correct in a file; to be shown as ``FILE:LINE: COLUMN: MESSAGE``."""
 
     line: int
     column: str | None
@@ -72,7 +72,7 @@ class Problem:
 
 
 def problems_of(line: int, error: InputError) -> list[Problem]:
-    """Return what is to be repaired, one problem for each field."""
+    """Return what is to be corrected, one problem for each field."""
     errors = error.errors if isinstance(error, InputErrors) else [error]
     return [
         Problem(line, one.field or None, f"{one}; {one.hint}" if one.hint else str(one), one.code)

@@ -33,7 +33,7 @@ def days_before(now: datetime, days: int) -> datetime:
 def finished(before: datetime, *, connection: str | None) -> Finished:
     """Select the finished rows, as ids of delivery and invite, of visits that were over by then.
 
-    Whatever was done about them since, by the caller or by us, begins the time again.
+    Whatever was done about them since, by the caller or by us, starts the time again.
     """
     own, visit = DELIVERIES.c, INVITES.c
     joined = sa.and_(visit.connection == own.connection, visit.external_id == own.external_id)

@@ -99,7 +99,7 @@ class Schedule:
             try:
                 self._run_once(name)
             finally:
-                self._at_work.discard(name)  # before the count is looked at: anyone who comes then, begins
+                self._at_work.discard(name)  # before the count is looked at: a run that comes then begins
             again = self._jobs[name].on_arrival and arrivals.count != seen
 
     def _begins(self, name: str) -> bool:

@@ -25,7 +25,7 @@ NOT_STORED = (
 )
 TOKEN_NOT_SAVED = (
     "token_not_saved",
-    "a new refresh token is lost: `envoy-worker directory --refresh` names anyone who must authorise again",
+    "a new refresh token is lost: `envoy-worker directory --refresh` names those who must authorise again",
 )
 CUT_OFF = (
     "drain_too_slow",

@@ -75,14 +75,14 @@ def _passwords(url: str) -> list[str]:
     try:
         password = urlsplit(url).password
     except ValueError:
-        return []  # anyone who opens the database says what is wrong with its URL
+        return []  # the one who opens the database says what is wrong with its URL
     return [password, unquote(password)] if password else []
 
 
 def _may_exist(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a folder that we may not look into, as after `sudo`: anyone who reads it says so
+    except OSError:  # a folder that we may not look into, as after `sudo`: the one who reads it says so
         return True
 
 

@@ -71,7 +71,7 @@ def test_a_page_has_the_newest_invites_that_fit(desk: Desk) -> None:
 
 
 def test_unknown_invites_come_longest_first(desk: Desk) -> None:
-    """Anyone who is longest in doubt is looked up first."""
+    """The row that is longest in doubt is looked up first."""
     desk.unknown("late")
     desk.unknown("early")
     desk.stand("acme/late", unknown_since="2031-05-02T00:00:00.000Z")
@@ -104,7 +104,7 @@ def test_attempts_come_in_their_order(desk: Desk) -> None:
 
 
 def test_the_oldest_due_invite_is_found_among_all_connections(desk: Desk) -> None:
-    """Anyone who waits longest counts, also for a connection that is not there; or one connection's only."""
+    """The longest wait counts, also for a connection that is not there; or one connection's only."""
     assert pending.oldest_due_seconds(desk.database) is None
     for name, second in (("acme", "40"), ("globex", "20"), ("typo", "30"), ("acme", "50")):
         desk.invite(f"v-{second}", connection=name, next_attempt_at=f"2020-01-01T00:00:{second}.000Z")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from worker.cli.check import damage, keys, postgresql, rows
 from worker.cli.check.findings import FAIL, Finding, failures, ok, warn
-from worker.cli.db import said_restored
+from worker.cli.db import restored_notice
 from worker.cli.formatting import counted
 from worker.commands import command
 from worker.connections import store as connections
@@ -50,8 +50,8 @@ def findings(context: Context, only: str | None = None, *, deep: bool = False) -
 def _restored(context: Context) -> Iterator[Finding]:
     if context.marked_file is not None:
         yield from failures(unsaid(context.marked_file))
-    if (told := said_restored.told(context.database)) is not None:
-        yield warn(told, said_restored.ENDS)
+    if (told := restored_notice.told(context.database)) is not None:
+        yield warn(told, restored_notice.ENDS)
 
 
 def _clock(database: Database) -> Finding:

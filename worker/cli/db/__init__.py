@@ -4,7 +4,7 @@ Files:
 
 restored: ``envoy-worker db restored``: the database comes from a backup, until `--end` says that this is
     over.
-said_restored: Say that a database comes from a backup, where it does.
+restored_notice: Say that a database comes from a backup, where it does.
 schema: ``envoy-worker db``: the schema of the database.
 """
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.db.said_restored import ENDS, number
+from worker.cli.db.restored_notice import ENDS, number
 from worker.cli.formatting import counted, moment
 from worker.cli.opening import opened
 from worker.cli.output import show

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.db import said_restored
+from worker.cli.db import restored_notice
 from worker.cli.formatting import moment, plain
 from worker.cli.opening import opened
 from worker.cli.output import say, show, show_json, show_rows
@@ -85,7 +85,7 @@ def show_one(
     with opened(access="read") as context:
         standing = store.require(context.database, invite)
         tried = store.attempts(context.database, standing.delivery)
-        told = said_restored.told(context.database)
+        told = restored_notice.told(context.database)
     wanted, stands = _columns(standing.invite), _columns(standing.delivery, HIDDEN)
     if json:
         show_json({"invite": wanted, "delivery": stands, "attempts": [_attempt(one) for one in tried]})

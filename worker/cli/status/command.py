@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from worker.addresses import without_addresses
-from worker.cli.db import said_restored
+from worker.cli.db import restored_notice
 from worker.cli.formatting import as_data, counted, moment
 from worker.cli.opening import opened
 from worker.cli.output import show, show_json
@@ -101,8 +101,8 @@ def _lines(context: "Context", only: str | None) -> Iterator[str]:
 
 
 def _told_restored(context: "Context") -> list[str]:
-    told = said_restored.told(context.database)
-    return [] if told is None else [told, said_restored.ENDS]
+    told = restored_notice.told(context.database)
+    return [] if told is None else [told, restored_notice.ENDS]
 
 
 def _views(context: "Context", only: str | None) -> "list[ConnectionView]":

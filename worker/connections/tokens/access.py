@@ -130,7 +130,7 @@ class Tokens:
         none, the future is that of the refresh in progress, for all who ask alike: it ends with the token,
         or with what `access` raises.  Its callbacks run in the refresher's thread and must be quick.
 
-        *seen* is its row, and when that was read, of anyone who has just read it.
+        *seen* is its row, and when that was read, of a caller who has just read it.
 
         Raises:
             NeedsAuthorisation, TryLater, KeysLost: as `access`, where that is known without a request.

@@ -71,7 +71,7 @@ class Outages:
     def take_probe(self, seen: Host) -> bool:
         """Take the right to ask the host, which one process has at a time; False where another has it.
 
-        It ends by itself, with its owner's death, and with the verdict of anyone who asked.
+        It ends by itself, with its owner's death, and with the verdict of the one who asked.
         """
         own = HOSTS.c
         dead = seen.probe_owner if is_dead(seen.probe_owner) else None

@@ -18,7 +18,7 @@ from worker.errors import EnvoyError, Misdirected, RouteLost, WorkerError
 Decision: TypeAlias = Callable[[Connection, datetime], Values]
 
 HINTS = {
-    HoldReason.FORBIDDEN: "a scope or role is missing in Envoy: repair it there or run"
+    HoldReason.FORBIDDEN: "a scope or role is missing in Envoy: add it there or run"
     " `{connect}`, then `{resume}`",
     HoldReason.UNAUTHORISED: "Envoy refuses this customer's newest tokens: if it lasts, run `{connect}`",
     HoldReason.OTHER_COMPANY: "Envoy says that this grant is another company's, so nothing is sent with it:"

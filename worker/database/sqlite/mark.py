@@ -41,7 +41,7 @@ def unmark(path: Path) -> None:
 
 
 def unsaid(path: Path) -> DatabaseRestored:
-    """Return the error of anyone who would send from a marked file."""
+    """Return the error of a command that would send from a marked file."""
     return DatabaseRestored(
         f"{path} took the place of another file while a worker ran on it; what was sent since is not known",
         hint="run `envoy-worker db restored`: then each create is first looked up in Envoy",

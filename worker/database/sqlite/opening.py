@@ -74,7 +74,7 @@ class Opening:
             self._prove_once(self._until_free)
         options["uri"] = True
         if self.access != "read":
-            arguments[:] = [self._uri("mode=rw")]  # never made again where it is gone by now
+            arguments[:] = [self._uri("mode=rw")]  # never made a second time where it is gone by now
             return None
         made, record.info[_UNLOCKED] = self._opened_to_read(lambda uri: dialect.connect(uri, **options))
         return made
@@ -108,7 +108,7 @@ class Opening:
         if self.access == "read" or self._is_ours is not None:
             return
         if (before := look(self._path)) is None:
-            return  # anyone who opens it is told
+            return  # the one who opens it is told
         self._is_ours = self._tables(until_free) >= OUR_TABLES
         if self._is_ours:
             tighten(self._path, before, self._mode)

@@ -12,7 +12,7 @@ from worker.database.engine import Database
 from worker.database.failures import describe
 from worker.database.sqlite.files import database_path
 
-# All writers wait while a file is written again: so it is done to small ones only.
+# All writers wait while a file is rewritten: so it is done to small ones only.
 MOST_REWRITTEN_BYTES = 128 * 1024 * 1024
 STEP_PAGES = 1000  # given back in one transaction
 READER_PATIENCE_MS = 1000  # writers wait, too, while a reader is waited for
@@ -21,7 +21,7 @@ READER_PATIENCE_MS = 1000  # writers wait, too, while a reader is waited for
 def give_back(database: Database, stop: threading.Event, *, freed: bool) -> bool:
     """Empty the write-ahead log, and say whether that was possible; PostgreSQL sees to it by itself.
 
-    Where something was *freed*, its space goes back to the system.  A small file is written again: SQLite
+    Where something was *freed*, its space goes back to the system.  A small file is rewritten: SQLite
     overwrites what is deleted, but not the copies that it made while it moved rows between pages.
 
     Raises:

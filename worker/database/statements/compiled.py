@@ -1,8 +1,8 @@
 """Statements that are compiled once, and executed for a whole group of entries: what is done for each invite.
 
 SQLAlchemy takes longer to prepare an execution than SQLite takes to execute it.  Here it builds the text
-once.  PostgreSQL is given the entries as one JSON text; SQLite as the rows of a VALUES, for who executes
-one statement for each entry gives the interpreter's lock away for each, and has to wait for it again.
+once.  PostgreSQL is given the entries as one JSON text; SQLite as the rows of a VALUES: a thread
+that executes one statement for each entry gives the interpreter's lock away, and waits for it, each time.
 """
 
 import re

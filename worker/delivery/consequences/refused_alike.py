@@ -83,7 +83,7 @@ class Alike:
         return number
 
     def examine_last(self) -> int:
-        """Do the same for what was refused last: anyone who stored it may not have come to look."""
+        """Do the same for what was refused last: the one who stored it may not have come to look."""
         tried = ATTEMPTS.c
         ordered = sa.select(tried.refusal).where(self._has_been(tried.started_at))
         newest = ordered.order_by(tried.started_at.desc()).limit(LAST_LOOKED_AT).subquery()

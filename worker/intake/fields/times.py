@@ -3,7 +3,7 @@
 A time is ISO 8601 (RFC 3339 section 5.6, seconds may be left out), with ``Z`` or an offset; without
 one it is the wall clock's at the location.  Where the clock is put back and shows a time twice, the
 first of the two is meant, unless a Python caller says otherwise (``fold``, PEP 495).  A time that the
-clock skips is refused: anyone who wrote it meant another one.
+clock skips is refused: the writer meant another one.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Write a file's rejected lines with what is wrong, so that they can be repaired and imported again.
+"""Write a file's rejected lines with what is wrong, so that they can be corrected and imported again.
 
 A CSV file keeps its delimiter, its columns and the cells as they were, but for an apostrophe where a
 spreadsheet would run a cell; the column ``problem`` comes last.  An import ignores that column and takes the

@@ -88,7 +88,7 @@ def test_an_odd_lease_of_another_host_is_waited_for(house: House) -> None:
 
 
 def test_an_odd_lease_that_changes_is_a_live_one(house: House) -> None:
-    """Anyone who took it again has its whole length again."""
+    """The one that took it again has its whole length again."""
     number = house.connect()
     ticks = Ticks()
     tokens = impatient(house, ticks)

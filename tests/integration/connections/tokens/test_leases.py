@@ -99,7 +99,7 @@ def test_the_intent_is_committed_before_the_token_is_sent(house: House) -> None:
 
 @pytest.mark.parametrize("reply", [None, Reply(500)], ids=["success", "failure"])
 def test_a_late_holder_leaves_its_successors_lease_alone(house: House, reply: Reply | None) -> None:
-    """Anyone who was overtaken does not end the lease of the next one."""
+    """A process that was overtaken does not end the lease of the next one."""
     number = house.connect()
     house.once(lambda: hold_by_another(house))
     if reply:
@@ -168,7 +168,7 @@ def test_a_refusal_after_another_process_stored_a_pair_ends_nothing(house: House
 
 
 def test_a_refusal_after_the_lease_was_lost_ends_nothing(house: House) -> None:
-    """Anyone who has the lease now finds out for itself; the late one only comes back later."""
+    """The one that has the lease now finds out for itself; the late one only comes back later."""
     number = house.connect()
     house.once(lambda: hold_by_another(house))
     house.endpoint.replies.append(refusal("invalid_grant"))

@@ -140,7 +140,7 @@ class Troubles:
         refused_at = lease.row.refresh_started_at
         if lease.row.refresh_error != TokenRefused.default_code or refused_at is None:
             return False
-        # Anyone who was served between two refusals of this one proves that our credentials are good; what
+        # A connection served between two refusals of this one proves that our credentials are fine; what
         # lies ahead was served by a clock that was wrong, and nobody knows when.
         between = (CONNECTIONS.c.refreshed_at > refused_at) & (
             CONNECTIONS.c.refreshed_at <= self._database.now()

@@ -92,7 +92,7 @@ class Leases:
                 lease_until=start + timedelta(seconds=self._seconds),
                 refresh_started_at=start,
                 refresh_fingerprint=lease.fingerprint,
-                # Anyone who posted it before may have been killed before it could say so.
+                # The process that posted it before may have been killed before it could say so.
                 **({"answer_lost_at": row.refresh_started_at} if lease.doubtful else {}),
             )
         return lease if taken else None
