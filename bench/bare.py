@@ -136,10 +136,9 @@ def _require_success(senders: Sequence[Future[None]]) -> None:
 class Best:
     """The better of the two ways, found out by one pass of each, and by that one from then on."""
 
-    def __init__(self, place: StandIn, *, threads: int, requests: int) -> None:
-        self._pass: Callable[[bool], Bare] = lambda shared: bare(
-            place, threads=threads, requests=requests, shared=shared
-        )
+    def __init__(self, measured: Callable[[bool], Bare]) -> None:
+        """Find the better way; *measured* does one pass, with one client for all or not."""
+        self._pass = measured
         each = self._pass(False)
         self.passes = [*self._with_one_client(), each]
         self.shared = self.passes[0].speed > each.speed
@@ -153,13 +152,20 @@ class Best:
             return []
 
     def again(self) -> None:
-        """Do another pass in the better way."""
-        self.passes.append(self._pass(self.shared))
+        """Do another pass in the better way; with a client each from then on, where one for all fails now."""
+        found = self._with_one_client() if self.shared else []
+        self.shared = bool(found)
+        self.passes += found or [self._pass(False)]
 
     @property
     def counted(self) -> list[Bare]:
         """Return the passes that count."""
         return [one for one in self.passes if one.shared is self.shared]
+
+
+def better_way(place: StandIn, *, threads: int, requests: int) -> Best:
+    """Return the better of the two ways to send so many creates."""
+    return Best(lambda shared: bare(place, threads=threads, requests=requests, shared=shared))
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from bench.bare import Bare, Best
+from bench.bare import Bare, Best, better_way
 from bench.databases import Databases
 from bench.ground import Ground
 from bench.measuring import Used
@@ -31,7 +31,7 @@ def drains(size: Size, databases: Databases) -> Iterator[Line]:
 def _at(size: Size, databases: Databases, latency: float, senders: int, target: Target) -> Iterator[Line]:
     number = rows_for(size, latency, senders)
     with stand_in(latency) as place:
-        best = Best(place, threads=senders, requests=number)
+        best = better_way(place, threads=senders, requests=number)
         drained = [Drained(databases, kind, place, senders) for kind in KINDS]
         for turn in range(size.rounds):
             if turn:

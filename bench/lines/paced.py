@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from bench.bare import Best
+from bench.bare import better_way
 from bench.databases import Databases
 from bench.ground import Ground
 from bench.lines.drains import clients
@@ -21,7 +21,7 @@ def paced(size: Size, databases: Databases) -> Iterator[Line]:
     """Drain some rows of each of 500 customers, on both databases side by side."""
     number = size.paced_customers * size.paced_rows
     with stand_in(LATENCY) as place:
-        best = Best(place, threads=SENDERS, requests=number)
+        best = better_way(place, threads=SENDERS, requests=number)
         for kind in size.kinds:
             ground = Ground(databases, kind, place, PUSH__CONCURRENCY=SENDERS, PUSH__RATE_PER_SECOND=PACE)
             ground.connect([f"c-{one}" for one in range(size.paced_customers)])
