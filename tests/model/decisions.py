@@ -42,11 +42,11 @@ def planned(seen: Seen) -> Call | Settled:
 
 
 @cache
-def meanwhile(seen: Seen) -> str | None:
+def content_in_flight(seen: Seen) -> str | None:
     """Return the content that is stored with the claim."""
     call = planned(seen)
     assert isinstance(call, Call)
-    return as_text(call.meanwhile)
+    return as_text(call.content_in_flight)
 
 
 @cache

@@ -78,7 +78,7 @@ def test_a_claim_takes_only_what_was_planned(desk: Desk) -> None:
     claims = Claims(
         desk.database, Inline(desk.database), host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock
     )
-    call = Call(Kind.UPDATE, meanwhile={"notes": "tried"})
+    call = Call(Kind.UPDATE, content_in_flight={"notes": "tried"})
 
     for number, (_, seen) in zip(ids, cases, strict=True):
         claims.take(seen_row(number, seen), call, f"claim-{number}")
@@ -93,7 +93,7 @@ def test_claims_of_one_commit_take_what_each_would_take_alone(desk: Desk) -> Non
     ids = desk.put([row for row, _ in cases])
     journal = Gathering(desk.database)
     claims = Claims(desk.database, journal, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock)
-    call = Call(Kind.UPDATE, meanwhile={"notes": "tried"})
+    call = Call(Kind.UPDATE, content_in_flight={"notes": "tried"})
 
     with ThreadPoolExecutor(len(cases)) as pool:
         for number, (_, seen) in zip(ids, cases, strict=True):

@@ -71,7 +71,7 @@ def _act(state: State, number: int, worker: Worker, scope: Scope) -> Iterator[Mo
         yield f"finish {visit} {plan.status}", idle if done is None else idle.with_row(visit, done)
         return
     keyed = plan.content_key is not None
-    content = decisions.meanwhile(worker.seen)
+    content = decisions.content_in_flight(worker.seen)
     claimed = claim(row, worker.seen, content=content, keyed=keyed, on=scope.on)
     if claimed is None or (keyed and scope.on.twin and _twin_in_doubt(state, visit)):
         yield f"no claim {visit}", idle

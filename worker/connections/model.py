@@ -40,7 +40,7 @@ class WaitReason(StrEnum):
     PROBE = "probe"  # somebody asks whether Envoy answers
 
 
-# Held until a person acts; whatever else goes wrong meanwhile does not replace them.  A pause is kept beneath
+# Held until a person acts; whatever else goes wrong does not replace them.  A pause is kept beneath
 # the others: when they end, it holds.
 ENDED_BY_CONSENT = frozenset({HoldReason.OTHER_COMPANY, HoldReason.DAMAGED_TOKEN})
 ENDED_BY_A_PERSON = frozenset({HoldReason.PAUSED}) | ENDED_BY_CONSENT

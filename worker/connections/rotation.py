@@ -24,7 +24,7 @@ def rotate(database: Database, vault: Vault) -> Rotation:
     """Seal all tokens under the newest key, but for those that cannot be read.
 
     Each connection is a transaction of its own, so what was interrupted is simply run again.  A refresh that
-    goes on meanwhile stores its new tokens over these.
+    goes on at the same time stores its new tokens over these.
 
     Raises:
         KeysLost: none can be read, for the keys are not those that sealed them; nothing was changed.

@@ -204,7 +204,7 @@ def set_defaults(
 ) -> None:
     """Set the columns of DEFAULTS that are named; None clears one.
 
-    *custom_fields* is shown the present ones and returns the new ones; nobody else changes them meanwhile.
+    *custom_fields* is shown the present ones and returns the new ones; nobody changes them in between.
     """
     row = require(database, name)
     unknown = defaults.keys() - DEFAULTS

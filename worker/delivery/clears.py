@@ -80,8 +80,6 @@ def not_emptied(body: Content, left_out: AbstractSet[str], answer: Invite | None
 
 def keeping(content: Content, before: Before, names: Collection[str]) -> Content:
     """Return what Envoy has after an update that did not empty these fields."""
-    if not names:
-        return content
     had = stored(before)
     kept: Content = {name: had.get(name, IN_DOUBT) for name in names if name != EMAIL}
     if EMAIL in names:
@@ -91,10 +89,8 @@ def keeping(content: Content, before: Before, names: Collection[str]) -> Content
     return {**content, **kept, KEPT: sorted(names)}
 
 
-def told(names: Collection[str]) -> tuple[str | None, str | None]:
-    """Return the error code and the words for fields that Envoy still has, nothing where there are none."""
-    if not names:
-        return None, None
+def told(names: Collection[str]) -> tuple[str, str]:
+    """Return the error code and the words for fields that Envoy still has."""
     return NOT_CLEARED, f"Envoy kept what was cleared: {', '.join(sorted(names))}"
 
 

@@ -61,7 +61,7 @@ def attempted(
 
 
 def overtaken_look(doubt: Doubt, found: str, present: str | None) -> None:
-    """Emit that a look found another id than the one that a late answer gave the row meanwhile."""
+    """Emit that a look found another id than the one that a late answer gave the row."""
     if present not in {None, found}:
         _twice({**_identity(doubt), "attempt": doubt.attempt_id, "envoy_invite_id": found}, present)
 

@@ -71,7 +71,9 @@ def accepted(call: Call, row: DueRow, written: Written) -> Outcome:
     answer = written.invite
     update = call.kind is Kind.UPDATE
     kept = clears.not_emptied(call.body, call.left_out, answer) if update else ()
-    content = clears.keeping(call.content, row.sent_content, kept) if call.content else None
+    content = call.content or None
+    if content and kept:
+        content = clears.keeping(content, row.sent_content, kept)
     if call.rest:
         return _place_missing(content)
     error_code, detail = remarked(call, kept)

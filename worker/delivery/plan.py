@@ -35,14 +35,14 @@ LAST_ZONE_ON_EARTH = timezone(timedelta(hours=-12))
 class Call:
     """Envoy must be called: ``body`` is sent, ``content`` is what Envoy then has.
 
-    ``meanwhile`` is what is stored of Envoy's content before the call, and stays if its outcome is in doubt.
+    ``content_in_flight`` is stored as Envoy's content before the call, and stays if its outcome is in doubt.
     """
 
     kind: Kind
     body: Content = field(default_factory=dict, repr=False)
     content: Content | None = field(default=None, repr=False)
     content_key: str | None = None
-    meanwhile: Content | None = field(default=None, repr=False)
+    content_in_flight: Content | None = field(default=None, repr=False)
     rest: bool = False  # it asks whether the invite is there, and leaves out a place that Envoy may not have
     left_out: frozenset[str] = frozenset()  # fields that it does not empty, since Envoy refused that
 
@@ -140,7 +140,7 @@ def end_of_day(arrival: datetime, location: Location) -> datetime:
 def _unwanted(row: DueRow) -> Plan:
     if row.envoy_invite_id is None:
         return Settled(Status.WITHDRAWN)
-    return Call(Kind.REMOVE, meanwhile=while_removing(row.sent_content))
+    return Call(Kind.REMOVE, content_in_flight=while_removing(row.sent_content))
 
 
 def _look_first(row: DueRow, location: Location, *, marker: bool) -> LookFirst | None:
@@ -213,14 +213,17 @@ def update_or_create(row: DueRow, content: Content) -> Call | Settled:
     """Return what Envoy must be told so that it has this content."""
     if row.envoy_invite_id is None:
         # It may have to be looked up, so all of it is stored.
-        return Call(Kind.CREATE, content, content, content_key(row.connection, content), meanwhile=content)
+        return Call(
+            Kind.CREATE, content, content, content_key(row.connection, content), content_in_flight=content
+        )
     before = row.sent_content
     if is_asked_for(before, content):
         # It shows whether the invite, or its place, was what a 404 spoke of.
         there = in_the_old_place(before or {}, content)
         return _update(row, without_place(before or {}, content), there, rest=is_moved(before or {}, content))
     if clears.is_settled(before, content):
-        return Settled(Status.SENT, *clears.told(clears.kept_of(before, content)))
+        kept = clears.kept_of(before, content)
+        return Settled(Status.SENT, *(clears.told(kept) if kept else ()))
     return _update(row, changes(before, content), content)
 
 
@@ -228,8 +231,8 @@ def _update(row: DueRow, body: Content, content: Content, *, rest: bool = False)
     """Return the call for an update, without the clears that Envoy has just refused."""
     left_out = clears.left_out_of(row.sent_content) & clears.emptied(body)
     body = clears.without(body, left_out)
-    meanwhile = while_updating(row.sent_content, body)
-    return Call(Kind.UPDATE, body, content, meanwhile=meanwhile, rest=rest, left_out=left_out)
+    content_in_flight = while_updating(row.sent_content, body)
+    return Call(Kind.UPDATE, body, content, content_in_flight=content_in_flight, rest=rest, left_out=left_out)
 
 
 def rejection(error: InputError) -> Settled:

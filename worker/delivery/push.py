@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from worker.backoff import BackOff
 from worker.clock import WallClock, boot_clock
@@ -35,7 +36,7 @@ from worker.delivery.prepare.preparer import Preparer
 from worker.delivery.prepare.usability import Usability
 from worker.delivery.recovery.missing import Healing
 from worker.delivery.recovery.run import Recovering
-from worker.delivery.send.attempt import Attempt, Requests
+from worker.delivery.send.attempt import Requests
 from worker.delivery.send.judge import Judge
 from worker.delivery.send.sender import Sender
 from worker.delivery.store.claims import Claims, Lease
@@ -113,11 +114,8 @@ class Push:
         failed: list[BaseException] = []
         ends_at = boot_clock() + (math.inf if self.max_seconds is None else self.max_seconds)
         lanes = self._lanes(discovery, lambda: self.stop.is_set() or bool(failed) or boot_clock() > ends_at)
-        verdicts = self._verdicts()
-        with Teller(
-            lanes, verdicts, self._consequences(lanes, report), report, failed=failed.append
-        ) as teller:
-            preparer, sender = self._preparer(lanes, report), self._sender(lanes, teller, verdicts)
+        with self._teller(lanes, report, failed.append) as teller:
+            preparer, sender = self._preparer(lanes, report), self._sender(lanes, teller)
             works = [preparer.run] * self.settings.preparers + [sender.run] * self.settings.concurrency
             work_all(works, failed=failed.append)
         if failed:
@@ -150,16 +148,8 @@ class Push:
         )
         return Preparer(lanes, usability, pages)
 
-    def _sender(self, lanes: Lanes, teller: Teller, verdicts: Verdicts) -> Sender:
+    def _sender(self, lanes: Lanes, teller: Teller) -> Sender:
         lease = Lease(self.settings.lease_seconds, self.settings.request_timeout_seconds)
-
-        def hand_over(attempt: Attempt) -> None:
-            patience = Patience(self.stop, self.patience_seconds)
-            told = teller.expect(attempt)
-            try:
-                verdicts.hand_over(attempt.work.row, attempt.claim, attempt.outcome, patience, told)
-            except Exception as error:  # noqa: BLE001 -- it is printed, and the run ends
-                told(error)
 
         return Sender(
             lanes=lanes,
@@ -175,9 +165,19 @@ class Push:
             ),
             requests=Requests(self.api, Judge(self.database, self.settings.recreate_missing)),
             room=teller.has_room,
-            hand_over=hand_over,
+            hand_over=teller.hand_over,
             patience_seconds=self.patience_seconds,
             stop=self.stop,
+        )
+
+    def _teller(self, lanes: Lanes, report: Report, failed: Callable[[BaseException], None]) -> Teller:
+        return Teller(
+            lanes,
+            self._verdicts(),
+            self._consequences(lanes, report),
+            report,
+            patience=partial(Patience, self.stop, self.patience_seconds),
+            failed=failed,
         )
 
     def _verdicts(self) -> Verdicts:

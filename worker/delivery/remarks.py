@@ -16,7 +16,7 @@ HINTS = {
 
 def remarked(call: Call, kept: Collection[str]) -> tuple[str | None, str | None]:
     """Return the error code and the words for what went otherwise; *kept* are fields that Envoy still has."""
-    code, words = clears.told(kept)
+    code, words = clears.told(kept) if kept else (None, None)
     if not is_mail_withheld(call):
         return code, words
     told = "an update whose answer was lost may have mailed the visitor, so that this one asked for no mail"

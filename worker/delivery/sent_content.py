@@ -70,14 +70,14 @@ def in_the_old_place(before: Mapping[str, Any], after: Content) -> Content:
 
 def while_updating(before: Mapping[str, Any] | None, body: Content) -> Content:
     """Return what Envoy has while an update is on its way: its fields are sent until an answer is clear."""
-    meanwhile = {**(before or {}), **dict.fromkeys(body, IN_DOUBT)}
-    return {**meanwhile, MAIL: MAYBE_MAILED} if body.get(MAIL) or may_be_mailed(before) else meanwhile
+    in_doubt = {**(before or {}), **dict.fromkeys(body, IN_DOUBT)}
+    return {**in_doubt, MAIL: MAYBE_MAILED} if body.get(MAIL) or may_be_mailed(before) else in_doubt
 
 
 def while_removing(before: Mapping[str, Any] | None) -> Content:
     """Return what Envoy has while a remove is on its way: maybe nothing."""
-    meanwhile = dict.fromkeys([*stored(before).keys() - {LEFT_OUT, KEPT}, REMOVAL], IN_DOUBT)
-    return {**meanwhile, MAIL: MAYBE_MAILED} if may_be_mailed(before) else meanwhile
+    in_doubt = dict.fromkeys([*stored(before).keys() - {LEFT_OUT, KEPT}, REMOVAL], IN_DOUBT)
+    return {**in_doubt, MAIL: MAYBE_MAILED} if may_be_mailed(before) else in_doubt
 
 
 def when_missing(before: Mapping[str, Any] | None, body: Content) -> Content:

@@ -119,7 +119,7 @@ class _Reading(Generic[Item]):
             return Page(())
 
     def _note_total(self, total: int | None) -> None:
-        """Take in how many items there are by now: what is made meanwhile comes last, and counts.
+        """Take in how many items there are by now: what is made during the reading comes last, and counts.
 
         Where one is taken away, those behind it move up, and one of them is on no page that is read.
         """

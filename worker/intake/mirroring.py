@@ -2,7 +2,7 @@
 
 The whole file is checked before anything is written.  What may be withdrawn are the connection's future
 invites as they stood before the file was read, so that a row that another caller adds or changes
-meanwhile stays.  Good or bad, a line names the invite of its external id.  A line whose external id
+during the import stays.  Good or bad, a line names the invite of its external id.  A line whose external id
 cannot be read may stand for any invite, so then none is withdrawn.
 """
 

@@ -106,7 +106,7 @@ def carry_out(connection: sa.Connection, made: Plan) -> None:
 
 @lru_cache(maxsize=64)
 def _update(columns: frozenset[str]) -> sa.Update:
-    """Return the update of some columns; all others stay whatever somebody else makes of them meanwhile."""
+    """Return the update of some columns; all others stay whatever somebody else makes of them."""
     given: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in FIELDS if name in columns}
     # What retention had cleared is filled again, so it must be cleared again one day.
     return (

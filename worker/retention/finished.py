@@ -26,7 +26,7 @@ Place = tuple[Any, int]  # in the order of pages
 
 
 def days_before(now: datetime, days: int) -> datetime:
-    """Return the moment so many days before one time: a clock that jumps meanwhile changes nothing."""
+    """Return the moment so many days before one time: a clock that jumps in between changes nothing."""
     return now - timedelta(days=days)
 
 
@@ -55,7 +55,7 @@ def pages(
 ) -> Iterator[Sequence[int]]:
     """Yield ids of deliveries in pages, the oldest visits first; at most *limit*, while *more* says so.
 
-    Nothing is locked meanwhile: anyone who acts on a page must look again.
+    Nothing is locked: anyone who acts on a page must look again.
     """
     left, after = limit, None
     while more() and left != 0:

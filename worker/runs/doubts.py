@@ -61,7 +61,7 @@ class _Seen:
 def confirmed_time(run: RunContext, job: str, *, matters: Callable[[datetime], bool]) -> datetime | Doubt:
     """Return the database's time, or why it is not believed; what was seen is remembered for *job*.
 
-    Envoy is asked where nothing that is stored confirms the time; no transaction is open meanwhile.
+    Envoy is asked where nothing that is stored confirms the time; no transaction is open during that.
     *matters* says whether anything would be done at that time: otherwise any is good.
     """
     before, since, seen = _look(run.database, job)

@@ -48,7 +48,7 @@ class Faults:
     that empties a field leaves it as it was.  *idle_close_seconds*: a request that
     comes over a connection which was idle for longer crosses its end on the way:
     the connection is closed, and nothing was executed; 0 keeps all connections.
-    *approval_status* is what invites get that are created or changed meanwhile, in
+    *approval_status* is what invites get that are created or changed from then on, in
     place of their flow's.
     *refuse_nulls*: the status (400, 422) that answers an update that empties a
     field, by null or an empty list; of *refuse_nulls_of* only, where it names

@@ -45,6 +45,6 @@ class State:
         seed(self.directory, self.companies)
 
     def wait(self, seconds: float) -> None:
-        """Hold this request's thread; when the sandbox stops meanwhile, its answer is lost."""
+        """Hold this request's thread; if the sandbox stops before it is over, its answer is lost."""
         if seconds > 0 and self.stopping.wait(seconds):
             raise Dropped

@@ -55,7 +55,7 @@ def serve(context: Context, *, hard_limit_seconds: float = HARD_LIMIT_SECONDS) -
 def _wait_for_end(context: Context, schedule: Schedule, ends: set[signal.Signals]) -> dict[str, str]:
     """Return why to end, as soon as there is a reason.
 
-    Meanwhile it gives systemd its signs of life, and looks whether the wall clock was set: whatever else
+    While it waits it gives systemd its signs of life, and looks whether the wall clock was set: whatever else
     waits in this process may wait by that clock.
     """
     every = watchdog_seconds()

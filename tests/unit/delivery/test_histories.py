@@ -101,7 +101,7 @@ class History:
 
     def attempt(self, row: DueRow, call: Call, end: str) -> None:
         """Make one attempt, and store what it came to unless the process died."""
-        self.stored = call.meanwhile
+        self.stored = call.content_in_flight
         answer: Written | EnvoyError
         if end in {"429", "403"}:
             answer = Throttled() if end == "429" else Forbidden()

@@ -16,7 +16,7 @@ MOST_NAMED = 3
 def findings(database: Database, *, deep: bool) -> Iterator[Finding]:
     """Yield whether the file is whole; a large one is read where *deep* says so. Nothing on PostgreSQL.
 
-    Writers are not kept waiting meanwhile.
+    Writers are not kept waiting.
     """
     if not database.is_sqlite:
         return

@@ -155,7 +155,7 @@ def clears(report: "ImportReport") -> str:
 def _tell(report: "ImportReport", run: _Run, *, mirror: bool) -> None:
     show(summary(report, dry_run=run.dry_run, mirror=mirror))
     if stay := run.planned - report.withdrawn:
-        say(f"{counted(stay, 'invite')} changed or began meanwhile: not withdrawn")
+        say(f"{counted(stay, 'invite')} changed or began during the import: not withdrawn")
     if run.rejected and run.rejected.number:
         say(f"{run.rejected.path}: {counted(run.rejected.number, 'rejected line')}, to correct and import")
     for unknown in sorted(report.unknown_connections):

@@ -213,7 +213,7 @@ class Tokens:
     def keep_fresh(self, *, max_idle: float, only: str | None = None) -> Report:
         """Refresh the grants that lay idle for *max_idle* seconds or a quarter of their life.
 
-        Held and paused connections are refreshed too, or their grants would die meanwhile.  Counts
+        Held and paused connections are refreshed too, or their grants would die by then.  Counts
         ``refreshed``, ``deferred``, ``failed`` and ``needs_authorisation``; *only* names one connection.
         """
         self._saver.flush()

@@ -1,7 +1,7 @@
 """The SQLite file that was opened first: the path must lead to it for as long as it is used.
 
 A restore by ``mv`` takes the path away from a worker that runs.  It would write on into a file that nobody
-ever opens again, and the next one to start would send once more what was sent meanwhile.
+ever opens again, and the next one to start would send once more what was sent by then.
 """
 
 import os

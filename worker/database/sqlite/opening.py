@@ -87,10 +87,10 @@ class Opening:
 
     @contextmanager
     def steady(self, info: dict[Any, Any]) -> Iterator[None]:
-        """Take care that what is read meanwhile is one state, though no lock may guard it.
+        """Take care that all that is read in it is one state, though no lock may guard it.
 
         Raises:
-            DatabaseConflict: the file was changed meanwhile.
+            DatabaseConflict: the file was changed while it was read.
         """
         before = info.get(_UNLOCKED)
         try:

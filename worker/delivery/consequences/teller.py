@@ -19,6 +19,7 @@ from worker.delivery.lanes.dispatch import Lanes
 from worker.delivery.outcomes import Outcome
 from worker.delivery.send.attempt import Attempt
 from worker.delivery.store import unstored
+from worker.delivery.store.database_away import Patience
 from worker.delivery.store.verdicts import Stored, Verdicts
 from worker.errors import ExitCode
 from worker.invites import Status, Verdict
@@ -41,13 +42,15 @@ class Teller:
         consequences: Consequences,
         report: Report,
         *,
+        patience: Callable[[], Patience],
         failed: Callable[[BaseException], None],
     ) -> None:
-        """*failed* is told of an error that ends the run."""
+        """*patience* is made for each verdict; *failed* is told of an error that ends the run."""
         self._lanes = lanes
         self._verdicts = verdicts
         self._consequences = consequences
         self._report = report
+        self._patience = patience
         self._failed = failed
         self._heard: SimpleQueue[tuple[Attempt, Fate] | None] = SimpleQueue()
         self._expected = self._told = 0  # the first is changed by senders, the second by the teller alone
@@ -71,11 +74,18 @@ class Teller:
         self._has_ended = True
         self._drawers.shutdown(wait=True)
 
-    def expect(self, attempt: Attempt) -> Callable[[Fate], None]:
-        """Return what is to be called with what became of an attempt's verdict; it is quick."""
+    def hand_over(self, attempt: Attempt) -> None:
+        """Have an attempt's verdict stored, and tell what became of it; it is quick."""
         with self._counting:
             self._expected += 1
-        return lambda fate: self._heard.put((attempt, fate))
+
+        def told(fate: Fate) -> None:
+            self._heard.put((attempt, fate))
+
+        try:
+            self._verdicts.hand_over(attempt.work.row, attempt.claim, attempt.outcome, self._patience(), told)
+        except Exception as error:  # noqa: BLE001 -- it is printed, and the run ends
+            told(error)
 
     def has_room(self) -> bool:
         """Return true as soon as few enough verdicts wait to be told."""

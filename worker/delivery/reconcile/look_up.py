@@ -99,7 +99,7 @@ class Looking:
     def _begun_on_envoys_clock(self, doubt: Doubt, listing: Listing, now: datetime) -> datetime:
         """Return what Envoy's clock showed when the attempt began, where the answer tells the time.
 
-        Since when is counted by the boot clock, where it is the same: by one that was set meanwhile our own
+        Since when is counted by the boot clock, where it is the same: by one that was set since then our own
         invite would seem older than the attempt that made it, or a stranger's younger.
         """
         there = now if listing.server_time is None else listing.server_time

@@ -117,7 +117,7 @@ class LookUps:
         if decision.invite is not None:
             unchanged = sa.false() if doubt.restored else sa.and_(unchanged, ~may_be_older())
         settled = {
-            # What the caller changed meanwhile is looked at next.
+            # What the caller changed during the look is looked at next.
             "status": sa.case((unchanged, decision.status.value), else_=PENDING),
             "next_attempt_at": now,
             "look_ups": 0,

@@ -27,7 +27,7 @@ def leave_in_doubt(database: Database, rows: Sequence[Doubtful], *, first_look: 
     """Leave rows in doubt that Envoy may have from before the restore; return those that are so now.
 
     No attempt is claimed for them: the ledger has a line for each request, and none was made.  Of rows of
-    equal content one is in doubt at a time.  What has changed or was taken meanwhile is left.
+    equal content one is in doubt at a time.  What has changed or was taken since it was read is left.
     """
     statement = _leave(database, first_look)
     failpoint("before_restored")

@@ -92,7 +92,7 @@ class Claims(Part):
         restore.  *trial*: that Envoy refuses everyone is no hindrance.
 
         Raises:
-            WaitedTooLong: too many verdicts waited meanwhile.
+            WaitedTooLong: too many verdicts waited all the time.
         """
         failpoint("before_claim")
         wanted = _Wanted(self, row, call, attempt_id, clock=self._clock, trial=trial)
@@ -187,6 +187,6 @@ class _Wanted(Waited):
         row, call = self.row, self.call
         return {
             **seen_of(row), "name": row.connection, "attempt": self.attempt_id, "key": call.content_key,
-            "content": call.meanwhile, "trial": self._trial, "kind": call.kind.value,
+            "content": call.content_in_flight, "trial": self._trial, "kind": call.kind.value,
             "boot_seconds": self.began,
         }  # fmt: skip

@@ -21,7 +21,7 @@ def settle_without_call(
 ) -> list[tuple[DueRow, Settled]]:
     """Finish rows for which nothing has to be sent, all in one transaction; return those that were.
 
-    A row that has changed or was taken meanwhile is left for another look.
+    A row that has changed or was taken since it was read is left for another look.
     """
     statement = _finish(database)
     failpoint("before_finish")

@@ -119,13 +119,13 @@ def _settling(database: Database, given: Given, first_look: float) -> sa.Update:
 def _awaits(given: Given) -> sa.ColumnElement[bool]:
     """Return whether a row waits for a verdict."""
     own = DELIVERIES.c
-    # Nobody has tried it since, so that Envoy's yes is news, whatever was made of the row meanwhile.
+    # Nobody has tried it since, so that Envoy's yes is news, whatever was made of the row.
     news = given["sent"] & (own.status != SENT)
     return sa.or_(news, ~given["sent"] & sa.or_(own.status == SENDING, own.status == UNKNOWN))
 
 
 def _moved(database: Database, given: Given, first_look: float) -> Mapping[str, Any]:
-    """Return the new status and its times; a change that the caller made meanwhile is due at once."""
+    """Return the new status and its times; a change that the caller made since the claim is due at once."""
     own = DELIVERIES.c
     unchanged = own.revision == given["seen_revision"]
     # A doubtful create settles first; only then the newest revision is looked at.
