@@ -97,7 +97,7 @@ class History:
             return update_or_create(row, self.wanted)
         if row.envoy_invite_id is None:
             return Settled(Status.WITHDRAWN)
-        return Call(Kind.REMOVE, meanwhile=while_removing(row.sent_content))
+        return Call(Kind.REMOVE, content_in_flight=while_removing(row.sent_content))
 
     def attempt(self, row: DueRow, call: Call, end: str) -> None:
         """Make one attempt, and store what it came to unless the process died."""
