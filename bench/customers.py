@@ -7,7 +7,8 @@ from itertools import islice
 import sqlalchemy as sa
 
 from bench import answers
-from worker.connections.model import CONNECTIONS, ConnectionStatus
+from worker.connections.model import CONNECTIONS
+from worker.connections.states import ConnectionStatus
 from worker.connections.vault import Vault
 from worker.context import Context
 from worker.directory.model import FLOWS, LOCATIONS

@@ -8,7 +8,7 @@ from bench.ground import PUSH, Ground
 from bench.size import Size
 from bench.stand_in import stand_in
 from bench.table import Line
-from worker.connections.model import HoldReason
+from worker.connections.states import HoldReason
 from worker.errors import ExitCode
 
 SMALL_ROWS = 10

@@ -9,7 +9,7 @@ from bench.lines.beside import LATENCY, SETTINGS, Beside
 from bench.size import Size
 from bench.stand_in import stand_in
 from bench.table import Line, Target
-from worker.connections.model import ConnectionStatus, HoldReason
+from worker.connections.states import ConnectionStatus, HoldReason
 
 TARGET = Target(0.95)
 

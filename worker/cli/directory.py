@@ -49,7 +49,7 @@ def directory(
 
 def _chosen(context: "Context", name: str | None) -> "Iterator[Connection]":
     from worker.connections import store
-    from worker.connections.model import ConnectionStatus
+    from worker.connections.states import ConnectionStatus
 
     if name is not None:
         yield store.require(context.database, name)

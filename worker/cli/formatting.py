@@ -6,6 +6,7 @@ from typing import Any
 
 from worker.clock import to_second
 from worker.commands import command
+from worker.connections.states import ENDED_BY_CONSENT, HoldReason
 from worker.errors import UsageError
 
 
@@ -24,15 +25,11 @@ def as_data(value: Any) -> dict[str, object]:  # noqa: ANN401 -- any dataclass
     return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
 
 
-# The holds that a consent ends, as the model has them; named here, since `status` starts without it.
-BY_CONSENT = frozenset({"other_company", "damaged_token"})
-
-
 def resume(connection: str, hold_reason: str | None) -> str:
     """Return the command that ends a connection's hold."""
-    if hold_reason in BY_CONSENT:
+    if hold_reason in ENDED_BY_CONSENT:
         return command("connect", connection)
-    if hold_reason == "refuses_all":  # it is the whole host's
+    if hold_reason == HoldReason.REFUSES_ALL:  # it is the whole host's
         return command("connections resume --all")
     return command("connections resume", connection)
 

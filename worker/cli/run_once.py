@@ -73,7 +73,7 @@ def run_once(
 def _codes(context: "Context", results: "list[RunResult]", connection: str | None) -> set[ExitCode]:
     """Return the exit codes of all that happened, and of connections that wait for a person."""
     from worker.connections import store
-    from worker.connections.model import ENDED_BY_CONSENT, ConnectionStatus
+    from worker.connections.states import ENDED_BY_CONSENT, ConnectionStatus
 
     codes = {code for result in results for code in result.codes}
     if context.ended_by is not None:  # the database is not to be asked any more

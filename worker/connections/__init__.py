@@ -12,6 +12,7 @@ rotation: Put all stored tokens under the newest key.
 rows: The rows of table ``connection``, read whole.
 scopes: What a connection may do: the scopes of its grant, and whether it may read invites after all.
 sealed: What the table holds of grants, unopened, and what is wrong with it.
+states: How a connection stands, and why it is held or waits: the words that are stored and shown.
 store: Connections as the operator sees and moves them; never a token.
 tokens: Tokens: a valid access token for a connection, whatever it takes.
 usable: May a connection be used now?  Holds, outages, pace: each is a stored moment with its reason.

@@ -11,8 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.commands import command
-from worker.connections.model import CONNECTIONS, Connection, ConnectionStatus, HoldReason
+from worker.connections.model import CONNECTIONS, Connection
 from worker.connections.rows import change
+from worker.connections.states import ConnectionStatus, HoldReason
 from worker.connections.usable.rules import over_a_pause
 from worker.envoy.resources import Location
 from worker.errors import EnvoyError, NeedsAuthorisation, UsageError

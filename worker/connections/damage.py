@@ -5,9 +5,10 @@ A consent ends that, and so does whatever makes them readable again: each proces
 
 from datetime import datetime
 
-from worker.connections.model import CONNECTIONS, ENDED_BY_CONSENT, Connection, HoldReason
+from worker.connections.model import CONNECTIONS, Connection
 from worker.connections.rows import change, locked
 from worker.connections.sealed import SealedRow, require_key, sealed_row
+from worker.connections.states import ENDED_BY_CONSENT, HoldReason
 from worker.connections.usable.moves import announce_release, move
 from worker.connections.usable.rules import Values, but_for_a_pause, over_a_pause
 from worker.connections.vault import Vault

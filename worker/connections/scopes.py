@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from worker.connections.model import CONNECTIONS, Connection, ConnectionStatus
+from worker.connections.model import CONNECTIONS, Connection
+from worker.connections.states import ConnectionStatus
 from worker.connections.store import note_reading
 from worker.database import Database
 from worker.database.ahead import SLACK_SECONDS, age

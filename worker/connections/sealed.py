@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from worker.commands import command
-from worker.connections.model import CONNECTIONS, ConnectionStatus
+from worker.connections.model import CONNECTIONS
+from worker.connections.states import ConnectionStatus
 from worker.connections.vault import Vault
 from worker.database import Database
 from worker.errors import KeysLost, TokenDamaged

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from worker.arrivals import announce
 from worker.connections.company import another_companys
-from worker.connections.model import CONNECTIONS, Connection, ConnectionStatus, HoldReason, WaitReason
+from worker.connections.model import CONNECTIONS, Connection
 from worker.connections.rows import change, clock_of, forget_employees, locked, select_one
+from worker.connections.states import ConnectionStatus, HoldReason, WaitReason
 from worker.connections.tokens.refresh.cool_down import is_cooling
 from worker.connections.usable.moves import announce_hold, announce_release
 from worker.connections.usable.resuming import resumed

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from worker.connections.model import CONNECTIONS, ConnectionStatus
+from worker.connections.model import CONNECTIONS
+from worker.connections.states import ConnectionStatus
 from worker.connections.tokens.refresh.cool_down import cools
 from worker.connections.usable import finding
 from worker.database import Database

@@ -6,8 +6,9 @@ from datetime import datetime
 from functools import cache, partial
 from itertools import chain, islice
 
-from worker.connections.model import Connection, ConnectionStatus
+from worker.connections.model import Connection
 from worker.connections.rows import look
+from worker.connections.states import ConnectionStatus
 from worker.connections.usable.holds import in_force
 from worker.database import Database
 from worker.delivery.due import Cursor, DueRow, connections_with_due_rows

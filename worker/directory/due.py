@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from worker.connections.model import CONNECTIONS, ConnectionStatus
+from worker.connections.model import CONNECTIONS
+from worker.connections.states import ConnectionStatus
 from worker.connections.usable.holds import is_held
 from worker.database import Database
 from worker.database.ahead import is_still_to_be

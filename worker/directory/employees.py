@@ -14,8 +14,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worker.connections.model import ConnectionStatus
 from worker.connections.rows import locked
+from worker.connections.states import ConnectionStatus
 from worker.connections.tokens.access import PATIENCE_SECONDS, Tokens
 from worker.connections.tokens.calls import with_token
 from worker.database import Database

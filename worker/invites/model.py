@@ -117,3 +117,8 @@ INVITES = SQLModel.metadata.tables[str(Invite.__tablename__)]
 DELIVERIES = SQLModel.metadata.tables[str(Delivery.__tablename__)]
 ATTEMPTS = SQLModel.metadata.tables[str(Attempt.__tablename__)]
 RESTORED = SQLModel.metadata.tables[str(Restored.__tablename__)]
+
+# An invite and its delivery.
+JOINED = sa.and_(
+    INVITES.c.connection == DELIVERIES.c.connection, INVITES.c.external_id == DELIVERIES.c.external_id
+)

@@ -5,7 +5,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worker.connections.model import CONNECTIONS, ConnectionStatus
+from worker.connections.model import CONNECTIONS
+from worker.connections.states import ConnectionStatus
 from worker.database import Database
 from worker.database.statements.built_once import built_once
 from worker.invites.literals import PENDING

@@ -11,13 +11,10 @@ from worker.database import Database
 from worker.errors import UsageError
 from worker.invites.bounds import LONGEST, cut
 from worker.invites.literals import SENT
-from worker.invites.model import ATTEMPTS, DELIVERIES, INVITES, Attempt, Delivery, Invite
+from worker.invites.model import ATTEMPTS, DELIVERIES, INVITES, JOINED, Attempt, Delivery, Invite
 from worker.invites.personal import PERSONAL
 from worker.invites.states import Status
 
-JOINED = (INVITES.c.connection == DELIVERIES.c.connection) & (
-    INVITES.c.external_id == DELIVERIES.c.external_id
-)
 DELIVERY_MISSING = "delivery_missing"  # the view has the same word
 LARGEST_ID = 2**63 - 1  # what is larger is an error to PostgreSQL, not a row that is missing
 # What no list shows, and may be long, or is the visitor's.

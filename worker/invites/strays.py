@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.invites.model import DELIVERIES, INVITES
-from worker.invites.store import JOINED, LARGEST_ID
+from worker.invites.model import DELIVERIES, INVITES, JOINED
+from worker.invites.store import LARGEST_ID
 
 _LAST_NUMBER = sa.text(
     "SELECT max(ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'invite'), 0),"

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.database import Database
-from worker.invites.model import DELIVERIES, INVITES
+from worker.invites.model import DELIVERIES, INVITES, JOINED
 from worker.invites.states import FINISHED
 
 BATCH = 500  # rows of one transaction
@@ -36,11 +36,10 @@ def finished(before: datetime, *, connection: str | None) -> Finished:
     Whatever was done about them since, by the caller or by us, starts the time again.
     """
     own, visit = DELIVERIES.c, INVITES.c
-    joined = sa.and_(visit.connection == own.connection, visit.external_id == own.external_id)
     over = sa.func.coalesce(visit.expected_departure_at, visit.expected_arrival_at)
     query = (
         sa.select(own.id, visit.id.label("invite_id"))
-        .join(INVITES, joined)
+        .join(INVITES, JOINED)
         .where(
             own.status.in_(sorted(FINISHED)),
             own.updated_at < before,

@@ -16,7 +16,7 @@ from jobs import refresh_directory
 from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorld
 from tests.integration.delivery.serving import serving
 from tests.integration.delivery.world import World
-from worker.connections.model import HoldReason
+from worker.connections.states import HoldReason
 from worker.connections.store import require
 from worker.directory import DuePages, Round, load, refresh
 from worker.directory.store import content_of, note_unchanged, replace

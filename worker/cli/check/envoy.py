@@ -10,8 +10,9 @@ from worker.cli.formatting import counted, moment, resume
 from worker.commands import command
 from worker.connections import store
 from worker.connections.company import another_companys
-from worker.connections.model import Connection, ConnectionStatus, HoldReason
+from worker.connections.model import Connection
 from worker.connections.scopes import READ_INVITES, may_read
+from worker.connections.states import ConnectionStatus, HoldReason
 from worker.connections.tokens.expiry import AccessToken
 from worker.connections.tokens.stored import StoredTokens
 from worker.connections.witness import apart

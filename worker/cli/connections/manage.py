@@ -14,7 +14,7 @@ from worker.commands import command
 from worker.errors import UsageError
 
 if TYPE_CHECKING:
-    from worker.connections.model import ConnectionStatus
+    from worker.connections.states import ConnectionStatus
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection's name.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -131,7 +131,7 @@ def _text(value: object) -> str:
 
 
 def _status(text: str | None) -> "ConnectionStatus | None":
-    from worker.connections.model import ConnectionStatus
+    from worker.connections.states import ConnectionStatus
 
     try:
         return None if text is None else ConnectionStatus(text)

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from worker.cli.formatting import BY_CONSENT, counted, moment, resume
+from worker.cli.formatting import counted, moment, resume
 from worker.commands import command
+from worker.connections.states import ENDED_BY_A_PERSON, ConnectionStatus, HoldReason
 
 if TYPE_CHECKING:
     from worker.connections.store import ConnectionView
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 MOST_LINES = 10
 
 # The other holds end by themselves.
-_BY_PERSON = frozenset({"paused", "forbidden", "unauthorised", "refuses_all"}) | BY_CONSENT
+_BY_PERSON = ENDED_BY_A_PERSON | {HoldReason.FORBIDDEN, HoldReason.UNAUTHORISED, HoldReason.REFUSES_ALL}
 
 
 def connection_lines(views: "Sequence[ConnectionView]") -> Iterator[str]:
@@ -36,15 +37,17 @@ def first_of(lines: Sequence[str], command: str) -> Iterator[str]:
 
 
 def _needs_a_person(view: "ConnectionView") -> bool:
-    return view.status == "needs_authorisation" or (view.status == "held" and view.hold_reason in _BY_PERSON)
+    if view.status == ConnectionStatus.HELD:
+        return view.hold_reason in _BY_PERSON
+    return view.status == ConnectionStatus.NEEDS_AUTHORISATION
 
 
 def _line(view: "ConnectionView") -> str:
     match view.status:
-        case "needs_authorisation":
+        case ConnectionStatus.NEEDS_AUTHORISATION:
             reason = f" ({view.status_reason})" if view.status_reason else ""
             return f"{view.name} needs_authorisation{reason} -- {command('connect', view.name)}"
-        case "held":
+        case ConnectionStatus.HELD:
             until = f" until {moment(view.held_until)}" if view.held_until else ""
             repair = f" -- {resume(view.name, view.hold_reason)}" if _needs_a_person(view) else ""
             return f"{view.name} held{until} ({view.hold_reason}){repair}"

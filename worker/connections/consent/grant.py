@@ -11,9 +11,10 @@ from worker.arrivals import announce
 from worker.commands import command
 from worker.connections.company import Evidence, Look, evidence, require_right_company
 from worker.connections.consent.redirect import AuthorisationRequest
-from worker.connections.model import CONNECTIONS, Connection, ConnectionStatus
+from worker.connections.model import CONNECTIONS, Connection
 from worker.connections.rows import change, forget_employees, select_one
 from worker.connections.scopes import WRITE_INVITES
+from worker.connections.states import ConnectionStatus
 from worker.connections.store import check_name
 from worker.connections.tokens.expiry import DEFAULT_LIFETIME
 from worker.connections.tokens.refresh.saving import CLEARED

@@ -6,8 +6,9 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
-from worker.connections.model import CONNECTIONS, ConnectionStatus, HoldReason
+from worker.connections.model import CONNECTIONS
 from worker.connections.rows import clock_of
+from worker.connections.states import ConnectionStatus, HoldReason
 from worker.connections.tokens.expiry import AccessToken
 from worker.database import Database
 from worker.database.ahead import age

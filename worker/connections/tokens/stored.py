@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from worker.commands import command
 from worker.connections.company import another_companys
-from worker.connections.model import CONNECTIONS, Connection, ConnectionStatus, HoldReason
+from worker.connections.model import CONNECTIONS, Connection
 from worker.connections.rows import look
+from worker.connections.states import ConnectionStatus, HoldReason
 from worker.connections.tokens.expiry import AccessToken, is_fresh
 from worker.connections.vault import Vault
 from worker.database import Database

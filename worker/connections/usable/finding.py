@@ -12,16 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worker.connections.model import (
-    CONNECTIONS,
-    ENDED_BY_CONSENT,
-    HOSTS,
-    Connection,
-    ConnectionStatus,
-    HoldReason,
-    Host,
-    WaitReason,
-)
+from worker.connections.model import CONNECTIONS, HOSTS, Connection, Host
+from worker.connections.states import ENDED_BY_CONSENT, ConnectionStatus, HoldReason, WaitReason
 from worker.connections.tokens.refresh.cool_down import cools, is_cooling
 from worker.connections.usable.holds import is_held
 from worker.connections.usable.host_outage import is_resting

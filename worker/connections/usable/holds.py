@@ -9,8 +9,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from worker.backoff import BackOff
-from worker.connections.model import CONNECTIONS, Connection, HoldReason, WaitReason
+from worker.connections.model import CONNECTIONS, Connection
 from worker.connections.rows import look
+from worker.connections.states import HoldReason, WaitReason
 from worker.connections.usable.moves import move
 from worker.connections.usable.pace import cut, raised
 from worker.connections.usable.rules import (

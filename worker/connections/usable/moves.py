@@ -8,8 +8,9 @@ import structlog
 
 from worker.clock import to_millisecond
 from worker.commands import command
-from worker.connections.model import CONNECTIONS, Connection, HoldReason
+from worker.connections.model import CONNECTIONS, Connection
 from worker.connections.rows import change, clock_of, locked
+from worker.connections.states import HoldReason
 from worker.connections.usable.rules import Values, in_force
 from worker.database import Database
 from worker.database.repeating import repeated

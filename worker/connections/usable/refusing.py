@@ -10,8 +10,9 @@ import sqlalchemy as sa
 import structlog
 
 from worker.backoff import BackOff
-from worker.connections.model import CONNECTIONS, HOSTS, Connection, ConnectionStatus, HoldReason, Host
+from worker.connections.model import CONNECTIONS, HOSTS, Connection, Host
 from worker.connections.rows import clock_of
+from worker.connections.states import ConnectionStatus, HoldReason
 from worker.connections.usable.holds import is_held
 from worker.connections.usable.host_outage import register
 from worker.connections.usable.moves import announce_refusals

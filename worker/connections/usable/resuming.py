@@ -3,8 +3,9 @@
 import sqlalchemy as sa
 
 from worker.arrivals import announce
-from worker.connections.model import CONNECTIONS, ConnectionStatus
+from worker.connections.model import CONNECTIONS
 from worker.connections.rows import change
+from worker.connections.states import ConnectionStatus
 from worker.connections.usable.moves import announce_release
 from worker.connections.usable.refusing import forget_refusals
 from worker.connections.usable.rules import UNDISTURBED, is_for_a_person

@@ -6,7 +6,8 @@ from typing import TypeAlias
 import sqlalchemy as sa
 
 from worker.backoff import BackOff
-from worker.connections.model import CONNECTIONS, ENDED_BY_A_PERSON, Connection, HoldReason
+from worker.connections.model import CONNECTIONS, Connection
+from worker.connections.states import ENDED_BY_A_PERSON, HoldReason
 from worker.database.ahead import lies_ahead
 
 Values: TypeAlias = dict[str, object]

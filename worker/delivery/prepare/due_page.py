@@ -16,7 +16,7 @@ from worker.delivery.due import Cursor, DueRow
 from worker.delivery.lanes.sharing import ALL, Part
 from worker.invites.bounds import LONGEST, cut
 from worker.invites.literals import PENDING
-from worker.invites.model import DELIVERIES, INVITES
+from worker.invites.model import DELIVERIES, INVITES, JOINED
 
 PAGE_BYTES = 250_000  # of JSON, which as Python's objects may take twenty times as much, and of texts
 
@@ -33,9 +33,6 @@ _NAMES = (
     "delivery_id", "invite_id", *_DELIVERY_FIELDS, *_INVITE_FIELDS, *LONGEST, "changed_at",
     *_JSON, *(f"{name}_bytes" for name in _JSON),
 )  # fmt: skip
-_JOINED = sa.and_(
-    INVITES.c.connection == DELIVERIES.c.connection, INVITES.c.external_id == DELIVERIES.c.external_id
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +137,7 @@ def _query(_database: Database, is_first: bool, is_part: bool) -> sa.Select[Any]
         INVITES.c.updated_at.label("changed_at"),
         *(json_up_to(column, LIGHT_BYTES).label(name) for name, column in _JSON.items()),
         *(byte_length(column).label(f"{name}_bytes") for name, column in _JSON.items()),
-    ).join(INVITES, _JOINED)
+    ).join(INVITES, JOINED)
     if is_part:
         query = query.where(due.id.in_(sa.bindparam("own", expanding=True)))
     return _next_due(query, is_first)
@@ -166,7 +163,7 @@ def _heavy(reader: sa.Connection, ids: Sequence[int]) -> dict[int, sa.RowMapping
         return {}
     query = (
         sa.select(DELIVERIES.c.id, *_JSON.values())
-        .select_from(DELIVERIES.join(INVITES, _JOINED))
+        .select_from(DELIVERIES.join(INVITES, JOINED))
         .where(DELIVERIES.c.id.in_(ids))
     )
     return {row["id"]: row for row in reader.execute(query).mappings()}

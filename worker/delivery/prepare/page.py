@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from worker.clock import boot_clock
-from worker.connections.model import Connection, WaitReason
+from worker.connections.model import Connection
+from worker.connections.states import WaitReason
 from worker.connections.tokens.access import Tokens
 from worker.connections.usable.finding import set_aside
 from worker.connections.usable.pace import LOCKED_TIMES, WITHIN_SECONDS, Slots, give_back, reserve_in

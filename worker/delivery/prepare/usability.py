@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from worker.clock import boot_clock
-from worker.connections.model import ENDED_BY_CONSENT, Connection, ConnectionStatus, Host, WaitReason
+from worker.connections.model import Connection, Host
 from worker.connections.rows import look_in
 from worker.connections.scopes import may_read
+from worker.connections.states import ENDED_BY_CONSENT, ConnectionStatus, WaitReason
 from worker.connections.tokens.access import Tokens
 from worker.connections.tokens.expiry import AccessToken
 from worker.connections.usable.finding import set_aside

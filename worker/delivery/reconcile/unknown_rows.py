@@ -7,14 +7,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worker.connections.model import CONNECTIONS, ConnectionStatus
+from worker.connections.model import CONNECTIONS
 from worker.connections.scopes import reads_invites
+from worker.connections.states import ConnectionStatus
 from worker.connections.usable.holds import is_held
 from worker.database import Database
 from worker.database.ahead import is_still_to_be, is_too_far
 from worker.database.statements.built_once import built_once
 from worker.invites.literals import SENT, UNKNOWN
-from worker.invites.model import ATTEMPTS, DELIVERIES, INVITES
+from worker.invites.model import ATTEMPTS, DELIVERIES, INVITES, JOINED
 
 MOST_CONTROLS = 3
 LONG_AGO = datetime.fromtimestamp(0, UTC)
@@ -166,10 +167,7 @@ def _doubts(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
         )
         .outerjoin(ATTEMPTS, tried.id == own.attempt_id)
         .join(CONNECTIONS, CONNECTIONS.c.name == own.connection)
-        .join(
-            INVITES,
-            sa.and_(INVITES.c.connection == own.connection, INVITES.c.external_id == own.external_id),
-        )
+        .join(INVITES, JOINED)
     )
 
 

@@ -9,7 +9,8 @@ from structlog.testing import capture_logs
 
 from tests.integration.connections.support import House
 from worker.connections import store
-from worker.connections.model import Connection, ConnectionStatus
+from worker.connections.model import Connection
+from worker.connections.states import ConnectionStatus
 from worker.envoy.resources import Location
 from worker.errors import Forbidden, OutcomeUnknown, UsageError, WorkerError
 

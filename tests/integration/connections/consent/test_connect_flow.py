@@ -13,7 +13,7 @@ from worker.connections import store
 from worker.connections.consent.grant import finish
 from worker.connections.consent.loopback import RedirectListener
 from worker.connections.consent.redirect import AuthorisationRequest, begin, code_from
-from worker.connections.model import ConnectionStatus
+from worker.connections.states import ConnectionStatus
 from worker.connections.vault import Vault, new_key
 from worker.database import Database
 from worker.envoy.http.client import HttpClient

@@ -10,7 +10,7 @@ from tests.integration.connections.endpoint import LOST, Reply, refusal
 from tests.integration.connections.support import REQUEST, START, House
 from worker.connections import store
 from worker.connections.consent.grant import finish
-from worker.connections.model import ConnectionStatus, HoldReason
+from worker.connections.states import ConnectionStatus, HoldReason
 from worker.errors import ClientRefused, GrantDead, NeedsAuthorisation, UsageError
 
 

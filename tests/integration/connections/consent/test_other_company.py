@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from tests.integration.connections.consent.test_company import ODD, places
 from tests.integration.connections.support import House
 from worker.connections import store
-from worker.connections.model import ConnectionStatus, HoldReason
+from worker.connections.states import ConnectionStatus, HoldReason
 from worker.connections.usable import resuming
 from worker.connections.usable.holds import Holds
 from worker.errors import NeedsAuthorisation, UsageError

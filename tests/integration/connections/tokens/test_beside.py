@@ -16,8 +16,9 @@ from tests.integration.connections.beside import (
     wait_for_all,
 )
 from tests.integration.connections.support import House
-from worker.connections.model import Connection, ConnectionStatus
+from worker.connections.model import Connection
 from worker.connections.rows import look
+from worker.connections.states import ConnectionStatus
 from worker.connections.tokens.access import AccessToken, Tokens
 from worker.errors import NeedsAuthorisation
 from worker.settings.model import REFRESHERS

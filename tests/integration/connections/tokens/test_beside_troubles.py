@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from tests.integration.connections.beside import DUE, OVER, begun, connect, wait_for_all
 from tests.integration.connections.endpoint import Reply, refusal
 from tests.integration.connections.support import House
-from worker.connections.model import ConnectionStatus, HoldReason
+from worker.connections.states import ConnectionStatus, HoldReason
 from worker.connections.tokens.access import AccessToken, Tokens
 from worker.errors import (
     GrantDead,

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.integration.connections.support import House
-from worker.connections.model import HoldReason
+from worker.connections.states import HoldReason
 from worker.connections.vault import Vault, new_key
 from worker.errors import KeysLost, TokenDamaged, TryLater
 

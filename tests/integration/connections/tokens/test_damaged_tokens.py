@@ -10,7 +10,7 @@ from tests.integration.connections.support import House
 from tests.interleaving import overtaken
 from worker.connections import store
 from worker.connections.damage import look_through
-from worker.connections.model import HoldReason
+from worker.connections.states import HoldReason
 from worker.connections.usable.holds import Holds
 from worker.connections.vault import Vault, new_key
 from worker.errors import TokenDamaged

@@ -11,7 +11,7 @@ import pytest
 from tests.integration.connections.endpoint import Reply, refusal
 from tests.integration.connections.support import House
 from worker.connections import store
-from worker.connections.model import ConnectionStatus
+from worker.connections.states import ConnectionStatus
 from worker.errors import NeedsAuthorisation, OutcomeUnknown, TryLater
 
 THEIRS = "another-host/77/1#lease"

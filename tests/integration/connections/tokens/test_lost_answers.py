@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from tests.integration.connections.endpoint import LOST, Reply, refusal
 from tests.integration.connections.support import House, start_child
-from worker.connections.model import ConnectionStatus
+from worker.connections.states import ConnectionStatus
 from worker.errors import NeedsAuthorisation, OutcomeUnknown, Throttled
 
 

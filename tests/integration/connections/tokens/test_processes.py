@@ -5,7 +5,7 @@ import pytest
 from tests.integration.connections.support import House, no_locations, start_child
 from worker.connections.consent.grant import finish
 from worker.connections.consent.redirect import begin, code_from
-from worker.connections.model import ConnectionStatus
+from worker.connections.states import ConnectionStatus
 from worker.envoy.http.client import HttpClient
 from worker.envoy.oauth import ClientCredentials, OAuth
 from worker.sandbox import Sandbox

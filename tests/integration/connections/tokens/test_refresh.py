@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.integration.connections.support import START, House
-from worker.connections.model import ConnectionStatus
+from worker.connections.states import ConnectionStatus
 from worker.connections.tokens.access import Tokens
 from worker.connections.vault import Vault, new_key
 from worker.database import Database

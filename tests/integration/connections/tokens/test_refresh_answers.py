@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from tests.integration.connections.endpoint import Reply
 from tests.integration.connections.support import START, House
-from worker.connections.model import ConnectionStatus
+from worker.connections.states import ConnectionStatus
 from worker.errors import EnvoyError, TryLater
 
 

@@ -6,7 +6,7 @@ from structlog.testing import capture_logs
 from tests.integration.connections.endpoint import Reply, refusal
 from tests.integration.connections.support import House
 from worker.connections import store
-from worker.connections.model import ConnectionStatus, HoldReason
+from worker.connections.states import ConnectionStatus, HoldReason
 from worker.errors import ClientRefused, NeedsAuthorisation, NotSent, TryLater, WorkerError
 
 TWIN = refusal("no_word_of_the_standard")

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from tests.integration.connections.support import START, House
 from worker.connections import store
-from worker.connections.model import ConnectionStatus, HoldReason
+from worker.connections.states import ConnectionStatus, HoldReason
 from worker.connections.usable.holds import Holds
 
 

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from tests.integration.connections.support import House
 from worker.connections import store
-from worker.connections.model import CONNECTIONS, HoldReason
+from worker.connections.model import CONNECTIONS
+from worker.connections.states import HoldReason
 from worker.connections.usable.holds import Holds, is_held
 from worker.connections.usable.rules import in_force
 

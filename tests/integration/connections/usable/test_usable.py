@@ -10,15 +10,8 @@ import sqlalchemy as sa
 
 from tests.integration.connections.support import START, House
 from worker.connections import store
-from worker.connections.model import (
-    CONNECTIONS,
-    HOSTS,
-    Connection,
-    ConnectionStatus,
-    HoldReason,
-    Host,
-    WaitReason,
-)
+from worker.connections.model import CONNECTIONS, HOSTS, Connection, Host
+from worker.connections.states import ConnectionStatus, HoldReason, WaitReason
 from worker.connections.usable.finding import Unusable, is_usable, reason_now, set_aside, why_not
 from worker.connections.usable.holds import Holds
 from worker.connections.usable.rules import HOLD_MAXIMUM
@@ -60,7 +53,7 @@ WAITS: list[dict[str, Any]] = [
     {"waits_for": reason, "waits_until": at(until), "waits_since": at(since)}
     for reason, until, since in [
         (None, None, None), ("pace", None, None), (None, 60, None), ("cooling", 0, -10), ("pace", 60, 0),
-        ("probe", 60, 6), ("pace", 3661, None), ("cooling", 3600, 5), ("pace", 7200, 6),
+        ("cooling", 60, 6), ("pace", 3661, None), ("cooling", 3600, 5), ("pace", 7200, 6),
     ]
 ]  # fmt: skip
 NOT_HELD: dict[str, Any] = {"hold_reason": None, "held_until": None, "held_since": None}
@@ -183,8 +176,8 @@ def test_a_longer_wait_stays(house: House) -> None:
     set_aside(house.database, number, WaitReason.PACE, 10)
     assert why_not(house.row(), house.clock()) == Unusable("cooling", at(60))
 
-    set_aside(house.database, number, WaitReason.PROBE, 1e9)
-    assert why_not(house.row(), house.clock()) == Unusable("probe", at(HOLD_MAXIMUM))
+    set_aside(house.database, number, WaitReason.COOLING, 1e9)
+    assert why_not(house.row(), house.clock()) == Unusable("cooling", at(HOLD_MAXIMUM))
 
     house.clock.advance(HOLD_MAXIMUM)
     set_aside(house.database, number, WaitReason.PACE, 10)
@@ -208,7 +201,7 @@ def test_a_new_token_an_operator_and_a_consent_end_a_wait(house: House) -> None:
     assert why_not(house.row(), house.clock()) is None
 
 
-@pytest.mark.parametrize(("reason", "ends"), [("cooling", True), ("probe", True), ("pace", False)])
+@pytest.mark.parametrize(("reason", "ends"), [("cooling", True), ("pace", False)])
 def test_a_success_ends_a_wait_that_was_for_trouble(reason: str, ends: bool, small_house: House) -> None:
     """The pace goes on: others were sent before its next place, too."""
     number = small_house.connect()

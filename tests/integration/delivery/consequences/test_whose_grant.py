@@ -2,7 +2,7 @@
 
 from tests.integration.delivery.world import World
 from tests.waiting import wait_until
-from worker.connections.model import HoldReason
+from worker.connections.states import HoldReason
 from worker.errors import ExitCode
 from worker.sandbox import Faults
 

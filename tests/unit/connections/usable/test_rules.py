@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.backoff import BackOff
-from worker.connections.model import Connection, HoldReason
+from worker.connections.model import Connection
+from worker.connections.states import HoldReason
 from worker.connections.tokens.refresh.failures import retry_seconds
 from worker.connections.usable.pace import SLOWEST, cut, raised
 from worker.connections.usable.rules import HOLD_MAXIMUM, hold, in_force, prolong

@@ -12,7 +12,8 @@ import structlog
 
 from worker.backoff import BackOff
 from worker.commands import command
-from worker.connections.model import CONNECTIONS, ConnectionStatus, HoldReason
+from worker.connections.model import CONNECTIONS
+from worker.connections.states import ConnectionStatus, HoldReason
 from worker.connections.tokens.refresh.client_standing import ClientStanding
 from worker.connections.tokens.refresh.cool_down import RETRY_MAXIMUM
 from worker.connections.tokens.refresh.lease import Lease, Leases

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from worker.clock import boot_clock
-from worker.connections.model import CONNECTIONS, Connection, ConnectionStatus
+from worker.connections.model import CONNECTIONS, Connection
 from worker.connections.rows import change, clock_of
+from worker.connections.states import ConnectionStatus
 from worker.connections.tokens.refresh.lease_ends import LeaseEnds, signed
 from worker.connections.vault import Vault
 from worker.database import Database

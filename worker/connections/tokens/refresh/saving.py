@@ -10,8 +10,9 @@ import structlog
 
 from worker.clock import boot_clock
 from worker.connections.company import note_company
-from worker.connections.model import CONNECTIONS, ConnectionStatus
+from worker.connections.model import CONNECTIONS
 from worker.connections.rows import change
+from worker.connections.states import ConnectionStatus
 from worker.connections.tokens.expiry import DEFAULT_LIFETIME
 from worker.connections.tokens.refresh.lease import Lease
 from worker.connections.tokens.refresh.lost_answers import is_outlived

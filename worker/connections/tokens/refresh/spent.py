@@ -12,8 +12,9 @@ import sqlalchemy as sa
 import structlog
 
 from worker.commands import command
-from worker.connections.model import CONNECTIONS, Connection, ConnectionStatus
+from worker.connections.model import CONNECTIONS, Connection
 from worker.connections.rows import change
+from worker.connections.states import ConnectionStatus
 from worker.connections.tokens.refresh.saving import CLEARED
 from worker.connections.tokens.stored import TokenRow
 from worker.database import Database

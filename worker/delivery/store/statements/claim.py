@@ -4,7 +4,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worker.connections.model import CONNECTIONS, ConnectionStatus, HoldReason
+from worker.connections.model import CONNECTIONS
+from worker.connections.states import ConnectionStatus, HoldReason
 from worker.connections.usable.holds import is_held
 from worker.connections.usable.host_outage import is_out
 from worker.database import Database
