@@ -20,7 +20,7 @@ envoy: The Envoy API: OAuth2, verbs, and responses turned into data or a typed e
 errors: Every error of the worker, by what its reader does next.
 failpoints: Named places at which a test ends the process as a crash would; switched off, each costs a
     comparison.
-folding: What two spellings of a text share, one of which may have been through Envoy.
+folding: Fold a text: what two spellings of it share, one of which may have been through Envoy.
 intake: Files and calls become rows of the table ``invite``: CSV, JSON Lines, Python.
 invites: The tables invite, delivery and attempt, and the states and their moves.
 loading: What a start leaves out: looks for garbage, and what libraries would load and nothing here uses.

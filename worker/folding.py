@@ -1,4 +1,4 @@
-"""What two spellings of a text share, one of which may have been through Envoy."""
+"""Fold a text: what two spellings of it share, one of which may have been through Envoy."""
 
 import html
 import unicodedata

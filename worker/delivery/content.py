@@ -1,4 +1,4 @@
-"""What Envoy shall have: an invite in Envoy's own words.
+"""What Envoy shall have: an invite in Envoy's own words, and the key by which two of them are equal.
 
 Field names and formats follow Envoy's API reference, "Create an invite" and "Update an invite".
 """

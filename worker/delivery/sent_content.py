@@ -11,10 +11,10 @@ Content = dict[str, Any]
 
 # No fields: their presence says that Envoy may not have the invite any more, ...
 REMOVAL = "removal"  # since a remove of ours may have been executed
-MISSING = "missing"  # since an update was answered 404; but it named this place, which may be what is missing
+MISSING_PLACE = "missing"  # since an update to this place was answered 404; the place may be what is missing
 # No fields either, but names of those that shall be empty and that Envoy does not empty: see clears.
 LEFT_OUT, KEPT = "left_out", "kept"
-NO_FIELDS = frozenset({REMOVAL, MISSING, LEFT_OUT, KEPT})
+NO_FIELDS = frozenset({REMOVAL, MISSING_PLACE, LEFT_OUT, KEPT})
 # Envoy wants these to agree with each other, so that they travel together; a 404 may speak of each.
 TOGETHER = ("locationId", "flowId", "hostEmployeeId")
 
@@ -82,7 +82,7 @@ def while_removing(before: Mapping[str, Any] | None) -> Content:
 
 def when_missing(before: Mapping[str, Any] | None, body: Content) -> Content:
     """Return what Envoy has after a 404 to an update that named a place: maybe nothing."""
-    return {**stored(before), MISSING: place_of(body)}
+    return {**stored(before), MISSING_PLACE: place_of(body)}
 
 
 def may_be_mailed(before: Mapping[str, Any] | None) -> bool:
@@ -111,9 +111,9 @@ def is_asked_for(before: Mapping[str, Any] | None, after: Content) -> bool:
 
     Not where it moves to another place than the one of the 404: that one was not refused yet.
     """
-    if before is None or MISSING not in before:
+    if before is None or MISSING_PLACE not in before:
         return False
-    return bool(before[MISSING] == place_of(after)) or not is_moved(before, after)
+    return bool(before[MISSING_PLACE] == place_of(after)) or not is_moved(before, after)
 
 
 def _mail(before: Mapping[str, Any] | None, after: Content) -> bool:

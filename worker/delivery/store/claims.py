@@ -1,4 +1,4 @@
-"""Claim a row for one attempt: claim and intent are one commit, and it comes before the first byte."""
+"""Claim a row for one attempt; the journal commits it with its intent, before the first byte."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence

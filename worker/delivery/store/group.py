@@ -1,4 +1,4 @@
-"""One transaction for all that has come in: claims, verdicts and small writes together."""
+"""The commit of all that has come in: claims with their intents, verdicts, and small writes together."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple

@@ -1,4 +1,7 @@
-"""Store verdicts: fenced, so that a late answer settles its own attempt and no other."""
+"""Store verdicts, and when a deferred row is due again; a late answer settles its own attempt and no other.
+
+Each is fenced: it is compared with the number that its claim raised.
+"""
 
 import json
 from collections.abc import Callable, Mapping, Sequence

@@ -12,7 +12,7 @@ from worker.errors import NotSent, OutcomeUnknown
 # Not sent for a reason that may be gone in a second.  A bad certificate is not.
 PASSING = frozenset({"dns_failed", "connect_failed", "connect_timeout", "pool_exhausted"})
 
-_MESSAGES = {
+MESSAGES = {
     "dns_failed": "the name {host} cannot be resolved",
     "connect_failed": "{host} does not take the connection",
     "connect_timeout": "{host} did not take the request in time; nothing was sent",
@@ -31,12 +31,12 @@ _HINTS = {
 
 def not_sent(code: str, host: str) -> NotSent:
     """Return the error of a request of which no byte left."""
-    return NotSent(_MESSAGES[code].format(host=host), error_code=code, hint=_HINTS.get(code, ""))
+    return NotSent(MESSAGES[code].format(host=host), error_code=code, hint=_HINTS.get(code, ""))
 
 
 def outcome_unknown(code: str, host: str) -> OutcomeUnknown:
     """Return the error of a request that was sent, and not answered properly."""
-    return OutcomeUnknown(_MESSAGES[code].format(host=host), error_code=code)
+    return OutcomeUnknown(MESSAGES[code].format(host=host), error_code=code)
 
 
 def connect_code(error: BaseException) -> str:
