@@ -144,7 +144,7 @@ class Best:
         self.shared = self.passes[0].speed > each.speed
 
     def _with_one_client(self) -> list[Bare]:
-        """Return a pass of one client for all; none where its pool lost an answer, as it may."""
+        """Return a pass of one client for all; none if its pool lost an answer, as it may."""
         try:
             return [self._pass(True)]
         except SystemExit as error:

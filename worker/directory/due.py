@@ -46,7 +46,7 @@ class DuePages:
         )
 
     def next(self, most: int) -> Sequence[Due]:
-        """Return the next few as they stand now; none where that was all."""
+        """Return the next few as they stand now; empty if that was all."""
         with self._database.read() as connection:
             rows = connection.execute(self._query, {"after": self._after, "most": most}).all()
         found = [Due(*row) for row in rows]

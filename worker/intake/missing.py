@@ -38,7 +38,7 @@ class Missing:
 
     @property
     def number(self) -> int:
-        """How many are to be withdrawn; none where a line that cannot be read may be any of them."""
+        """How many are to be withdrawn; none if a line that cannot be read may be any of them."""
         return 0 if self.unreadable else len(self._rows)
 
     def strike(self, line: Line) -> None:

@@ -33,7 +33,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Remove them; the trigger stays mended."""
+    """Remove them; the trigger stays repaired."""
     op.execute("DELETE FROM schema_compatibility WHERE revision = '0001'")
     op.drop_table("host")
     op.drop_column("delivery", "look_ups")

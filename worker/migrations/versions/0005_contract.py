@@ -90,9 +90,9 @@ def _make(statements: str, dialect: str) -> None:
 
 
 def _hold_rules(dialect: str) -> None:
-    """Hold what each status needs, and on PostgreSQL let the triggers fire whoever writes.
+    """Hold what each status needs, and on PostgreSQL let the triggers fire for every writer.
 
-    SQLite would have to write the whole table anew for a CHECK, and a caller's OR IGNORE would silence it.
+    SQLite would have to copy the whole table for a CHECK, and a caller's OR IGNORE would silence it.
     """
     if dialect == "sqlite":
         for statement in _guards():

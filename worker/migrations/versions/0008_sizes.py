@@ -1,4 +1,4 @@
-"""Custom fields have a bound of bytes, whoever writes them: no other column had none."""
+"""Custom fields have a bound of bytes, for every writer: no other column had none."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ depends_on = None
 MOST_BYTES = 400_000
 RULE = "invite_custom_fields_length"
 # A CHECK would refuse every later change of a row that is longer already, and SQLite would have to write the
-# table anew for it.  What stays as it is may stay: the worker rejects it by its length.
+# table again for it.  What stays as it is may stay: the worker rejects it by its length.
 SQLITE = """\
 CREATE TRIGGER {name} AFTER {event} ON invite
 WHEN {condition}length(CAST(NEW.custom_fields AS BLOB)) > {most}
