@@ -21,7 +21,7 @@ import psycopg
 import pytest
 import time_machine
 
-from tests.acceptance.installation import Installation
+from tests.installation import Installation
 
 ENTRY = "TESTS_TURNED_CLOCK"  # the file with the number, for processes that follow it
 BYTES = 8  # of the number: so few are written and read at once

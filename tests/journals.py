@@ -8,7 +8,7 @@ from worker.delivery.store.entries import Entry
 from worker.delivery.store.journal import Journal
 
 
-class Inline(Journal):
+class InlineJournal(Journal):
     """Writes each entry in a transaction of its own, on its caller's thread.
 
     So whatever a test does right before a statement takes effect may write, too.
@@ -30,7 +30,7 @@ class Inline(Journal):
             group = self._aside.due(len(group))
 
 
-class Gathering(Inline):
+class GatheringJournal(InlineJournal):
     """Keeps what is submitted, for one transaction."""
 
     def __init__(self, database: Database) -> None:

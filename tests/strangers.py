@@ -39,7 +39,7 @@ def acts(sign: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class StrangersDatabase:
     """A database with strangers' text in every column that may have some."""
 
     connections: Sequence[str]
@@ -80,7 +80,7 @@ def _typed(odd: str) -> Sequence[tuple[str, ...]]:
     )  # fmt: skip
 
 
-def settle(database: Database, chance: random.Random, rows: int = 6) -> Scene:
+def settle(database: Database, chance: random.Random, rows: int = 6) -> StrangersDatabase:
     """Put strangers' text everywhere."""
     names = ["acme", *(hostile(chance)[:100] for _ in range(2))]
     keys = sorted({f"{number}{hostile(chance)}" for number in range(rows)})
@@ -94,7 +94,7 @@ def settle(database: Database, chance: random.Random, rows: int = 6) -> Scene:
         for row in found:
             _delivery(connection, row.id, chance)
         _of_the_workers_own(connection, chance)
-    return Scene(names, [f"{row.connection}/{row.external_id}" for row in found])
+    return StrangersDatabase(names, [f"{row.connection}/{row.external_id}" for row in found])
 
 
 _LATER = "2035-05-01T10:00:00Z"

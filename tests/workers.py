@@ -1,4 +1,4 @@
-"""Workers as real processes: started by the zygote, signalled by pid, reaped whatever happens."""
+"""Workers as real processes: started by the forked_commands, signalled by pid, reaped whatever happens."""
 
 import json
 import os
@@ -25,7 +25,7 @@ BUGS = ("Traceback", '"error_code": "unexpected"')
 class Worker:
     """One process; what it prints goes to a file, or to one for stdout and another for stderr."""
 
-    zygote: "Zygote" = field(repr=False)
+    forked_commands: "ForkedCommands" = field(repr=False)
     pid: int
     command: str
     output: Path
@@ -35,7 +35,7 @@ class Worker:
     def ended(self) -> bool:
         """Return whether it is gone, and keep its exit code."""
         if self.code is None:
-            self.code = self.zygote.code_of(self.pid)
+            self.code = self.forked_commands.code_of(self.pid)
         return self.code is not None
 
     def send(self, number: signal.Signals) -> None:
@@ -133,15 +133,15 @@ class Piped:
         self.stderr.close()
 
 
-class Zygote:
-    """The process that all workers are forked from; see ``zygote.py``."""
+class ForkedCommands:
+    """The process that all workers are forked from; see ``forked_commands.py``."""
 
     def __init__(self, folder: Path) -> None:
         """Start it, and wait until it has imported everything."""
         self._folder = folder
         self._started = 0
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.zygote"],
+            [sys.executable, "-m", "tests.forked_commands"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

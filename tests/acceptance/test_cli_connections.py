@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-from tests.acceptance.installation import Installation
+from tests.installation import Installation
 from worker.clock import to_millisecond
 from worker.sandbox import Sandbox
 

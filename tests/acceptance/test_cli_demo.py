@@ -11,7 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.acceptance.installation import PATIENCE_SECONDS, ROOT, finished
+from tests.installation import PATIENCE_SECONDS, ROOT, finished
 
 # Nothing of the operator's own: the demo must neither need nor touch it.
 BARE = {"PATH": os.environ.get("PATH", ""), "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}

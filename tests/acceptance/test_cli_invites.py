@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.acceptance.installation import Installation
+from tests.installation import Installation
 from worker.sandbox import Faults, Sandbox
 
 HEADER = "external_id,invitee_name,invitee_email,location,expected_arrival_at\n"

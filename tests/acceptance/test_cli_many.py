@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bench.workplace import connect
-from tests.acceptance.installation import Installation
+from tests.installation import Installation
 from worker.context import Context
 from worker.sandbox import Sandbox
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.installation import PATIENCE_SECONDS, ROOT, Installation
+from tests.installation import PATIENCE_SECONDS, ROOT, Installation
 from worker.sandbox import Sandbox
 
 HEADER = "external_id,invitee_name,invitee_email,location,expected_arrival_at\n"

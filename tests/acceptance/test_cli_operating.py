@@ -10,7 +10,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from tests.acceptance.installation import Installation, free_port
+from tests.installation import Installation, free_port
 from worker.connections.vault import new_key
 from worker.migrations import HEAD
 from worker.sandbox import Sandbox

@@ -2,9 +2,9 @@
 
 import json
 
-from tests.acceptance.costs import MOST_MIB, expensive, measured, wide
-from tests.acceptance.installation import Installation, events
-from tests.integration.oversized import long_object, unguarded
+from tests.costs import MOST_MIB, expensive, measured, wide
+from tests.installation import Installation, events
+from tests.oversized_rows import long_object, unguarded
 
 ROWS, LONG = 60, 1_800_000
 MAKE_LONG = "UPDATE invite SET custom_fields = {value} WHERE external_id <> 'v-0'"

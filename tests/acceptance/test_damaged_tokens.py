@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from bench.workplace import connect
-from tests.acceptance.installation import PATIENCE_SECONDS, Installation, events
-from tests.integration.commands import commands
+from tests.command_process import command_process
+from tests.installation import PATIENCE_SECONDS, Installation, events
 from tests.waiting import wait_until
 from tests.workers import Piped
 from worker.connections.vault import Vault, new_key
@@ -66,8 +66,8 @@ def test_one_damaged_row_stops_its_connection_and_no_other(two: Installation, sa
     service = two.start("run", WORKER_JOBS__PUSH_INVITES__EVERY="0.2")
     wait_until(lambda: len(sandbox.invites()) == 1)
     told = resealed_while_it_runs(two, service)
-    with commands(**two.env | {"WORKER_ENCRYPTION_KEYS": new}) as session:
-        run = partial(session.run, two.env["DATABASE_URL"])
+    with command_process(**two.env | {"WORKER_ENCRYPTION_KEYS": new}) as process:
+        run = partial(process.run, two.env["DATABASE_URL"])
         shown, checked = run("status").out, run("check")
         passed, rotated = run("run-once push_invites"), run("keys rotate")
 

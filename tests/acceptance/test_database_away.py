@@ -4,8 +4,8 @@ import signal
 import threading
 from typing import Any
 
-from tests.acceptance.installation import Installation, events
-from tests.integration.delivery.away import Closed
+from tests.database_away import ClosedServer
+from tests.installation import Installation, events
 from tests.waiting import wait_until
 from tests.workers import Piped
 from worker.sandbox import Sandbox
@@ -26,7 +26,7 @@ def test_the_service_survives_and_says_so_once(
     """Several runs fail meanwhile: one line at the start, one at the end, no ERROR, and then all is sent."""
     installation = Installation(postgresql_url, sandbox, WORKER_LOG__LEVEL="debug")
     installation.connect()
-    server = Closed(installation.database.url, postgresql_server)
+    server = ClosedServer(installation.database.url, postgresql_server)
     with installation.start("run", WORKER_JOBS__PUSH_INVITES__EVERY="0.3") as service:
         printed = followed(service)
 

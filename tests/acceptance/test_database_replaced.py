@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.installation import Installation, events
+from tests.installation import Installation, events
 from tests.waiting import wait_until
 from tests.workers import Piped
 from worker.database.sqlite.mark import is_marked

@@ -15,8 +15,8 @@ from types import MappingProxyType
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.acceptance.installation import PATIENCE_SECONDS, Installation, free_port
 from tests.acceptance.markdown import ROOT, blocks, section, text
+from tests.installation import PATIENCE_SECONDS, Installation, free_port
 from worker.database import utc_now
 from worker.sandbox import Sandbox
 

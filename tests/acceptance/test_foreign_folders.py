@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.installation import PATIENCE_SECONDS, Installation, finished
 from tests.acceptance.markdown import ROOT
+from tests.installation import PATIENCE_SECONDS, Installation, finished
 
 MALLORY = 54_321  # nobody's number
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from tests.acceptance.installation import Installation, events
+from tests.installation import Installation, events
 from tests.waiting import wait_until
 from worker.sandbox import Faults, Sandbox
 

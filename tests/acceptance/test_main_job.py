@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.installation import Installation, events
+from tests.installation import Installation, events
 from tests.waiting import wait_until
 from worker.sandbox import Faults, Sandbox
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.installation import ROOT, Installation, events
+from tests.installation import ROOT, Installation, events
 from worker.sandbox import Faults
 
 VISITS = 1200  # more than fit into two batches

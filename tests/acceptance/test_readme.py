@@ -14,8 +14,8 @@ import pytest
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from tests.acceptance.installation import PATIENCE_SECONDS
 from tests.acceptance.markdown import ROOT, blocks, first_cells, inline_code, pages, section, text
+from tests.installation import PATIENCE_SECONDS
 from worker.cli.app import app
 from worker.errors import ExitCode
 

@@ -14,8 +14,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.acceptance.installation import PATIENCE_SECONDS, free_port
 from tests.acceptance.markdown import ROOT, blocks, section, text
+from tests.installation import PATIENCE_SECONDS, free_port
 
 WALK = section(text("README.md"), "Try it with your own data")
 

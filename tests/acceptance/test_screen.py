@@ -8,7 +8,7 @@ import subprocess
 import sys
 from http import HTTPStatus
 
-from tests.acceptance.installation import ROOT, Installation
+from tests.installation import ROOT, Installation
 from tests.strangers import acts
 from worker.sandbox import Sandbox
 from worker.sandbox.api import Answer, Call

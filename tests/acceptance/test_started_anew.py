@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.acceptance.installation import PATIENCE_SECONDS, Installation
+from tests.installation import PATIENCE_SECONDS, Installation
 
 COMMANDS = {
     "check": "ok   acme: Envoy answers",

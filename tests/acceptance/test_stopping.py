@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.acceptance.installation import ROOT, Installation, events
-from tests.integration.delivery.away import Closed
+from tests.database_away import ClosedServer
+from tests.installation import ROOT, Installation, events
 from tests.waiting import wait_until
 from tests.workers import Piped
 from worker.sandbox import Faults, Sandbox
@@ -181,7 +181,7 @@ def test_a_service_whose_server_is_away_ends_with_0_when_it_has_nothing_in_hand(
     """A database that is away is no verdict lost."""
     installation = Installation(postgresql_url, sandbox)
     installation.connect()
-    server = Closed(installation.database.url, postgresql_server)
+    server = ClosedServer(installation.database.url, postgresql_server)
     service = started(installation, **QUICK)
     server.go()
     while "database.unreachable" not in service.stdout.readline():

@@ -1,6 +1,6 @@
 """Two processes push one customer's rows at once: they share the work, and do not meet at every row."""
 
-from tests.acceptance.installation import Installation
+from tests.installation import Installation
 from worker.sandbox.faults import Faults
 
 ROWS = 240

@@ -6,9 +6,9 @@ from functools import partial
 
 import pytest
 
-from tests.acceptance.installation import Installation
 from tests.acceptance.test_cli_connect import ended, visit
-from tests.integration.commands import commands
+from tests.command_process import command_process
+from tests.installation import Installation
 from worker.sandbox import Faults, Sandbox
 
 Consent = Callable[..., tuple[int, str]]
@@ -70,8 +70,8 @@ def test_a_grant_that_became_another_companys_is_told_until_the_right_one_consen
     small_connected.add(1)
     small_connected.execute("UPDATE connection SET access_expires_at = refreshed_at")
     sandbox.set_faults(Faults(refresh_company="10001"))
-    with commands(**small_connected.env) as session:
-        run = partial(session.run, small_connected.env["DATABASE_URL"])
+    with command_process(**small_connected.env) as process:
+        run = partial(process.run, small_connected.env["DATABASE_URL"])
 
         pushed, status, checked = run("run-once push_invites"), run("status"), run("check")
         resumed = run("connections resume acme")

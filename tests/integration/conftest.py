@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.as_found import COMMANDS, Said, Server, Tell
+from tests.foreign_databases import COMMANDS, CommandResult, ForeignServer, RunAsOperator
 from worker.cli import run_command
 from worker.connections.vault import new_key
 from worker.database import Database
@@ -26,25 +26,25 @@ def empty(database_url: str, tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def found(postgresql_server: str) -> Iterator[Server]:
+def foreign_server(postgresql_server: str) -> Iterator[ForeignServer]:
     """Give a server on which databases and roles can be made."""
-    made = Server(postgresql_server)
+    made = ForeignServer(postgresql_server)
     yield made
     made.close()
 
 
 @pytest.fixture
-def tell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tell:
+def run_as_operator(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunAsOperator:
     """Give a way to run a command on a database as an operator would."""
     monkeypatch.setenv("ENVOY_CLIENT_ID", "client")
     monkeypatch.setenv("ENVOY_CLIENT_SECRET", "secret")
     monkeypatch.setenv("WORKER_ENCRYPTION_KEYS", new_key())
     monkeypatch.setenv("WORKER_ENVOY__API_URL", "http://127.0.0.1:1")
 
-    def said(url: str, command: str, *more: str) -> Said:
+    def said(url: str, command: str, *more: str) -> CommandResult:
         monkeypatch.setenv("DATABASE_URL", url)
         capsys.readouterr()
         code = run_command([*COMMANDS[command], *more])
-        return Said(code, *capsys.readouterr())
+        return CommandResult(code, *capsys.readouterr())
 
     return said

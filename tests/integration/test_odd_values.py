@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.looking import look, seat
-from tests.strangers import Scene, hostile, settle
+from tests.strangers import StrangersDatabase, hostile, settle
 from worker.database import Database
 
 # The caller's own times are checked by the database; all others are the worker's.
@@ -22,13 +22,15 @@ PLAIN = (
 
 
 @pytest.fixture
-def scene(database: Database, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+def strangers_database(
+    database: Database, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> StrangersDatabase:
     """Sit down before a database with a row in every table."""
     seat(monkeypatch, database_url, tmp_path)
-    scene = settle(database, random.Random(2))  # noqa: S311 -- to be played again
+    strangers_database = settle(database, random.Random(2))  # noqa: S311 -- to be played again
     with database.write() as connection:
         connection.exec_driver_sql(PLAIN)
-    return scene
+    return strangers_database
 
 
 def times(database: Database) -> Iterator[tuple[str, list[str]]]:
@@ -45,7 +47,7 @@ def times(database: Database) -> Iterator[tuple[str, list[str]]]:
         yield table, names
 
 
-@pytest.mark.usefixtures("scene")
+@pytest.mark.usefixtures("strangers_database")
 @pytest.mark.parametrize("ahead", [True, False])
 def test_what_is_no_time_is_read_as_one(database: Database, ahead: bool) -> None:
     """One that lies beyond all that there are, or before: nothing ends at it."""
@@ -63,7 +65,7 @@ def test_what_is_no_time_is_read_as_one(database: Database, ahead: bool) -> None
         look(*command.split()).require_harmless()
 
 
-@pytest.mark.usefixtures("scene")
+@pytest.mark.usefixtures("strangers_database")
 def test_a_hold_until_no_time_is_over(database: Database) -> None:
     """As one that lasts longer than any can; a pause without an end goes on."""
     value = "never" if database.is_sqlite else "infinity"
@@ -84,7 +86,7 @@ def not_json(word: str) -> NoReturn:
     pytest.fail(f"{word} is no JSON")
 
 
-@pytest.mark.usefixtures("scene")
+@pytest.mark.usefixtures("strangers_database")
 @pytest.mark.parametrize(
     "fields",
     ['{"a": 1e999, "b": [-1e999]}', '{"a": ' + "[" * 600 + "]" * 600 + "}", '{"a": ' + "9" * 5000 + "}"],
@@ -103,8 +105,8 @@ def test_json_is_json_whatever_is_stored(database: Database, fields: str) -> Non
     assert json.loads(said.out, parse_constant=not_json)["invite"]["custom_fields"]
 
 
-def test_a_limit_may_be_any_number(scene: Scene) -> None:
+def test_a_limit_may_be_any_number(strangers_database: StrangersDatabase) -> None:
     """A list is no longer than what there is."""
     said = look("invites", "list", "--json", "--limit", "9" * 30)
 
-    assert (said.code, len(json.loads(said.out))) == (0, len(scene.invites) + 1)
+    assert (said.code, len(json.loads(said.out))) == (0, len(strangers_database.invites) + 1)

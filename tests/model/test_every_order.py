@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.model.scopes import NEEDED, NOT_FOUND, QUICK
-from tests.model.search import search
-from tests.model.statements import ALL, Guards
+from tests.delivery_model.scopes import NEEDED, NOT_FOUND, QUICK
+from tests.delivery_model.search import search
+from tests.delivery_model.statements import ALL, Guards
 
 
 @pytest.mark.parametrize("name", QUICK)

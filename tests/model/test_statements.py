@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.journals import Gathering, Inline
-from tests.model import statements
-from tests.model.decisions import as_text
-from tests.model.desk import PAST, Desk, attempt_id, compared, envoy_id, is_possible, seen_row
-from tests.model.state import Row, Seen
+from tests.delivery_model import statements
+from tests.delivery_model.decisions import as_text
+from tests.delivery_model.state import Row, Seen
+from tests.journals import GatheringJournal, InlineJournal
+from tests.model.real_rows import PAST, RealRows, attempt_id, compared, envoy_id, is_possible, seen_row
 from tests.waiting import wait_until
 from worker.backoff import BackOff
 from worker.clock import boot_clock
@@ -61,22 +61,29 @@ def seen_otherwise(row: Row) -> list[Seen]:
     ]
 
 
-def agree(desk: Desk, cases: Sequence[Row], ids: Sequence[int], expected: Sequence[Row | None]) -> None:
+def agree(
+    real_rows: RealRows, cases: Sequence[Row], ids: Sequence[int], expected: Sequence[Row | None]
+) -> None:
     """Require that each row is as the model says: changed, or as it was."""
     wanted = [
         compared(row if after is None else after, number)
         for row, number, after in zip(cases, ids, expected, strict=True)
     ]
-    assert desk.rows(ids) == wanted
+    assert real_rows.rows(ids) == wanted
 
 
-def test_a_claim_takes_only_what_was_planned(desk: Desk) -> None:
+def test_a_claim_takes_only_what_was_planned(real_rows: RealRows) -> None:
     """Status, revision, token and Envoy's id, each alone, void a claim."""
     cases = [(row, seen) for row in in_every_status() for seen in seen_otherwise(row)]
     rows = [row for row, _ in cases]
-    ids = desk.put(rows)
+    ids = real_rows.put(rows)
     claims = Claims(
-        desk.database, Inline(desk.database), host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock
+        real_rows.database,
+        InlineJournal(real_rows.database),
+        host="h",
+        lease=Lease(60, 15),
+        run_id="run",
+        clock=boot_clock,
     )
     call = Call(Kind.UPDATE, content_in_flight={"notes": "tried"})
 
@@ -84,15 +91,17 @@ def test_a_claim_takes_only_what_was_planned(desk: Desk) -> None:
         claims.take(seen_row(number, seen), call, f"claim-{number}")
 
     after = [statements.claim(row, seen, content='{"notes": "tried"}', keyed=False) for row, seen in cases]
-    agree(desk, rows, ids, after)
+    agree(real_rows, rows, ids, after)
 
 
-def test_claims_of_one_commit_take_what_each_would_take_alone(desk: Desk) -> None:
+def test_claims_of_one_commit_take_what_each_would_take_alone(real_rows: RealRows) -> None:
     """Each of them is decided by its own row, whatever becomes of the others."""
     cases = [(row, seen) for row in in_every_status() for seen in seen_otherwise(row)]
-    ids = desk.put([row for row, _ in cases])
-    journal = Gathering(desk.database)
-    claims = Claims(desk.database, journal, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock)
+    ids = real_rows.put([row for row, _ in cases])
+    journal = GatheringJournal(real_rows.database)
+    claims = Claims(
+        real_rows.database, journal, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock
+    )
     call = Call(Kind.UPDATE, content_in_flight={"notes": "tried"})
 
     with ThreadPoolExecutor(len(cases)) as pool:
@@ -102,18 +111,18 @@ def test_claims_of_one_commit_take_what_each_would_take_alone(desk: Desk) -> Non
         journal.finish_all()
 
     after = [statements.claim(row, seen, content='{"notes": "tried"}', keyed=False) for row, seen in cases]
-    agree(desk, [row for row, _ in cases], ids, after)
+    agree(real_rows, [row for row, _ in cases], ids, after)
 
 
-def test_a_row_is_finished_only_as_it_was_planned(desk: Desk) -> None:
+def test_a_row_is_finished_only_as_it_was_planned(real_rows: RealRows) -> None:
     """The same four void what needs no call."""
     cases = [(row, seen) for row in in_every_status() for seen in seen_otherwise(row)]
     rows = [row for row, _ in cases]
     finals = [Status.WITHDRAWN if row.envoy_id is None else Status.REJECTED for row in rows]
-    ids = desk.put(rows)
+    ids = real_rows.put(rows)
 
     settle_without_call(
-        desk.database,
+        real_rows.database,
         [
             (seen_row(number, seen), Settled(final))
             for number, (_, seen), final in zip(ids, cases, finals, strict=True)
@@ -121,7 +130,7 @@ def test_a_row_is_finished_only_as_it_was_planned(desk: Desk) -> None:
     )
 
     after = [statements.finish(row, seen, final) for (row, seen), final in zip(cases, finals, strict=True)]
-    agree(desk, rows, ids, after)
+    agree(real_rows, rows, ids, after)
 
 
 OUTCOMES = (
@@ -135,16 +144,16 @@ OUTCOMES = (
 
 
 @pytest.mark.parametrize("size", [1, 64])
-def test_a_verdict_settles_only_its_own_row(desk: Desk, size: int) -> None:
+def test_a_verdict_settles_only_its_own_row(real_rows: RealRows, size: int) -> None:
     """Another attempt, another id, a status that awaits nothing: each alone keeps a verdict from its row.
 
     So it is, however many verdicts are one commit.
     """
     seen = [(row, one) for row in in_every_status() for one in seen_otherwise(row)]
     cases = [(row, one, outcome) for row, one in seen for outcome in OUTCOMES]
-    ids = desk.put([row for row, _, _ in cases])
-    journal = Gathering(desk.database)
-    verdicts = Verdicts(desk.database, journal, BackOff(5, 900), first_look=5)
+    ids = real_rows.put([row for row, _, _ in cases])
+    journal = GatheringJournal(real_rows.database)
+    verdicts = Verdicts(real_rows.database, journal, BackOff(5, 900), first_look=5)
     patience = Patience(Event(), 0)
 
     for number, (_, one, outcome) in zip(ids, cases, strict=True):
@@ -159,23 +168,23 @@ def test_a_verdict_settles_only_its_own_row(desk: Desk, size: int) -> None:
         statements.settle(row, one, one.token, outcome, as_text(outcome.content))
         for row, one, outcome in cases
     ]
-    agree(desk, [row for row, _, _ in cases], ids, after)
+    agree(real_rows, [row for row, _, _ in cases], ids, after)
 
 
 def _own(number: int, outcome: Outcome) -> str | None:
     return envoy_id(number, int(outcome.envoy_invite_id)) if outcome.envoy_invite_id else None
 
 
-def test_an_attempt_is_given_up_only_while_it_is_on_its_way(desk: Desk) -> None:
+def test_an_attempt_is_given_up_only_while_it_is_on_its_way(real_rows: RealRows) -> None:
     """Its verdict, or the next attempt, came first: then nothing happens."""
     cases = [(row, token) for row in in_every_status() for token in (TOKEN, TOKEN - 1)]
     rows = [row for row, _ in cases]
-    ids = desk.put(rows)
+    ids = real_rows.put(rows)
 
     for number, (row, token) in zip(ids, cases, strict=True):
-        interrupted.give_up(desk.database, _abandoned(number, row, token), first_look=5)
+        interrupted.give_up(real_rows.database, _abandoned(number, row, token), first_look=5)
 
-    agree(desk, rows, ids, [statements.give_up(row, token) for row, token in cases])
+    agree(real_rows, rows, ids, [statements.give_up(row, token) for row, token in cases])
 
 
 def _abandoned(number: int, row: Row, token: int) -> Any:
@@ -199,15 +208,15 @@ def _found(number: int) -> resources.Invite:
     return found
 
 
-def test_a_look_counts_only_for_the_doubt_that_it_was_made_for(desk: Desk) -> None:
+def test_a_look_counts_only_for_the_doubt_that_it_was_made_for(real_rows: RealRows) -> None:
     """The status, the token, the number of looks and the beginning of the doubt, each alone, void a look."""
     looks = [(TOKEN, 1, 1), (TOKEN - 1, 1, 1), (TOKEN, 0, 1), (TOKEN, 1, 2)]
     rows = [row._replace(look_ups=1) for row in in_every_status()]
     rows += [UNKNOWN._replace(look_ups=1, tried=REVISION - 1)]
     rows += [UNKNOWN._replace(look_ups=1, creates=((1, 1, False),))]
     cases = list(product(rows, looks, DECISIONS))
-    ids = desk.put([row for row, _, _ in cases])
-    look_ups = LookUps(desk.database, Schedule([5.0, 30.0]), back_off=BackOff(5, 900), run_id="run")
+    ids = real_rows.put([row for row, _, _ in cases])
+    look_ups = LookUps(real_rows.database, Schedule([5.0, 30.0]), back_off=BackOff(5, 900), run_id="run")
 
     for number, (row, (token, count, since), decided) in zip(ids, cases, strict=True):
         look_ups.record(_doubt(number, row, token, count, since), DECISIONS[decided](number), began=PAST)
@@ -216,7 +225,7 @@ def test_a_look_counts_only_for_the_doubt_that_it_was_made_for(desk: Desk) -> No
         statements.record(row, token, (count, since, 9 if decided == "sent" else None), decided)
         for row, (token, count, since), decided in cases
     ]
-    agree(desk, [row for row, _, _ in cases], ids, after)
+    agree(real_rows, [row for row, _, _ in cases], ids, after)
 
 
 def _doubt(number: int, row: Row, token: int, look_ups: int, since: int) -> Doubt:
@@ -228,18 +237,18 @@ def _doubt(number: int, row: Row, token: int, look_ups: int, since: int) -> Doub
     )  # fmt: skip
 
 
-def test_a_person_settles_only_the_attempt_that_was_seen(desk: Desk) -> None:
+def test_a_person_settles_only_the_attempt_that_was_seen(real_rows: RealRows) -> None:
     """What is not unknown, or was tried again since, stays as it is."""
     older = UNKNOWN._replace(creates=((1, 1, False),))
     rows = [*in_every_status(), older, UNKNOWN._replace(tried=REVISION - 1)]
     cases = list(product(rows, (TOKEN, TOKEN - 1), (None, 9)))
-    ids = desk.put([row for row, _, _ in cases])
+    ids = real_rows.put([row for row, _, _ in cases])
 
     for number, (_, token, found) in zip(ids, cases, strict=True):
-        _resolve(desk.database, number, token, envoy_id(number, found))
+        _resolve(real_rows.database, number, token, envoy_id(number, found))
 
     after = [statements.resolve(row, token, found) for row, token, found in cases]
-    agree(desk, [row for row, _, _ in cases], ids, after)
+    agree(real_rows, [row for row, _, _ in cases], ids, after)
 
 
 def _resolve(database: Database, number: int, token: int, found: str | None) -> None:
@@ -253,13 +262,13 @@ def _resolve(database: Database, number: int, token: int, found: str | None) -> 
         return
 
 
-def test_a_change_reopens_all_but_what_is_in_doubt(desk: Desk) -> None:
+def test_a_change_reopens_all_but_what_is_in_doubt(real_rows: RealRows) -> None:
     """The caller's UPDATE raises the revision, and what is on its way or in doubt settles first."""
     rows = in_every_status()
-    ids = desk.put(rows)
+    ids = real_rows.put(rows)
 
-    with desk.database.write() as connection:
+    with real_rows.database.write() as connection:
         query = sa.select(DELIVERIES.c.invite_id).where(DELIVERIES.c.id.in_(ids))
         connection.execute(sa.update(INVITES).where(INVITES.c.id.in_(query)).values(notes="changed"))
 
-    agree(desk, rows, ids, [statements.changed(row, wanted=True, text=1) for row in rows])
+    agree(real_rows, rows, ids, [statements.changed(row, wanted=True, text=1) for row in rows])

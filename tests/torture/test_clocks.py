@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.clocks import Clock, turned
-from tests.torture.ground import Ground, ended, prepared
+from tests.torture.fast_installation import FastInstallation, ended, prepared
 from tests.torture.judging import require_exactly_once
 from tests.torture.scale import FULL
-from tests.workers import Zygote
+from tests.workers import ForkedCommands
 from worker.sandbox import Faults
 
 ROOT = Path(__file__).parents[2]
@@ -44,45 +44,56 @@ def pruned_often(folder: Path) -> dict[str, str]:
     return {"WORKER_SETTINGS": str(file)}
 
 
-def jump(ground: Ground, clock: Clock, by: timedelta) -> float:
+def jump(installation: FastInstallation, clock: Clock, by: timedelta) -> float:
     """Set the clock while rows are due, deferred, changed, and a token refused; return how long it took."""
-    ground.sandbox.set_faults(THROTTLED)
-    ground.add(ROWS)
-    ground.change(2 * ROWS)
-    ground.wait_for(lambda: ground.rows("SELECT 1 FROM connection WHERE hold_reason IS NOT NULL") != [])
-    ground.sandbox.set_faults(SLOW)
+    installation.sandbox.set_faults(THROTTLED)
+    installation.add(ROWS)
+    installation.change(2 * ROWS)
+    installation.wait_for(
+        lambda: installation.rows("SELECT 1 FROM connection WHERE hold_reason IS NOT NULL") != []
+    )
+    installation.sandbox.set_faults(SLOW)
     if FULL:
-        ground.wait_for(lambda: ground.rows("SELECT 1 FROM delivery WHERE status = 'sending'") != [])
-    ground.sandbox.expire_access_tokens()
+        installation.wait_for(
+            lambda: installation.rows("SELECT 1 FROM delivery WHERE status = 'sending'") != []
+        )
+    installation.sandbox.expire_access_tokens()
     clock.jump(by)
     began = time.monotonic()
-    ground.add(ROWS)
-    ground.settle(SOON_SECONDS)
+    installation.add(ROWS)
+    installation.settle(SOON_SECONDS)
     return time.monotonic() - began
 
 
 @pytest.mark.parametrize("jumps", [pytest.param(ALL if FULL else SAMPLE, id="jumps")])
 def test_whatever_the_clock_jumps_by_all_is_sent_once_and_soon(
-    database_url: str, zygote: Zygote, counts: Counter[str], tmp_path: Path, jumps: tuple[timedelta, ...]
+    database_url: str,
+    forked_commands: ForkedCommands,
+    counts: Counter[str],
+    tmp_path: Path,
+    jumps: tuple[timedelta, ...],
 ) -> None:
     """Rows that are due, deferred, changed and on their way, a hold, a token that is to be replaced."""
     settings = AS_DELIVERED | pruned_often(tmp_path)
-    with prepared(zygote, database_url, settings) as ground, turned(ground, tmp_path) as clock:
-        ground.add_near()
-        ground.add(2 * ROWS)
-        with ended(ground.services(SERVICES)) as services:
-            ground.settle()
-            took = [jump(ground, clock, by) for by in jumps]
+    with (
+        prepared(forked_commands, database_url, settings) as installation,
+        turned(installation, tmp_path) as clock,
+    ):
+        installation.add_near()
+        installation.add(2 * ROWS)
+        with ended(installation.services(SERVICES)) as services:
+            installation.settle()
+            took = [jump(installation, clock, by) for by in jumps]
             outputs = [service.output.read_text() for service in services]
             assert not any(service.ended() for service in services)
         counts["jumps"] = len(jumps)
         counts["slowest"] = round(max(took))
-        counts.update(require_exactly_once(ground))
-        pruned = ground.rows(
+        counts.update(require_exactly_once(installation))
+        pruned = installation.rows(
             "SELECT last_run_at FROM job WHERE name = 'prune_history' AND last_run_at IS NOT NULL"
         )
-        cleared = ground.rows("SELECT external_id FROM invite WHERE cleared_at IS NOT NULL")
-        ledger = ground.sandbox.ledger()
+        cleared = installation.rows("SELECT external_id FROM invite WHERE cleared_at IS NOT NULL")
+        ledger = installation.sandbox.ledger()
 
     assert (len(pruned), cleared) == (1, [])
     for output in outputs:  # two jumps within a second may come to nothing

@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from bench.workplace import connect
-from tests.acceptance.costs import MOST_MIB, branching, expensive, measured, wide
-from tests.acceptance.installation import Installation
+from tests.costs import MOST_MIB, branching, expensive, measured, wide
+from tests.installation import Installation
 from tests.torture.scale import FULL, scaled
 from worker.context import Context
 from worker.sandbox import Sandbox

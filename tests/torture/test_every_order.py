@@ -1,11 +1,11 @@
-"""The model that is searched whole, in worlds where more may happen; a sample goes a few steps only."""
+"""The model that is searched whole, where more may happen; a sample goes a few steps only."""
 
 from collections import Counter
 
 import pytest
 
-from tests.model.scopes import DEEP, NOT_FOUND, QUICK
-from tests.model.search import search
+from tests.delivery_model.scopes import DEEP, NOT_FOUND, QUICK
+from tests.delivery_model.search import search
 from tests.torture.scale import FULL, scaled
 
 

@@ -1,10 +1,10 @@
 import json
 from collections import Counter
 
-from tests.torture.ground import SCOPES, ended, prepared
+from tests.torture.fast_installation import SCOPES, ended, prepared
 from tests.torture.judging import REFUSED, require_exactly_once, require_one_story
 from tests.torture.scale import SEED, scaled
-from tests.workers import Zygote
+from tests.workers import ForkedCommands
 from worker.sandbox import Faults
 
 INVITES = scaled(100, 2000)
@@ -24,30 +24,30 @@ FAULTS = Faults(
 
 
 def test_one_request_in_four_goes_wrong_and_each_invite_is_sent_exactly_once(
-    database_url: str, zygote: Zygote, counts: Counter[str]
+    database_url: str, forked_commands: ForkedCommands, counts: Counter[str]
 ) -> None:
     """Answers lost, garbled, 500 and 429, short pages: with invites.read it settles without a person."""
-    with prepared(zygote, database_url, faults=FAULTS) as ground:
-        ground.add(INVITES)
-        with ended(ground.services(1)):
-            ground.settle(PATIENCE)
-        counts.update(require_exactly_once(ground, not_carried_out=REFUSED))
+    with prepared(forked_commands, database_url, faults=FAULTS) as installation:
+        installation.add(INVITES)
+        with ended(installation.services(1)):
+            installation.settle(PATIENCE)
+        counts.update(require_exactly_once(installation, not_carried_out=REFUSED))
 
 
 def test_without_the_right_to_look_nothing_is_sent_twice_and_every_doubt_is_told(
-    database_url: str, zygote: Zygote, counts: Counter[str]
+    database_url: str, forked_commands: ForkedCommands, counts: Counter[str]
 ) -> None:
     """The same faults without invites.read: what is in doubt waits for a person, and `status` says so."""
     with prepared(
-        zygote, database_url, {"WORKER_ENVOY__SCOPES": json.dumps(SCOPES)}, faults=FAULTS
-    ) as ground:
-        ground.add(INVITES)
-        with ended(ground.services(1)):
-            ground.wait_for(lambda: set(ground.statuses()) == {"sent", "unknown"}, PATIENCE)
-        told = ground.told("status", "--json")
-        statuses = ground.statuses()
-        ledger = ground.sandbox.ledger()
-        counts.update(require_one_story(ground, ledger["creates"], REFUSED))
+        forked_commands, database_url, {"WORKER_ENVOY__SCOPES": json.dumps(SCOPES)}, faults=FAULTS
+    ) as installation:
+        installation.add(INVITES)
+        with ended(installation.services(1)):
+            installation.wait_for(lambda: set(installation.statuses()) == {"sent", "unknown"}, PATIENCE)
+        told = installation.told("status", "--json")
+        statuses = installation.statuses()
+        ledger = installation.sandbox.ledger()
+        counts.update(require_one_story(installation, ledger["creates"], REFUSED))
 
     unknown = statuses["unknown"]
     assert unknown == counts["doubtful"] > 0

@@ -5,10 +5,10 @@ from collections import Counter
 
 import pytest
 
-from tests.torture.ground import Ground, ended, prepared
+from tests.torture.fast_installation import FastInstallation, ended, prepared
 from tests.torture.judging import require_exactly_once
 from tests.torture.scale import ROUNDS, SEED, scaled
-from tests.workers import Worker, Zygote
+from tests.workers import ForkedCommands, Worker
 from worker.failpoints import NAMES
 from worker.sandbox import Faults, Sandbox
 
@@ -45,33 +45,35 @@ def prepare(sandbox: Sandbox, place: str) -> None:
     sandbox.set_faults(Faults(latency_seconds=LATENCY, drop_after_share=lost))
 
 
-def strike(ground: Ground, victims: list[Worker], place: str, draws: random.Random) -> int:
+def strike(installation: FastInstallation, victims: list[Worker], place: str, draws: random.Random) -> int:
     """Wait for the instant, kill what is alive, and return how many were killed before all was done."""
     if place:
-        ground.wait_for(lambda: ground.left() == 0 or all(victim.ended() for victim in victims))
+        installation.wait_for(lambda: installation.left() == 0 or all(victim.ended() for victim in victims))
     else:
         left = draws.randint(1, INVITES)
-        ground.wait_for(lambda: ground.left() <= left)
+        installation.wait_for(lambda: installation.left() <= left)
         time.sleep(draws.uniform(0, LATENCY))  # the instant is random; nothing waits for it
-    idle = [victim for victim in victims if ground.left() == 0 and not victim.ended()]
+    idle = [victim for victim in victims if installation.left() == 0 and not victim.ended()]
     for victim in victims:
         victim.kill()
     return sum(victim.code == -signal.SIGKILL for victim in victims if victim not in idle)
 
 
-def play(ground: Ground, number: int, processes: int, place: str, draws: random.Random) -> int:
+def play(
+    installation: FastInstallation, number: int, processes: int, place: str, draws: random.Random
+) -> int:
     """Play one round to its end, and return how many workers were killed in it."""
-    prepare(ground.sandbox, place)
-    ground.add(INVITES, unseen=UNSEEN)
+    prepare(installation.sandbox, place)
+    installation.add(INVITES, unseen=UNSEEN)
     command = "run-once" if number // 2 % 3 == 1 else "run"
-    victims = [ground.launch(command, **armed(place, draws)) for _ in range(processes)]
+    victims = [installation.launch(command, **armed(place, draws)) for _ in range(processes)]
     with ended(victims):
-        ground.change(CHANGED)
-        killed = strike(ground, victims, place, draws)
-    ground.sandbox.set_faults(Faults(latency_seconds=LATENCY))
-    with ended(ground.services(processes)):
-        ground.settle()
-    assert len(ground.sandbox.invites()) == ground.invites, f"after round {number}"
+        installation.change(CHANGED)
+        killed = strike(installation, victims, place, draws)
+    installation.sandbox.set_faults(Faults(latency_seconds=LATENCY))
+    with ended(installation.services(processes)):
+        installation.settle()
+    assert len(installation.sandbox.invites()) == installation.invites, f"after round {number}"
     return killed
 
 
@@ -92,7 +94,7 @@ def urls(request: pytest.FixtureRequest, kind: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize("processes", [1, 3])
 def test_workers_killed_at_any_instant_send_each_invite_exactly_once(
-    kind: str, urls: tuple[str, str], zygote: Zygote, counts: Counter[str], processes: int
+    kind: str, urls: tuple[str, str], forked_commands: ForkedCommands, counts: Counter[str], processes: int
 ) -> None:
     """Killed in the middle of a drain, at a random instant or a named place, and started again, all settles.
 
@@ -102,15 +104,17 @@ def test_workers_killed_at_any_instant_send_each_invite_exactly_once(
     offset = (4 if processes > 1 else 0) + FURTHER[kind]
     draws = random.Random(f"{SEED} {offset}")  # noqa: S311 -- repeatable
     callers, workers = urls
-    with prepared(zygote, callers, {"DATABASE_URL": workers}, refresh_grace_seconds=10) as ground:
+    with prepared(
+        forked_commands, callers, {"DATABASE_URL": workers}, refresh_grace_seconds=10
+    ) as installation:
         counts.update(killed_at_random=0, killed_at_a_place=0)
         for number in range(scaled(SAMPLE[kind], ROUNDS)):
             place = place_of(number, offset)
             try:
-                killed = play(ground, number, processes, place, draws)
+                killed = play(installation, number, processes, place, draws)
             except AssertionError as error:
                 error.add_note(f"seed {SEED}, round {number}, {place or 'a random instant'}")
                 raise
             counts["killed_at_a_place" if place else "killed_at_random"] += killed
             counts["rounds"] += 1
-        counts.update(require_exactly_once(ground))
+        counts.update(require_exactly_once(installation))

@@ -13,7 +13,7 @@ from tests.torture.scale import SEED, scaled
 from worker.database import Database
 
 SCENES = scaled(1, 20)  # on each database
-LOOKS_AT_A_SCENE = scaled(10, 500)  # the integration tests have a scene of their own
+LOOKS_AT_A_DATABASE = scaled(10, 500)  # the integration tests have a strangers_database of their own
 
 
 def test_nothing_that_strangers_write_acts(
@@ -27,8 +27,8 @@ def test_nothing_that_strangers_write_acts(
     seat(monkeypatch, database_url, tmp_path)
     chance = random.Random(SEED)  # noqa: S311 -- to be played again
     for _ in range(SCENES):
-        scene = settle(database, chance)
-        for command in itertools.islice(scene.commands(chance), LOOKS_AT_A_SCENE):
+        strangers_database = settle(database, chance)
+        for command in itertools.islice(strangers_database.commands(chance), LOOKS_AT_A_DATABASE):
             counts[look_at(command, chance, monkeypatch)] += 1
-        scene.clear(database)
+        strangers_database.clear(database)
     assert not list(tmp_path.glob("x"))

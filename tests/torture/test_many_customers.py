@@ -2,7 +2,7 @@ from collections import Counter
 
 from tests.torture.customers import BIG, DEAD, HELD, customers
 from tests.torture.scale import scaled
-from tests.workers import Zygote
+from tests.workers import ForkedCommands
 from worker.errors import ExitCode
 from worker.settings.model import DRAWERS, REFRESHERS
 
@@ -16,7 +16,7 @@ FEW = 5  # the main thread, and what the interpreter and libraries may start
 
 
 def test_neither_load_nor_trouble_of_one_customer_delays_the_others(
-    database_url: str, zygote: Zygote, counts: Counter[str]
+    database_url: str, forked_commands: ForkedCommands, counts: Counter[str]
 ) -> None:
     """All that the others have is sent within the first fifth of the drain; one process stays small.
 
@@ -24,17 +24,19 @@ def test_neither_load_nor_trouble_of_one_customer_delays_the_others(
     """
     small = [f"c-{number}" for number in range(CONNECTIONS - 3)]
     names = [*small, BIG, DEAD, HELD]
-    with customers(zygote, database_url, names, WORKER_PUSH__CONCURRENCY=str(CONCURRENCY)) as ground:
+    with customers(
+        forked_commands, database_url, names, WORKER_PUSH__CONCURRENCY=str(CONCURRENCY)
+    ) as installation:
         for name in names:
-            ground.hand_in(name, MOST_ROWS if name == BIG else ROWS)
-        before = ground.sandbox.ledger()["requests"]
+            installation.hand_in(name, MOST_ROWS if name == BIG else ROWS)
+        before = installation.sandbox.ledger()["requests"]
 
-        worker = ground.launch("run-once", "push_invites")
-        threads, connections = ground.most_used(worker)
+        worker = installation.launch("run-once", "push_invites")
+        threads, connections = installation.most_used(worker)
 
         assert worker.wait() == ExitCode.NEEDS_AUTHORISATION, worker.output.read_text()[-2000:]
-        ledger, places = ground.sandbox.ledger(), ground.places()
-        left = ground.rows(
+        ledger, places = installation.sandbox.ledger(), installation.places()
+        left = installation.rows(
             "SELECT connection, count(*) AS number FROM delivery WHERE status <> 'sent'"
             " GROUP BY connection ORDER BY connection"
         )

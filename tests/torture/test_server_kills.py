@@ -7,11 +7,11 @@ import psycopg
 import pytest
 
 from tests import pgbouncer
-from tests.torture.ground import SENDERS, Ground, ended, prepared
+from tests.own_server import FORGETFUL, OTHERS, Server, own_server
+from tests.torture.fast_installation import SENDERS, FastInstallation, ended, prepared
 from tests.torture.judging import require_exactly_once
 from tests.torture.scale import SEED, scaled
-from tests.torture.server import FORGETFUL, OTHERS, Server, own_server
-from tests.workers import Zygote
+from tests.workers import ForkedCommands
 from worker.sandbox import Faults
 
 ROUNDS = scaled(2, 20)
@@ -38,9 +38,9 @@ def workers_url(request: pytest.FixtureRequest, server: Server) -> Iterator[str]
         yield pgbouncer.through(address, server.url)
 
 
-def creates(ground: Ground) -> int:
+def creates(installation: FastInstallation) -> int:
     """Return how many creates Envoy has carried out."""
-    return len(ground.sandbox.ledger()["creates"])
+    return len(installation.sandbox.ledger()["creates"])
 
 
 def is_reached(url: str) -> bool:
@@ -53,37 +53,37 @@ def is_reached(url: str) -> bool:
     return True
 
 
-def strike(ground: Ground, server: Server, before: int, draws: random.Random) -> bool:
+def strike(installation: FastInstallation, server: Server, before: int, draws: random.Random) -> bool:
     """Kill the server in the middle of a drain; say whether it was in the middle."""
     share = draws.randint(1, INVITES - SENDERS)
-    ground.wait_for(lambda: creates(ground) >= before + share)
+    installation.wait_for(lambda: creates(installation) >= before + share)
     time.sleep(draws.uniform(0, LATENCY / 2))  # the instant is random; nothing waits for it
     server.crash()
-    ground.database.dispose()  # its connections are broken as well
-    return creates(ground) < before + INVITES
+    installation.database.dispose()  # its connections are broken as well
+    return creates(installation) < before + INVITES
 
 
-def play(ground: Ground, server: Server, draws: random.Random, *, host_dies: bool) -> bool:
+def play(installation: FastInstallation, server: Server, draws: random.Random, *, host_dies: bool) -> bool:
     """Play one round to its end; with its host, the server takes the worker along."""
-    before = creates(ground)
-    ground.change(min(CHANGED, ground.invites))
-    ground.add(INVITES)
-    with ended(ground.services(1)) as [worker]:
-        in_the_middle = strike(ground, server, before, draws)
+    before = creates(installation)
+    installation.change(min(CHANGED, installation.invites))
+    installation.add(INVITES)
+    with ended(installation.services(1)) as [worker]:
+        in_the_middle = strike(installation, server, before, draws)
         if host_dies:
             worker.kill()
         server.start()
         # A service that starts sooner ends, and it is a supervisor that starts it again.
-        ground.wait_for(lambda: is_reached(ground.env["DATABASE_URL"]))
-        with ended(ground.services(1 if host_dies else 0)):
-            ground.settle()
+        installation.wait_for(lambda: is_reached(installation.env["DATABASE_URL"]))
+        with ended(installation.services(1 if host_dies else 0)):
+            installation.settle()
         assert host_dies or not worker.ended()
-    assert creates(ground) == ground.invites
+    assert creates(installation) == installation.invites
     return in_the_middle
 
 
 def test_a_server_killed_in_a_drain_loses_no_claim_and_no_verdict_although_its_default_would(
-    server: Server, workers_url: str, zygote: Zygote, counts: Counter[str]
+    server: Server, workers_url: str, forked_commands: ForkedCommands, counts: Counter[str]
 ) -> None:
     """With ``synchronous_commit = off`` as its default, a server is killed again and again: none twice.
 
@@ -92,16 +92,18 @@ def test_a_server_killed_in_a_drain_loses_no_claim_and_no_verdict_although_its_d
     """
     draws = random.Random(SEED)  # noqa: S311 -- repeatable
     settings = {"DATABASE_URL": workers_url}
-    with prepared(zygote, server.durable_url, settings, faults=Faults(latency_seconds=LATENCY)) as ground:
+    with prepared(
+        forked_commands, server.durable_url, settings, faults=Faults(latency_seconds=LATENCY)
+    ) as installation:
         counts.update(rounds=0, servers_killed_in_the_middle=0, workers_killed_with_them=0)
         for number in range(ROUNDS):
             host_dies = bool(number % 2)
             try:
-                in_the_middle = play(ground, server, draws, host_dies=host_dies)
+                in_the_middle = play(installation, server, draws, host_dies=host_dies)
             except AssertionError as error:
                 error.add_note(f"seed {SEED}, round {number}")
                 raise
             counts.update(
                 rounds=1, servers_killed_in_the_middle=in_the_middle, workers_killed_with_them=host_dies
             )
-        counts.update(require_exactly_once(ground))
+        counts.update(require_exactly_once(installation))

@@ -4,10 +4,10 @@ import time
 from collections import Counter
 from contextlib import closing
 
-from tests.torture.ground import SENDERS, Ground, ended, prepared
+from tests.torture.fast_installation import SENDERS, FastInstallation, ended, prepared
 from tests.torture.judging import REFUSED, require_exactly_once
 from tests.torture.scale import scaled
-from tests.workers import Worker, Zygote
+from tests.workers import ForkedCommands, Worker
 from worker.database import Database
 from worker.sandbox import Faults
 
@@ -31,40 +31,42 @@ def is_locked(database: Database) -> bool:
     return False
 
 
-def stop(ground: Ground, worker: Worker) -> None:
+def stop(installation: FastInstallation, worker: Worker) -> None:
     """Stop a worker that waits for Envoy's answers.
 
     One that was stopped while it writes to SQLite would keep everybody else from writing: it goes on a
     little, and is stopped again.
     """
-    ground.wait_for(lambda: ground.sandbox.ledger()["in_flight"] >= SENDERS)
+    installation.wait_for(lambda: installation.sandbox.ledger()["in_flight"] >= SENDERS)
     worker.send(signal.SIGSTOP)
-    while is_locked(ground.database):
+    while is_locked(installation.database):
         worker.send(signal.SIGCONT)
         time.sleep(0.001)  # for as long as a commit takes, or several times that
         worker.send(signal.SIGSTOP)
 
 
-def play(ground: Ground) -> None:
+def play(installation: FastInstallation) -> None:
     """Stop a worker in the middle of a drain, let another one finish it, and wake the first."""
-    ground.add(INVITES)
-    with ended(ground.services(1)) as [sleeper]:
-        stop(ground, sleeper)
-        ground.change(INVITES)  # what is in flight, too: its answers come late, and for an older content
-        with ended(ground.services(1)):
-            ground.settle()
+    installation.add(INVITES)
+    with ended(installation.services(1)) as [sleeper]:
+        stop(installation, sleeper)
+        installation.change(
+            INVITES
+        )  # what is in flight, too: its answers come late, and for an older content
+        with ended(installation.services(1)):
+            installation.settle()
             sleeper.send(signal.SIGCONT)
-            ground.add(INVITES)
-            ground.settle()
+            installation.add(INVITES)
+            installation.settle()
             assert not sleeper.ended()
 
 
 def test_a_worker_that_wakes_up_after_its_leases_sends_nothing_twice(
-    database_url: str, zygote: Zygote, counts: Counter[str]
+    database_url: str, forked_commands: ForkedCommands, counts: Counter[str]
 ) -> None:
     """Stopped with requests in flight, which another one looked up meanwhile: its answers come late."""
-    with prepared(zygote, database_url, SHORT, faults=FAULTS) as ground:
+    with prepared(forked_commands, database_url, SHORT, faults=FAULTS) as installation:
         for _ in range(ROUNDS):
-            play(ground)
+            play(installation)
         counts["suspended"] = ROUNDS
-        counts.update(require_exactly_once(ground, not_carried_out=REFUSED))
+        counts.update(require_exactly_once(installation, not_carried_out=REFUSED))

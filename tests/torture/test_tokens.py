@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.torture.ground import Ground, ended, prepared
+from tests.torture.fast_installation import FastInstallation, ended, prepared
 from tests.torture.judging import require_exactly_once
 from tests.torture.scale import scaled
-from tests.workers import Zygote
+from tests.workers import ForkedCommands
 from worker.sandbox import Faults
 
 PROCESSES = 4
@@ -20,30 +20,32 @@ LATENCY = Faults(latency_seconds=0.02)
 ALONE = {"WORKER_PUSH__CONCURRENCY": "1"}  # so that no other sender has a request in flight
 
 
-def keep_busy(ground: Ground, meanwhile: Callable[[float], None]) -> None:
+def keep_busy(installation: FastInstallation, meanwhile: Callable[[float], None]) -> None:
     """Bring new invites all the time, so that tokens are always needed."""
     began = time.monotonic()
     while (passed := time.monotonic() - began) < SECONDS:
-        ground.add(FED)
+        installation.add(FED)
         meanwhile(passed)
         time.sleep(FED_EVERY)
 
 
-def connection(ground: Ground) -> dict[str, Any]:
+def connection(installation: FastInstallation) -> dict[str, Any]:
     """Return how the connection stands."""
-    return dict(ground.rows("SELECT status, status_reason FROM connection")[0])
+    return dict(installation.rows("SELECT status, status_reason FROM connection")[0])
 
 
 def test_four_processes_never_present_a_refresh_token_twice(
-    database_url: str, zygote: Zygote, counts: Counter[str]
+    database_url: str, forked_commands: ForkedCommands, counts: Counter[str]
 ) -> None:
     """Access tokens live for two seconds and four processes need them: each refresh token is used once."""
-    with prepared(zygote, database_url, faults=LATENCY, access_token_seconds=TOKEN_SECONDS) as ground:
-        with ended(ground.services(PROCESSES)):
-            keep_busy(ground, lambda _passed: None)
-            ground.settle()
-        counts.update(require_exactly_once(ground))
-        ledger = ground.sandbox.ledger()
+    with prepared(
+        forked_commands, database_url, faults=LATENCY, access_token_seconds=TOKEN_SECONDS
+    ) as installation:
+        with ended(installation.services(PROCESSES)):
+            keep_busy(installation, lambda _passed: None)
+            installation.settle()
+        counts.update(require_exactly_once(installation))
+        ledger = installation.sandbox.ledger()
 
     counts["refreshes"] = ledger["refreshes"]
     assert ledger["refresh_token_reuse"] == 0
@@ -52,25 +54,29 @@ def test_four_processes_never_present_a_refresh_token_twice(
 
 
 def test_processes_killed_all_the_time_end_no_grant_within_the_grace(
-    database_url: str, zygote: Zygote, counts: Counter[str]
+    database_url: str, forked_commands: ForkedCommands, counts: Counter[str]
 ) -> None:
     """One of four processes is killed every three seconds; Envoy's grace covers what a kill may lose."""
     with prepared(
-        zygote, database_url, faults=LATENCY, access_token_seconds=TOKEN_SECONDS, refresh_grace_seconds=10
-    ) as ground:
-        with ended(ground.services(PROCESSES)) as workers:
+        forked_commands,
+        database_url,
+        faults=LATENCY,
+        access_token_seconds=TOKEN_SECONDS,
+        refresh_grace_seconds=10,
+    ) as installation:
+        with ended(installation.services(PROCESSES)) as workers:
 
             def kill_one(passed: float) -> None:
                 if passed >= KILL_EVERY * (counts["killed"] + 1):
                     workers.pop(0).kill()
-                    workers.append(ground.launch("run"))
+                    workers.append(installation.launch("run"))
                     counts["killed"] += 1
 
-            keep_busy(ground, kill_one)
-            ground.settle()
-        counts.update(require_exactly_once(ground))
-        ledger = ground.sandbox.ledger()
-        standing = connection(ground)
+            keep_busy(installation, kill_one)
+            installation.settle()
+        counts.update(require_exactly_once(installation))
+        ledger = installation.sandbox.ledger()
+        standing = connection(installation)
 
     counts["refreshes"] = ledger["refreshes"]
     assert ledger["families_killed"] == 0
@@ -82,42 +88,42 @@ def test_processes_killed_all_the_time_end_no_grant_within_the_grace(
     [("before_refresh", 0), ("after_token_commit", 0), ("after_token_answer", 10)],
 )
 def test_a_kill_about_a_refresh_is_healed_by_the_next_process(
-    database_url: str, zygote: Zygote, counts: Counter[str], place: str, grace: float
+    database_url: str, forked_commands: ForkedCommands, counts: Counter[str], place: str, grace: float
 ) -> None:
     """Before the token is posted, after the pair is committed, or within the grace: nothing is lost."""
-    with prepared(zygote, database_url, refresh_grace_seconds=grace) as ground:
-        ground.sandbox.expire_access_tokens()
-        ground.add(20)
-        with ended([ground.launch("run", **ALONE, WORKER_FAILPOINTS=place)]) as [victim]:
-            ground.wait_for(victim.ended)
-        with ended(ground.services(1)):
-            ground.settle()
-        counts.update(require_exactly_once(ground))
-        ledger = ground.sandbox.ledger()
+    with prepared(forked_commands, database_url, refresh_grace_seconds=grace) as installation:
+        installation.sandbox.expire_access_tokens()
+        installation.add(20)
+        with ended([installation.launch("run", **ALONE, WORKER_FAILPOINTS=place)]) as [victim]:
+            installation.wait_for(victim.ended)
+        with ended(installation.services(1)):
+            installation.settle()
+        counts.update(require_exactly_once(installation))
+        ledger = installation.sandbox.ledger()
 
     assert ledger["refresh_token_reuse"] == 0
     assert ledger["families_killed"] == 0
 
 
 def test_a_kill_between_the_rotation_and_our_commit_is_told_and_nothing_is_lost(
-    database_url: str, zygote: Zygote, counts: Counter[str]
+    database_url: str, forked_commands: ForkedCommands, counts: Counter[str]
 ) -> None:
     """Without a grace the grant is lost: the reason is named, the invites wait, and connecting repairs it."""
-    with prepared(zygote, database_url) as ground:
-        ground.sandbox.expire_access_tokens()
-        ground.add(20)
-        with ended([ground.launch("run", **ALONE, WORKER_FAILPOINTS="after_token_answer")]) as [victim]:
-            ground.wait_for(victim.ended)
-        with ended(ground.services(1)) as [worker]:
-            ground.wait_for(lambda: connection(ground)["status"] == "needs_authorisation")
-            standing = connection(ground)
+    with prepared(forked_commands, database_url) as installation:
+        installation.sandbox.expire_access_tokens()
+        installation.add(20)
+        with ended([installation.launch("run", **ALONE, WORKER_FAILPOINTS="after_token_answer")]) as [victim]:
+            installation.wait_for(victim.ended)
+        with ended(installation.services(1)) as [worker]:
+            installation.wait_for(lambda: connection(installation)["status"] == "needs_authorisation")
+            standing = connection(installation)
             # What was in flight is refused as well.
-            ground.wait_for(lambda: "sending" not in ground.statuses())
-            waiting, ledger = ground.statuses(), ground.sandbox.ledger()
+            installation.wait_for(lambda: "sending" not in installation.statuses())
+            waiting, ledger = installation.statuses(), installation.sandbox.ledger()
             assert not worker.ended()
-            ground.connect()
-            ground.settle()
-        counts.update(require_exactly_once(ground))
+            installation.connect()
+            installation.settle()
+        counts.update(require_exactly_once(installation))
 
     assert standing["status_reason"] == "lost_rotation"
     assert waiting == {"pending": 20}

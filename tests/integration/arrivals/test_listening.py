@@ -9,9 +9,9 @@ import sqlalchemy as sa
 import structlog
 from psycopg import sql
 
+from tests.foreign_databases import as_role
 from tests.integration.arrivals.conftest import INSERT, Serve, Service, ready, write
-from tests.integration.as_found import as_role
-from tests.torture.server import own_server
+from tests.own_server import own_server
 from tests.waiting import wait_until
 from worker.database import Database
 from worker.database.schema import upgrade

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.commands import Commands, Said, commands
+from tests.command_process import CommandProcess, CommandResult, command_process
 
 WHO, WHERE = "nora.canary", "visitor.example"
 MAIL = f"{WHO}@{WHERE}"
@@ -43,13 +43,13 @@ LOOKS = (
 
 
 @pytest.fixture(scope="module")
-def session() -> Iterator[Commands]:
+def process() -> Iterator[CommandProcess]:
     """Give a process that runs commands."""
-    with commands() as started:
+    with command_process() as started:
         yield started
 
 
-def require_masked(said: Said) -> None:
+def require_masked(said: CommandResult) -> None:
     """Fail where the address, or what tells whose it is, is in what a command said."""
     text = said.out + said.err
     assert WHO not in text
@@ -58,27 +58,27 @@ def require_masked(said: Said) -> None:
 
 
 @pytest.mark.parametrize("command", WRONG.values(), ids=WRONG.keys())
-def test_an_argument_is_not_echoed_whole(session: Commands, sqlite_url: str, command: str) -> None:
+def test_an_argument_is_not_echoed_whole(process: CommandProcess, sqlite_url: str, command: str) -> None:
     """Whatever it was meant for: somebody has pasted the wrong thing."""
-    said = session.run(sqlite_url, command)
+    said = process.run(sqlite_url, command)
 
     require_masked(said)
     assert said.code != 0
 
 
-def test_a_file_names_nobody(session: Commands, sqlite_url: str, tmp_path: Path) -> None:
+def test_a_file_names_nobody(process: CommandProcess, sqlite_url: str, tmp_path: Path) -> None:
     """Not by its name, nor its header; the line and the place are told all the same."""
     (tmp_path / f"{MAIL}.csv").write_text(f"{HEADER}\n{LINE.replace('2035-05', '2035-77')}\n")
     (tmp_path / "header.csv").write_text(f"{HEADER},{MAIL}\n{LINE},\n")
     (tmp_path / "lines.jsonl").write_text(f'{{"{MAIL}": 1, "external_id": "x", "invitee_name": "Ann"}}\n')
     (tmp_path / "none.csv").write_text(f"{MAIL}\n")
 
-    line = session.run(sqlite_url, f"invites import {MAIL}.csv --connection acme", tmp_path)
+    line = process.run(sqlite_url, f"invites import {MAIL}.csv --connection acme", tmp_path)
     header, keys, none = (
-        session.run(sqlite_url, f"invites import {name} --connection acme", tmp_path)
+        process.run(sqlite_url, f"invites import {name} --connection acme", tmp_path)
         for name in ("header.csv", "lines.jsonl", "none.csv")
     )
-    rejects = session.run(
+    rejects = process.run(
         sqlite_url, f"invites import {MAIL}.csv --connection acme --rejects {MAIL}", tmp_path
     )
 
@@ -89,11 +89,13 @@ def test_a_file_names_nobody(session: Commands, sqlite_url: str, tmp_path: Path)
     assert "column 5 of the header (n…@…) is no column" in header.err
 
 
-def test_a_connections_name_is_not_echoed_whole(session: Commands, database_url: str, tmp_path: Path) -> None:
+def test_a_connections_name_is_not_echoed_whole(
+    process: CommandProcess, database_url: str, tmp_path: Path
+) -> None:
     """It waits for a connection that can never be; anyone who looks at it is told so, and not whose it is."""
     (tmp_path / "visits.csv").write_text(f"connection,{HEADER}\n{MAIL},{LINE}\n")
-    said = [session.run(database_url, command, tmp_path) for command in LOOKS]
-    listed, moved = said[7], session.run(database_url, "invites withdraw 1")
+    said = [process.run(database_url, command, tmp_path) for command in LOOKS]
+    listed, moved = said[7], process.run(database_url, "invites withdraw 1")
 
     for one in (*said, moved):
         require_masked(one)
@@ -102,7 +104,7 @@ def test_a_connections_name_is_not_echoed_whole(session: Commands, database_url:
 
 
 def test_a_rejected_line_is_run_by_no_spreadsheet_and_comes_back_as_it_was(
-    session: Commands, database_url: str, tmp_path: Path
+    process: CommandProcess, database_url: str, tmp_path: Path
 ) -> None:
     """The file of rejected lines is opened, corrected and imported; what strangers wrote is kept, not run."""
     notes = ["=cmd|' /C calc'!A0", "+49 151 5550100", "-5", "@SUM(1)", "'t Hart"]
@@ -111,11 +113,11 @@ def test_a_rejected_line_is_run_by_no_spreadsheet_and_comes_back_as_it_was(
     bad.with_name("visits.csv").write_text(f"{HEADER},notes\n{lines}")
     good.write_text(f"{HEADER},notes\n{lines}".replace(",,Berlin", ",Nora,Berlin"))
 
-    session.run(database_url, "invites import visits.csv --connection acme --rejects bad.csv", tmp_path)
+    process.run(database_url, "invites import visits.csv --connection acme --rejects bad.csv", tmp_path)
     cells = [cell for row in csv.reader(bad.read_text().splitlines()) for cell in row]
     bad.write_text(bad.read_text().replace(",,Berlin", ",Nora,Berlin"))
-    repaired = session.run(database_url, "invites import bad.csv --connection acme", tmp_path)
-    same = session.run(database_url, "invites import good.csv --connection acme", tmp_path)
+    repaired = process.run(database_url, "invites import bad.csv --connection acme", tmp_path)
+    same = process.run(database_url, "invites import good.csv --connection acme", tmp_path)
 
     assert [cell for cell in cells if cell[:1] in {*"=+-@"}] == []
     assert repaired.out.startswith("5 created")

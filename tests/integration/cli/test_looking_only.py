@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from tests.integration.commands import Commands, Said, commands, traces
+from tests.command_process import CommandProcess, CommandResult, command_process, traces
 from worker.cli.app import app
 from worker.database import Database
 from worker.errors import DatabaseConflict
@@ -39,9 +39,9 @@ NOBODY = 65534
 
 
 @pytest.fixture(scope="module")
-def session() -> Iterator[Commands]:
+def process() -> Iterator[CommandProcess]:
     """Give a process that runs commands."""
-    with commands() as started:
+    with command_process() as started:
         yield started
 
 
@@ -130,7 +130,7 @@ def url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def one_line(said: Said, code: int = 78) -> str:
+def one_line(said: CommandResult, code: int = 78) -> str:
     """Return the only line that a command said, which must have failed so."""
     assert (said.code, said.err.count("\n"), said.out) == (code, 1, ""), said
     return said.err
@@ -143,46 +143,48 @@ def test_of_every_command_it_is_known_whether_it_only_looks() -> None:
     assert known == set(names_of(typer.main.get_command(app)))
 
 
-def test_no_command_makes_a_database_at_a_wrong_path(session: Commands, folder: Path, lines: Path) -> None:
+def test_no_command_makes_a_database_at_a_wrong_path(
+    process: CommandProcess, folder: Path, lines: Path
+) -> None:
     """Exit 78, one line: the path as it was written, the whole one, and what to type."""
     for name, options in [*READING.items(), *WRITING.items()]:
-        said = session.run("sqlite:///typo.db", f"{name} {options.format(file=lines)}", folder)
+        said = process.run("sqlite:///typo.db", f"{name} {options.format(file=lines)}", folder)
         told = said.out if name == "check" else one_line(said)
         assert said.code == 78, name
         assert f"there is no file typo.db ({folder}/typo.db)" in told, name
         assert "`envoy-worker db upgrade` makes it" in told, name
         assert list(folder.iterdir()) == [], name
-    assert session.run("sqlite:///typo.db", "db upgrade", folder).code == 0
-    assert session.run("sqlite:///typo.db", "status", folder).code == 0
+    assert process.run("sqlite:///typo.db", "db upgrade", folder).code == 0
+    assert process.run("sqlite:///typo.db", "status", folder).code == 0
 
     assert [file.name for file in folder.iterdir()] == ["typo.db"]
 
 
 @pytest.mark.parametrize("name", ["with blank.db", "100%#1.db", "zürich&mode=rw.db", "caf\udce9.db"])
-def test_any_name_of_a_file_is_taken_as_it_is(session: Commands, folder: Path, name: str) -> None:
+def test_any_name_of_a_file_is_taken_as_it_is(process: CommandProcess, folder: Path, name: str) -> None:
     """What means something in a URI means nothing in a file's name."""
-    said = [session.run(url(folder / name), command).code for command in ("db upgrade", "status", "run-once")]
+    said = [process.run(url(folder / name), command).code for command in ("db upgrade", "status", "run-once")]
 
     assert said == [0, 0, 0]
     assert [file.name for file in folder.iterdir()] == [name]
 
 
-def look(session: Commands, database_url: str, lines: Path) -> dict[str, Said]:
+def look(process: CommandProcess, database_url: str, lines: Path) -> dict[str, CommandResult]:
     """Run every command that only looks."""
     return {
-        name: session.run(database_url, f"{name} {args.format(file=lines)}") for name, args in READING.items()
+        name: process.run(database_url, f"{name} {args.format(file=lines)}") for name, args in READING.items()
     }
 
 
 @pytest.mark.parametrize("state", ["at_rest", "in_use", "crashed", "backed_up"])
 def test_who_only_looks_leaves_no_trace(
-    session: Commands, state: str, request: pytest.FixtureRequest, lines: Path
+    process: CommandProcess, state: str, request: pytest.FixtureRequest, lines: Path
 ) -> None:
     """No file is made, none changes in content, mode, owner or time; and what is committed is seen."""
     path: Path = request.getfixturevalue(state)
     before = traces(path.parent)
 
-    said = look(session, url(path), lines)
+    said = look(process, url(path), lines)
 
     assert traces(path.parent) == before
     del said["check"]  # Envoy is not there
@@ -190,24 +192,26 @@ def test_who_only_looks_leaves_no_trace(
     assert ("Zoe" if state in {"in_use", "crashed"} else "Ann") in said["invites show"].out
 
 
-def test_a_log_without_its_index_is_read(session: Commands, crashed: Path) -> None:
+def test_a_log_without_its_index_is_read(process: CommandProcess, crashed: Path) -> None:
     """The index may be missing after a copy by hand; what the log has counts all the same."""
     crashed.with_name("worker.db-shm").unlink()
     before = traces(crashed.parent)
 
-    said = session.run(url(crashed), "invites show acme/v1")
+    said = process.run(url(crashed), "invites show acme/v1")
 
     assert "Zoe" in said.out
     after = traces(crashed.parent)
     assert {name: after[name] for name in before} == before
 
 
-def test_an_index_that_a_killed_writer_left_half_written_is_read(session: Commands, in_use: Path) -> None:
+def test_an_index_that_a_killed_writer_left_half_written_is_read(
+    process: CommandProcess, in_use: Path
+) -> None:
     """Another process has the file open, so that SQLite repairs the index and makes no other."""
     # Never closed before the end: that would give up the locks that this process has there.
     with in_use.with_name("worker.db-shm").open("r+b", buffering=0) as index:
         index.write(b"\xff" * 48)
-        assert "Zoe" in session.run(url(in_use), "invites show acme/v1").out
+        assert "Zoe" in process.run(url(in_use), "invites show acme/v1").out
         assert Database(url(in_use), access="write").read_now()
 
 
@@ -224,7 +228,7 @@ def test_what_lies_in_the_logs_place_is_no_hindrance(at_rest: Path, log: bytes) 
     database.dispose()
 
 
-def test_what_is_no_database_stays_as_it_is(session: Commands, folder: Path, lines: Path) -> None:
+def test_what_is_no_database_stays_as_it_is(process: CommandProcess, folder: Path, lines: Path) -> None:
     """A text, a link to one, a pipe, a socket, a device, a folder: one line at once, for anyone who asks."""
     (folder / "text").write_text("API_KEY=1\n" * 9)
     (folder / "text").chmod(0o644)
@@ -244,7 +248,7 @@ def test_what_is_no_database_stays_as_it_is(session: Commands, folder: Path, lin
     told = {}
     for name in before:
         told[name] = {
-            one_line(session.run(url(folder / name), command), 69 if name == "circle" else 78)
+            one_line(process.run(url(folder / name), command), 69 if name == "circle" else 78)
             for command in ("status", f"invites import {lines}")
         }
     listener.close()
@@ -260,48 +264,54 @@ def test_what_is_no_database_stays_as_it_is(session: Commands, folder: Path, lin
 
 
 @pytest.mark.parametrize("command", ["db upgrade", "run-once"])
-def test_what_is_no_database_stays_so_for_who_writes(session: Commands, command: str, folder: Path) -> None:
+def test_what_is_no_database_stays_so_for_who_writes(
+    process: CommandProcess, command: str, folder: Path
+) -> None:
     """Not even a migration tightens a text file."""
     (folder / "text").write_text("API_KEY=1\n" * 9)
     (folder / "text").chmod(0o644)
     before = traces(folder)
 
-    one_line(session.run(url(folder / "text"), command))
+    one_line(process.run(url(folder / "text"), command))
 
     assert traces(folder) == before
 
 
-def test_another_applications_database_stays_as_it_is(session: Commands, foreign: Path, lines: Path) -> None:
+def test_another_applications_database_stays_as_it_is(
+    process: CommandProcess, foreign: Path, lines: Path
+) -> None:
     """Neither its mode nor its journal changes, whatever is asked; exit 78, and what to type."""
     before = traces(foreign.parent)
 
     for name, options in {**READING, **WRITING}.items():
-        said = session.run(url(foreign), f"{name} {options.format(file=lines)}")
+        said = process.run(url(foreign), f"{name} {options.format(file=lines)}")
         assert said.code == (0 if name == "db current" else 78), (name, said)
         assert traces(foreign.parent) == before, name
 
 
-def test_an_empty_file_is_a_database_to_be_made(session: Commands, folder: Path) -> None:
+def test_an_empty_file_is_a_database_to_be_made(process: CommandProcess, folder: Path) -> None:
     """`touch` made it, and others may read it: it is named, left alone, and private once it is migrated."""
     path = folder / "empty.db"
     path.touch(mode=0o644)
     before = traces(folder)
 
-    assert "db upgrade" in one_line(session.run(url(path), "status"))
-    assert "db upgrade" in one_line(session.run(url(path), "run-once"))
+    assert "db upgrade" in one_line(process.run(url(path), "status"))
+    assert "db upgrade" in one_line(process.run(url(path), "run-once"))
     assert traces(folder) == before
-    assert session.run(url(path), "db upgrade").code == 0
+    assert process.run(url(path), "db upgrade").code == 0
 
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_what_is_ours_is_made_private_by_who_writes(session: Commands, in_use: Path, tmp_path: Path) -> None:
+def test_what_is_ours_is_made_private_by_who_writes(
+    process: CommandProcess, in_use: Path, tmp_path: Path
+) -> None:
     """The file a link leads to, and what lies beside it; the folder above stays open."""
     in_use.parent.chmod(0o755)
     link = tmp_path / "link.db"
     link.symlink_to(in_use)
 
-    assert session.run(url(link), "connections set acme --default-send-email").code == 0
+    assert process.run(url(link), "connections set acme --default-send-email").code == 0
     modes = {file.name: file.stat().st_mode & 0o777 for file in in_use.parent.iterdir()}
 
     assert modes == {"worker.db": 0o600, "worker.db-wal": 0o600, "worker.db-shm": 0o600}
@@ -320,7 +330,7 @@ def test_a_link_beside_the_file_is_not_followed(at_rest: Path, tmp_path: Path) -
     assert elsewhere.stat().st_mode & 0o777 == 0o644
 
 
-def test_a_database_of_another_user_is_refused(session: Commands, at_rest: Path, lines: Path) -> None:
+def test_a_database_of_another_user_is_refused(process: CommandProcess, at_rest: Path, lines: Path) -> None:
     """Exit 78, both users, and how to be the right one; nothing is made that would lock its owner out."""
     if os.geteuid() == 0:
         os.chown(at_rest, NOBODY, NOBODY)
@@ -330,7 +340,7 @@ def test_a_database_of_another_user_is_refused(session: Commands, at_rest: Path,
     before = traces(at_rest.parent)
 
     for name, options in {**READING, **WRITING, "db upgrade": ""}.items():
-        said = session.run(url(path), f"{name} {options.format(file=lines)}")
+        said = process.run(url(path), f"{name} {options.format(file=lines)}")
         told = said.out if name == "check" else one_line(said)
         assert said.code == 78
         assert [word for word in words if word not in told] == []
@@ -339,7 +349,7 @@ def test_a_database_of_another_user_is_refused(session: Commands, at_rest: Path,
 
 
 @pytest.mark.parametrize("end", ["-wal", "-shm", "-journal"])
-def test_a_side_file_of_another_user_is_named(session: Commands, end: str, at_rest: Path) -> None:
+def test_a_side_file_of_another_user_is_named(process: CommandProcess, end: str, at_rest: Path) -> None:
     """One line says which one, whose it is, and what to type."""
     if os.geteuid() != 0:
         pytest.skip("only root can give a file away")
@@ -347,7 +357,7 @@ def test_a_side_file_of_another_user_is_named(session: Commands, end: str, at_re
     side.touch()
     os.chown(side, NOBODY, NOBODY)
 
-    line = one_line(session.run(url(at_rest), "status"))
+    line = one_line(process.run(url(at_rest), "status"))
 
     assert line.startswith(f"error: {side} belongs to ")
     assert f"`chown root {side}`" in line

@@ -23,9 +23,9 @@ def test_hostile_text_in_every_column_is_shown_and_never_acts(
     """Tables, lines, messages, JSON, hints and the log: nothing gets out raw, forges a line, or crashes."""
     seat(monkeypatch, database_url, tmp_path)
     chance = random.Random(11)  # noqa: S311 -- to be played again
-    scene = settle(database, chance)
+    strangers_database = settle(database, chance)
 
-    for command in itertools.islice(scene.commands(chance), LOOKS):
+    for command in itertools.islice(strangers_database.commands(chance), LOOKS):
         look_at(command, chance, monkeypatch)
     assert not list(tmp_path.glob("x"))
 

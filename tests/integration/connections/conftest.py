@@ -1,11 +1,16 @@
-"""A house for each test: a database of each kind, a clock, and a token endpoint."""
+"""A worker for each test: a database of each kind, a clock, and a token endpoint."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.integration.connections.endpoint import TokenEndpoint
-from tests.integration.connections.support import Clock, House, RealClock, build
+from tests.integration.connections.worker_with_token_endpoint import (
+    Clock,
+    RealClock,
+    WorkerWithTokenEndpoint,
+    build,
+)
 from worker.connections.tokens.access import Tokens
 from worker.database import Database
 from worker.envoy.http.client import HttpClient
@@ -27,24 +32,28 @@ def http() -> Iterator[HttpClient]:
 
 
 @pytest.fixture
-def house(database_url: str, endpoint: TokenEndpoint, http: HttpClient) -> Iterator[House]:
-    """Give a house whose clock is turned by hand, once on each database."""
-    yield from _house(database_url, endpoint, http)
+def worker(database_url: str, endpoint: TokenEndpoint, http: HttpClient) -> Iterator[WorkerWithTokenEndpoint]:
+    """Give a worker whose clock is turned by hand, once on each database."""
+    yield from _worker(database_url, endpoint, http)
 
 
 @pytest.fixture
-def small_house(sqlite_url: str, endpoint: TokenEndpoint, http: HttpClient) -> Iterator[House]:
-    """Give such a house on SQLite only, for what no database has a say in."""
-    yield from _house(sqlite_url, endpoint, http)
+def sqlite_worker(
+    sqlite_url: str, endpoint: TokenEndpoint, http: HttpClient
+) -> Iterator[WorkerWithTokenEndpoint]:
+    """Give such a worker on SQLite only, for what no database has a say in."""
+    yield from _worker(sqlite_url, endpoint, http)
 
 
 @pytest.fixture
-def locking_house(postgresql_url: str, endpoint: TokenEndpoint, http: HttpClient) -> Iterator[House]:
-    """Give such a house on PostgreSQL only, where rows are locked one by one."""
-    yield from _house(postgresql_url, endpoint, http)
+def postgresql_worker(
+    postgresql_url: str, endpoint: TokenEndpoint, http: HttpClient
+) -> Iterator[WorkerWithTokenEndpoint]:
+    """Give such a worker on PostgreSQL only, where rows are locked one by one."""
+    yield from _worker(postgresql_url, endpoint, http)
 
 
-def _house(url: str, endpoint: TokenEndpoint, http: HttpClient) -> Iterator[House]:
+def _worker(url: str, endpoint: TokenEndpoint, http: HttpClient) -> Iterator[WorkerWithTokenEndpoint]:
     clock = Clock()
     database = Database(url, clock=clock)
     yield build(url, database, clock, endpoint, http)
@@ -52,14 +61,16 @@ def _house(url: str, endpoint: TokenEndpoint, http: HttpClient) -> Iterator[Hous
 
 
 @pytest.fixture
-def real_house(database: Database, database_url: str, endpoint: TokenEndpoint, http: HttpClient) -> House:
-    """Give a house in real time, which other processes can live in, too."""
+def real_time_worker(
+    database: Database, database_url: str, endpoint: TokenEndpoint, http: HttpClient
+) -> WorkerWithTokenEndpoint:
+    """Give a worker in real time, which other processes can live in, too."""
     return build(database_url, database, RealClock(), endpoint, http)
 
 
 @pytest.fixture
-def tokens(house: House) -> Iterator[Tokens]:
+def tokens(worker: WorkerWithTokenEndpoint) -> Iterator[Tokens]:
     """Give the tokens of one process, and close them."""
-    made = house.tokens()
+    made = worker.tokens()
     yield made
     made.close()

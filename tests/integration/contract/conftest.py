@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.contract.support import Caller
+from tests.integration.contract.caller import Caller
 
 
 @pytest.fixture

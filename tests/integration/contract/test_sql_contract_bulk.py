@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.integration.contract.support import Caller, Refused
+from tests.integration.contract.caller import Caller, Refused
 from worker.database import Database, schema, triggers
 
 AS_A_REPLICA = "SET session_replication_role = replica"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.integration.contract.support import COLUMNS, Caller, Refused
+from tests.integration.contract.caller import COLUMNS, Caller, Refused
 
 CLEARED_AT = "2026-04-01T00:00:00.000Z"
 EMPTY = {

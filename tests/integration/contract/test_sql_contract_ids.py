@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from tests.integration.contract.support import Caller, Refused
+from tests.integration.contract.caller import Caller, Refused
 
 LARGEST = 2**63 - 1
 LARGEST_KEPT = 2**53 - 1

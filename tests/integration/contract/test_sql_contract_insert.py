@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlmodel import Session, select
 
-from tests.integration.contract.support import COLUMNS, Caller, Refused, moment
+from tests.integration.contract.caller import COLUMNS, Caller, Refused, moment
 from worker.database import Database
 from worker.invites.model import Invite
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.integration.contract.support import Caller, Refused
+from tests.integration.contract.caller import Caller, Refused
 
 
 def orphan(caller: Caller, status: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.integration.contract.support import Caller, Refused
+from tests.integration.contract.caller import Caller, Refused
 from worker.invites.states import Status
 
 PAGE = (Path(__file__).parents[3] / "docs/sql-contract.md").read_text(encoding="utf-8")

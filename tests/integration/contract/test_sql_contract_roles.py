@@ -8,11 +8,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.integration.contract.support import Caller, Refused
+from tests.integration.contract.caller import Caller, Refused
 
 
 @pytest.fixture
-def guest(postgresql_url: str) -> Iterator[Caller]:
+def restricted_caller(postgresql_url: str) -> Iterator[Caller]:
     """Give a caller whose role has rights on the caller's table and the view alone."""
     role = f"caller_{uuid.uuid4().hex[:8]}"
     with psycopg.connect(postgresql_url, autocommit=True) as owner:
@@ -30,43 +30,47 @@ def guest(postgresql_url: str) -> Iterator[Caller]:
         owner.execute(sql.SQL("DROP ROLE {0}").format(sql.Identifier(role)))
 
 
-def test_rights_on_the_table_are_enough(guest: Caller) -> None:
+def test_rights_on_the_table_are_enough(restricted_caller: Caller) -> None:
     """Insert, change, rename, delete and read back; the triggers act with their owner's rights."""
-    guest.insert("v-1")
-    guest.insert("v-2")
-    guest.rows("UPDATE invite SET notes = 'new' WHERE external_id = 'v-1'")
-    guest.rows("UPDATE invite SET external_id = 'v-3' WHERE external_id = 'v-2'")
-    guest.rows("DELETE FROM invite WHERE external_id = 'v-3'")
+    restricted_caller.insert("v-1")
+    restricted_caller.insert("v-2")
+    restricted_caller.rows("UPDATE invite SET notes = 'new' WHERE external_id = 'v-1'")
+    restricted_caller.rows("UPDATE invite SET external_id = 'v-3' WHERE external_id = 'v-2'")
+    restricted_caller.rows("DELETE FROM invite WHERE external_id = 'v-3'")
 
-    (row,) = guest.rows("SELECT external_id, status, revision FROM invite_status")
+    (row,) = restricted_caller.rows("SELECT external_id, status, revision FROM invite_status")
     assert row == {"external_id": "v-1", "status": "pending", "revision": 2}
 
 
 @pytest.mark.parametrize("table", ["delivery", "attempt", "connection", "job"])
-def test_the_worker_s_tables_stay_closed(table: str, guest: Caller) -> None:
+def test_the_worker_s_tables_stay_closed(table: str, restricted_caller: Caller) -> None:
     """A caller can neither read tokens nor write states."""
     for statement in ("SELECT 1 FROM ", "DELETE FROM "):
         with pytest.raises(Refused, match="permission denied"):
-            guest.rows(statement + table)
+            restricted_caller.rows(statement + table)
 
 
-def test_the_triggers_cannot_be_called_for_other_purposes(guest: Caller) -> None:
+def test_the_triggers_cannot_be_called_for_other_purposes(restricted_caller: Caller) -> None:
     """They act with their owner's rights, so nobody else may direct them."""
-    guest.rows("CREATE TEMP TABLE delivery (connection text, external_id text, next_attempt_at timestamptz)")
-    guest.insert()
+    restricted_caller.rows(
+        "CREATE TEMP TABLE delivery (connection text, external_id text, next_attempt_at timestamptz)"
+    )
+    restricted_caller.insert()
 
-    assert not guest.rows("SELECT * FROM pg_temp.delivery")
-    assert guest.one("SELECT status FROM invite_status") == {"status": "pending"}
+    assert not restricted_caller.rows("SELECT * FROM pg_temp.delivery")
+    assert restricted_caller.one("SELECT status FROM invite_status") == {"status": "pending"}
 
 
-def test_a_delete_waits_for_a_claim_and_is_then_refused(postgresql_url: str, guest: Caller) -> None:
+def test_a_delete_waits_for_a_claim_and_is_then_refused(
+    postgresql_url: str, restricted_caller: Caller
+) -> None:
     """Between the two there is no moment in which an invite is both deleted and sent."""
-    guest.insert()
+    restricted_caller.insert()
     outcome: list[str] = []
 
     def delete() -> None:
         try:
-            guest.rows("DELETE FROM invite")
+            restricted_caller.rows("DELETE FROM invite")
         except psycopg.Error as error:
             outcome.append(str(error))
 
@@ -83,4 +87,4 @@ def test_a_delete_waits_for_a_claim_and_is_then_refused(postgresql_url: str, gue
     deleting.join(10)
 
     assert "set wanted = 'absent'" in outcome[0]
-    assert guest.one("SELECT status FROM invite_status") == {"status": "sending"}
+    assert restricted_caller.one("SELECT status FROM invite_status") == {"status": "sending"}

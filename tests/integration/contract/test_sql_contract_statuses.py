@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.integration.contract.support import PAST, Caller, Refused
+from tests.integration.contract.caller import PAST, Caller, Refused
 
 LEASE = {"attempt_id": "a-1", "lease_owner": "somebody", "lease_until": PAST}
 REFUSED: list[tuple[str, dict[str, object], str]] = [

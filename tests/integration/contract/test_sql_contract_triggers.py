@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from tests.integration.contract.support import Caller, Refused
+from tests.integration.contract.caller import Caller, Refused
 
 # PostgreSQL runs triggers by their names, SQLite as it likes.
 NAMES = ("aaa_own", "zzz_own")

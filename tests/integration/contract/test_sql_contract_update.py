@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.integration.contract.support import ARRIVAL, COLUMNS, Caller, Refused, moment
+from tests.integration.contract.caller import ARRIVAL, COLUMNS, Caller, Refused, moment
 
 FINISHED = ["sent", "rejected", "expired", "withdrawn"]
 OTHER = {**dict.fromkeys(COLUMNS, "changed"), "invitee_email": "new@example.com", "wanted": "absent"}

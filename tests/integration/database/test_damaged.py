@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.integration.commands import Commands, commands
+from tests.command_process import CommandProcess, command_process
 from worker.cli.check import damage
 from worker.database import Database
 from worker.database.meanings import DAMAGED_HINT
@@ -29,7 +29,7 @@ FEW = ("status", "check", "invites import FILE", "run-once push_invites")
 NOBODY = "http://127.0.0.1:9"  # where Envoy would be
 
 
-class Told(NamedTuple):
+class CommandResult(NamedTuple):
     """What became of one command."""
 
     code: int
@@ -46,9 +46,9 @@ class Told(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def session() -> Iterator[Commands]:
+def process() -> Iterator[CommandProcess]:
     """Give a process that runs commands."""
-    with commands() as given:
+    with command_process() as given:
         yield given
 
 
@@ -117,15 +117,15 @@ SOMEWHERE: dict[str, Callable[[Path], None]] = {
 }
 
 
-class Trial:
+class SpoiltCopies:
     """Commands on a file of which a copy is spoilt for each of them."""
 
-    def __init__(self, session: Commands, filled: Path, folder: Path) -> None:
+    def __init__(self, process: CommandProcess, filled: Path, folder: Path) -> None:
         """Take the file that is whole."""
-        self._session, self._filled, self._folder = session, filled, folder
+        self._session, self._filled, self._folder = process, filled, folder
         (folder / "lines.csv").write_text(LINE, encoding="utf-8")
 
-    def of(self, spoil: Callable[[Path], object], command: str) -> Told:
+    def of(self, spoil: Callable[[Path], object], command: str) -> CommandResult:
         """Return what a command says on a file with this damage."""
         path = Path(shutil.copy(self._filled, self._folder / "worker.db"))
         for end in ("-wal", "-shm"):
@@ -136,29 +136,31 @@ class Trial:
         )
         assert "bug" not in said.out + said.err, (command, said)
         assert "Traceback" not in said.err, (command, said)
-        return Told(said.code, said.out, said.err)
+        return CommandResult(said.code, said.out, said.err)
 
 
 @pytest.fixture
-def trial(session: Commands, filled: Path, tmp_path: Path) -> Trial:
-    """Give a trial."""
-    return Trial(session, filled, tmp_path)
+def spoilt_copies(process: CommandProcess, filled: Path, tmp_path: Path) -> SpoiltCopies:
+    """Give commands on spoilt copies."""
+    return SpoiltCopies(process, filled, tmp_path)
 
 
 @pytest.mark.parametrize("damage", EVERYWHERE)
-def test_a_damage_that_every_command_meets_is_one_line(damage: str, trial: Trial) -> None:
+def test_a_damage_that_every_command_meets_is_one_line(damage: str, spoilt_copies: SpoiltCopies) -> None:
     """With the cause and the cure, exit 78; no bug, and no traceback."""
     for command in COMMANDS:
-        told = trial.of(EVERYWHERE[damage], command)
+        told = spoilt_copies.of(EVERYWHERE[damage], command)
         assert told.code == 78, (command, told)
         assert DAMAGED_HINT in told.failure, command
 
 
 @pytest.mark.parametrize("damage", SOMEWHERE)
-def test_a_damage_that_some_commands_meet_is_a_line_of_those(damage: str, trial: Trial) -> None:
+def test_a_damage_that_some_commands_meet_is_a_line_of_those(
+    damage: str, spoilt_copies: SpoiltCopies
+) -> None:
     """Who does not read what is damaged, works; ``check`` reads all of it."""
     for command in ("invites list", *FEW):
-        told = trial.of(SOMEWHERE[damage], command)
+        told = spoilt_copies.of(SOMEWHERE[damage], command)
         assert told.code in {0, 78}, (command, told)
         assert told.code == 78 or command != "check"
         if told.code:
@@ -169,19 +171,23 @@ def test_a_damage_that_some_commands_meet_is_a_line_of_those(damage: str, trial:
     ("place", "version", "said"),
     [(19, 3, "file is not a database"), (47, 9, "unsupported file format")],
 )
-def test_a_file_of_a_newer_format_is_a_line(place: int, version: int, said: str, trial: Trial) -> None:
+def test_a_file_of_a_newer_format_is_a_line(
+    place: int, version: int, said: str, spoilt_copies: SpoiltCopies
+) -> None:
     """Of the reading version, or of the tables' format."""
     for command in FEW:
-        told = trial.of(lambda path: overwrite(path, place, bytes([version])), command)
+        told = spoilt_copies.of(lambda path: overwrite(path, place, bytes([version])), command)
         assert told.code == 78, (command, told)
         assert said in told.failure
 
 
 @pytest.mark.parametrize("content", [b"\0" * 100_000, os.urandom(100_000)], ids=["zeros", "encrypted"])
-def test_a_file_that_is_no_database_is_a_line(content: bytes, trial: Trial, tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_a_line(
+    content: bytes, spoilt_copies: SpoiltCopies, tmp_path: Path
+) -> None:
     """As a power cut leaves it, or a tool that encrypts; it is not touched."""
     for command in FEW:
-        told = trial.of(lambda path: path.write_bytes(content), command)
+        told = spoilt_copies.of(lambda path: path.write_bytes(content), command)
         assert told.code == 78, (command, told)
         assert "is not an SQLite database" in told.failure
         assert (tmp_path / "worker.db").read_bytes() == content

@@ -12,9 +12,9 @@ from typing import Protocol
 import pytest
 import structlog
 
-from tests.integration.delivery.desks import Desk
 from tests.integration.delivery.doubting import ARRIVAL
-from tests.integration.delivery.world import World
+from tests.integration.delivery.journal_with_rows import JournalWithRows
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.postgresql import Databases
 from worker.database import Database
 from worker.sandbox import Sandbox
@@ -22,10 +22,10 @@ from worker.sandbox import Sandbox
 Fresh = Callable[[], AbstractContextManager[str]]
 
 
-class MakeWorld(Protocol):
-    """Make a world of a test's own settings."""
+class MakeWorker(Protocol):
+    """Make a worker of a test's own settings."""
 
-    def __call__(self, **settings: str) -> World:
+    def __call__(self, **settings: str) -> WorkerWithSandbox:
         """Make it."""
         ...
 
@@ -52,56 +52,56 @@ def sandbox(sandbox_scopes: tuple[str, ...]) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def make_world(database_url: str, sandbox: Sandbox) -> Iterator[MakeWorld]:
-    """Make worlds, and close them at the end."""
-    made: list[World] = []
+def make_worker(database_url: str, sandbox: Sandbox) -> Iterator[MakeWorker]:
+    """Make workers, and close them at the end."""
+    made: list[WorkerWithSandbox] = []
 
-    def make(**settings: str) -> World:
-        made.append(World(database_url, sandbox, **settings))
+    def make(**settings: str) -> WorkerWithSandbox:
+        made.append(WorkerWithSandbox(database_url, sandbox, **settings))
         return made[-1]
 
     yield make
-    for world in made:
-        world.context.__exit__(None, None, None)
+    for worker in made:
+        worker.context.__exit__(None, None, None)
 
 
 @pytest.fixture
-def desk(database: Database) -> Iterator[Desk]:
+def journal_with_rows(database: Database) -> Iterator[JournalWithRows]:
     """Give a journal and six due rows."""
-    made = Desk(database, 6)
+    made = JournalWithRows(database, 6)
     yield made
     made.close()
 
 
 @pytest.fixture
-def reading_world(make_world: MakeWorld) -> World:
-    """Give a world whose customer lets us read invites."""
-    made = make_world(WORKER_ENVOY__SCOPES=json.dumps(READING_SCOPES))
+def reading_worker(make_worker: MakeWorker) -> WorkerWithSandbox:
+    """Give a worker whose customer lets us read invites."""
+    made = make_worker(WORKER_ENVOY__SCOPES=json.dumps(READING_SCOPES))
     made.connect()
     return made
 
 
 @pytest.fixture
-def recreating(make_world: MakeWorld) -> World:
-    """Give a world that makes again what is missing in Envoy, and that may read invites."""
-    made = make_world(WORKER_PUSH__RECREATE_MISSING="true", WORKER_ENVOY__SCOPES=json.dumps(READING_SCOPES))
+def recreating_worker(make_worker: MakeWorker) -> WorkerWithSandbox:
+    """Give a worker that makes again what is missing in Envoy, and that may read invites."""
+    made = make_worker(WORKER_PUSH__RECREATE_MISSING="true", WORKER_ENVOY__SCOPES=json.dumps(READING_SCOPES))
     made.connect()
     return made
 
 
 @pytest.fixture
-def known_world(reading_world: World) -> Iterator[World]:
+def worker_with_invite(reading_worker: WorkerWithSandbox) -> Iterator[WorkerWithSandbox]:
     """Give the same with one invite that Envoy is known to have."""
-    reading_world.add("known", expected_arrival_at=(ARRIVAL + timedelta(days=1)).isoformat())
-    reading_world.push()
+    reading_worker.add("known", expected_arrival_at=(ARRIVAL + timedelta(days=1)).isoformat())
+    reading_worker.push()
     with structlog.testing.capture_logs():
-        yield reading_world
+        yield reading_worker
 
 
 @pytest.fixture
-def world(make_world: MakeWorld) -> World:
-    """Give a connected world."""
-    made = make_world()
+def worker(make_worker: MakeWorker) -> WorkerWithSandbox:
+    """Give a connected worker."""
+    made = make_worker()
     made.connect()
     return made
 
@@ -129,8 +129,10 @@ def fresh_postgresql(postgresql_databases: Databases) -> Fresh:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def shared_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Give one connected world of each kind to all tests of a module, which each add a row of their own.
+def shared_worker(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WorkerWithSandbox]:
+    """Give one connected worker of each kind to all tests of a module, which each add a row of their own.
 
     Its customer lets us read invites.
     """
@@ -145,7 +147,7 @@ def shared_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
             url = kept.enter_context(databases.fresh())
         scopes = ["locations.read", "flows.read", "invites.write", "invites.read", "token.refresh"]
         sandbox = kept.enter_context(Sandbox(port=0, scopes=ALL_SCOPES))
-        made = World(url, sandbox, WORKER_ENVOY__SCOPES=json.dumps(scopes))
+        made = WorkerWithSandbox(url, sandbox, WORKER_ENVOY__SCOPES=json.dumps(scopes))
         kept.enter_context(made.context)
         made.connect()
         yield made

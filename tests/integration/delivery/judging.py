@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-from tests.integration.delivery.scene import Scene, visitor
-from tests.integration.delivery.world import World
+from tests.integration.delivery.two_workers import TwoWorkers, visitor
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 
 
-def judge(scene: Scene) -> None:
+def judge(two_workers: TwoWorkers) -> None:
     """Require all that must hold at any moment."""
-    ledger = scene.sandbox.ledger()
+    ledger = two_workers.sandbox.ledger()
     no_visit_is_there_twice(ledger)
-    each_request_is_one_attempt(scene, ledger)
-    what_is_sent_is_there(scene)
+    each_request_is_one_attempt(two_workers, ledger)
+    what_is_sent_is_there(two_workers)
 
 
 def no_visit_is_there_twice(ledger: dict[str, Any]) -> None:
@@ -31,41 +31,41 @@ def no_visit_is_there_twice(ledger: dict[str, Any]) -> None:
             assert gone_at <= later["at"], f"{name} was in Envoy twice"
 
 
-def each_request_is_one_attempt(scene: Scene, ledger: dict[str, Any]) -> None:
+def each_request_is_one_attempt(two_workers: TwoWorkers, ledger: dict[str, Any]) -> None:
     """Require that each write which Envoy saw has its line in our ledger, and of its own visit."""
     seen = Counter(entry["request_id"] for entry in ledger["attempts"])
     assert set(seen.values()) <= {1}, "a request was repeated"
     query = "SELECT a.id, a.kind, d.external_id FROM attempt AS a JOIN delivery AS d ON d.id = a.delivery_id"
-    lines = {row["id"]: row for row in scene.world.rows(query)}
+    lines = {row["id"]: row for row in two_workers.worker.rows(query)}
     assert seen.keys() <= lines.keys()
     for entry in ledger["creates"]:
         line = lines[entry["request_id"]]
         assert (line["kind"], visitor(line["external_id"])) == ("create", entry["name"])
 
 
-def what_is_sent_is_there(scene: Scene) -> None:
+def what_is_sent_is_there(two_workers: TwoWorkers) -> None:
     """Require that a row which says ``sent`` has Envoy's id, and Envoy what the caller wants."""
-    invites = {one["id"]: one for one in scene.sandbox.invites()}
+    invites = {one["id"]: one for one in two_workers.sandbox.invites()}
     query = (
         "SELECT d.envoy_invite_id, i.* FROM delivery AS d JOIN invite AS i"
         " ON i.connection = d.connection AND i.external_id = d.external_id WHERE d.status = 'sent'"
     )
-    for row in scene.world.rows(query):
+    for row in two_workers.worker.rows(query):
         assert row["envoy_invite_id"] is not None
         assert row["wanted"] == "present"
-        assert_same(scene.world, invites.get(row["envoy_invite_id"]), row)
+        assert_same(two_workers.worker, invites.get(row["envoy_invite_id"]), row)
 
 
-def envoy_has_what_is_wanted(world: World) -> None:
+def envoy_has_what_is_wanted(worker: WorkerWithSandbox) -> None:
     """Require that, in the end, Envoy has each wanted visit once, and nothing else."""
-    wanted = world.rows("SELECT * FROM invite WHERE wanted = 'present'")
-    held = {invite["invitee"]["name"]: invite for invite in world.sandbox.invites()}
-    assert len(held) == len(world.sandbox.invites()) == len(wanted)
+    wanted = worker.rows("SELECT * FROM invite WHERE wanted = 'present'")
+    held = {invite["invitee"]["name"]: invite for invite in worker.sandbox.invites()}
+    assert len(held) == len(worker.sandbox.invites()) == len(wanted)
     for row in wanted:
-        assert_same(world, held.get(row["invitee_name"]), row)
+        assert_same(worker, held.get(row["invitee_name"]), row)
 
 
-def assert_same(world: World, invite: dict[str, Any] | None, row: Any) -> None:
+def assert_same(worker: WorkerWithSandbox, invite: dict[str, Any] | None, row: Any) -> None:
     """Require that Envoy's invite is what the caller's row says, in every field."""
     assert invite is not None, f"{row['external_id']} is not in Envoy"
     wanted = {
@@ -74,19 +74,19 @@ def assert_same(world: World, invite: dict[str, Any] | None, row: Any) -> None:
         "expectedArrivalAt": _utc(row["expected_arrival_at"]),
         "expectedDepartureAt": _utc(row["expected_departure_at"]),
         "customFields": _listed(row["custom_fields"]),
-        "locationId": _id(world, "location", row["location"]),
+        "locationId": _id(worker, "location", row["location"]),
     }
     if row["flow"] is not None:  # else Envoy chooses one
         own_or_shared = f"coalesce(location_id, '{wanted['locationId']}') = '{wanted['locationId']}'"
-        wanted["flowId"] = _id(world, "flow", row["flow"], own_or_shared)
+        wanted["flowId"] = _id(worker, "flow", row["flow"], own_or_shared)
     assert {name: invite[name] for name in wanted} == wanted
     # No second mail is asked for by an update that is repeated after a doubt, or of what a restore forgot.
-    withheld = world.was_restored or _was_in_doubt(world, row)
+    withheld = worker.was_restored or _was_in_doubt(worker, row)
     mailed = {bool(row["send_email"])} | ({False} if withheld else set())
     assert invite["sendEmailToInvitee"] in mailed
 
 
-def _was_in_doubt(world: World, row: Any) -> bool:
+def _was_in_doubt(worker: WorkerWithSandbox, row: Any) -> bool:
     """Return whether an update of a visit may have been executed and was not answered, or not in time.
 
     One that was given up has the verdict of its late answer; another attempt had begun by then.
@@ -97,11 +97,11 @@ def _was_in_doubt(world: World, row: Any) -> bool:
         " OR EXISTS (SELECT 1 FROM attempt AS b WHERE b.delivery_id = a.delivery_id"
         " AND b.fencing_token > a.fencing_token AND b.started_at <= a.finished_at))"
     )
-    return row["external_id"] in {line["external_id"] for line in world.rows(query)}
+    return row["external_id"] in {line["external_id"] for line in worker.rows(query)}
 
 
-def _id(world: World, table: str, name: str, where: str = "true") -> str:
-    (found,) = world.rows(f"SELECT envoy_id FROM {table} WHERE name = '{name}' AND {where}")  # noqa: S608
+def _id(worker: WorkerWithSandbox, table: str, name: str, where: str = "true") -> str:
+    (found,) = worker.rows(f"SELECT envoy_id FROM {table} WHERE name = '{name}' AND {where}")  # noqa: S608
     return str(found["envoy_id"])
 
 

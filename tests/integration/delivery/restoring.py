@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.integration.delivery.doubting import ARRIVAL
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 
 AS_BEFORE = (
     "UPDATE delivery SET status = 'pending', next_attempt_at = created_at, envoy_invite_id = NULL,"
@@ -13,44 +13,44 @@ AS_BEFORE = (
 LINES = "DELETE FROM attempt WHERE delivery_id IN (SELECT id FROM delivery WHERE external_id = :key)"
 
 
-def waiting(world: World, key: str = "v-1", **columns: Any) -> None:
+def waiting(worker: WorkerWithSandbox, key: str = "v-1", **columns: Any) -> None:
     """Add a visit that is still to be sent."""
-    world.add(key, **{"expected_arrival_at": ARRIVAL.isoformat(), **columns})
+    worker.add(key, **{"expected_arrival_at": ARRIVAL.isoformat(), **columns})
 
 
-def sent_since(world: World, key: str = "v-1", **columns: Any) -> None:
+def sent_since(worker: WorkerWithSandbox, key: str = "v-1", **columns: Any) -> None:
     """Add a visit that was sent after the backup: Envoy has it, and the database says that it waits."""
-    waiting(world, key, **columns)
-    world.push()
-    assert world.delivery(key)["status"] == "sent"
-    forget(world, key)
+    waiting(worker, key, **columns)
+    worker.push()
+    assert worker.delivery(key)["status"] == "sent"
+    forget(worker, key)
 
 
-def forget(world: World, key: str = "v-1") -> None:
+def forget(worker: WorkerWithSandbox, key: str = "v-1") -> None:
     """Take a visit back to how the backup has it: never tried."""
-    world.execute(LINES, key=key)
-    world.execute(AS_BEFORE, key=key)
+    worker.execute(LINES, key=key)
+    worker.execute(AS_BEFORE, key=key)
 
 
-def standing(world: World, key: str = "v-1") -> tuple[str, str | None]:
+def standing(worker: WorkerWithSandbox, key: str = "v-1") -> tuple[str, str | None]:
     """Return status and error code of a visit."""
-    delivery = world.delivery(key)
+    delivery = worker.delivery(key)
     return delivery["status"], delivery["error_code"]
 
 
-def made(world: World, key: str = "v-1") -> int:
+def made(worker: WorkerWithSandbox, key: str = "v-1") -> int:
     """Return how often Envoy was asked to create a visit."""
-    return sum(one["name"] == f"Visitor {key}" for one in world.sandbox.ledger()["creates"])
+    return sum(one["name"] == f"Visitor {key}" for one in worker.sandbox.ledger()["creates"])
 
 
-def there(world: World, key: str = "v-1") -> list[dict[str, Any]]:
+def there(worker: WorkerWithSandbox, key: str = "v-1") -> list[dict[str, Any]]:
     """Return what Envoy has of a visit."""
-    return [one for one in world.sandbox.invites() if one["invitee"]["name"] == f"Visitor {key}"]
+    return [one for one in worker.sandbox.invites() if one["invitee"]["name"] == f"Visitor {key}"]
 
 
-def settle(world: World) -> None:
+def settle(worker: WorkerWithSandbox) -> None:
     """Push and look until nothing is left."""
     for _ in range(2):
-        world.push()
-        world.look_to_the_end()
-    world.push()
+        worker.push()
+        worker.look_to_the_end()
+    worker.push()

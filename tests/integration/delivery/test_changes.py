@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.sandbox import Faults
 
 FULL: dict[str, Any] = {
@@ -31,103 +31,103 @@ NEW: list[tuple[str, Any, str, Any]] = [
 ]
 
 
-def change(world: World, **columns: Any) -> None:
+def change(worker: WorkerWithSandbox, **columns: Any) -> None:
     """Change the visit as its caller would."""
     assigned = ", ".join(f"{name} = :{name}" for name in columns)
-    world.execute(f"UPDATE invite SET {assigned}", **columns)  # noqa: S608
+    worker.execute(f"UPDATE invite SET {assigned}", **columns)  # noqa: S608
 
 
 @pytest.mark.parametrize(("column", "value", "field", "expected"), NEW)
 def test_a_changed_or_cleared_column_is_one_update(
-    world: World, column: str, value: Any, field: str, expected: Any
+    worker: WorkerWithSandbox, column: str, value: Any, field: str, expected: Any
 ) -> None:
     """Envoy has the new value, and everything else as it was."""
-    world.add(**FULL)
-    world.push()
-    (before,) = world.sandbox.invites()
+    worker.add(**FULL)
+    worker.push()
+    (before,) = worker.sandbox.invites()
 
-    change(world, **{column: value})
-    world.push()
+    change(worker, **{column: value})
+    worker.push()
 
-    (after,) = world.sandbox.invites()
+    (after,) = worker.sandbox.invites()
     assert after[field] == expected
     assert {**after, "updatedAt": "", field: ""} == {**before, "updatedAt": "", field: ""}
-    assert len(world.sandbox.ledger()["attempts"]) == 2
-    assert world.delivery()["sent_revision"] == 2
+    assert len(worker.sandbox.ledger()["attempts"]) == 2
+    assert worker.delivery()["sent_revision"] == 2
 
 
-def test_a_mail_that_is_not_wanted_any_more_is_switched_off(world: World) -> None:
+def test_a_mail_that_is_not_wanted_any_more_is_switched_off(worker: WorkerWithSandbox) -> None:
     """The switch goes back as it goes forth, alone and beside another change."""
-    world.add(send_email=True)
-    world.push()
+    worker.add(send_email=True)
+    worker.push()
 
     for columns in ({"send_email": False}, {"send_email": True}, {"send_email": False, "notes": "b"}):
-        change(world, **columns)
-        world.push()
+        change(worker, **columns)
+        worker.push()
 
-        (invite,) = world.sandbox.invites()
+        (invite,) = worker.sandbox.invites()
         assert invite["sendEmailToInvitee"] is columns["send_email"]
-        assert world.delivery()["status"] == "sent"
+        assert worker.delivery()["status"] == "sent"
 
 
-def test_a_visit_moves_with_its_flow_and_host(world: World) -> None:
+def test_a_visit_moves_with_its_flow_and_host(worker: WorkerWithSandbox) -> None:
     """Location, flow and host go in one call, since Envoy wants them to agree."""
-    london = world.sandbox.add_location("Oslo")["id"]
-    tour = world.sandbox.add_flow("Tour", location_id=london)["id"]
-    host = world.sandbox.add_employee("Host", "host@example.com", location_ids=[london])["id"]
-    world.add(**FULL)
-    world.push()
+    london = worker.sandbox.add_location("Oslo")["id"]
+    tour = worker.sandbox.add_flow("Tour", location_id=london)["id"]
+    host = worker.sandbox.add_employee("Host", "host@example.com", location_ids=[london])["id"]
+    worker.add(**FULL)
+    worker.push()
 
-    change(world, location="Oslo", flow="Tour", host_employee_id=host)
-    world.push()
+    change(worker, location="Oslo", flow="Tour", host_employee_id=host)
+    worker.push()
 
-    (invite,) = world.sandbox.invites()
+    (invite,) = worker.sandbox.invites()
     assert (invite["locationId"], invite["flowId"], invite["host"]["name"]) == (london, tour, "Host")
-    assert len(world.sandbox.ledger()["updates"]) == 1
+    assert len(worker.sandbox.ledger()["updates"]) == 1
 
 
-def test_a_flow_or_host_that_is_taken_away_is_gone_in_envoy(world: World) -> None:
+def test_a_flow_or_host_that_is_taken_away_is_gone_in_envoy(worker: WorkerWithSandbox) -> None:
     """Without a flow Envoy chooses its own; without a host there is none."""
-    berlin = world.rows("SELECT envoy_id FROM location WHERE name = 'Berlin'")[0]["envoy_id"]
-    host = world.sandbox.add_employee("Host", "host@example.com", location_ids=[berlin])["id"]
-    world.add(host_employee_id=host, **FULL)
-    world.push()
-    (before,) = world.sandbox.invites()
+    berlin = worker.rows("SELECT envoy_id FROM location WHERE name = 'Berlin'")[0]["envoy_id"]
+    host = worker.sandbox.add_employee("Host", "host@example.com", location_ids=[berlin])["id"]
+    worker.add(host_employee_id=host, **FULL)
+    worker.push()
+    (before,) = worker.sandbox.invites()
 
-    change(world, host_employee_id=None, flow=None)
-    world.push()
+    change(worker, host_employee_id=None, flow=None)
+    worker.push()
 
-    (after,) = world.sandbox.invites()
+    (after,) = worker.sandbox.invites()
     assert before["host"]["name"] == "Host"
     assert after["host"] is None
-    assert world.delivery()["status"] == "sent"
+    assert worker.delivery()["status"] == "sent"
 
 
 @pytest.mark.parametrize("column", ["notes", "custom_fields", "invitee_email", "expected_departure_at"])
-def test_what_envoy_does_not_clear_is_told(world: World, column: str) -> None:
+def test_what_envoy_does_not_clear_is_told(worker: WorkerWithSandbox, column: str) -> None:
     """Whether null clears a field is not documented: the answer is compared, and a person told."""
-    world.add(**FULL)
-    world.push()
-    world.sandbox.set_faults(Faults(keep_cleared=True))
+    worker.add(**FULL)
+    worker.push()
+    worker.sandbox.set_faults(Faults(keep_cleared=True))
 
-    change(world, **{column: None})
+    change(worker, **{column: None})
     with capture_logs() as logs:
-        world.push()
+        worker.push()
 
     (event,) = (log for log in logs if log["event"] == "invite.updated")
     assert (event["log_level"], event["error_code"]) == ("warning", "not_cleared")
-    assert (world.delivery()["status"], world.delivery()["error_code"]) == ("sent", "not_cleared")
-    assert world.push().counts["updated"] == 0
+    assert (worker.delivery()["status"], worker.delivery()["error_code"]) == ("sent", "not_cleared")
+    assert worker.push().counts["updated"] == 0
 
 
-def test_a_row_written_anew_after_its_push_is_compared_with_what_envoy_has(world: World) -> None:
+def test_a_row_written_anew_after_its_push_is_compared_with_what_envoy_has(worker: WorkerWithSandbox) -> None:
     """INSERT OR REPLACE, an upsert and an ORM's save write all columns; equal ones make no call."""
-    world.add(**FULL)
-    world.push()
+    worker.add(**FULL)
+    worker.push()
 
-    change(world, notes="b")
-    change(world, notes="a")
-    world.push()
+    change(worker, notes="b")
+    change(worker, notes="a")
+    worker.push()
 
-    assert world.sandbox.ledger()["updates"] == []
-    assert (world.delivery()["status"], world.delivery()["sent_revision"]) == ("sent", 3)
+    assert worker.sandbox.ledger()["updates"] == []
+    assert (worker.delivery()["status"], worker.delivery()["sent_revision"]) == ("sent", 3)

@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.integration.delivery import judging
-from tests.integration.delivery.conftest import MakeWorld
-from tests.integration.delivery.happenings import CHANGES, MOST_VISITS
-from tests.integration.delivery.scene import arrival
-from tests.integration.delivery.world import World
+from tests.integration.delivery.conftest import MakeWorker
+from tests.integration.delivery.strategies import CHANGES, MOST_VISITS
+from tests.integration.delivery.two_workers import arrival
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 
 # One visit after the other is written to, several times perhaps, and then there is a push.
 WRITES = st.lists(st.tuples(st.integers(0, MOST_VISITS - 1), CHANGES), min_size=1, max_size=4)
@@ -18,54 +18,54 @@ ROUNDS = st.lists(WRITES, min_size=1, max_size=6)
 CLEAN = ("DELETE FROM attempt", "DELETE FROM delivery", "DELETE FROM invite")
 
 
-def write(world: World, key: str, columns: dict[str, Any]) -> None:
+def write(worker: WorkerWithSandbox, key: str, columns: dict[str, Any]) -> None:
     """Insert the visit or change it, as a caller does who does not know whether it is there."""
-    if world.rows(f"SELECT 1 FROM invite WHERE external_id = '{key}'"):  # noqa: S608
+    if worker.rows(f"SELECT 1 FROM invite WHERE external_id = '{key}'"):  # noqa: S608
         assigned = ", ".join(f"{name} = :{name}" for name in columns)
-        world.execute(f"UPDATE invite SET {assigned} WHERE external_id = :key", key=key, **columns)  # noqa: S608
+        worker.execute(f"UPDATE invite SET {assigned} WHERE external_id = :key", key=key, **columns)  # noqa: S608
     else:
-        world.add(key, **{"expected_arrival_at": arrival(0), **columns})
+        worker.add(key, **{"expected_arrival_at": arrival(0), **columns})
 
 
-def begin_anew(world: World) -> None:
+def begin_anew(worker: WorkerWithSandbox) -> None:
     """Let there be nothing, neither here nor in Envoy."""
-    for invite in world.sandbox.invites():
-        world.sandbox.delete_invite(invite["id"])
+    for invite in worker.sandbox.invites():
+        worker.sandbox.delete_invite(invite["id"])
     for statement in CLEAN:
-        world.execute(statement)
+        worker.execute(statement)
 
 
-def calls(world: World) -> int:
+def calls(worker: WorkerWithSandbox) -> int:
     """Return how many writes Envoy has received."""
-    return len(world.sandbox.ledger()["attempts"])
+    return len(worker.sandbox.ledger()["attempts"])
 
 
-def play(world: World, rounds: list[list[tuple[int, dict[str, Any]]]]) -> None:
+def play(worker: WorkerWithSandbox, rounds: list[list[tuple[int, dict[str, Any]]]]) -> None:
     """Write and push in turn, and judge after each push."""
     for writes in rounds:
-        before = calls(world)
+        before = calls(worker)
         for number, columns in writes:
-            write(world, f"v-{number}", columns)
-        world.push()
-        judging.envoy_has_what_is_wanted(world)
+            write(worker, f"v-{number}", columns)
+        worker.push()
+        judging.envoy_has_what_is_wanted(worker)
         touched = {number for number, _ in writes}
-        assert calls(world) - before <= len(touched), "several changes before a push are one call"
+        assert calls(worker) - before <= len(touched), "several changes before a push are one call"
         unsettled = "SELECT 1 FROM delivery WHERE status NOT IN ('sent', 'withdrawn')"
-        assert not world.rows(unsettled)
-    before = calls(world)
-    world.push()
-    assert calls(world) == before, "what Envoy has needs no call"
+        assert not worker.rows(unsettled)
+    before = calls(worker)
+    worker.push()
+    assert calls(worker) == before, "what Envoy has needs no call"
 
 
 @pytest.fixture
-def lasting(make_world: MakeWorld) -> World:
-    """Give a connected world that serves all examples."""
-    world = make_world()
-    world.connect()
-    return world
+def lasting(make_worker: MakeWorker) -> WorkerWithSandbox:
+    """Give a connected worker that serves all examples."""
+    worker = make_worker()
+    worker.connect()
+    return worker
 
 
-def test_changes_in_any_order_come_to_what_is_wanted(lasting: World) -> None:
+def test_changes_in_any_order_come_to_what_is_wanted(lasting: WorkerWithSandbox) -> None:
     """Creates, changes of any column, withdrawals and returns, in any order between pushes."""
 
     @settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))

@@ -9,7 +9,7 @@ import pytest
 
 from jobs import keep_tokens_fresh, refresh_directory
 from tests.integration.delivery.conftest import READING_SCOPES
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.waiting import wait_until
 from worker.clock import WallClock
 from worker.connections.usable.refusing import Refusing
@@ -29,153 +29,163 @@ def shift() -> list[timedelta]:
 
 
 @pytest.fixture
-def world(database_url: str, sandbox: Sandbox, shift: list[timedelta]) -> Iterator[World]:
-    """Give a world of one customer, whose database's clock is turned by hand."""
+def worker(database_url: str, sandbox: Sandbox, shift: list[timedelta]) -> Iterator[WorkerWithSandbox]:
+    """Give a worker of one customer, whose database's clock is turned by hand."""
     scopes = {"WORKER_ENVOY__SCOPES": json.dumps(READING_SCOPES)}
-    made = World(database_url, sandbox, lambda: datetime.now(UTC) + shift[0], **scopes)
+    made = WorkerWithSandbox(database_url, sandbox, lambda: datetime.now(UTC) + shift[0], **scopes)
     made.connect()
     yield made
     made.context.__exit__(None, None, None)
 
 
-def test_a_row_that_was_never_tried_does_not_wait(world: World, shift: list[timedelta]) -> None:
+def test_a_row_that_was_never_tried_does_not_wait(worker: WorkerWithSandbox, shift: list[timedelta]) -> None:
     """A caller wrote it a moment before the step."""
-    world.add()
+    worker.add()
     shift[0] -= STEP
 
-    assert world.push().counts["sent"] == 1
+    assert worker.push().counts["sent"] == 1
 
 
-def test_a_row_that_was_deferred_waits_no_longer_than_it_was_to(world: World, shift: list[timedelta]) -> None:
+def test_a_row_that_was_deferred_waits_no_longer_than_it_was_to(
+    worker: WorkerWithSandbox, shift: list[timedelta]
+) -> None:
     """Its wait began ahead of now, and so did its connection's hold."""
-    world.sandbox.set_faults(THROTTLED)
-    world.add()
-    world.push()
-    world.sandbox.set_faults(Faults())
-    assert world.push().counts["sent"] == 0, "it is held"
+    worker.sandbox.set_faults(THROTTLED)
+    worker.add()
+    worker.push()
+    worker.sandbox.set_faults(Faults())
+    assert worker.push().counts["sent"] == 0, "it is held"
     shift[0] -= STEP
 
-    assert world.push().counts["sent"] == 1
+    assert worker.push().counts["sent"] == 1
 
 
-def test_a_visit_is_over_for_as_long_only_as_the_clock_says_so(world: World, shift: list[timedelta]) -> None:
+def test_a_visit_is_over_for_as_long_only_as_the_clock_says_so(
+    worker: WorkerWithSandbox, shift: list[timedelta]
+) -> None:
     """It was taken for over, and never was; nobody needs to touch it."""
     shift[0] = timedelta(days=365)
-    world.add()
-    assert world.push().counts["expired"] == 1
+    worker.add()
+    assert worker.push().counts["expired"] == 1
     shift[0] = timedelta()
 
-    assert world.push().counts["sent"] == 1
+    assert worker.push().counts["sent"] == 1
 
 
-def test_a_look_waits_no_longer_than_it_was_to(world: World, shift: list[timedelta]) -> None:
+def test_a_look_waits_no_longer_than_it_was_to(worker: WorkerWithSandbox, shift: list[timedelta]) -> None:
     """Of an invite that Envoy has, and whose answer was lost."""
-    world.sandbox.set_faults(LOST)
-    world.add()
-    assert world.push().counts["unknown"] == 1
-    world.sandbox.set_faults(Faults())
-    assert world.reconcile().counts["looked_up"] == 0, "it is looked up later"
+    worker.sandbox.set_faults(LOST)
+    worker.add()
+    assert worker.push().counts["unknown"] == 1
+    worker.sandbox.set_faults(Faults())
+    assert worker.reconcile().counts["looked_up"] == 0, "it is looked up later"
     shift[0] -= timedelta(minutes=1)
 
-    assert world.reconcile().counts["looked_up"] == 1
+    assert worker.reconcile().counts["looked_up"] == 1
 
 
-def test_our_own_invite_is_known_though_the_clock_was_set(world: World, shift: list[timedelta]) -> None:
+def test_our_own_invite_is_known_though_the_clock_was_set(
+    worker: WorkerWithSandbox, shift: list[timedelta]
+) -> None:
     """It seems older than its attempt, to a process that was started since, too: nobody saw the step."""
-    world.sandbox.set_faults(LOST)
-    world.add()
-    assert world.push().counts["unknown"] == 1
-    world.sandbox.set_faults(Faults())
+    worker.sandbox.set_faults(LOST)
+    worker.add()
+    assert worker.push().counts["unknown"] == 1
+    worker.sandbox.set_faults(Faults())
     shift[0] -= STEP
 
-    assert world.reconcile().counts["sent"] == 1
+    assert worker.reconcile().counts["sent"] == 1
 
 
 @pytest.mark.parametrize("by", [timedelta(days=1), timedelta(days=-1)], ids=["ahead", "back"])
-def test_what_is_on_its_way_is_not_given_up(world: World, shift: list[timedelta], by: timedelta) -> None:
+def test_what_is_on_its_way_is_not_given_up(
+    worker: WorkerWithSandbox, shift: list[timedelta], by: timedelta
+) -> None:
     """By a clock that jumped its lease is over, or ends later than any can; a second worker looks."""
-    world.context.wall_clock = WallClock(lambda: datetime.now(UTC) + shift[0])
-    world.sandbox.set_faults(Faults(latency_seconds=1.0, only="POST /v1/invites"))
-    world.add()
+    worker.context.wall_clock = WallClock(lambda: datetime.now(UTC) + shift[0])
+    worker.sandbox.set_faults(Faults(latency_seconds=1.0, only="POST /v1/invites"))
+    worker.add()
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(world.push)
-        wait_until(lambda: world.sandbox.ledger()["in_flight"] > 0)
+        first = pool.submit(worker.push)
+        wait_until(lambda: worker.sandbox.ledger()["in_flight"] > 0)
         shift[0] += by
-        second = world.push()
+        second = worker.push()
 
         assert second.counts["unknown"] == second.counts["sent"] == 0
         assert first.result().counts["sent"] == 1
 
 
-def test_what_waits_for_a_person_waits_on(world: World, shift: list[timedelta]) -> None:
+def test_what_waits_for_a_person_waits_on(worker: WorkerWithSandbox, shift: list[timedelta]) -> None:
     """It has no time to wait for, whenever it was written."""
-    world.sandbox.set_faults(LOST)
-    world.add()
-    world.push()
-    world.execute("UPDATE delivery SET next_attempt_at = NULL")
+    worker.sandbox.set_faults(LOST)
+    worker.add()
+    worker.push()
+    worker.execute("UPDATE delivery SET next_attempt_at = NULL")
     shift[0] -= STEP
 
-    assert world.reconcile().counts["looked_up"] == 0
+    assert worker.reconcile().counts["looked_up"] == 0
 
 
-def test_a_host_that_did_not_answer_is_asked_again(world: World, shift: list[timedelta]) -> None:
+def test_a_host_that_did_not_answer_is_asked_again(worker: WorkerWithSandbox, shift: list[timedelta]) -> None:
     """Anyone who waited for the end of its hold waited by a clock that was ahead."""
-    gate = world.context.gate
+    gate = worker.context.gate
     gate._outages.hold(gate.seen(), NotSent("no answer", error_code="connect_failed"))
-    world.add()
-    assert world.push().counts["sent"] == 0, "it is held"
+    worker.add()
+    assert worker.push().counts["sent"] == 0, "it is held"
     shift[0] -= STEP
 
-    assert world.push().counts["sent"] == 1
+    assert worker.push().counts["sent"] == 1
 
 
-def test_a_host_that_refused_all_is_tried_again(world: World, shift: list[timedelta]) -> None:
+def test_a_host_that_refused_all_is_tried_again(worker: WorkerWithSandbox, shift: list[timedelta]) -> None:
     """One request goes through, and that ends it."""
-    database = world.context.database
+    database = worker.context.database
     with database.write() as writer:
-        Refusing(database, world.context.gate.host, hold_seconds=(5, 900)).hold(writer, "422:a")
-    world.add()
-    assert world.push().counts["sent"] == 0, "it is held"
+        Refusing(database, worker.context.gate.host, hold_seconds=(5, 900)).hold(writer, "422:a")
+    worker.add()
+    assert worker.push().counts["sent"] == 0, "it is held"
     shift[0] -= STEP
 
-    assert world.push().counts["sent"] == 1
+    assert worker.push().counts["sent"] == 1
 
 
-def test_a_refresh_that_failed_is_tried_again(world: World, shift: list[timedelta]) -> None:
+def test_a_refresh_that_failed_is_tried_again(worker: WorkerWithSandbox, shift: list[timedelta]) -> None:
     """Its cool-down of some seconds or minutes began ahead of now."""
-    world.sandbox.expire_access_tokens()
-    world.sandbox.set_faults(Faults(token_error="temporarily_unavailable"))
-    world.add()
-    world.push()
-    world.sandbox.set_faults(Faults())
-    assert world.sandbox.ledger()["refreshes"] == 0
-    world.execute("UPDATE connection SET hold_reason = NULL, held_until = NULL")
+    worker.sandbox.expire_access_tokens()
+    worker.sandbox.set_faults(Faults(token_error="temporarily_unavailable"))
+    worker.add()
+    worker.push()
+    worker.sandbox.set_faults(Faults())
+    assert worker.sandbox.ledger()["refreshes"] == 0
+    worker.execute("UPDATE connection SET hold_reason = NULL, held_until = NULL")
     shift[0] -= STEP
 
-    assert world.push().counts["sent"] == 1
+    assert worker.push().counts["sent"] == 1
 
 
 @pytest.mark.parametrize("job", [refresh_directory.run, keep_tokens_fresh.run], ids=["directory", "grant"])
 def test_what_was_done_by_a_clock_ahead_is_done_again(
-    world: World, shift: list[timedelta], job: Callable[..., object]
+    worker: WorkerWithSandbox, shift: list[timedelta], job: Callable[..., object]
 ) -> None:
     """A directory that was read, a grant that was refreshed next year: nobody knows how long ago that was."""
     shift[0] = timedelta(days=365)
-    world.connect()
+    worker.connect()
     shift[0] = timedelta()
 
-    report = job(world.run_context())
+    report = job(worker.run_context())
 
     assert report.counts == {"refreshed": 1}  # type: ignore[attr-defined]
 
 
-def test_a_success_that_lies_ahead_hides_no_refusal(world: World, shift: list[timedelta]) -> None:
+def test_a_success_that_lies_ahead_hides_no_refusal(
+    worker: WorkerWithSandbox, shift: list[timedelta]
+) -> None:
     """Whether everyone is refused alike is judged by what was tried since, not by next year's success."""
     shift[0] = timedelta(days=365)
-    world.add(expected_arrival_at="2035-05-01T10:00:00Z")
-    assert world.push().counts["sent"] == 1
+    worker.add(expected_arrival_at="2035-05-01T10:00:00Z")
+    assert worker.push().counts["sent"] == 1
     shift[0] = timedelta()
-    database = world.context.database
+    database = worker.context.database
 
     since, _ = Alike(database, Refusing(database, "host", hold_seconds=(5, 900)))._known()
 

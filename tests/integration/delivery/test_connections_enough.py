@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.integration.delivery.conftest import MakeWorld
+from tests.integration.delivery.conftest import MakeWorker
 from tests.integration.delivery.serving import serving
 from worker.context import JOB_THREADS, MOST_READERS
 from worker.settings.model import DRAWERS, REFRESHERS
@@ -26,11 +26,11 @@ def patient_api() -> Iterator[str]:
 
 
 def test_the_threads_of_all_stages_and_jobs_find_a_connection_at_once(
-    make_world: MakeWorld, patient_api: str
+    make_worker: MakeWorker, patient_api: str
 ) -> None:
     """None of their rows waits in vain for one that the others have, to Envoy or to the database."""
     settings = {"WORKER_ENVOY__API_URL": patient_api, "WORKER_PUSH__CONCURRENCY": str(SENDERS)}
-    context = make_world(**settings).context
+    context = make_worker(**settings).context
 
     def ask(_: int) -> None:
         with context.database.read():

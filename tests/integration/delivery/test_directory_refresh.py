@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from jobs import refresh_directory
-from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorld
+from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorker
 from tests.integration.delivery.serving import serving
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.connections.states import HoldReason
 from worker.connections.store import require
 from worker.directory import DuePages, Round, load, refresh
@@ -35,16 +35,16 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def three(world: World) -> World:
-    """Give a world of three customers, whose directories are due."""
-    world.connect("beta", company_id="10001")
-    world.connect("gamma", company_id="10002")
-    world.execute(STALE)
-    return world
+def three(worker: WorkerWithSandbox) -> WorkerWithSandbox:
+    """Give a worker of three customers, whose directories are due."""
+    worker.connect("beta", company_id="10001")
+    worker.connect("gamma", company_id="10002")
+    worker.execute(STALE)
+    return worker
 
 
 @contextmanager
-def written(world: World) -> Iterator[list[tuple[str, Any]]]:
+def written(worker: WorkerWithSandbox) -> Iterator[list[tuple[str, Any]]]:
     """Collect what is written, statements and values."""
     found: list[tuple[str, Any]] = []
 
@@ -52,39 +52,39 @@ def written(world: World) -> Iterator[list[tuple[str, Any]]]:
         if statement.split(maxsplit=1)[0] in {"INSERT", "UPDATE", "DELETE"}:
             found.append((" ".join(statement.split()[:3]), values))
 
-    engine = world.context.database.engine
+    engine = worker.context.database.engine
     sa.event.listen(engine, "before_cursor_execute", note)
     yield found
     sa.event.remove(engine, "before_cursor_execute", note)
 
 
-def elsewhere(world: World, make_world: MakeWorld, url: str) -> World:
+def elsewhere(worker: WorkerWithSandbox, make_worker: MakeWorker, url: str) -> WorkerWithSandbox:
     """Give the same database to a worker whose Envoy is at another address."""
-    keys = world.context.secrets.get("WORKER_ENCRYPTION_KEYS")
-    return make_world(WORKER_ENVOY__API_URL=url, WORKER_ENCRYPTION_KEYS=keys)
+    keys = worker.context.secrets.get("WORKER_ENCRYPTION_KEYS")
+    return make_worker(WORKER_ENVOY__API_URL=url, WORKER_ENCRYPTION_KEYS=keys)
 
 
-def test_a_directory_that_cannot_be_read_is_told_and_the_others_are_read(world: World) -> None:
+def test_a_directory_that_cannot_be_read_is_told_and_the_others_are_read(worker: WorkerWithSandbox) -> None:
     """The event says whose it is and what Envoy answered; what was stored of it stays in use."""
-    world.connect("beta", company_id="10001")
-    world.execute("UPDATE connection SET directory_refreshed_at = NULL")
-    world.sandbox.set_faults(Faults(error_500_share=1.0, only="GET /v1/flows", company="10000"))
+    worker.connect("beta", company_id="10001")
+    worker.execute("UPDATE connection SET directory_refreshed_at = NULL")
+    worker.sandbox.set_faults(Faults(error_500_share=1.0, only="GET /v1/flows", company="10000"))
 
     with capture_logs() as logs:
-        report = refresh_directory.run(world.run_context())
+        report = refresh_directory.run(worker.run_context())
 
     (failed,) = (log for log in logs if log["event"] == "directory.refresh_failed")
     assert (failed["connection"], failed["http_status"], failed["log_level"]) == ("acme", 500, "warning")
     assert report.counts == {"failed": 1, "refreshed": 1}
     stored = "SELECT 1 FROM flow AS f JOIN connection AS c ON c.id = f.connection_id WHERE c.name = 'acme'"
-    assert world.rows(stored)
+    assert worker.rows(stored)
 
 
-def test_two_who_read_a_directory_at_once_both_store_it(world: World) -> None:
+def test_two_who_read_a_directory_at_once_both_store_it(worker: WorkerWithSandbox) -> None:
     """One after the other, and the directory is whole."""
-    database = world.context.database
+    database = worker.context.database
     places = [Location(str(number), name, True, None) for number, name in enumerate(("Berlin", "Oslo"))]
-    (connection,) = world.rows("SELECT id FROM connection WHERE name = 'acme'")
+    (connection,) = worker.rows("SELECT id FROM connection WHERE name = 'acme'")
     content, now = content_of(places, []), database.read_now()
 
     with ThreadPoolExecutor(4) as pool:
@@ -96,7 +96,9 @@ def test_two_who_read_a_directory_at_once_both_store_it(world: World) -> None:
     assert [one.name for one in load(database, connection["id"]).locations] == ["Berlin", "Oslo"]
 
 
-def test_a_customer_who_does_not_answer_keeps_no_other_waiting(three: World, make_world: MakeWorld) -> None:
+def test_a_customer_who_does_not_answer_keeps_no_other_waiting(
+    three: WorkerWithSandbox, make_worker: MakeWorker
+) -> None:
     """The first one is answered when the lists of all others have been read."""
     first, others, number = threading.Lock(), threading.Event(), iter(range(1, 10))
     went_on: list[bool] = []
@@ -108,13 +110,13 @@ def test_a_customer_who_does_not_answer_keeps_no_other_waiting(three: World, mak
             others.set()
 
     with serving(answer) as url:
-        world = elsewhere(three, make_world, url)
-        report = refresh_directory.run(world.run_context(), readers=2)
+        worker = elsewhere(three, make_worker, url)
+        report = refresh_directory.run(worker.run_context(), readers=2)
 
     assert (report.counts, went_on) == ({"refreshed": len(NAMES)}, [True])
 
 
-def test_what_is_as_it_was_is_not_written_again(three: World) -> None:
+def test_what_is_as_it_was_is_not_written_again(three: WorkerWithSandbox) -> None:
     """When it was read is stored for all customers together; nothing else is written."""
     with written(three) as writes:
         report = refresh_directory.run(three.run_context())
@@ -125,7 +127,7 @@ def test_what_is_as_it_was_is_not_written_again(three: World) -> None:
     assert refresh_directory.run(three.run_context()).counts == {}
 
 
-def test_only_what_differs_is_written(three: World) -> None:
+def test_only_what_differs_is_written(three: WorkerWithSandbox) -> None:
     """One row is missing, one has another name, one is no longer in Envoy: these three, and no other."""
     three.execute(
         "INSERT INTO location (connection_id, envoy_id, name, enabled) VALUES (1, 'gone', 'x', true)"
@@ -146,7 +148,7 @@ def test_only_what_differs_is_written(three: World) -> None:
     assert whole == three.rows("SELECT * FROM location WHERE connection_id = 1 ORDER BY name")
 
 
-def test_who_is_held_or_removed_is_not_asked(three: World) -> None:
+def test_who_is_held_or_removed_is_not_asked(three: WorkerWithSandbox) -> None:
     """What is held is counted; who is removed is no customer any more."""
     three.execute("UPDATE connection SET hold_reason = :why WHERE name = 'acme'", why=HoldReason.PAUSED)
     three.execute("UPDATE connection SET status = 'removed' WHERE name = 'beta'")
@@ -158,19 +160,19 @@ def test_who_is_held_or_removed_is_not_asked(three: World) -> None:
     assert three.reads() == before + 1
 
 
-def test_a_directory_is_as_old_as_the_question(three: World, make_world: MakeWorld) -> None:
+def test_a_directory_is_as_old_as_the_question(three: WorkerWithSandbox, make_worker: MakeWorker) -> None:
     """A row that is written while the lists are on their way may name what they do not show yet."""
     asked: list[datetime] = []
 
     with serving(lambda *_: asked.append(three.context.database.read_now())) as url:
-        world = elsewhere(three, make_world, url)
-        context = world.context
+        worker = elsewhere(three, make_worker, url)
+        context = worker.context
 
         def read_alone() -> None:
             refresh(context.database, context.api, context.tokens, require(context.database, "acme"))
 
         def read_in_a_round() -> None:
-            refresh_directory.run(world.run_context(connection="acme"), max_age=0)
+            refresh_directory.run(worker.run_context(connection="acme"), max_age=0)
 
         for read in (read_in_a_round, read_in_a_round, read_alone):  # changed, unchanged, and alone
             asked.clear()
@@ -180,21 +182,21 @@ def test_a_directory_is_as_old_as_the_question(three: World, make_world: MakeWor
             assert read_at <= asked[0]
 
 
-def test_a_later_reading_is_not_noted_as_an_earlier_one(world: World) -> None:
+def test_a_later_reading_is_not_noted_as_an_earlier_one(worker: WorkerWithSandbox) -> None:
     """Somebody else has stored it meanwhile; but what lies ahead came from a clock that was wrong."""
-    database = world.context.database
+    database = worker.context.database
     later = load(database, 1).refreshed_at
     assert later is not None
 
     note_unchanged(database, {1: later - timedelta(seconds=9)})
     assert load(database, 1).refreshed_at == later
 
-    world.execute("UPDATE connection SET directory_refreshed_at = '2999-01-01T00:00:00.000Z'")
+    worker.execute("UPDATE connection SET directory_refreshed_at = '2999-01-01T00:00:00.000Z'")
     note_unchanged(database, {1: later})
     assert load(database, 1).refreshed_at == later
 
 
-def test_what_ends_one_reader_ends_the_round(three: World, make_world: MakeWorld) -> None:
+def test_what_ends_one_reader_ends_the_round(three: WorkerWithSandbox, make_worker: MakeWorker) -> None:
     """A bug, or the database's trouble, is no customer's: the others finish what they have in hand."""
     whose: list[str] = []
     rounds: list[Round] = []
@@ -212,7 +214,7 @@ def test_what_ends_one_reader_ends_the_round(three: World, make_world: MakeWorld
 
     failed = threading.Event()
     with serving(answer) as url:
-        context = elsewhere(three, make_world, url).context
+        context = elsewhere(three, make_worker, url).context
         sa.event.listen(context.database.engine, "before_cursor_execute", fail_once)
         due = DuePages(context.database, max_age=0, only=None)
         rounds.append(Round(context.database, context.api, context.tokens, due, readers=2, stop=context.stop))

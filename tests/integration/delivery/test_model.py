@@ -18,20 +18,20 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.integration.delivery import judging, overlaps
+from tests.integration.delivery import judging, overtaken_requests
 from tests.integration.delivery.conftest import Fresh
-from tests.integration.delivery.happenings import (
+from tests.integration.delivery.overtaken_requests import DOUBTS
+from tests.integration.delivery.strategies import (
     CHANGES,
+    CIRCUMSTANCES,
     HOURS,
     LOOK_PLACES,
     MOST_VISITS,
-    NEWS,
     PUSH_PLACES,
     SAFE_PLACES,
     WORKERS,
 )
-from tests.integration.delivery.overlaps import DOUBTS
-from tests.integration.delivery.scene import News, Scene
+from tests.integration.delivery.two_workers import Circumstances, TwoWorkers
 from worker.invites import restored
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "0"))
@@ -63,116 +63,118 @@ class Delivery(RuleBasedStateMachine):
     @initialize(target=visits, reading=st.booleans())
     def begin(self, reading: bool) -> str:
         """Connect a customer, who lets us read invites or not, and wants a first visit."""
-        self.scene = Scene(self.url, reading=reading)
-        return self.scene.add()
+        self.two_workers = TwoWorkers(self.url, reading=reading)
+        return self.two_workers.add()
 
-    @precondition(lambda self: len(self.scene.keys) < MOST_VISITS)
+    @precondition(lambda self: len(self.two_workers.keys) < MOST_VISITS)
     @rule(target=visits, columns=CHANGES)
     def add(self, columns: dict[str, Any]) -> str:
         """Let a caller add a visit."""
-        return self.scene.add(**columns)
+        return self.two_workers.add(**columns)
 
-    @precondition(lambda self: len(self.scene.keys) < MOST_VISITS)
+    @precondition(lambda self: len(self.two_workers.keys) < MOST_VISITS)
     @rule(target=visits)
     def add_unseen(self) -> str:
         """Let a visit come about that no trigger has seen."""
-        return self.scene.add_unseen()
+        return self.two_workers.add_unseen()
 
     @rule(key=visits, columns=CHANGES)
     def change(self, key: str, columns: dict[str, Any]) -> None:
         """Let a caller change a visit, call it off, or want it after all."""
-        self.scene.change(key, **columns)
+        self.two_workers.change(key, **columns)
 
-    @rule(worker=WORKERS, news=NEWS)
-    def push(self, worker: str, news: News) -> None:
+    @rule(worker=WORKERS, circumstances=CIRCUMSTANCES)
+    def push(self, worker: str, circumstances: Circumstances) -> None:
         """Let a worker push what is due."""
-        self.scene.turn(news)
-        self.scene.workers[worker].push()
+        self.two_workers.meet(circumstances)
+        self.two_workers.workers[worker].push()
 
-    @rule(worker=WORKERS, news=NEWS)
-    def reconcile(self, worker: str, news: News) -> None:
+    @rule(worker=WORKERS, circumstances=CIRCUMSTANCES)
+    def reconcile(self, worker: str, circumstances: Circumstances) -> None:
         """Let a worker look up what is due for it."""
-        self.scene.turn(news)
-        self.scene.workers[worker].reconcile()
+        self.two_workers.meet(circumstances)
+        self.two_workers.workers[worker].reconcile()
 
-    @rule(news=NEWS)
-    def work_together(self, news: News) -> None:
+    @rule(circumstances=CIRCUMSTANCES)
+    def work_together(self, circumstances: Circumstances) -> None:
         """Let both workers push and look up at once."""
-        self.scene.turn(news)
-        self.scene.all_at_once()
+        self.two_workers.meet(circumstances)
+        self.two_workers.all_at_once()
 
-    @rule(worker=WORKERS, news=NEWS, place=PUSH_PLACES, nth=st.integers(1, 2))
-    def crash_pushing(self, worker: str, news: News, place: str, nth: int) -> None:
+    @rule(worker=WORKERS, circumstances=CIRCUMSTANCES, place=PUSH_PLACES, nth=st.integers(1, 2))
+    def crash_pushing(self, worker: str, circumstances: Circumstances, place: str, nth: int) -> None:
         """Let a worker die while it pushes."""
-        self.scene.turn(news)
-        self.scene.crash(self.scene.workers[worker].push, place, nth)
+        self.two_workers.meet(circumstances)
+        self.two_workers.crash(self.two_workers.workers[worker].push, place, nth)
 
-    @rule(worker=WORKERS, news=NEWS, place=LOOK_PLACES)
-    def crash_looking(self, worker: str, news: News, place: str) -> None:
+    @rule(worker=WORKERS, circumstances=CIRCUMSTANCES, place=LOOK_PLACES)
+    def crash_looking(self, worker: str, circumstances: Circumstances, place: str) -> None:
         """Let a worker die while it looks up."""
-        self.scene.turn(news)
-        self.scene.crash(self.scene.workers[worker].reconcile, place, 1)
+        self.two_workers.meet(circumstances)
+        self.two_workers.crash(self.two_workers.workers[worker].reconcile, place, 1)
 
-    @rule(news=NEWS, meanwhile=NEWS, place=SAFE_PLACES, resolved=st.booleans())
-    def overtake(self, news: News, meanwhile: News, place: str, resolved: bool) -> None:
+    @rule(circumstances=CIRCUMSTANCES, meanwhile=CIRCUMSTANCES, place=SAFE_PLACES, resolved=st.booleans())
+    def overtake(
+        self, circumstances: Circumstances, meanwhile: Circumstances, place: str, resolved: bool
+    ) -> None:
         """Let A be slow before its claim or with its answer, while B and a person do what they see fit."""
 
         def overtaken() -> None:
-            self.scene.turn(meanwhile)
-            self.scene.workers["B"].push()
-            self.scene.workers["B"].reconcile()
-            for key in self.scene.unknown() if resolved else ():
-                self.scene.resolve(key)
+            self.two_workers.meet(meanwhile)
+            self.two_workers.workers["B"].push()
+            self.two_workers.workers["B"].reconcile()
+            for key in self.two_workers.unknown() if resolved else ():
+                self.two_workers.resolve(key)
 
-        self.scene.turn(news)
-        self.scene.interrupt(self.scene.workers["A"].push, place, overtaken)
+        self.two_workers.meet(circumstances)
+        self.two_workers.interrupt(self.two_workers.workers["A"].push, place, overtaken)
 
     @rule(columns=CHANGES, doubt=DOUBTS)
     def change_amid_a_doubt(self, columns: dict[str, Any], doubt: str) -> None:
         """Let callers change every visit while A's request is on its way to a doubtful end; B goes on."""
-        overlaps.change_amid_a_doubt(self.scene, columns, doubt)
+        overtaken_requests.change_amid_a_doubt(self.two_workers, columns, doubt)
 
-    @precondition(lambda self: len(self.scene.keys) < MOST_VISITS)
+    @precondition(lambda self: len(self.two_workers.keys) < MOST_VISITS)
     @rule(target=visits, columns=CHANGES)
     def late_answer(self, columns: dict[str, Any]) -> str:
         """Let B hear so late of a new visit that it was looked up, changed, and planned again by A."""
-        return overlaps.late_answer(self.scene, columns)
+        return overtaken_requests.late_answer(self.two_workers, columns)
 
-    @precondition(lambda self: len(self.scene.keys) < MOST_VISITS)
+    @precondition(lambda self: len(self.two_workers.keys) < MOST_VISITS)
     @rule(target=visits)
     def late_refusal(self) -> str:
         """Let A hear of a refusal so late that B's next attempt at a new visit is on its way."""
-        return overlaps.late_refusal(self.scene)
+        return overtaken_requests.late_refusal(self.two_workers)
 
     @rule()
     def expire(self) -> None:
         """Let Envoy take no access token any more that it has given so far."""
-        self.scene.sandbox.expire_access_tokens()
+        self.two_workers.sandbox.expire_access_tokens()
 
     @rule(hours=HOURS)
     def jump(self, hours: int) -> None:
         """Let the database's clock jump."""
-        self.scene.pass_time(3600 * hours)
+        self.two_workers.pass_time(3600 * hours)
 
     @rule(over=st.booleans())
     def say_restored(self, over: bool) -> None:
         """Let an operator say that the database comes from a backup, or that this is over."""
         if over:
-            restored.end(self.scene.world.context.database)
+            restored.end(self.two_workers.worker.context.database)
         else:
-            self.scene.say_restored()
+            self.two_workers.say_restored()
 
     @rule(number=st.integers(0, 9))
     def resolve(self, number: int) -> None:
         """Let a person look into Envoy and settle a doubt, if there is one."""
         # No precondition: what is in doubt is a matter of threads, and Hypothesis wants to repeat itself.
-        if doubts := self.scene.unknown():
-            self.scene.resolve(doubts[number % len(doubts)])
+        if doubts := self.two_workers.unknown():
+            self.two_workers.resolve(doubts[number % len(doubts)])
 
     @invariant()
     def nothing_is_wrong(self) -> None:
         """Whatever happened: no visit is there twice, and what is said to be sent is there."""
-        judging.judge(self.scene)
+        judging.judge(self.two_workers)
 
     def teardown(self) -> None:
         """Let all trouble end: then Envoy has exactly what is wanted."""
@@ -183,16 +185,16 @@ class Delivery(RuleBasedStateMachine):
             if failed is None:
                 self.end_well()
         finally:
-            if hasattr(self, "scene"):
-                self.scene.close()
+            if hasattr(self, "two_workers"):
+                self.two_workers.close()
             self.given.__exit__(None, None, None)
 
     def end_well(self) -> None:
         """Run dry, and judge the end."""
         try:
-            self.scene.run_dry()
-            judging.judge(self.scene)
-            judging.envoy_has_what_is_wanted(self.scene.world)
+            self.two_workers.run_dry()
+            judging.judge(self.two_workers)
+            judging.envoy_has_what_is_wanted(self.two_workers.worker)
         except BaseException as error:
             self.failures.append(error)
             raise

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.delivery.desks import Desk
-from tests.integration.delivery.world import World
+from tests.integration.delivery.journal_with_rows import JournalWithRows
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.delivery.push import work_all
 from worker.failpoints import armed
 from worker.sandbox import Faults
@@ -34,23 +34,25 @@ def exhausted() -> Iterator[Callable[[], object]]:
     threading.stack_size(before)
 
 
-def test_a_journal_that_could_not_be_started_is_started_by_the_next(desk: Desk) -> None:
+def test_a_journal_that_could_not_be_started_is_started_by_the_next(
+    journal_with_rows: JournalWithRows,
+) -> None:
     """Who hands something in is told, and does not wait; nothing of it is written later."""
     with no_more_threads(), pytest.raises(RuntimeError):
-        desk.claim(desk.rows[0])
+        journal_with_rows.claim(journal_with_rows.rows[0])
 
-    assert desk.claim(desk.rows[1]) is not None
-    assert desk.statuses()[:2] == ["pending", "sending"]
+    assert journal_with_rows.claim(journal_with_rows.rows[1]) is not None
+    assert journal_with_rows.statuses()[:2] == ["pending", "sending"]
 
 
 def test_a_verdict_that_cannot_be_handed_over_is_printed(
-    world: World, exhausted: Callable[[], object]
+    worker: WorkerWithSandbox, exhausted: Callable[[], object]
 ) -> None:
     """It is told with its id, for a person; the run ends, and does not wait for it to be stored."""
-    world.add()
+    worker.add()
 
     def end_journal() -> None:
-        world.context.journal.close()  # as it ends by itself while requests take long
+        worker.context.journal.close()  # as it ends by itself while requests take long
         exhausted()
 
     with (
@@ -58,22 +60,24 @@ def test_a_verdict_that_cannot_be_handed_over_is_printed(
         capture_logs() as lines,
         pytest.raises(RuntimeError),
     ):
-        world.push()
+        worker.push()
 
-    (made,) = world.sandbox.invites()
+    (made,) = worker.sandbox.invites()
     (told,) = [line for line in lines if line.get("error_code") == "verdict_not_stored"]
     assert told["envoy_invite_id"] == made["id"]
 
 
-def test_a_run_ends_whose_consequences_have_no_thread(world: World, exhausted: Callable[[], object]) -> None:
+def test_a_run_ends_whose_consequences_have_no_thread(
+    worker: WorkerWithSandbox, exhausted: Callable[[], object]
+) -> None:
     """The verdict is stored; the run says what went wrong instead of waiting for what follows from it."""
-    world.add()
-    world.sandbox.set_faults(Faults(error_429_share=1.0))
+    worker.add()
+    worker.sandbox.set_faults(Faults(error_429_share=1.0))
 
     with armed("after_verdict_commit", action=exhausted), pytest.raises(RuntimeError):
-        world.push()
+        worker.push()
 
-    assert world.delivery()["status"] == "pending"
+    assert worker.delivery()["status"] == "pending"
 
 
 class _Works(tuple[Callable[[], None], ...]):

@@ -9,7 +9,7 @@ import pytest
 
 from tests import pgbouncer
 from tests.integration.delivery.conftest import READING_SCOPES
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.postgresql import with_name
 from worker.database import Database, schema
 from worker.failpoints import armed
@@ -22,22 +22,22 @@ DEFAULTS = "SELECT name, setting FROM pg_settings WHERE source = 'session'"
 
 
 @pytest.fixture
-def pooled_world(pooled_url: str, sandbox: Sandbox) -> Iterator[World]:
-    """Give a world behind the pooler, with more senders than the pooler has connections."""
+def pooled_worker(pooled_url: str, sandbox: Sandbox) -> Iterator[WorkerWithSandbox]:
+    """Give a worker behind the pooler, with more senders than the pooler has connections."""
     scopes = json.dumps(READING_SCOPES)
-    made = World(pooled_url, sandbox, WORKER_PUSH__CONCURRENCY="8", WORKER_ENVOY__SCOPES=scopes)
+    made = WorkerWithSandbox(pooled_url, sandbox, WORKER_PUSH__CONCURRENCY="8", WORKER_ENVOY__SCOPES=scopes)
     made.connect()
     yield made
     made.context.__exit__(None, None, None)
 
 
-def hand_in(world: World, name: str) -> None:
+def hand_in(worker: WorkerWithSandbox, name: str) -> None:
     """Import a file of visits."""
     lines = (f"acme,v-{number},{name} {number},Berlin,2035-01-01T09:00Z\n" for number in range(NUMBER))
     stream = io.BytesIO((HEAD + "".join(lines)).encode())
     problems: list[object] = []
     import_file(
-        world.context.database,
+        worker.context.database,
         stream,
         name="v.csv",
         connection=None,
@@ -47,39 +47,39 @@ def hand_in(world: World, name: str) -> None:
     assert problems == []
 
 
-def test_imports_runs_verdicts_and_look_ups_work(pooled_world: World, pooled_url: str) -> None:
+def test_imports_runs_verdicts_and_look_ups_work(pooled_worker: WorkerWithSandbox, pooled_url: str) -> None:
     """Statements that are used again and again are understood by whatever connection they meet."""
-    world = pooled_world
-    hand_in(world, "Ada")
-    with armed("after_answer", nth=7, action=lambda: world.execute("SELECT pg_advisory_xact_lock(1)")):
-        first = world.push()
-    hand_in(world, "Bea")
-    second = world.push()
+    worker = pooled_worker
+    hand_in(worker, "Ada")
+    with armed("after_answer", nth=7, action=lambda: worker.execute("SELECT pg_advisory_xact_lock(1)")):
+        first = worker.push()
+    hand_in(worker, "Bea")
+    second = worker.push()
 
     assert (first.counts["sent"], second.counts["updated"]) == (NUMBER, NUMBER)
-    assert world.sandbox.ledger()["duplicates"] == []
-    assert world.rows("SELECT DISTINCT status FROM delivery") == [{"status": "sent"}]
+    assert worker.sandbox.ledger()["duplicates"] == []
+    assert worker.rows("SELECT DISTINCT status FROM delivery") == [{"status": "sent"}]
     with psycopg.connect(pooled_url) as other:
         assert other.execute(DEFAULTS).fetchall() == []
 
 
-def test_a_doubtful_create_is_settled(pooled_world: World) -> None:
+def test_a_doubtful_create_is_settled(pooled_worker: WorkerWithSandbox) -> None:
     """As it is without a pooler: it is found in Envoy, and not made again."""
-    world = pooled_world
-    world.add()
+    worker = pooled_worker
+    worker.add()
 
     def lose_the_answer() -> None:
         raise OSError
 
     with armed("after_answer", action=lose_the_answer), pytest.raises(OSError):  # noqa: PT011 -- it is ours
-        world.push()
-    world.execute("UPDATE delivery SET lease_until = created_at, lease_owner = 'x' WHERE status = 'sending'")
-    world.push()
-    world.make_looks_due()
-    world.reconcile()
+        worker.push()
+    worker.execute("UPDATE delivery SET lease_until = created_at, lease_owner = 'x' WHERE status = 'sending'")
+    worker.push()
+    worker.make_looks_due()
+    worker.reconcile()
 
-    assert world.delivery()["status"] == "sent"
-    assert len(world.sandbox.ledger()["creates"]) == 1
+    assert worker.delivery()["status"] == "sent"
+    assert len(worker.sandbox.ledger()["creates"]) == 1
 
 
 def test_a_database_is_made_and_migrated_behind_a_pooler(pooler: str, postgresql_server: str) -> None:

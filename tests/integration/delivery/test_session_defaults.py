@@ -6,8 +6,8 @@ import pytest
 import structlog
 
 from tests import pgbouncer
-from tests.integration.as_found import Server, Tell, execute, migrated
-from tests.integration.delivery.conftest import MakeWorld
+from tests.foreign_databases import ForeignServer, RunAsOperator, execute, migrated
+from tests.integration.delivery.conftest import MakeWorker
 from worker.sandbox import Sandbox
 
 DEFAULTS = {
@@ -27,10 +27,10 @@ ARRIVAL = (datetime.now(UTC) + timedelta(days=3)).replace(microsecond=0)
 
 
 @pytest.fixture(params=["SQL, DMY", "German", "Postgres, MDY"])
-def direct_url(request: pytest.FixtureRequest, found: Server) -> str:
+def direct_url(request: pytest.FixtureRequest, foreign_server: ForeignServer) -> str:
     """Give a database whose defaults are as odd as can be, and one of the forms of times that there are."""
     style: str = request.param
-    url = found.database()
+    url = foreign_server.database()
     name = url.partition("?")[0].rpartition("/")[2]
     for key, value in {**DEFAULTS, "DateStyle": style}.items():
         execute(url, f"ALTER DATABASE {name} SET {key} = '{value}'")
@@ -44,21 +44,23 @@ def database_url(request: pytest.FixtureRequest, direct_url: str) -> str:
 
 
 def test_the_defaults_of_sessions_change_nothing(
-    database_url: str, make_world: MakeWorld, sandbox: Sandbox, tell: Tell
+    database_url: str, make_worker: MakeWorker, sandbox: Sandbox, run_as_operator: RunAsOperator
 ) -> None:
     """A visit is sent with its time and its letters, and what is shown is as ever."""
-    world = make_world()
+    worker = make_worker()
     with structlog.testing.capture_logs() as logs:
-        world.connect()
-        world.add("v-1", invitee_name="\u0141\u00f3d\u017a \\n", expected_arrival_at=ARRIVAL.isoformat())
-        report = world.push()
+        worker.connect()
+        worker.add("v-1", invitee_name="\u0141\u00f3d\u017a \\n", expected_arrival_at=ARRIVAL.isoformat())
+        report = worker.push()
 
     assert dict(+report.counts) == {"sent": 1}
     assert not [line for line in logs if line["log_level"] in {"warning", "error"}]
     (invite,) = sandbox.invites()
     assert "\u0141\u00f3d\u017a \\\\n" in repr(invite)
     assert datetime.fromisoformat(invite["expectedArrivalAt"]) == ARRIVAL
-    shown = tell(database_url, "list")
+    shown = run_as_operator(database_url, "list")
     assert f"{ARRIVAL:%Y-%m-%dT%H:%M:%SZ}" in shown.out
     assert "timezone" not in shown.err
-    assert [tell(database_url, command).code for command in ("current", "status", "add")] == [0] * 3
+    assert [run_as_operator(database_url, command).code for command in ("current", "status", "add")] == [
+        0
+    ] * 3

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.tracing import Step, files_between, traced
 from worker.connections.usable import moves
 from worker.delivery.consequences.apply import Consequences
@@ -21,17 +21,17 @@ move: Callable[..., object] = inspect.unwrap(moves.move)
 
 
 @pytest.fixture
-def steps_of_a_push(world: World) -> Callable[[Faults], list[Step]]:
+def steps_of_a_push(worker: WorkerWithSandbox) -> Callable[[Faults], list[Step]]:
     """Return what pushes one invite, in a process that has pushed before, and tells the steps."""
-    world.connect()
-    world.add("before")
-    world.push()
+    worker.connect()
+    worker.add("before")
+    worker.push()
 
     def push(faults: Faults) -> list[Step]:
-        world.sandbox.set_faults(faults)
-        world.add("v-1")
+        worker.sandbox.set_faults(faults)
+        worker.add("v-1")
         with traced() as steps:
-            world.push()
+            worker.push()
         return steps
 
     return push

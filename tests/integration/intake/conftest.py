@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-from tests.integration.intake.filled import FULL, OPTIONAL, jsonl
+from tests.integration.intake.filled_visit import FULL, OPTIONAL, jsonl
 from worker.database import Database
 from worker.intake import ImportReport, Problem, import_file
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.integration.intake.filled import OPTIONAL, least
+from tests.integration.intake.filled_visit import OPTIONAL, least
 from worker.database import Database
 from worker.intake import InputErrors, enqueue
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-from tests.integration.intake.filled import ARRIVAL, FULL, HEADER, OPTIONAL, jsonl, least
+from tests.integration.intake.filled_visit import ARRIVAL, FULL, HEADER, OPTIONAL, jsonl, least
 from worker.database import Database
 from worker.intake import ImportReport, Problem, mirror_file, parse
 from worker.intake.storing import carry_out, plan

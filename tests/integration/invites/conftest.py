@@ -1,12 +1,12 @@
-"""A desk for each test, on a database of each kind."""
+"""A place for invites for each test, on a database of each kind."""
 
 import pytest
 
-from tests.integration.invites.desk import Desk
+from tests.integration.invites.stored_invites import StoredInvites
 from worker.database import Database
 
 
 @pytest.fixture
-def desk(database: Database) -> Desk:
-    """Give an empty desk."""
-    return Desk(database)
+def stored_invites(database: Database) -> StoredInvites:
+    """Give a database without invites."""
+    return StoredInvites(database)

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from jobs import prune_history
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.integration.standings import completed
 from worker.envoy.server_clock import ServerClock
 from worker.report import Report
@@ -25,7 +25,7 @@ SECRETS = {
 }
 
 
-class Office:
+class CustomerOverTime:
     """One connected customer, a sandbox, and time that passes."""
 
     def __init__(self, database_url: str, sandbox: Sandbox, **settings: str) -> None:
@@ -33,12 +33,12 @@ class Office:
         self.now = datetime.now(UTC) + timedelta(days=1)
         self.boot = 0.0  # seconds, by a clock that nobody can set
         self.sandbox = sandbox
-        self.world = World(database_url, sandbox, lambda: self.now, **settings)
+        self.worker = WorkerWithSandbox(database_url, sandbox, lambda: self.now, **settings)
         self.beside: Callable[[], None] = lambda: None  # happens whenever it is asked what Envoy's clock said
-        self.world.context.envoy_clock = ServerClock(clock=self._boot_clock)
-        self.world.connect()
+        self.worker.context.envoy_clock = ServerClock(clock=self._boot_clock)
+        self.worker.connect()
         self.agree()
-        berlin = self.world.rows("SELECT envoy_id FROM location WHERE name = 'Berlin'")[0]["envoy_id"]
+        berlin = self.worker.rows("SELECT envoy_id FROM location WHERE name = 'Berlin'")[0]["envoy_id"]
         self.host = sandbox.add_employee("Host", "host@example.com", location_ids=[berlin])["id"]
 
     def _boot_clock(self) -> float:
@@ -50,7 +50,7 @@ class Office:
         self.now += timedelta(days=days)
         self.boot += days * 86_400
         self.agree()
-        self.world.execute("UPDATE job SET seen_boot = 'the boot before'")
+        self.worker.execute("UPDATE job SET seen_boot = 'the boot before'")
 
     def turn(self, **ahead: float) -> None:
         """Turn the database's clock, and no other."""
@@ -68,13 +68,13 @@ class Office:
         """Insert a visit that tells much of its visitor."""
         arrival = (self.now + timedelta(days=in_days)).isoformat(timespec="seconds")
         told = {**SECRETS, "host_employee_id": self.host, "expected_arrival_at": arrival}
-        self.world.add(external_id, **{**told, **columns})
+        self.worker.add(external_id, **{**told, **columns})
 
     def stand(self, external_id: str, **columns: Any) -> None:
         """Write columns of a delivery, as a worker would."""
         columns = completed(columns)
         assigned = ", ".join(f"{name} = :{name}" for name in columns)
-        self.world.execute(
+        self.worker.execute(
             f"UPDATE delivery SET {assigned} WHERE external_id = :key",  # noqa: S608
             key=external_id,
             **columns,
@@ -83,7 +83,7 @@ class Office:
     def change(self, external_id: str = "v-1", **columns: Any) -> None:
         """Change a visit, as its caller would."""
         assigned = ", ".join(f"{name} = :{name}" for name in columns)
-        self.world.execute(
+        self.worker.execute(
             f"UPDATE invite SET {assigned} WHERE external_id = :key",  # noqa: S608
             key=external_id,
             **columns,
@@ -91,7 +91,7 @@ class Office:
 
     def invite(self, external_id: str = "v-1") -> dict[str, Any]:
         """Return a row of the caller's table."""
-        rows = self.world.rows("SELECT * FROM invite")
+        rows = self.worker.rows("SELECT * FROM invite")
         return dict(next(row for row in rows if row["external_id"] == external_id))
 
     def prune(self, **scope: Any) -> Report:
@@ -100,7 +100,7 @@ class Office:
 
     def run_context(self, **scope: Any) -> RunContext:
         """Return what the job is handed."""
-        return self.world.run_context(**scope)
+        return self.worker.run_context(**scope)
 
     def requests(self) -> int:
         """Return how many changes of invites the sandbox was asked for."""
@@ -115,18 +115,18 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def office(database_url: str, sandbox: Sandbox) -> Iterator[Office]:
-    """Give an office; its events are not printed."""
-    made = Office(database_url, sandbox)
+def customer(database_url: str, sandbox: Sandbox) -> Iterator[CustomerOverTime]:
+    """Give a customer; its events are not printed."""
+    made = CustomerOverTime(database_url, sandbox)
     with structlog.testing.capture_logs():
         yield made
-    made.world.context.__exit__(None, None, None)
+    made.worker.context.__exit__(None, None, None)
 
 
 @pytest.fixture
-def over(office: Office) -> Office:
-    """Give an office in which Envoy had one visit, 38 days ago."""
-    office.visit()
-    assert office.world.push().counts["sent"] == 1
-    office.pass_days(40)
-    return office
+def over(customer: CustomerOverTime) -> CustomerOverTime:
+    """Give a customer in which Envoy had one visit, 38 days ago."""
+    customer.visit()
+    assert customer.worker.push().counts["sent"] == 1
+    customer.pass_days(40)
+    return customer

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 import structlog
 
-from tests.integration.retention.conftest import Office
+from tests.integration.retention.conftest import CustomerOverTime
 from worker.database import Database
 from worker.database.sqlite import space
 from worker.sandbox import Sandbox
@@ -24,12 +24,12 @@ def path(sqlite_url: str) -> Path:
 
 
 @pytest.fixture
-def office(sqlite_url: str, sandbox: Sandbox) -> Iterator[Office]:
-    """Give an office on SQLite."""
+def customer(sqlite_url: str, sandbox: Sandbox) -> Iterator[CustomerOverTime]:
+    """Give a customer on SQLite."""
     with structlog.testing.capture_logs():
-        made = Office(sqlite_url, sandbox)
+        made = CustomerOverTime(sqlite_url, sandbox)
         yield made
-    made.world.context.__exit__(None, None, None)
+    made.worker.context.__exit__(None, None, None)
 
 
 def traces(path: Path) -> int:
@@ -37,10 +37,10 @@ def traces(path: Path) -> int:
     return sum(file.read_bytes().lower().count(CANARY) for file in path.parent.glob(f"{path.name}*"))
 
 
-def many(office: Office, number: int) -> None:
+def many(customer: CustomerOverTime, number: int) -> None:
     """Insert many finished visits, and change them until rows have moved between pages."""
     chance = random.Random(1)  # noqa: S311 -- no secret
-    with office.world.context.database.write() as connection:
+    with customer.worker.context.database.write() as connection:
         for one in range(number):
             connection.execute(
                 sa.text(
@@ -61,54 +61,56 @@ def many(office: Office, number: int) -> None:
                 {"id": chance.randrange(number), "notes": f"canary {one}" * chance.randrange(40)},
             )
         connection.execute(sa.text("UPDATE delivery SET status = 'rejected'"))
-    office.pass_days(40)
+    customer.pass_days(40)
 
 
-def test_no_trace_of_a_visitor_is_left(office: Office, path: Path) -> None:
+def test_no_trace_of_a_visitor_is_left(customer: CustomerOverTime, path: Path) -> None:
     """Neither in the file, nor in the write-ahead log, nor where SQLite had moved rows about."""
-    office.visit(invitee_email="canary@example.org")
-    office.world.push()
-    many(office, 3000)
+    customer.visit(invitee_email="canary@example.org")
+    customer.worker.push()
+    many(customer, 3000)
     assert traces(path) > 3000
 
-    report = office.prune(everything=True)
+    report = customer.prune(everything=True)
 
     assert report.counts["cleared"] == 3001
     assert report.troubles == set()
     assert traces(path) == 0
 
 
-def test_a_large_file_is_cut_in_steps(office: Office, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_file_is_cut_in_steps(
+    customer: CustomerOverTime, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is not written again; its free pages go, and the log is empty."""
     monkeypatch.setattr(space, "MOST_REWRITTEN_BYTES", 0)
     monkeypatch.setattr(space, "STEP_PAGES", 10)
-    many(office, 2000)
-    office.world.execute("DELETE FROM invite WHERE id > 100")
+    many(customer, 2000)
+    customer.worker.execute("DELETE FROM invite WHERE id > 100")
     with sqlite3.connect(path) as other:
         other.execute("PRAGMA wal_checkpoint")
     other.close()
     before = path.stat().st_size
 
-    office.prune()
+    customer.prune()
 
     assert path.stat().st_size < before / 2
     assert path.with_name(f"{path.name}-wal").stat().st_size == 0
 
 
-def test_a_file_of_before_is_switched_when_it_is_written_anew(office: Office, path: Path) -> None:
+def test_a_file_of_before_is_switched_when_it_is_written_anew(customer: CustomerOverTime, path: Path) -> None:
     """From then on its free pages can be cut off."""
-    office.world.context.database.dispose()
+    customer.worker.context.database.dispose()
     with sqlite3.connect(path) as old:
         old.execute("PRAGMA auto_vacuum = NONE")
     old.execute("PRAGMA journal_mode = DELETE")
     old.execute("VACUUM")
     assert old.execute("PRAGMA auto_vacuum").fetchone() == (0,)
     old.close()
-    many(office, 10)
+    many(customer, 10)
 
-    office.prune()
+    customer.prune()
 
-    with office.world.context.database.read() as connection:
+    with customer.worker.context.database.read() as connection:
         assert connection.exec_driver_sql("PRAGMA auto_vacuum").scalar() == 2
 
 
@@ -122,17 +124,17 @@ def test_a_new_file_is_made_so_that_it_can_shrink(tmp_path: Path) -> None:
         database.dispose()
 
 
-def test_a_reader_that_keeps_the_log_is_told(office: Office, path: Path) -> None:
+def test_a_reader_that_keeps_the_log_is_told(customer: CustomerOverTime, path: Path) -> None:
     """The rows are cleared, and the exit code says that the job should be run again."""
-    many(office, 10)
+    many(customer, 10)
     with sqlite3.connect(path, isolation_level=None) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM invite").fetchone()
 
-        report = office.prune()
+        report = customer.prune()
 
         reader.execute("COMMIT")
     assert report.counts["cleared"] == 10
     assert [int(code) for code in report.troubles] == [75]
-    assert office.prune().troubles == set()
+    assert customer.prune().troubles == set()
     assert traces(path) == 0

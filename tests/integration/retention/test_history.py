@@ -4,19 +4,19 @@ from datetime import timedelta
 
 import pytest
 
-from tests.integration.retention.conftest import Office
+from tests.integration.retention.conftest import CustomerOverTime
 from worker.database import utc_now
 
 
-def lines(office: Office) -> int:
+def lines(customer: CustomerOverTime) -> int:
     """Return how many lines the ledger has."""
-    return len(office.world.attempts())
+    return len(customer.worker.attempts())
 
 
-def run_ended(office: Office, days_ago: float, name: str) -> None:
+def run_ended(customer: CustomerOverTime, days_ago: float, name: str) -> None:
     """Let a run have ended so many days ago."""
-    ended = office.now - timedelta(days=days_ago)
-    office.world.execute(
+    ended = customer.now - timedelta(days=days_ago)
+    customer.worker.execute(
         "INSERT INTO job_run (id, job, trigger, started_at, finished_at, result, counts)"
         " VALUES (:id, 'push_invites', 'schedule', :at, :at, 'done', '{}')",
         id=name,
@@ -24,19 +24,19 @@ def run_ended(office: Office, days_ago: float, name: str) -> None:
     )
 
 
-def test_old_lines_of_finished_invites_are_deleted(over: Office) -> None:
+def test_old_lines_of_finished_invites_are_deleted(over: CustomerOverTime) -> None:
     """Ninety days after the visit by default; how the invite stands stays."""
-    stood = over.world.delivery()
+    stood = over.worker.delivery()
     early = over.prune().counts["attempts_deleted"]
     over.pass_days(55)
 
     assert (early, over.prune().counts["attempts_deleted"]) == (0, 1)
     assert lines(over) == 0
-    assert over.world.delivery() == {**stood, "sent_content": None}
+    assert over.worker.delivery() == {**stood, "sent_content": None}
 
 
 @pytest.mark.parametrize("status", ["pending", "sending", "unknown"])
-def test_lines_of_unfinished_invites_stay(over: Office, status: str) -> None:
+def test_lines_of_unfinished_invites_stay(over: CustomerOverTime, status: str) -> None:
     """Recovery, look-ups and a person's verdict read them."""
     over.stand("v-1", status=status)
     over.pass_days(200)
@@ -45,32 +45,32 @@ def test_lines_of_unfinished_invites_stay(over: Office, status: str) -> None:
     assert lines(over) == 1
 
 
-def test_lines_of_visits_that_lie_ahead_stay(office: Office) -> None:
+def test_lines_of_visits_that_lie_ahead_stay(customer: CustomerOverTime) -> None:
     """Such a visit may be called off and wanted again: then the ledger says which Envoy ids it had before."""
-    office.visit(in_days=300)
-    office.world.push()
-    office.change(wanted="absent")
-    office.world.push()
-    office.pass_days(200)
+    customer.visit(in_days=300)
+    customer.worker.push()
+    customer.change(wanted="absent")
+    customer.worker.push()
+    customer.pass_days(200)
 
-    assert office.prune().counts["attempts_deleted"] == 0
-    assert lines(office) == 2
+    assert customer.prune().counts["attempts_deleted"] == 0
+    assert lines(customer) == 2
 
 
-def test_young_lines_stay(over: Office) -> None:
+def test_young_lines_stay(over: CustomerOverTime) -> None:
     """The time counts for each line by itself, too."""
     over.pass_days(100)
-    over.world.execute(
+    over.worker.execute(
         "INSERT INTO attempt (id, delivery_id, kind, revision, started_at)"
         " SELECT 'young', id, 'person', 1, :at FROM delivery",
         at=(over.now - timedelta(days=1)).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     )
 
     assert over.prune().counts["attempts_deleted"] == 1
-    assert [line["id"] for line in over.world.attempts()] == ["young"]
+    assert [line["id"] for line in over.worker.attempts()] == ["young"]
 
 
-def test_an_invite_without_its_ledger_can_be_sent_again(over: Office) -> None:
+def test_an_invite_without_its_ledger_can_be_sent_again(over: CustomerOverTime) -> None:
     """A visit of long ago that is moved ahead, and written whole, is updated as any other."""
     over.pass_days(100)
     over.prune()
@@ -78,41 +78,41 @@ def test_an_invite_without_its_ledger_can_be_sent_again(over: Office) -> None:
 
     over.change(invitee_name="Ann New", expected_arrival_at=moved)
 
-    assert over.world.push().counts["updated"] == 1
-    assert over.world.delivery()["status"] == "sent"
+    assert over.worker.push().counts["updated"] == 1
+    assert over.worker.delivery()["status"] == "sent"
     assert lines(over) == 1
 
 
-def test_old_runs_are_deleted(office: Office) -> None:
+def test_old_runs_are_deleted(customer: CustomerOverTime) -> None:
     """Those that ended more than ninety days ago; not where one connection only was asked for."""
-    run_ended(office, 91, "old")
-    run_ended(office, 89, "young")
+    run_ended(customer, 91, "old")
+    run_ended(customer, 89, "young")
 
-    narrowed = office.prune(connection="acme").counts["runs_deleted"]
-    deleted = office.prune().counts["runs_deleted"]
+    narrowed = customer.prune(connection="acme").counts["runs_deleted"]
+    deleted = customer.prune().counts["runs_deleted"]
 
     assert (narrowed, deleted) == (0, 1)
-    assert [row["id"] for row in office.world.rows("SELECT id FROM job_run")] == ["young"]
+    assert [row["id"] for row in customer.worker.rows("SELECT id FROM job_run")] == ["young"]
 
 
-def test_many_runs_are_deleted_in_batches(office: Office) -> None:
+def test_many_runs_are_deleted_in_batches(customer: CustomerOverTime) -> None:
     """More than fit into one transaction."""
-    with office.world.context.database.write() as connection:
+    with customer.worker.context.database.write() as connection:
         connection.exec_driver_sql(
             "INSERT INTO job_run (id, job, trigger, started_at, finished_at, result, counts)"
             " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)"
             " SELECT 'run ' || i, 'push_invites', 'schedule', '2020-01-01T10:00:00.000Z',"
             " '2020-01-01T10:00:01.000Z', 'done', '{}' FROM n"
-            if office.world.context.database.is_sqlite
+            if customer.worker.context.database.is_sqlite
             else "INSERT INTO job_run (id, job, trigger, started_at, finished_at, result, counts)"
             " SELECT 'run ' || i, 'push_invites', 'schedule', '2020-01-01', '2020-01-01', 'done', '{}'"
             " FROM generate_series(1, 1200) AS i"
         )
 
-    assert office.prune(everything=True).counts["runs_deleted"] == 1200
+    assert customer.prune(everything=True).counts["runs_deleted"] == 1200
 
 
-def test_the_clock_of_the_database_counts(over: Office) -> None:
+def test_the_clock_of_the_database_counts(over: CustomerOverTime) -> None:
     """Not that of this host, which is months behind here."""
     over.pass_days(100)
     assert over.now > utc_now() + timedelta(days=100)

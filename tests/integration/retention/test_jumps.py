@@ -5,15 +5,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.integration.retention.conftest import SECRETS, Office
+from tests.integration.retention.conftest import SECRETS, CustomerOverTime
 from worker.database.owner import this_boot_clock
 
 
 @pytest.fixture
-def seen(over: Office) -> Office:
-    """Give an office in which a run has seen the clocks of this boot, and a visit is due."""
+def seen(over: CustomerOverTime) -> CustomerOverTime:
+    """Give a customer in which a run has seen the clocks of this boot, and a visit is due."""
     over.prune()
-    assert over.world.rows("SELECT seen_boot FROM job WHERE name = 'prune_history'") == [
+    assert over.worker.rows("SELECT seen_boot FROM job WHERE name = 'prune_history'") == [
         {"seen_boot": this_boot_clock()}
     ]
     over.visit("second", in_days=-31)
@@ -22,7 +22,9 @@ def seen(over: Office) -> Office:
 
 
 @pytest.mark.parametrize("jump", [{"minutes": 6}, {"days": 3650}])
-def test_the_next_run_does_nothing_and_the_one_after_goes_on(seen: Office, jump: dict[str, float]) -> None:
+def test_the_next_run_does_nothing_and_the_one_after_goes_on(
+    seen: CustomerOverTime, jump: dict[str, float]
+) -> None:
     """Should Envoy's clock tell the same time by then."""
     seen.turn(**jump)
     seen.agree()
@@ -35,7 +37,7 @@ def test_the_next_run_does_nothing_and_the_one_after_goes_on(seen: Office, jump:
     assert (second.troubles, second.counts["cleared"]) == (set(), 1)
 
 
-def test_what_was_seen_before_a_jump_confirms_nothing_after_it(seen: Office) -> None:
+def test_what_was_seen_before_a_jump_confirms_nothing_after_it(seen: CustomerOverTime) -> None:
     """Though it is less than a day old by the clock that jumped: Envoy is asked again."""
     seen.turn(hours=20)
     seen.sandbox.set_faults(replace(seen.sandbox.faults, outage="drop"))
@@ -47,14 +49,14 @@ def test_what_was_seen_before_a_jump_confirms_nothing_after_it(seen: Office) -> 
 
 
 @pytest.mark.parametrize("step", [200, -200])
-def test_a_little_step_is_none(seen: Office, step: float) -> None:
+def test_a_little_step_is_none(seen: CustomerOverTime, step: float) -> None:
     """Clocks are put right now and then."""
     seen.turn(seconds=step)
 
     assert seen.prune().counts["cleared"] == 1
 
 
-def test_a_jump_is_seen_by_a_run_that_has_nothing_to_do(over: Office) -> None:
+def test_a_jump_is_seen_by_a_run_that_has_nothing_to_do(over: CustomerOverTime) -> None:
     """It is no trouble then, and the runs after it look from there on."""
     over.prune()
     over.turn(hours=3)
@@ -68,21 +70,21 @@ def test_a_jump_is_seen_by_a_run_that_has_nothing_to_do(over: Office) -> None:
     assert over.prune().counts["cleared"] == 1
 
 
-def test_a_clock_that_is_put_right_while_it_is_confirmed_clears_nothing(office: Office) -> None:
+def test_a_clock_that_is_put_right_while_it_is_confirmed_clears_nothing(customer: CustomerOverTime) -> None:
     """What Envoy's clock agrees with is then another time than the one by which the visit was over."""
-    office.visit()
-    assert office.world.push().counts["sent"] == 1
-    office.prune()
-    office.turn(days=3650)
-    assert office.prune().error_code == "clock_jumped"
+    customer.visit()
+    assert customer.worker.push().counts["sent"] == 1
+    customer.prune()
+    customer.turn(days=3650)
+    assert customer.prune().error_code == "clock_jumped"
 
     def put_right() -> None:
-        if office.now.year > datetime.now(UTC).year + 2:
-            office.turn(days=-3650)
+        if customer.now.year > datetime.now(UTC).year + 2:
+            customer.turn(days=-3650)
 
-    office.beside = put_right
-    found = office.prune()
+    customer.beside = put_right
+    found = customer.prune()
 
     assert (found.error_code, found.counts["cleared"]) == ("clock_jumped", 0)
-    assert office.invite()["invitee_name"] == SECRETS["invitee_name"]
-    assert (office.prune().counts["cleared"], office.invite()["notes"]) == (0, SECRETS["notes"])
+    assert customer.invite()["invitee_name"] == SECRETS["invitee_name"]
+    assert (customer.prune().counts["cleared"], customer.invite()["notes"]) == (0, SECRETS["notes"])

@@ -6,13 +6,13 @@ import pytest
 import sqlalchemy as sa
 
 from jobs import prune_history
-from tests.integration.retention.conftest import Office
+from tests.integration.retention.conftest import CustomerOverTime
 from worker.retention import finished
 
 FIRST = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def bulk(office: Office, number: int) -> None:
+def bulk(customer: CustomerOverTime, number: int) -> None:
     """Insert visits that were over years ago, the oldest last; each is a minute younger than the next."""
     rows = [
         {
@@ -23,7 +23,7 @@ def bulk(office: Office, number: int) -> None:
         }
         for one in range(number)
     ]
-    with office.world.context.database.write() as connection:
+    with customer.worker.context.database.write() as connection:
         connection.execute(
             sa.text(
                 "INSERT INTO invite (connection, external_id, invitee_name, location,"
@@ -40,20 +40,20 @@ def bulk(office: Office, number: int) -> None:
         )
 
 
-def left(office: Office) -> list[int]:
+def left(customer: CustomerOverTime) -> list[int]:
     """Return the numbers of the visits that still have their visitor."""
-    rows = office.world.rows("SELECT external_id FROM invite WHERE invitee_name <> '(cleared)'")
+    rows = customer.worker.rows("SELECT external_id FROM invite WHERE invitee_name <> '(cleared)'")
     return sorted(int(row["external_id"].removeprefix("v-")) for row in rows)
 
 
-def test_at_least_a_thousand_and_the_rest_the_next_night(office: Office) -> None:
+def test_at_least_a_thousand_and_the_rest_the_next_night(customer: CustomerOverTime) -> None:
     """Those that were over first; and it is said that more is left, and what takes it."""
-    bulk(office, 1100)
-    would = prune_history.preview(office.run_context())
+    bulk(customer, 1100)
+    would = prune_history.preview(customer.run_context())
 
-    first = office.prune()
-    between = left(office)
-    second = office.prune()
+    first = customer.prune()
+    between = left(customer)
+    second = customer.prune()
 
     assert would.counts == first.counts
     assert (first.counts["cleared"], first.counts["left"], between) == (1000, 100, list(range(100)))
@@ -62,9 +62,9 @@ def test_at_least_a_thousand_and_the_rest_the_next_night(office: Office) -> None
     assert (second.counts["cleared"], "left" in second.counts, second.hint) == (100, False, "")
 
 
-def test_a_fifth_of_all_where_that_is_more(office: Office) -> None:
+def test_a_fifth_of_all_where_that_is_more(customer: CustomerOverTime) -> None:
     """Of all rows that are there, whether they are old or not."""
-    with office.world.context.database.write() as connection:
+    with customer.worker.context.database.write() as connection:
         connection.execute(
             sa.text(
                 "INSERT INTO job_run (id, job, trigger, started_at, finished_at, result, counts)"
@@ -73,45 +73,45 @@ def test_a_fifth_of_all_where_that_is_more(office: Office) -> None:
             [{"id": f"{n}", "at": f"20{20 + 10 * (n % 2)}-01-01T10:00:00Z"} for n in range(5100)],
         )
 
-    assert office.prune().counts["runs_deleted"] == 1020
+    assert customer.prune().counts["runs_deleted"] == 1020
 
 
-def test_everything_at_once_where_it_is_asked_for(office: Office) -> None:
+def test_everything_at_once_where_it_is_asked_for(customer: CustomerOverTime) -> None:
     """And the preview says the same."""
-    bulk(office, 1100)
-    would = prune_history.preview(office.run_context(everything=True)).counts
+    bulk(customer, 1100)
+    would = prune_history.preview(customer.run_context(everything=True)).counts
 
-    done = office.prune(everything=True)
+    done = customer.prune(everything=True)
 
     assert (done.counts["cleared"], done.hint) == (1100, "")
     assert would == done.counts
 
 
-def test_an_operators_own_limit_leaves_no_rest_to_speak_of(office: Office) -> None:
+def test_an_operators_own_limit_leaves_no_rest_to_speak_of(customer: CustomerOverTime) -> None:
     """Who said how many wants no advice."""
-    bulk(office, 20)
+    bulk(customer, 20)
 
-    report = office.prune(limit=5)
+    report = customer.prune(limit=5)
 
     assert (report.counts["cleared"], "left" in report.counts, report.hint) == (5, False, "")
-    assert left(office) == list(range(15))
+    assert left(customer) == list(range(15))
 
 
-def test_old_runs_and_the_ledger_go_in_parts_too(office: Office) -> None:
+def test_old_runs_and_the_ledger_go_in_parts_too(customer: CustomerOverTime) -> None:
     """With a clock that is wrong they are as lost as a visitor's name."""
-    bulk(office, 1100)
-    office.world.execute(
+    bulk(customer, 1100)
+    customer.worker.execute(
         "INSERT INTO attempt (id, delivery_id, kind, revision, started_at)"
         " SELECT external_id, id, 'person', 1, '2020-01-01T10:00:00Z' FROM delivery"
     )
-    office.world.execute(
+    customer.worker.execute(
         "INSERT INTO job_run (id, job, trigger, started_at, finished_at, result, counts)"
         " SELECT external_id, 'push_invites', 'schedule', '2020-01-01T10:00:00Z', '2020-01-01T10:00:01Z',"
         " 'done', '{}' FROM delivery"
     )
-    would = prune_history.preview(office.run_context())
+    would = prune_history.preview(customer.run_context())
 
-    report = office.prune()
+    report = customer.prune()
 
     done = {name: report.counts[name] for name in ("attempts_deleted", "runs_deleted")}
     assert done == {"attempts_deleted": 1000, "runs_deleted": 1000}
@@ -121,19 +121,19 @@ def test_old_runs_and_the_ledger_go_in_parts_too(office: Office) -> None:
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
 def test_ids_that_are_read_in_several_goes_are_all_found(
-    office: Office, monkeypatch: pytest.MonkeyPatch, at_once: int
+    customer: CustomerOverTime, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     """Though many visits end at one moment, which SQLite may hold in two spellings."""
     monkeypatch.setattr(finished, "READ_AT_ONCE", at_once)
-    bulk(office, 7)
+    bulk(customer, 7)
     for spelling in ("2020-01-01T10:00:00Z", "2020-01-01T10:00:00.000Z"):
-        office.world.execute(
+        customer.worker.execute(
             "UPDATE invite SET expected_departure_at = NULL, expected_arrival_at = :at WHERE id % 2 = :rest",
             at=spelling,
             rest=int("." in spelling),
         )
-    office.world.execute(
+    customer.worker.execute(
         "UPDATE delivery SET status = 'rejected', next_attempt_at = NULL, updated_at = '2020-06-01T10:00:00Z'"
     )
 
-    assert office.prune().counts["cleared"] == 7
+    assert customer.prune().counts["cleared"] == 7

@@ -4,7 +4,7 @@ import pytest
 import structlog
 
 from jobs import prune_history
-from tests.integration.retention.conftest import Office
+from tests.integration.retention.conftest import CustomerOverTime
 from worker.sandbox import Sandbox
 
 
@@ -12,28 +12,28 @@ from worker.sandbox import Sandbox
 def test_zero_days_switch_one_of_them_off(database_url: str, sandbox: Sandbox, off: str) -> None:
     """The other one goes on."""
     with structlog.testing.capture_logs():
-        office = Office(database_url, sandbox, **{f"WORKER_RETENTION__{off}": "0"})
-        office.visit()
-        office.world.push()
-        office.pass_days(500)
+        customer = CustomerOverTime(database_url, sandbox, **{f"WORKER_RETENTION__{off}": "0"})
+        customer.visit()
+        customer.worker.push()
+        customer.pass_days(500)
 
-        counts = office.prune().counts
-        office.world.context.__exit__(None, None, None)
+        counts = customer.prune().counts
+        customer.worker.context.__exit__(None, None, None)
 
     expected = {"cleared": 1, "attempts_deleted": 1, "runs_deleted": 0}
     expected["cleared" if off == "PERSONAL_DAYS" else "attempts_deleted"] = 0
     assert {name: counts[name] for name in expected} == expected
 
 
-def test_a_preview_counts_the_same_and_writes_nothing(over: Office) -> None:
+def test_a_preview_counts_the_same_and_writes_nothing(over: CustomerOverTime) -> None:
     """Each count is that of the run that follows."""
     over.pass_days(100)
     over.visit("ahead")
     tables = ("invite", "delivery", "attempt", "job_run")
-    before = [over.world.rows(f"SELECT * FROM {table}") for table in tables]  # noqa: S608
+    before = [over.worker.rows(f"SELECT * FROM {table}") for table in tables]  # noqa: S608
 
     would = prune_history.preview(over.run_context()).counts
-    after = [over.world.rows(f"SELECT * FROM {table}") for table in tables]  # noqa: S608
+    after = [over.worker.rows(f"SELECT * FROM {table}") for table in tables]  # noqa: S608
 
     assert after == before
     assert would == over.prune().counts

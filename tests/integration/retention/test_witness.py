@@ -6,7 +6,7 @@ import pytest
 import structlog
 
 from jobs import prune_history
-from tests.integration.retention.conftest import Office
+from tests.integration.retention.conftest import CustomerOverTime
 from worker.cli.check import envoy
 from worker.errors import ClockDoubted
 from worker.failpoints import armed
@@ -18,9 +18,9 @@ TABLES = ("invite", "delivery", "attempt", "job_run")
 YEARS = 3652
 
 
-def everything(office: Office) -> list[object]:
+def everything(customer: CustomerOverTime) -> list[object]:
     """Return all that a run could clear or delete."""
-    return [office.world.rows(f"SELECT * FROM {table} ORDER BY id") for table in TABLES]  # noqa: S608
+    return [customer.worker.rows(f"SELECT * FROM {table} ORDER BY id") for table in TABLES]  # noqa: S608
 
 
 def nothing(report: Report) -> bool:
@@ -34,33 +34,33 @@ def job() -> ResolvedJob:
     return resolve_all({"prune_history": settings})["prune_history"]
 
 
-def in_a_service(office: Office) -> list[dict[str, object]]:
+def in_a_service(customer: CustomerOverTime) -> list[dict[str, object]]:
     """Run the job as the scheduler does, and return what it says above DEBUG."""
     with structlog.testing.capture_logs() as said:
-        execute(office.world.context, job(), trigger="schedule")
+        execute(customer.worker.context, job(), trigger="schedule")
     return [dict(event) for event in said if event["log_level"] != "debug"]
 
 
 @pytest.mark.parametrize("ahead", [YEARS, 0.05])
-def test_a_clock_that_is_ahead_clears_no_coming_visits(office: Office, ahead: float) -> None:
+def test_a_clock_that_is_ahead_clears_no_coming_visits(customer: CustomerOverTime, ahead: float) -> None:
     """By it all of them are over for long; by Envoy's they are still to come."""
-    office.visit(in_days=20)
-    office.world.push()
-    office.visit("gone", in_days=-31)
-    office.stand("gone", status="expired", updated_at="2020-06-01T10:00:00.000Z")
-    office.turn(days=ahead)
-    before = everything(office)
+    customer.visit(in_days=20)
+    customer.worker.push()
+    customer.visit("gone", in_days=-31)
+    customer.stand("gone", status="expired", updated_at="2020-06-01T10:00:00.000Z")
+    customer.turn(days=ahead)
+    before = everything(customer)
 
-    report = office.prune()
+    report = customer.prune()
 
     assert nothing(report)
-    assert everything(office) == before
+    assert everything(customer) == before
     assert report.error_code == "clock_disagrees"
     assert "ahead of Envoy's" in report.hint
     assert [int(code) for code in report.troubles] == [75]
 
 
-def test_a_clock_that_is_behind_clears_nothing_either(over: Office) -> None:
+def test_a_clock_that_is_behind_clears_nothing_either(over: CustomerOverTime) -> None:
     """Nobody knows which of the two is wrong."""
     over.turn(hours=-3)
 
@@ -70,7 +70,7 @@ def test_a_clock_that_is_behind_clears_nothing_either(over: Office) -> None:
     assert "3 hours behind Envoy's" in report.hint
 
 
-def test_once_the_clocks_agree_again_it_goes_on(over: Office) -> None:
+def test_once_the_clocks_agree_again_it_goes_on(over: CustomerOverTime) -> None:
     """What was said before is not held against the clock that was put right."""
     over.let_envoy_say("-86400")
     first = over.prune()
@@ -82,7 +82,9 @@ def test_once_the_clocks_agree_again_it_goes_on(over: Office) -> None:
 @pytest.mark.parametrize(
     ("outage", "code", "exit_code"), [("drop", "clock_unconfirmed", 69), ("", "clock_unconfirmed", 75)]
 )
-def test_without_an_answer_nothing_is_done(over: Office, outage: str, code: str, exit_code: int) -> None:
+def test_without_an_answer_nothing_is_done(
+    over: CustomerOverTime, outage: str, code: str, exit_code: int
+) -> None:
     """Or with one that does not say what time it is."""
     over.sandbox.set_faults(replace(over.sandbox.faults, outage=outage, date="absent"))
     before = everything(over)
@@ -94,21 +96,21 @@ def test_without_an_answer_nothing_is_done(over: Office, outage: str, code: str,
     assert (report.error_code, [int(code) for code in report.troubles]) == (code, [exit_code])
 
 
-def test_a_date_that_nobody_can_mean_confirms_nothing(over: Office) -> None:
+def test_a_date_that_nobody_can_mean_confirms_nothing(over: CustomerOverTime) -> None:
     """And breaks nothing."""
     over.let_envoy_say("Fri, 31 Dec 9999 23:59:59 GMT")
 
     assert nothing(over.prune())
 
 
-def test_any_answer_with_a_date_will_do(over: Office) -> None:
+def test_any_answer_with_a_date_will_do(over: CustomerOverTime) -> None:
     """Whether Envoy is well is another question."""
     over.sandbox.set_faults(replace(over.sandbox.faults, outage="503"))
 
     assert over.prune().counts["cleared"] == 1
 
 
-def test_what_was_seen_within_a_day_is_believed_without_asking(over: Office) -> None:
+def test_what_was_seen_within_a_day_is_believed_without_asking(over: CustomerOverTime) -> None:
     """One request a day, at most, and an Envoy that is down is no hindrance until then."""
     over.prune()
     over.visit("second", in_days=-31)
@@ -119,27 +121,27 @@ def test_what_was_seen_within_a_day_is_believed_without_asking(over: Office) -> 
     assert over.prune().counts["cleared"] == 1
 
 
-def test_any_run_stores_what_it_saw(office: Office) -> None:
+def test_any_run_stores_what_it_saw(customer: CustomerOverTime) -> None:
     """So that Envoy need not be asked at night: it was seen by day."""
     settings = JobSettings(run="jobs.push_invites:run", every=5)
     push = resolve_all({"push_invites": settings})["push_invites"]
     query = "SELECT envoy_time, envoy_time_seen_at FROM host"
-    before = office.world.rows(query)
+    before = customer.worker.rows(query)
 
-    execute(office.world.context, push, trigger="manual")
+    execute(customer.worker.context, push, trigger="manual")
 
-    (after,) = office.world.rows(query)
+    (after,) = customer.worker.rows(query)
     assert before == []
     assert None not in after.values()
 
 
-def test_check_compares_the_clocks_with_envoys(office: Office) -> None:
+def test_check_compares_the_clocks_with_envoys(customer: CustomerOverTime) -> None:
     """This host's, and that of a database server; the clock of an SQLite file is this host's."""
-    is_sqlite = office.world.context.database.is_sqlite
-    office.boot += 100
-    lines = [finding.line for finding in envoy.findings(office.world.context)]
-    office.turn(days=10)
-    turned = [finding.line for finding in envoy.findings(office.world.context)]
+    is_sqlite = customer.worker.context.database.is_sqlite
+    customer.boot += 100
+    lines = [finding.line for finding in envoy.findings(customer.worker.context)]
+    customer.turn(days=10)
+    turned = [finding.line for finding in envoy.findings(customer.worker.context)]
 
     told = [line for line in lines if " clock: " in line]
     assert told[0].startswith("warn clock: this host's is 24 hours behind Envoy's -- ")
@@ -147,17 +149,17 @@ def test_check_compares_the_clocks_with_envoys(office: Office) -> None:
     assert any("the database's is 10 days ahead of" in line for line in turned) is not is_sqlite
 
 
-def test_where_nothing_is_due_nobody_is_asked(office: Office) -> None:
+def test_where_nothing_is_due_nobody_is_asked(customer: CustomerOverTime) -> None:
     """And nobody is bothered: an installation without visits may have no way to Envoy."""
-    office.pass_days(2)
-    office.sandbox.set_faults(replace(office.sandbox.faults, outage="drop"))
+    customer.pass_days(2)
+    customer.sandbox.set_faults(replace(customer.sandbox.faults, outage="drop"))
 
-    report = office.prune()
+    report = customer.prune()
 
     assert (report.hint, report.troubles) == ("", set())
 
 
-def test_a_run_that_clears_by_one_time_is_not_misled_by_a_jump(over: Office) -> None:
+def test_a_run_that_clears_by_one_time_is_not_misled_by_a_jump(over: CustomerOverTime) -> None:
     """The clock jumps while it works: what is cleared goes by the time that was confirmed."""
     over.visit("ahead", in_days=20)
     over.stand("ahead", status="rejected", updated_at="2020-06-01T10:00:00.000Z")
@@ -169,7 +171,7 @@ def test_a_run_that_clears_by_one_time_is_not_misled_by_a_jump(over: Office) -> 
     assert over.invite("ahead")["invitee_name"] != "(cleared)"
 
 
-def test_it_warns_and_after_three_days_it_is_an_error(over: Office) -> None:
+def test_it_warns_and_after_three_days_it_is_an_error(over: CustomerOverTime) -> None:
     """The scheduled runs say so each night, with what to do, until somebody repairs it."""
     over.sandbox.set_faults(replace(over.sandbox.faults, outage="drop"))
     levels, codes = [], set()
@@ -189,21 +191,21 @@ def test_it_warns_and_after_three_days_it_is_an_error(over: Office) -> None:
     assert levels == [("job.finished", "warning")] * 3 + [("job.failed", "error")]
     assert codes == {"clock_unconfirmed"}
     assert (after["event"], after["log_level"], after["cleared"]) == ("job.finished", "info", 1)
-    assert over.world.rows("SELECT unwitnessed_since FROM job WHERE name = 'prune_history'") == [
+    assert over.worker.rows("SELECT unwitnessed_since FROM job WHERE name = 'prune_history'") == [
         {"unwitnessed_since": None}
     ]
 
 
-def test_a_dry_run_says_what_is_known_to_hinder_it_and_writes_nothing(over: Office) -> None:
+def test_a_dry_run_says_what_is_known_to_hinder_it_and_writes_nothing(over: CustomerOverTime) -> None:
     """From the database alone: nobody is asked."""
     over.let_envoy_say("-86400")
     over.prune()
     tables = (*TABLES[:3], "job", "host")
-    before = [over.world.rows(f"SELECT * FROM {table}") for table in tables]  # noqa: S608
+    before = [over.worker.rows(f"SELECT * FROM {table}") for table in tables]  # noqa: S608
     over.sandbox.set_faults(replace(over.sandbox.faults, outage="drop"))
 
     told = prune_history.preview(over.run_context())
 
-    assert [over.world.rows(f"SELECT * FROM {table}") for table in tables] == before  # noqa: S608
+    assert [over.worker.rows(f"SELECT * FROM {table}") for table in tables] == before  # noqa: S608
     assert told.counts["cleared"] == 1
     assert "42 days ahead of Envoy's" in told.hint

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.delivery.making import ACME, BERLIN, DIRECTORY, INTERVIEW, NOW, due_row
+from tests.due_rows import ACME, BERLIN, DIRECTORY, INTERVIEW, NOW, due_row
 from worker.delivery.content import blank_to_none
 from worker.delivery.due import DueRow
 from worker.delivery.plan import Call, LookFirst, Plan, Settled, plan

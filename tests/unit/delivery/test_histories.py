@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.delivery.making import due_row
+from tests.due_rows import due_row
 from worker.delivery import outcomes
 from worker.delivery.clears import EMAIL, emptied, without
 from worker.delivery.due import DueRow

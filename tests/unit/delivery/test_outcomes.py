@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.delivery.making import due_row
+from tests.due_rows import due_row
 from worker.backoff import BackOff
 from worker.delivery.outcomes import accepted, failed, forbidden_amid_successes
 from worker.delivery.plan import Call

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.delivery.making import ACME, DIRECTORY, NOW, due_row
+from tests.due_rows import ACME, DIRECTORY, NOW, due_row
 from worker.connections.model import Connection
 from worker.delivery.due import DueRow
 from worker.delivery.plan import Call, Plan, Settled, end_of_day, plan

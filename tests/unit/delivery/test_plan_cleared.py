@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.delivery.making import ACME, DIRECTORY, NOW, due_row
+from tests.due_rows import ACME, DIRECTORY, NOW, due_row
 from worker.delivery.plan import Call, Plan, Settled, plan, rejection
 from worker.errors import InputError
 from worker.invites import Kind, Status

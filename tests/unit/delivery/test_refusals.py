@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.delivery.making import NOW, due_row
+from tests.due_rows import NOW, due_row
 from worker.delivery.outcomes import failed
 from worker.delivery.plan import Call
 from worker.delivery.refusals import Evidence, Unproven, is_settled, refused_before

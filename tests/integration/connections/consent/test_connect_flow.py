@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from tests.integration.connections.support import no_locations
+from tests.integration.connections.worker_with_token_endpoint import no_locations
 from worker.connections import store
 from worker.connections.consent.grant import finish
 from worker.connections.consent.loopback import RedirectListener

@@ -7,32 +7,32 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.integration.connections.endpoint import LOST, Reply, refusal
-from tests.integration.connections.support import REQUEST, START, House
+from tests.integration.connections.worker_with_token_endpoint import REQUEST, START, WorkerWithTokenEndpoint
 from worker.connections import store
 from worker.connections.consent.grant import finish
 from worker.connections.states import ConnectionStatus, HoldReason
 from worker.errors import ClientRefused, GrantDead, NeedsAuthorisation, UsageError
 
 
-def test_a_grant_is_stored_whole(house: House) -> None:
+def test_a_grant_is_stored_whole(worker: WorkerWithTokenEndpoint) -> None:
     """Both tokens sealed, both lifetimes, company and scopes; one event."""
     with capture_logs() as events:
-        number = house.connect()
+        number = worker.connect()
 
-    row = house.row()
+    row = worker.row()
     assert (row.id, row.status, row.company_id) == (number, ConnectionStatus.ACTIVE, "10000")
     assert (row.scopes, row.token_version) == ("invites.write", 1)
     assert row.access_expires_at == START + timedelta(hours=1)
     assert row.refresh_expires_at == START + timedelta(days=30)
-    assert house.stored_refresh_token() == "refresh-10000-000001"
+    assert worker.stored_refresh_token() == "refresh-10000-000001"
     assert events == [{"event": "connection.authorised", "log_level": "info", "connection": "acme"}]
 
 
-def test_the_exchange_is_what_envoy_documents(small_house: House) -> None:
+def test_the_exchange_is_what_envoy_documents(sqlite_worker: WorkerWithTokenEndpoint) -> None:
     """The code goes out with the client's credentials, and without a redirect URI."""
-    small_house.connect()
+    sqlite_worker.connect()
 
-    assert small_house.endpoint.posts == [
+    assert sqlite_worker.endpoint.posts == [
         {
             "grant_type": "authorization_code",
             "code": "code-10000",
@@ -43,45 +43,45 @@ def test_the_exchange_is_what_envoy_documents(small_house: House) -> None:
 
 
 @pytest.mark.parametrize("missing", [None, "", ...])
-def test_a_grant_without_refresh_token_is_refused(house: House, missing: object) -> None:
+def test_a_grant_without_refresh_token_is_refused(worker: WorkerWithTokenEndpoint, missing: object) -> None:
     """It would end within a day: the hint names the scope that is missing, and nothing is stored."""
-    house.endpoint.extra = {"refresh_token": missing}
+    worker.endpoint.extra = {"refresh_token": missing}
 
     with pytest.raises(NeedsAuthorisation) as caught:
-        house.connect()
+        worker.connect()
 
     assert "token.refresh" in caught.value.hint
-    assert store.names(house.database) == []
+    assert store.names(worker.database) == []
 
 
-def test_a_grant_without_the_scope_to_write_is_refused(small_house: House) -> None:
+def test_a_grant_without_the_scope_to_write_is_refused(sqlite_worker: WorkerWithTokenEndpoint) -> None:
     """Where Envoy says what it granted, it must be enough."""
-    small_house.endpoint.extra = {"scope": "locations.read token.refresh"}
+    sqlite_worker.endpoint.extra = {"scope": "locations.read token.refresh"}
 
     with pytest.raises(NeedsAuthorisation, match=r"invites\.write"):
-        small_house.connect()
+        sqlite_worker.connect()
 
-    assert store.names(small_house.database) == []
+    assert store.names(sqlite_worker.database) == []
 
 
-def test_the_scopes_that_envoy_granted_are_the_ones_stored(small_house: House) -> None:
+def test_the_scopes_that_envoy_granted_are_the_ones_stored(sqlite_worker: WorkerWithTokenEndpoint) -> None:
     """What was granted beats what was asked for."""
-    small_house.endpoint.extra = {"scope": "invites.write invites.read"}
-    small_house.connect()
+    sqlite_worker.endpoint.extra = {"scope": "invites.write invites.read"}
+    sqlite_worker.connect()
 
-    assert small_house.row().scopes == "invites.write invites.read"
+    assert sqlite_worker.row().scopes == "invites.write invites.read"
 
 
-def test_a_lost_answer_to_the_code_is_not_asked_for_again(small_house: House) -> None:
+def test_a_lost_answer_to_the_code_is_not_asked_for_again(sqlite_worker: WorkerWithTokenEndpoint) -> None:
     """A code works once: one post, nothing stored, and the customer starts again."""
-    small_house.endpoint.replies.append(LOST)
+    sqlite_worker.endpoint.replies.append(LOST)
 
     with pytest.raises(NeedsAuthorisation, match="lost") as caught:
-        small_house.connect()
+        sqlite_worker.connect()
 
-    assert len(small_house.endpoint.posts) == 1
+    assert len(sqlite_worker.endpoint.posts) == 1
     assert "connect" in caught.value.hint
-    assert store.names(small_house.database) == []
+    assert store.names(sqlite_worker.database) == []
 
 
 @pytest.mark.parametrize(
@@ -93,112 +93,116 @@ def test_a_lost_answer_to_the_code_is_not_asked_for_again(small_house: House) ->
     ],
 )
 def test_a_refused_code_leaves_nothing_behind(
-    small_house: House, reply: Reply, error: type[Exception]
+    sqlite_worker: WorkerWithTokenEndpoint, reply: Reply, error: type[Exception]
 ) -> None:
     """A used code, a wrong client secret, a strange answer: no row, and no code in the text."""
-    small_house.endpoint.replies.append(reply)
+    sqlite_worker.endpoint.replies.append(reply)
 
     with pytest.raises(error) as caught:
-        small_house.connect()
+        sqlite_worker.connect()
 
     assert "code-10000" not in str(caught.value)
-    assert store.names(small_house.database) == []
+    assert store.names(sqlite_worker.database) == []
 
 
-def test_connecting_again_replaces_the_grant_and_ends_its_troubles(house: House) -> None:
+def test_connecting_again_replaces_the_grant_and_ends_its_troubles(worker: WorkerWithTokenEndpoint) -> None:
     """The dead connection is active again, with all counts forgotten and a higher version."""
-    house.connect()
-    house.change(
+    worker.connect()
+    worker.change(
         status=ConnectionStatus.NEEDS_AUTHORISATION,
         status_reason="lost_rotation",
         hold_reason=HoldReason.UNAUTHORISED,
-        held_until=house.clock() + timedelta(seconds=600),
+        held_until=worker.clock() + timedelta(seconds=600),
         forbidden_count=2,
         refresh_failures=4,
-        refresh_retry_at=house.clock() + timedelta(seconds=200),
+        refresh_retry_at=worker.clock() + timedelta(seconds=200),
         refresh_fingerprint="0badcafe",
         can_read_invites=True,
     )
-    number = house.connect()
+    number = worker.connect()
 
-    row = house.row()
+    row = worker.row()
     assert (row.status, row.status_reason, row.token_version) == (ConnectionStatus.ACTIVE, None, 2)
     assert (row.hold_reason, row.forbidden_count, row.refresh_failures) == (None, 0, 0)
     assert (row.refresh_retry_at, row.refresh_fingerprint, row.can_read_invites) == (None, None, None)
-    assert house.tokens().access(number).value == "access-10000-000002"
+    assert worker.tokens().access(number).value == "access-10000-000002"
 
 
-def test_connecting_again_does_not_end_the_operators_pause(small_house: House) -> None:
+def test_connecting_again_does_not_end_the_operators_pause(sqlite_worker: WorkerWithTokenEndpoint) -> None:
     """Only resume ends what the operator paused."""
-    small_house.connect()
-    store.pause(small_house.database, "acme")
-    small_house.connect()
+    sqlite_worker.connect()
+    store.pause(sqlite_worker.database, "acme")
+    sqlite_worker.connect()
 
-    assert small_house.row().hold_reason == HoldReason.PAUSED
+    assert sqlite_worker.row().hold_reason == HoldReason.PAUSED
 
 
-def test_another_companys_grant_is_refused_and_the_old_one_stays(house: House) -> None:
+def test_another_companys_grant_is_refused_and_the_old_one_stays(worker: WorkerWithTokenEndpoint) -> None:
     """The wrong administrator signed in: the tokens that work are not replaced."""
-    number = house.connect("acme", "1")
+    number = worker.connect("acme", "1")
 
     with pytest.raises(UsageError, match=r"company 1 .* 2"):
-        house.connect("acme", "2")
+        worker.connect("acme", "2")
 
-    row = house.row()
+    row = worker.row()
     assert (row.company_id, row.token_version) == ("1", 1)
-    assert house.tokens().access(number, rejected_version=1).version == 2
+    assert worker.tokens().access(number, rejected_version=1).version == 2
 
 
-def test_a_company_is_connected_under_one_name_only(house: House) -> None:
+def test_a_company_is_connected_under_one_name_only(worker: WorkerWithTokenEndpoint) -> None:
     """A second name for the same company would push its invites twice."""
-    house.connect("acme", "1")
+    worker.connect("acme", "1")
 
     with pytest.raises(UsageError, match="connected as acme"):
-        house.connect("acme-two", "1")
+        worker.connect("acme-two", "1")
 
-    assert store.names(house.database) == ["acme"]
+    assert store.names(worker.database) == ["acme"]
 
 
-def test_a_company_whose_connection_was_removed_may_come_back_under_another_name(small_house: House) -> None:
+def test_a_company_whose_connection_was_removed_may_come_back_under_another_name(
+    sqlite_worker: WorkerWithTokenEndpoint,
+) -> None:
     """A removed connection blocks nothing."""
-    small_house.connect("acme", "1")
-    store.remove(small_house.database, "acme")
-    small_house.connect("acme-two", "1")
+    sqlite_worker.connect("acme", "1")
+    store.remove(sqlite_worker.database, "acme")
+    sqlite_worker.connect("acme-two", "1")
 
-    assert small_house.row("acme-two").status == ConnectionStatus.ACTIVE
+    assert sqlite_worker.row("acme-two").status == ConnectionStatus.ACTIVE
 
 
-def test_a_removed_connection_can_be_connected_again(small_house: House) -> None:
+def test_a_removed_connection_can_be_connected_again(sqlite_worker: WorkerWithTokenEndpoint) -> None:
     """The same company under the same name: its invites go on."""
-    number = small_house.connect()
-    store.remove(small_house.database, "acme")
+    number = sqlite_worker.connect()
+    store.remove(sqlite_worker.database, "acme")
 
-    assert small_house.connect() == number
-    assert small_house.tokens().access(number).value == "access-10000-000002"
+    assert sqlite_worker.connect() == number
+    assert sqlite_worker.tokens().access(number).value == "access-10000-000002"
 
 
-def test_a_bad_name_is_refused_before_the_code_is_spent(small_house: House) -> None:
+def test_a_bad_name_is_refused_before_the_code_is_spent(sqlite_worker: WorkerWithTokenEndpoint) -> None:
     """The customer's consent is not wasted on a typo."""
     with pytest.raises(UsageError):
         finish(
-            small_house.database,
-            small_house.vault,
-            small_house.oauth,
+            sqlite_worker.database,
+            sqlite_worker.vault,
+            sqlite_worker.oauth,
             "a/b",
             REQUEST,
             "code-1",
-            look=small_house.look,
+            look=sqlite_worker.look,
         )
 
-    assert small_house.endpoint.posts == []
+    assert sqlite_worker.endpoint.posts == []
 
 
-def test_an_access_token_with_strange_characters_is_never_stored(small_house: House) -> None:
+def test_an_access_token_with_strange_characters_is_never_stored(
+    sqlite_worker: WorkerWithTokenEndpoint,
+) -> None:
     """A token that does not fit into a header is no token."""
     body = json.dumps({"access_token": "a\r\nb", "refresh_token": "r", "token_type": "bearer"})
-    small_house.endpoint.replies.append(Reply(200, body.encode()))
+    sqlite_worker.endpoint.replies.append(Reply(200, body.encode()))
 
     with pytest.raises(NeedsAuthorisation):
-        small_house.connect()
+        sqlite_worker.connect()
 
-    assert store.names(small_house.database) == []
+    assert store.names(sqlite_worker.database) == []

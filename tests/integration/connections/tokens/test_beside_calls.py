@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.integration.connections.beside import DUE, OVER, hanging, wait_for_all
-from tests.integration.connections.support import House
+from tests.integration.connections.hanging_endpoint import DUE, OVER, hanging, wait_for_all
+from tests.integration.connections.worker_with_token_endpoint import WorkerWithTokenEndpoint
 from worker.connections.tokens.access import Tokens
 from worker.connections.tokens.calls import with_token
 from worker.errors import (
@@ -12,12 +12,14 @@ from worker.errors import (
 )
 
 
-def test_a_call_uses_a_valid_token_and_waits_for_none(house: House, tokens: Tokens) -> None:
+def test_a_call_uses_a_valid_token_and_waits_for_none(
+    worker: WorkerWithTokenEndpoint, tokens: Tokens
+) -> None:
     """Reading Envoy goes on by the old token while its successor is on its way."""
-    number = house.connect()
-    house.clock.advance(DUE)
+    number = worker.connect()
+    worker.clock.advance(DUE)
 
-    with hanging(house) as endpoint:
+    with hanging(worker) as endpoint:
         assert with_token(tokens, number, lambda token: token) == "access-10000-000001"
         endpoint.wait_for(1)
 
@@ -25,9 +27,11 @@ def test_a_call_uses_a_valid_token_and_waits_for_none(house: House, tokens: Toke
     assert with_token(tokens, number, lambda token: token) == "access-10000-000002"
 
 
-def test_a_call_whose_token_was_refused_is_made_once_more(house: House, tokens: Tokens) -> None:
+def test_a_call_whose_token_was_refused_is_made_once_more(
+    worker: WorkerWithTokenEndpoint, tokens: Tokens
+) -> None:
     """It waits for the new token, and says which one was refused if that is refused as well."""
-    number, used = house.connect(), list[str]()
+    number, used = worker.connect(), list[str]()
 
     def refused(token: str) -> None:
         used.append(token)
@@ -40,12 +44,12 @@ def test_a_call_whose_token_was_refused_is_made_once_more(house: House, tokens: 
     assert caught.value.token_version == 2
 
 
-def test_a_call_waits_only_as_long_as_it_is_told_to(house: House, tokens: Tokens) -> None:
+def test_a_call_waits_only_as_long_as_it_is_told_to(worker: WorkerWithTokenEndpoint, tokens: Tokens) -> None:
     """Who has others to serve comes again; the refresh goes on beside."""
-    number = house.connect()
-    house.clock.advance(OVER)
+    number = worker.connect()
+    worker.clock.advance(OVER)
 
-    with hanging(house), pytest.raises(TryLater, match="acme: its token is being refreshed"):
+    with hanging(worker), pytest.raises(TryLater, match="acme: its token is being refreshed"):
         with_token(tokens, number, lambda token: token, patience_seconds=0)
 
     wait_for_all(tokens)

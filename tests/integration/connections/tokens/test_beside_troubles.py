@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.connections.beside import DUE, OVER, begun, connect, wait_for_all
 from tests.integration.connections.endpoint import Reply, refusal
-from tests.integration.connections.support import House
+from tests.integration.connections.hanging_endpoint import DUE, OVER, begun, connect, wait_for_all
+from tests.integration.connections.worker_with_token_endpoint import WorkerWithTokenEndpoint
 from worker.connections.states import ConnectionStatus, HoldReason
 from worker.connections.tokens.access import AccessToken, Tokens
 from worker.errors import (
@@ -19,30 +19,34 @@ from worker.errors import (
 )
 
 
-def test_what_is_known_to_hinder_a_refresh_is_said_at_once(house: House, tokens: Tokens) -> None:
+def test_what_is_known_to_hinder_a_refresh_is_said_at_once(
+    worker: WorkerWithTokenEndpoint, tokens: Tokens
+) -> None:
     """A failed refresh rests, and says for how long; a valid token serves, and nothing is posted."""
-    number = house.connect()
-    house.clock.advance(DUE)
-    house.change(
-        refresh_retry_at=house.clock() + timedelta(seconds=1200),
-        refresh_started_at=house.clock(),
+    number = worker.connect()
+    worker.clock.advance(DUE)
+    worker.change(
+        refresh_retry_at=worker.clock() + timedelta(seconds=1200),
+        refresh_started_at=worker.clock(),
         refresh_error="http_500",
     )
 
     assert isinstance(tokens.at_hand(number), AccessToken)
-    house.clock.advance(OVER - DUE)
+    worker.clock.advance(OVER - DUE)
     with pytest.raises(TryLater, match="acme: its last refresh failed") as caught:
         tokens.at_hand(number)
 
     assert caught.value.retry_after == 1200 - (OVER - DUE)
-    assert house.endpoint.posted == []
+    assert worker.endpoint.posted == []
 
 
-def test_a_client_that_is_throttled_says_for_how_long(house: House, tokens: Tokens) -> None:
+def test_a_client_that_is_throttled_says_for_how_long(
+    worker: WorkerWithTokenEndpoint, tokens: Tokens
+) -> None:
     """What Envoy has against all of us concerns every connection: their refreshes are not begun."""
-    first, second = connect(house, 2)
-    house.clock.advance(OVER)
-    house.endpoint.replies.append(Reply(429, headers={"Retry-After": "70"}))
+    first, second = connect(worker, 2)
+    worker.clock.advance(OVER)
+    worker.endpoint.replies.append(Reply(429, headers={"Retry-After": "70"}))
 
     with pytest.raises(Throttled):
         begun(tokens.at_hand(first)).result(10)
@@ -50,43 +54,45 @@ def test_a_client_that_is_throttled_says_for_how_long(house: House, tokens: Toke
         tokens.at_hand(second)
 
     assert caught.value.retry_after == 70
-    assert len(house.endpoint.posted) == 1
+    assert len(worker.endpoint.posted) == 1
 
 
-def test_without_a_grant_nothing_is_begun(house: House, tokens: Tokens) -> None:
+def test_without_a_grant_nothing_is_begun(worker: WorkerWithTokenEndpoint, tokens: Tokens) -> None:
     """Removed, dead or gone: NeedsAuthorisation at once."""
-    number = house.connect()
-    house.change(status=ConnectionStatus.NEEDS_AUTHORISATION, status_reason="revoked_or_expired")
+    number = worker.connect()
+    worker.change(status=ConnectionStatus.NEEDS_AUTHORISATION, status_reason="revoked_or_expired")
 
     for unknown in (number, number + 99):
         with pytest.raises(NeedsAuthorisation):
             tokens.at_hand(unknown)
 
-    assert house.endpoint.posted == []
+    assert worker.endpoint.posted == []
 
 
-def test_a_refresh_token_of_a_backup_is_not_posted(house: House, tokens: Tokens) -> None:
+def test_a_refresh_token_of_a_backup_is_not_posted(worker: WorkerWithTokenEndpoint, tokens: Tokens) -> None:
     """It was taken for spent and wiped: the access token serves to its end, then the grant is over."""
-    number = house.connect()
-    house.change(refresh_token_enc=None)
-    house.clock.advance(DUE)
+    number = worker.connect()
+    worker.change(refresh_token_enc=None)
+    worker.clock.advance(DUE)
 
     assert isinstance(tokens.at_hand(number), AccessToken)
-    house.clock.advance(OVER - DUE)
+    worker.clock.advance(OVER - DUE)
     with pytest.raises(NeedsAuthorisation, match="restored"):
         tokens.at_hand(number)
 
-    assert house.row().status == ConnectionStatus.NEEDS_AUTHORISATION
+    assert worker.row().status == ConnectionStatus.NEEDS_AUTHORISATION
 
 
 @pytest.mark.parametrize("is_over", [False, True], ids=["valid", "over"])
-def test_a_damaged_refresh_token_holds_its_connection(house: House, *, is_over: bool) -> None:
+def test_a_damaged_refresh_token_holds_its_connection(
+    worker: WorkerWithTokenEndpoint, *, is_over: bool
+) -> None:
     """Beside the work as well it is found out when it is to be posted, and that is told once."""
-    number = house.connect()
-    other = house.connect("other", "30000")
-    house.clock.advance(OVER if is_over else DUE)
-    house.change(refresh_token_enc=house.row("other").refresh_token_enc)
-    tokens = house.tokens()
+    number = worker.connect()
+    other = worker.connect("other", "30000")
+    worker.clock.advance(OVER if is_over else DUE)
+    worker.change(refresh_token_enc=worker.row("other").refresh_token_enc)
+    tokens = worker.tokens()
 
     with capture_logs() as events:
         found = tokens.at_hand(number)
@@ -95,17 +101,19 @@ def test_a_damaged_refresh_token_holds_its_connection(house: House, *, is_over: 
                 begun(found).result(10)
         wait_for_all(tokens)
 
-    assert house.row().hold_reason == HoldReason.DAMAGED_TOKEN
+    assert worker.row().hold_reason == HoldReason.DAMAGED_TOKEN
     assert [event["event"] for event in events] == ["connection.held"]
     assert isinstance(tokens.soon(other), AccessToken)
     tokens.close()
 
 
-def test_a_dead_grant_ends_the_future_as_it_ends_who_waits(house: House, tokens: Tokens) -> None:
+def test_a_dead_grant_ends_the_future_as_it_ends_who_waits(
+    worker: WorkerWithTokenEndpoint, tokens: Tokens
+) -> None:
     """The refusal is stored and told, and the next who asks is told at once."""
-    number = house.connect()
-    house.clock.advance(OVER)
-    house.endpoint.always = refusal("invalid_grant")
+    number = worker.connect()
+    worker.clock.advance(OVER)
+    worker.endpoint.always = refusal("invalid_grant")
 
     with pytest.raises((GrantDead, NeedsAuthorisation)):
         begun(tokens.at_hand(number)).result(10)
@@ -113,11 +121,13 @@ def test_a_dead_grant_ends_the_future_as_it_ends_who_waits(house: House, tokens:
         tokens.at_hand(number)
 
 
-def test_a_refresh_that_fails_beside_a_valid_token_is_told_and_rests(house: House, tokens: Tokens) -> None:
+def test_a_refresh_that_fails_beside_a_valid_token_is_told_and_rests(
+    worker: WorkerWithTokenEndpoint, tokens: Tokens
+) -> None:
     """Nobody waited for it, so nobody is hindered; the event says so, once."""
-    number = house.connect()
-    house.clock.advance(DUE)
-    house.endpoint.always = Reply(500)
+    number = worker.connect()
+    worker.clock.advance(DUE)
+    worker.endpoint.always = Reply(500)
 
     with capture_logs() as events:
         for _ in range(5):
@@ -125,4 +135,4 @@ def test_a_refresh_that_fails_beside_a_valid_token_is_told_and_rests(house: Hous
             wait_for_all(tokens)
 
     assert [event["event"] for event in events] == ["token.refresh_failed"]
-    assert len(house.endpoint.posted) == 1
+    assert len(worker.endpoint.posted) == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.integration.connections.support import House
+from tests.integration.connections.worker_with_token_endpoint import WorkerWithTokenEndpoint
 from worker.connections.states import HoldReason
 from worker.connections.vault import Vault, new_key
 from worker.errors import KeysLost, TokenDamaged, TryLater
@@ -11,19 +11,19 @@ DAY = 86_400.0
 
 
 @pytest.fixture
-def two(house: House) -> House:
-    """Give a house with two customers."""
-    house.connect("acme", "1")
-    house.connect("globex", "2")
-    return house
+def two(worker: WorkerWithTokenEndpoint) -> WorkerWithTokenEndpoint:
+    """Give a worker with two customers."""
+    worker.connect("acme", "1")
+    worker.connect("globex", "2")
+    return worker
 
 
-def number(house: House, name: str = "acme") -> int:
+def number(worker: WorkerWithTokenEndpoint, name: str = "acme") -> int:
     """Return a connection's id."""
-    return house.row(name).id or 0
+    return worker.row(name).id or 0
 
 
-def test_keeping_grants_fresh_passes_over_a_damaged_one(two: House) -> None:
+def test_keeping_grants_fresh_passes_over_a_damaged_one(two: WorkerWithTokenEndpoint) -> None:
     """It counts as failed, needs a person, and the other one is refreshed."""
     two.change(refresh_token_enc="x")
     two.clock.advance(40 * DAY)
@@ -34,7 +34,7 @@ def test_keeping_grants_fresh_passes_over_a_damaged_one(two: House) -> None:
     assert 77 in report.troubles
 
 
-def test_keys_that_are_changed_under_a_process_hold_nobody(two: House) -> None:
+def test_keys_that_are_changed_under_a_process_hold_nobody(two: WorkerWithTokenEndpoint) -> None:
     """A rotation to a key that this process has not: it is the process that is wrong, and it says so."""
     stranger = Vault(new_key())
     for name in ("acme", "globex"):
@@ -51,7 +51,7 @@ def test_keys_that_are_changed_under_a_process_hold_nobody(two: House) -> None:
     assert [two.row(name).hold_reason for name in ("acme", "globex")] == [None, None]
 
 
-def test_a_damaged_token_from_a_backup_is_not_called_over(two: House) -> None:
+def test_a_damaged_token_from_a_backup_is_not_called_over(two: WorkerWithTokenEndpoint) -> None:
     """Its refresh token was taken for spent; whether the access token still works cannot be known."""
     two.change(refresh_token_enc=None, access_token_enc="x")
 
@@ -62,7 +62,7 @@ def test_a_damaged_token_from_a_backup_is_not_called_over(two: House) -> None:
     assert two.row().hold_reason == HoldReason.DAMAGED_TOKEN
 
 
-def test_while_refreshing_rests_a_damaged_access_token_waits(two: House) -> None:
+def test_while_refreshing_rests_a_damaged_access_token_waits(two: WorkerWithTokenEndpoint) -> None:
     """It heals as soon as a refresh may be made again."""
     later = two.clock()
     two.change(access_token_enc="x", refresh_retry_at=later.replace(second=50), refresh_error="http_500")

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from tests.integration.connections.support import House
+from tests.integration.connections.worker_with_token_endpoint import WorkerWithTokenEndpoint
 from tests.interleaving import overtaken
 from worker.connections import store
 from worker.connections.damage import look_through
@@ -18,63 +18,65 @@ from worker.errors import TokenDamaged
 DAY = 86_400.0
 
 
-def under_another_key(house: House) -> str:
+def under_another_key(worker: WorkerWithTokenEndpoint) -> str:
     """Return what no key of ours opens."""
-    return Vault(new_key()).seal("refresh-1-000001", connection_id=house.row().id or 0, field="refresh")
+    return Vault(new_key()).seal("refresh-1-000001", connection_id=worker.row().id or 0, field="refresh")
 
 
-def of_another_row(house: House) -> str:
+def of_another_row(worker: WorkerWithTokenEndpoint) -> str:
     """Return another customer's, which opens."""
-    return str(house.row("globex").refresh_token_enc)
+    return str(worker.row("globex").refresh_token_enc)
 
 
-def of_another_column(house: House) -> str:
+def of_another_column(worker: WorkerWithTokenEndpoint) -> str:
     """Return the access token, which opens."""
-    return str(house.row().access_token_enc)
+    return str(worker.row().access_token_enc)
 
 
-def broken_off(house: House) -> str:
+def broken_off(worker: WorkerWithTokenEndpoint) -> str:
     """Return the first half of the right one."""
-    return str(house.row().refresh_token_enc)[:60]
+    return str(worker.row().refresh_token_enc)[:60]
 
 
-def garbage(_house: House) -> str:
+def garbage(_worker: WorkerWithTokenEndpoint) -> str:
     """Return what nobody sealed."""
     return "x"
 
 
-def nothing(_house: House) -> str:
+def nothing(_worker: WorkerWithTokenEndpoint) -> str:
     """Return no text at all."""
     return ""
 
 
 DAMAGES = [under_another_key, of_another_row, of_another_column, broken_off, garbage, nothing]
-Damage = Callable[[House], str]
+Damage = Callable[[WorkerWithTokenEndpoint], str]
 
 
 @pytest.fixture
-def two(house: House) -> House:
-    """Give a house with two customers."""
-    house.connect("acme", "1")
-    house.connect("globex", "2")
-    return house
+def two(worker: WorkerWithTokenEndpoint) -> WorkerWithTokenEndpoint:
+    """Give a worker with two customers."""
+    worker.connect("acme", "1")
+    worker.connect("globex", "2")
+    return worker
 
 
 @pytest.fixture
-def small_two(small_house: House) -> House:
-    """Give such a house on SQLite only: what a value is worth no database has a say in."""
-    small_house.connect("acme", "1")
-    small_house.connect("globex", "2")
-    return small_house
+def small_two(sqlite_worker: WorkerWithTokenEndpoint) -> WorkerWithTokenEndpoint:
+    """Give such a worker on SQLite only: what a value is worth no database has a say in."""
+    sqlite_worker.connect("acme", "1")
+    sqlite_worker.connect("globex", "2")
+    return sqlite_worker
 
 
-def number(house: House, name: str = "acme") -> int:
+def number(worker: WorkerWithTokenEndpoint, name: str = "acme") -> int:
     """Return a connection's id."""
-    return house.row(name).id or 0
+    return worker.row(name).id or 0
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_row_is_held_by_name_at_the_start_and_no_other(small_two: House, damage: Damage) -> None:
+def test_a_damaged_row_is_held_by_name_at_the_start_and_no_other(
+    small_two: WorkerWithTokenEndpoint, damage: Damage
+) -> None:
     """One ERROR says whose tokens, why, and what to do; a second start says nothing more."""
     small_two.change(refresh_token_enc=damage(small_two))
 
@@ -94,7 +96,7 @@ def test_a_damaged_row_is_held_by_name_at_the_start_and_no_other(small_two: Hous
 
 @pytest.mark.parametrize("damage", [under_another_key, of_another_row, nothing])
 def test_a_row_that_is_damaged_under_a_running_process_is_held_when_it_is_used(
-    small_two: House, damage: Damage
+    small_two: WorkerWithTokenEndpoint, damage: Damage
 ) -> None:
     """As soon as its refresh token is needed; the error is the customer's, and nothing was posted."""
     small_two.change(refresh_token_enc=damage(small_two))
@@ -109,8 +111,8 @@ def test_a_row_that_is_damaged_under_a_running_process_is_held_when_it_is_used(
     assert small_two.endpoint.posted == []
 
 
-@pytest.mark.parametrize("damage", [under_another_key, garbage, nothing, lambda _house: None])
-def test_a_damaged_access_token_is_healed_by_a_refresh(two: House, damage: Damage) -> None:
+@pytest.mark.parametrize("damage", [under_another_key, garbage, nothing, lambda _worker: None])
+def test_a_damaged_access_token_is_healed_by_a_refresh(two: WorkerWithTokenEndpoint, damage: Damage) -> None:
     """The refresh token is fine, so nobody is needed."""
     two.change(access_token_enc=damage(two))
 
@@ -120,7 +122,7 @@ def test_a_damaged_access_token_is_healed_by_a_refresh(two: House, damage: Damag
     assert two.row().hold_reason is None
 
 
-def test_a_blob_of_sqlites_is_damage_as_well(small_two: House) -> None:
+def test_a_blob_of_sqlites_is_damage_as_well(small_two: WorkerWithTokenEndpoint) -> None:
     """SQLite keeps bytes in a column of text; they end neither the start nor another connection."""
     blobs = "UPDATE connection SET refresh_token_enc = x'00ff', access_token_enc = x'3a' WHERE name = 'acme'"
     with small_two.database.write() as connection:
@@ -133,7 +135,7 @@ def test_a_blob_of_sqlites_is_damage_as_well(small_two: House) -> None:
         small_two.tokens().access(number(small_two))
 
 
-def test_a_key_that_is_put_back_ends_the_hold_at_the_next_start(two: House) -> None:
+def test_a_key_that_is_put_back_ends_the_hold_at_the_next_start(two: WorkerWithTokenEndpoint) -> None:
     """No customer is asked for anything, and the token is used as it is."""
     before = str(two.row().refresh_token_enc)
     lost = new_key()
@@ -149,7 +151,7 @@ def test_a_key_that_is_put_back_ends_the_hold_at_the_next_start(two: House) -> N
     assert before != two.row().refresh_token_enc == sealed
 
 
-def test_garbage_in_every_row_is_no_lost_key(two: House) -> None:
+def test_garbage_in_every_row_is_no_lost_key(two: WorkerWithTokenEndpoint) -> None:
     """It tells of no key at all, so each is held, and each can be connected again."""
     for name in ("acme", "globex"):
         two.change(name, refresh_token_enc="x", access_token_enc="y")
@@ -159,7 +161,7 @@ def test_garbage_in_every_row_is_no_lost_key(two: House) -> None:
     assert [two.row(name).hold_reason for name in ("acme", "globex")] == [HoldReason.DAMAGED_TOKEN] * 2
 
 
-def test_a_consent_ends_the_hold(two: House) -> None:
+def test_a_consent_ends_the_hold(two: WorkerWithTokenEndpoint) -> None:
     """The new grant is used at once."""
     two.change(refresh_token_enc="x", access_token_enc="x")
     look_through(two.database, two.vault)
@@ -170,7 +172,7 @@ def test_a_consent_ends_the_hold(two: House) -> None:
     assert two.tokens().access(number(two)).version == 2
 
 
-def test_a_resumed_connection_is_held_again_where_nothing_was_mended(two: House) -> None:
+def test_a_resumed_connection_is_held_again_where_nothing_was_mended(two: WorkerWithTokenEndpoint) -> None:
     """A person may say so; the next use tells that it is as it was."""
     two.change(refresh_token_enc="x")
     look_through(two.database, two.vault)
@@ -183,7 +185,7 @@ def test_a_resumed_connection_is_held_again_where_nothing_was_mended(two: House)
     assert two.row().hold_reason == HoldReason.DAMAGED_TOKEN
 
 
-def test_another_companys_grant_stays_held(two: House) -> None:
+def test_another_companys_grant_stays_held(two: WorkerWithTokenEndpoint) -> None:
     """What else goes wrong does not take its place, nor end it."""
     two.change(refresh_token_enc="x", hold_reason=HoldReason.OTHER_COMPANY)
 
@@ -192,7 +194,7 @@ def test_another_companys_grant_stays_held(two: House) -> None:
     assert two.row().hold_reason == HoldReason.OTHER_COMPANY
 
 
-def test_a_pause_is_kept_beneath(two: House) -> None:
+def test_a_pause_is_kept_beneath(two: WorkerWithTokenEndpoint) -> None:
     """Once the tokens can be read, it holds as before."""
     sealed = two.row().refresh_token_enc
     store.pause(two.database, "acme")
@@ -206,7 +208,7 @@ def test_a_pause_is_kept_beneath(two: House) -> None:
     assert (damaged, two.row().hold_reason) == (HoldReason.DAMAGED_TOKEN, HoldReason.PAUSED)
 
 
-def test_the_damage_of_a_grant_that_is_over_is_nobodys_trouble(two: House) -> None:
+def test_the_damage_of_a_grant_that_is_over_is_nobodys_trouble(two: WorkerWithTokenEndpoint) -> None:
     """Its customer has to authorise again anyway."""
     two.change(refresh_token_enc="x", status="needs_authorisation")
 
@@ -215,7 +217,7 @@ def test_the_damage_of_a_grant_that_is_over_is_nobodys_trouble(two: House) -> No
     assert two.row().hold_reason is None
 
 
-def test_a_grant_that_was_replaced_meanwhile_is_not_held(two: House) -> None:
+def test_a_grant_that_was_replaced_meanwhile_is_not_held(two: WorkerWithTokenEndpoint) -> None:
     """The customer connected again between the look at the old tokens and the hold."""
     two.change(refresh_token_enc="x")
 
@@ -226,7 +228,7 @@ def test_a_grant_that_was_replaced_meanwhile_is_not_held(two: House) -> None:
     assert two.tokens().access(number(two)).version == 2
 
 
-def test_damage_takes_the_place_of_a_hold_that_would_end_by_itself(two: House) -> None:
+def test_damage_takes_the_place_of_a_hold_that_would_end_by_itself(two: WorkerWithTokenEndpoint) -> None:
     """It is told now, and not when that hold is over."""
     Holds(two.database, hold_seconds=(5.0, 900.0), rate_per_second=2.0).outage(number(two))
     two.change(refresh_token_enc="x")

@@ -5,7 +5,7 @@ import threading
 import structlog
 
 from tests.integration.connections.endpoint import Reply, refusal
-from tests.integration.connections.support import House
+from tests.integration.connections.worker_with_token_endpoint import WorkerWithTokenEndpoint
 from worker.connections import store
 from worker.errors import ExitCode
 
@@ -13,65 +13,71 @@ DAY = 86_400.0
 WEEK = 7 * DAY
 
 
-def test_a_grant_that_nobody_uses_is_refreshed_after_a_week(house: House) -> None:
+def test_a_grant_that_nobody_uses_is_refreshed_after_a_week(worker: WorkerWithTokenEndpoint) -> None:
     """Eight days without visitors: one refresh, and the next one a week later."""
-    house.connect()
-    tokens = house.tokens()
+    worker.connect()
+    tokens = worker.tokens()
 
-    house.clock.advance(6 * DAY)
+    worker.clock.advance(6 * DAY)
     early = tokens.keep_fresh(max_idle=WEEK)
-    house.clock.advance(2 * DAY)
+    worker.clock.advance(2 * DAY)
     due = tokens.keep_fresh(max_idle=WEEK)
     again = tokens.keep_fresh(max_idle=WEEK)
 
     assert (early.counts["refreshed"], due.counts["refreshed"], again.counts["refreshed"]) == (0, 1, 0)
-    assert house.stored_refresh_token() == "refresh-10000-000002"
+    assert worker.stored_refresh_token() == "refresh-10000-000002"
 
 
-def test_a_short_lived_refresh_token_is_refreshed_after_a_quarter_of_its_life(small_house: House) -> None:
+def test_a_short_lived_refresh_token_is_refreshed_after_a_quarter_of_its_life(
+    sqlite_worker: WorkerWithTokenEndpoint,
+) -> None:
     """A refresh token of one day is not left alone for a week."""
-    small_house.endpoint.extra = {"refresh_token_expires_in": DAY}
-    small_house.connect()
-    tokens = small_house.tokens()
+    sqlite_worker.endpoint.extra = {"refresh_token_expires_in": DAY}
+    sqlite_worker.connect()
+    tokens = sqlite_worker.tokens()
 
-    small_house.clock.advance(DAY / 4 - 1)
+    sqlite_worker.clock.advance(DAY / 4 - 1)
     assert not tokens.keep_fresh(max_idle=WEEK).did_something
-    small_house.clock.advance(1)
+    sqlite_worker.clock.advance(1)
 
     assert tokens.keep_fresh(max_idle=WEEK).counts["refreshed"] == 1
 
 
-def test_paused_connections_are_kept_fresh_too(small_house: House) -> None:
+def test_paused_connections_are_kept_fresh_too(sqlite_worker: WorkerWithTokenEndpoint) -> None:
     """A pause of months must not cost the grant."""
-    small_house.connect()
-    store.pause(small_house.database, "acme")
-    small_house.clock.advance(8 * DAY)
+    sqlite_worker.connect()
+    store.pause(sqlite_worker.database, "acme")
+    sqlite_worker.clock.advance(8 * DAY)
 
-    assert small_house.tokens().keep_fresh(max_idle=WEEK).counts["refreshed"] == 1
+    assert sqlite_worker.tokens().keep_fresh(max_idle=WEEK).counts["refreshed"] == 1
 
 
-def test_one_dead_grant_does_not_keep_the_others_from_being_refreshed(house: House) -> None:
+def test_one_dead_grant_does_not_keep_the_others_from_being_refreshed(
+    worker: WorkerWithTokenEndpoint,
+) -> None:
     """Each connection has its own outcome, and the report tells them apart."""
     for index in range(3):
-        house.connect(f"customer-{index}", str(index))
-    house.clock.advance(8 * DAY)
-    house.endpoint.replies += [refusal("invalid_grant"), Reply(500)]
+        worker.connect(f"customer-{index}", str(index))
+    worker.clock.advance(8 * DAY)
+    worker.endpoint.replies += [refusal("invalid_grant"), Reply(500)]
 
-    report = house.tokens().keep_fresh(max_idle=WEEK)
+    report = worker.tokens().keep_fresh(max_idle=WEEK)
 
     assert report.counts == {"needs_authorisation": 1, "failed": 1, "refreshed": 1}
     assert report.troubles == {ExitCode.NEEDS_AUTHORISATION, ExitCode.UNREACHABLE}
 
 
-def test_a_token_that_no_key_opens_keeps_no_other_from_being_refreshed(house: House) -> None:
+def test_a_token_that_no_key_opens_keeps_no_other_from_being_refreshed(
+    worker: WorkerWithTokenEndpoint,
+) -> None:
     """It is held by name, and the exit code says that it needs a person."""
     for index in range(2):
-        house.connect(f"customer-{index}", str(index))
-    house.change("customer-0", refresh_token_enc="none:of-ours", access_token_enc="none:of-ours")
-    house.clock.advance(8 * DAY)
+        worker.connect(f"customer-{index}", str(index))
+    worker.change("customer-0", refresh_token_enc="none:of-ours", access_token_enc="none:of-ours")
+    worker.clock.advance(8 * DAY)
 
     with structlog.testing.capture_logs() as told:
-        report = house.tokens().keep_fresh(max_idle=WEEK)
+        report = worker.tokens().keep_fresh(max_idle=WEEK)
 
     assert report.counts == {"failed": 1, "refreshed": 1}
     assert report.troubles == {ExitCode.NEEDS_AUTHORISATION}
@@ -79,26 +85,26 @@ def test_a_token_that_no_key_opens_keeps_no_other_from_being_refreshed(house: Ho
     assert [(line["connection"], line["error_code"]) for line in held] == [("customer-0", "damaged_token")]
 
 
-def test_one_connection_can_be_kept_fresh_alone(small_house: House) -> None:
+def test_one_connection_can_be_kept_fresh_alone(sqlite_worker: WorkerWithTokenEndpoint) -> None:
     """A run for one connection refreshes no other."""
-    small_house.connect("acme", "1")
-    small_house.connect("globex", "2")
-    small_house.clock.advance(8 * DAY)
+    sqlite_worker.connect("acme", "1")
+    sqlite_worker.connect("globex", "2")
+    sqlite_worker.clock.advance(8 * DAY)
 
-    report = small_house.tokens().keep_fresh(max_idle=WEEK, only="globex")
+    report = sqlite_worker.tokens().keep_fresh(max_idle=WEEK, only="globex")
 
     assert report.counts == {"refreshed": 1}
-    assert small_house.endpoint.posted == ["refresh-2-000002"]
+    assert sqlite_worker.endpoint.posted == ["refresh-2-000002"]
 
 
-def test_a_stopping_worker_refreshes_no_more_grants(small_house: House) -> None:
+def test_a_stopping_worker_refreshes_no_more_grants(sqlite_worker: WorkerWithTokenEndpoint) -> None:
     """After the signal the grant in flight is finished, and no other begun."""
     for index in range(3):
-        small_house.connect(f"customer-{index}", str(index))
-    small_house.clock.advance(8 * DAY)
+        sqlite_worker.connect(f"customer-{index}", str(index))
+    sqlite_worker.clock.advance(8 * DAY)
     stop = threading.Event()
-    small_house.once(stop.set)
+    sqlite_worker.once(stop.set)
 
-    report = small_house.tokens(stop=stop).keep_fresh(max_idle=WEEK)
+    report = sqlite_worker.tokens(stop=stop).keep_fresh(max_idle=WEEK)
 
     assert report.counts == {"refreshed": 1}

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.integration.connections.support import House
+from tests.integration.connections.worker_with_token_endpoint import WorkerWithTokenEndpoint
 from worker.connections.tokens.access import Tokens
 from worker.connections.tokens.refresh.lease_ends import signed
 from worker.database.owner import this_boot_clock
@@ -28,134 +28,138 @@ class Ticks:
         return self.seconds
 
 
-def impatient(house: House, lease_clock: Callable[[], float]) -> Tokens:
+def impatient(worker: WorkerWithTokenEndpoint, lease_clock: Callable[[], float]) -> Tokens:
     """Return what another process would have that does not wait for a lease."""
-    return house.tokens("host/9/9", patience_seconds=0, lease_clock=lease_clock)
+    return worker.tokens("host/9/9", patience_seconds=0, lease_clock=lease_clock)
 
 
 @pytest.mark.parametrize("jump", [-7200.0, -120.0, 7200.0])
-def test_no_jump_of_the_databases_clock_gives_a_live_lease_away(house: House, jump: float) -> None:
+def test_no_jump_of_the_databases_clock_gives_a_live_lease_away(
+    worker: WorkerWithTokenEndpoint, jump: float
+) -> None:
     """While one process has its request on the way, another one of this host posts nothing."""
-    number = house.connect()
-    house.clock.advance(4000)
+    number = worker.connect()
+    worker.clock.advance(4000)
     asked, finish = threading.Event(), threading.Event()
-    house.once(asked.set, lambda: finish.wait(10))
+    worker.once(asked.set, lambda: finish.wait(10))
 
     with ThreadPoolExecutor(1) as pool:
-        holder = pool.submit(house.tokens("host/1/1").access, number)
+        holder = pool.submit(worker.tokens("host/1/1").access, number)
         assert asked.wait(10)
-        house.clock.advance(jump)
+        worker.clock.advance(jump)
         with pytest.raises(TryLater):
-            house.tokens("host/2/2", patience_seconds=0).access(number, rejected_version=1)
+            worker.tokens("host/2/2", patience_seconds=0).access(number, rejected_version=1)
         finish.set()
 
         assert holder.result(20).version == 2
 
-    assert house.endpoint.reused == 0
-    assert len(house.endpoint.posted) == 1
+    assert worker.endpoint.reused == 0
+    assert len(worker.endpoint.posted) == 1
 
 
-def test_on_one_host_a_lease_ends_by_the_clock_since_boot(house: House) -> None:
+def test_on_one_host_a_lease_ends_by_the_clock_since_boot(worker: WorkerWithTokenEndpoint) -> None:
     """Its holder lives and says nothing: it is over after its length, whatever the time of day."""
-    number = house.connect()
+    number = worker.connect()
     ticks = Ticks()
-    house.change(lease_owner=signed("host/1/1#lease", ticks() + 90), lease_until=house.clock() + HOURS)
+    worker.change(lease_owner=signed("host/1/1#lease", ticks() + 90), lease_until=worker.clock() + HOURS)
 
     ticks.seconds += 89
     with pytest.raises(TryLater):
-        impatient(house, ticks).access(number, rejected_version=1)
+        impatient(worker, ticks).access(number, rejected_version=1)
     ticks.seconds += 2
 
-    assert impatient(house, ticks).access(number, rejected_version=1).version == 2
+    assert impatient(worker, ticks).access(number, rejected_version=1).version == 2
 
 
-def test_an_odd_lease_of_another_host_is_waited_for(house: House) -> None:
+def test_an_odd_lease_of_another_host_is_waited_for(worker: WorkerWithTokenEndpoint) -> None:
     """One that ends later than any lease can may be a live one: it must be seen unchanged for its length."""
-    number = house.connect()
-    house.change(lease_owner=THEIRS, lease_until=house.clock() + HOURS)
+    number = worker.connect()
+    worker.change(lease_owner=THEIRS, lease_until=worker.clock() + HOURS)
     ticks = Ticks()
-    tokens = impatient(house, ticks)
+    tokens = impatient(worker, ticks)
 
     for _ in range(3):
         with pytest.raises(TryLater):
             tokens.access(number, rejected_version=1)
         ticks.seconds += 29
-    assert house.endpoint.posted == []
+    assert worker.endpoint.posted == []
     ticks.seconds += 4
 
     assert tokens.access(number, rejected_version=1).version == 2
-    assert house.row().lease_owner is None
+    assert worker.row().lease_owner is None
 
 
-def test_an_odd_lease_that_changes_is_a_live_one(house: House) -> None:
+def test_an_odd_lease_that_changes_is_a_live_one(worker: WorkerWithTokenEndpoint) -> None:
     """The one that took it again has its whole length again."""
-    number = house.connect()
+    number = worker.connect()
     ticks = Ticks()
-    tokens = impatient(house, ticks)
+    tokens = impatient(worker, ticks)
 
     for turn in range(4):
-        house.change(lease_owner=f"{THEIRS}-{turn}", lease_until=house.clock() + HOURS)
+        worker.change(lease_owner=f"{THEIRS}-{turn}", lease_until=worker.clock() + HOURS)
         with pytest.raises(TryLater):
             tokens.access(number, rejected_version=1)
         ticks.seconds += 60
 
-    assert house.endpoint.posted == []
+    assert worker.endpoint.posted == []
 
 
-def test_processes_that_live_shortly_wait_together(house: House) -> None:
+def test_processes_that_live_shortly_wait_together(worker: WorkerWithTokenEndpoint) -> None:
     """Each run by hand gives up soon and says so; what it saw is stored, so that the wait ends."""
-    number = house.connect()
-    house.change(lease_owner=THEIRS, lease_until=house.clock() + HOURS)
+    number = worker.connect()
+    worker.change(lease_owner=THEIRS, lease_until=worker.clock() + HOURS)
     ticks = Ticks()
 
     for _ in range(3):
         with pytest.raises(TryLater):
-            impatient(house, ticks).access(number, rejected_version=1)
+            impatient(worker, ticks).access(number, rejected_version=1)
         ticks.seconds += 29
-    assert house.endpoint.posted == []
+    assert worker.endpoint.posted == []
     ticks.seconds += 4
 
-    assert impatient(house, ticks).access(number, rejected_version=1).version == 2
+    assert impatient(worker, ticks).access(number, rejected_version=1).version == 2
 
 
-def test_what_another_host_saw_is_not_read_as_ours(house: House) -> None:
+def test_what_another_host_saw_is_not_read_as_ours(worker: WorkerWithTokenEndpoint) -> None:
     """Its clock since boot is another one: each counts for itself, and leaves the other's note alone."""
-    number = house.connect()
+    number = worker.connect()
     note = f"{THEIRS}#another-boot:time:[1]=1.000"
-    house.change(lease_owner=THEIRS, lease_until=house.clock() + HOURS, lease_watched=note)
+    worker.change(lease_owner=THEIRS, lease_until=worker.clock() + HOURS, lease_watched=note)
     ticks = Ticks()
-    tokens = impatient(house, ticks)
+    tokens = impatient(worker, ticks)
 
     with pytest.raises(TryLater):
         tokens.access(number, rejected_version=1)
-    assert house.row().lease_watched == note
+    assert worker.row().lease_watched == note
     ticks.seconds += 91
 
     assert tokens.access(number, rejected_version=1).version == 2
 
 
 @pytest.mark.parametrize("end", ["500000.0", "nan", "inf"])
-def test_a_note_that_cannot_be_is_made_anew(house: House, end: str) -> None:
+def test_a_note_that_cannot_be_is_made_anew(worker: WorkerWithTokenEndpoint, end: str) -> None:
     """A machine that was set back to a snapshot after it was written does not wait for its former time."""
-    number = house.connect()
+    number = worker.connect()
     note = f"{THEIRS}#{this_boot_clock()}={end}"
-    house.change(lease_owner=THEIRS, lease_until=house.clock() + HOURS, lease_watched=note)
+    worker.change(lease_owner=THEIRS, lease_until=worker.clock() + HOURS, lease_watched=note)
     ticks = Ticks()
     with pytest.raises(TryLater):
-        impatient(house, ticks).access(number, rejected_version=1)
+        impatient(worker, ticks).access(number, rejected_version=1)
     ticks.seconds += 91
 
-    assert impatient(house, ticks).access(number, rejected_version=1).version == 2
+    assert impatient(worker, ticks).access(number, rejected_version=1).version == 2
 
 
 @pytest.mark.parametrize("end", ["5900.0", "nan", "inf", "tomorrow", ""])
-def test_a_lease_of_this_host_that_cannot_be_is_odd_as_well(house: House, end: str) -> None:
+def test_a_lease_of_this_host_that_cannot_be_is_odd_as_well(
+    worker: WorkerWithTokenEndpoint, end: str
+) -> None:
     """A machine that was set back to a snapshot, or somebody's hand: it is waited for, and then over."""
-    number = house.connect()
+    number = worker.connect()
     owner = f"host/1/1#lease#{this_boot_clock()}={end}"
-    house.change(lease_owner=owner, lease_until=house.clock() + HOURS)
+    worker.change(lease_owner=owner, lease_until=worker.clock() + HOURS)
     ticks = Ticks()
-    tokens = impatient(house, ticks)
+    tokens = impatient(worker, ticks)
 
     with pytest.raises(TryLater):
         tokens.access(number, rejected_version=1)

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from tests.integration.connections.endpoint import Reply, refusal
-from tests.integration.connections.support import House
+from tests.integration.connections.worker_with_token_endpoint import WorkerWithTokenEndpoint
 from worker.connections import store
 from worker.connections.states import ConnectionStatus
 from worker.errors import NeedsAuthorisation, OutcomeUnknown, TryLater
@@ -17,118 +17,124 @@ from worker.errors import NeedsAuthorisation, OutcomeUnknown, TryLater
 THEIRS = "another-host/77/1#lease"
 
 
-def hold_by_another(house: House) -> None:
+def hold_by_another(worker: WorkerWithTokenEndpoint) -> None:
     """Let a process of another host have the lease from now on."""
-    house.change(lease_owner=THEIRS, lease_until=house.clock() + timedelta(seconds=90))
+    worker.change(lease_owner=THEIRS, lease_until=worker.clock() + timedelta(seconds=90))
 
 
-def test_while_another_process_refreshes_the_old_token_serves(house: House) -> None:
+def test_while_another_process_refreshes_the_old_token_serves(worker: WorkerWithTokenEndpoint) -> None:
     """A valid token does not wait for its successor."""
-    number = house.connect()
-    house.clock.advance(3200)
-    hold_by_another(house)
+    number = worker.connect()
+    worker.clock.advance(3200)
+    hold_by_another(worker)
 
-    assert house.tokens().access(number).version == 1
-    assert house.endpoint.posted == []
+    assert worker.tokens().access(number).version == 1
+    assert worker.endpoint.posted == []
 
 
-def test_a_dead_token_waits_until_the_other_process_is_done(house: House) -> None:
+def test_a_dead_token_waits_until_the_other_process_is_done(worker: WorkerWithTokenEndpoint) -> None:
     """Nobody posts while the lease is held; the waiting caller gets what the holder stores."""
-    number = house.connect()
-    house.clock.advance(4000)
+    number = worker.connect()
+    worker.clock.advance(4000)
     refreshing = threading.Event()
     finish = threading.Event()
-    house.once(refreshing.set, lambda: finish.wait(10))
+    worker.once(refreshing.set, lambda: finish.wait(10))
 
     with ThreadPoolExecutor(2) as pool:
-        holder = pool.submit(house.tokens("host/1/1").access, number)
+        holder = pool.submit(worker.tokens("host/1/1").access, number)
         assert refreshing.wait(10)
-        waiting = pool.submit(house.tokens("host/2/2").access, number)
+        waiting = pool.submit(worker.tokens("host/2/2").access, number)
         finish.set()
 
         assert waiting.result(20) == holder.result(20)
 
-    assert len(house.endpoint.posted) == 1
+    assert len(worker.endpoint.posted) == 1
 
 
-def test_a_lease_whose_holder_died_elsewhere_ends_by_time(house: House) -> None:
+def test_a_lease_whose_holder_died_elsewhere_ends_by_time(worker: WorkerWithTokenEndpoint) -> None:
     """Before the lease is over nobody takes it, afterwards the next caller does."""
-    number = house.connect()
-    house.clock.advance(3200)
-    hold_by_another(house)
-    tokens = house.tokens()
+    number = worker.connect()
+    worker.clock.advance(3200)
+    hold_by_another(worker)
+    tokens = worker.tokens()
 
-    house.clock.advance(89)
+    worker.clock.advance(89)
     assert tokens.access(number).version == 1
-    house.clock.advance(2)
+    worker.clock.advance(2)
 
     assert tokens.access(number).version == 2
 
 
-def test_a_lease_whose_holder_died_on_this_host_is_void_at_once(house: House) -> None:
+def test_a_lease_whose_holder_died_on_this_host_is_void_at_once(worker: WorkerWithTokenEndpoint) -> None:
     """A process that is surely gone holds nothing."""
-    number = house.connect()
+    number = worker.connect()
     command = "from worker.database.owner import this_process; print(this_process())"
     gone = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
-    house.change(
-        lease_owner=f"{gone.stdout.strip()}#lease", lease_until=house.clock() + timedelta(seconds=90)
+    worker.change(
+        lease_owner=f"{gone.stdout.strip()}#lease", lease_until=worker.clock() + timedelta(seconds=90)
     )
 
-    assert house.tokens().access(number, rejected_version=1).version == 2
+    assert worker.tokens().access(number, rejected_version=1).version == 2
 
 
-def test_the_intent_is_committed_before_the_token_is_sent(house: House) -> None:
+def test_the_intent_is_committed_before_the_token_is_sent(worker: WorkerWithTokenEndpoint) -> None:
     """While the request is in flight the row shows lease, start and a fingerprint, and can be written."""
-    number = house.connect()
+    number = worker.connect()
     seen: list[tuple[bool, bool, int]] = []
 
     def look() -> None:
-        row = house.row()
-        house.change(default_location="Berlin")
+        row = worker.row()
+        worker.change(default_location="Berlin")
         seen.append((row.lease_owner is not None, row.refresh_started_at is not None,
                      len(row.refresh_fingerprint or "")))  # fmt: skip
 
-    house.once(look)
-    house.tokens("host/1/1").access(number, rejected_version=1)
+    worker.once(look)
+    worker.tokens("host/1/1").access(number, rejected_version=1)
 
     assert seen == [(True, True, 8)]
-    after = house.row()
+    after = worker.row()
     assert (after.lease_owner, after.lease_until, after.refresh_fingerprint) == (None, None, None)
     assert after.default_location == "Berlin"
 
 
 @pytest.mark.parametrize("reply", [None, Reply(500)], ids=["success", "failure"])
-def test_a_late_holder_leaves_its_successors_lease_alone(house: House, reply: Reply | None) -> None:
+def test_a_late_holder_leaves_its_successors_lease_alone(
+    worker: WorkerWithTokenEndpoint, reply: Reply | None
+) -> None:
     """A process that was overtaken does not end the lease of the next one."""
-    number = house.connect()
-    house.once(lambda: hold_by_another(house))
+    number = worker.connect()
+    worker.once(lambda: hold_by_another(worker))
     if reply:
-        house.endpoint.replies.append(reply)
+        worker.endpoint.replies.append(reply)
 
     try:
-        house.tokens().access(number, rejected_version=1)
+        worker.tokens().access(number, rejected_version=1)
     except OutcomeUnknown:
         assert reply is not None
 
-    assert house.row().lease_owner == THEIRS
+    assert worker.row().lease_owner == THEIRS
 
 
-def test_a_pair_that_comes_late_is_stored_while_the_spent_token_stands(house: House) -> None:
+def test_a_pair_that_comes_late_is_stored_while_the_spent_token_stands(
+    worker: WorkerWithTokenEndpoint,
+) -> None:
     """The overtaken holder's pair is the living one, for it spent the stored token."""
-    number = house.connect()
-    house.once(lambda: hold_by_another(house))
+    number = worker.connect()
+    worker.once(lambda: hold_by_another(worker))
 
-    token = house.tokens().access(number, rejected_version=1)
+    token = worker.tokens().access(number, rejected_version=1)
 
     assert token.version == 2
-    assert house.endpoint.is_alive(house.stored_refresh_token())
+    assert worker.endpoint.is_alive(worker.stored_refresh_token())
 
 
-def test_a_pair_that_comes_late_revives_a_grant_called_dead_meanwhile(house: House) -> None:
+def test_a_pair_that_comes_late_revives_a_grant_called_dead_meanwhile(
+    worker: WorkerWithTokenEndpoint,
+) -> None:
     """Another process was refused with the token that we spent: our pair proves it wrong."""
-    number = house.connect()
-    house.once(
-        lambda: house.change(
+    number = worker.connect()
+    worker.once(
+        lambda: worker.change(
             status=ConnectionStatus.NEEDS_AUTHORISATION,
             status_reason="revoked_or_expired",
             lease_owner=None,
@@ -136,89 +142,91 @@ def test_a_pair_that_comes_late_revives_a_grant_called_dead_meanwhile(house: Hou
         )
     )
 
-    token = house.tokens().access(number, rejected_version=1)
+    token = worker.tokens().access(number, rejected_version=1)
 
     assert token.version == 2
-    assert (house.row().status, house.row().status_reason) == (ConnectionStatus.ACTIVE, None)
-    assert house.endpoint.is_alive(house.stored_refresh_token())
+    assert (worker.row().status, worker.row().status_reason) == (ConnectionStatus.ACTIVE, None)
+    assert worker.endpoint.is_alive(worker.stored_refresh_token())
 
 
-def test_a_new_consent_during_a_refresh_survives_it(house: House) -> None:
+def test_a_new_consent_during_a_refresh_survives_it(worker: WorkerWithTokenEndpoint) -> None:
     """The customer connects again while the old grant is being refreshed: the new grant stays."""
-    number = house.connect()
-    house.once(house.connect)
+    number = worker.connect()
+    worker.once(worker.connect)
 
-    token = house.tokens().access(number, rejected_version=1)
+    token = worker.tokens().access(number, rejected_version=1)
 
     assert token.version == 2
-    assert house.stored_refresh_token() == "refresh-10000-000002"
-    assert house.endpoint.is_alive("refresh-10000-000002")
+    assert worker.stored_refresh_token() == "refresh-10000-000002"
+    assert worker.endpoint.is_alive("refresh-10000-000002")
 
 
-def test_a_refusal_after_another_process_stored_a_pair_ends_nothing(house: House) -> None:
+def test_a_refusal_after_another_process_stored_a_pair_ends_nothing(worker: WorkerWithTokenEndpoint) -> None:
     """invalid_grant for a token that is no longer the stored one: the stored one is used."""
-    number = house.connect()
-    house.once(house.connect)
-    house.endpoint.replies.append(refusal("invalid_grant"))
+    number = worker.connect()
+    worker.once(worker.connect)
+    worker.endpoint.replies.append(refusal("invalid_grant"))
 
-    token = house.tokens().access(number, rejected_version=1)
+    token = worker.tokens().access(number, rejected_version=1)
 
     assert token.version == 2
-    assert house.row().status == ConnectionStatus.ACTIVE
+    assert worker.row().status == ConnectionStatus.ACTIVE
 
 
-def test_a_refusal_after_the_lease_was_lost_ends_nothing(house: House) -> None:
+def test_a_refusal_after_the_lease_was_lost_ends_nothing(worker: WorkerWithTokenEndpoint) -> None:
     """The one that has the lease now finds out for itself; the late one only comes back later."""
-    number = house.connect()
-    house.once(lambda: hold_by_another(house))
-    house.endpoint.replies.append(refusal("invalid_grant"))
+    number = worker.connect()
+    worker.once(lambda: hold_by_another(worker))
+    worker.endpoint.replies.append(refusal("invalid_grant"))
 
     with pytest.raises(TryLater):
-        house.tokens().access(number, rejected_version=1)
+        worker.tokens().access(number, rejected_version=1)
 
-    assert house.row().status == ConnectionStatus.ACTIVE
+    assert worker.row().status == ConnectionStatus.ACTIVE
 
 
-def test_a_row_that_is_deleted_during_the_request_does_not_come_back(house: House) -> None:
+def test_a_row_that_is_deleted_during_the_request_does_not_come_back(worker: WorkerWithTokenEndpoint) -> None:
     """The pair of a connection that is gone is dropped without a noise."""
-    number = house.connect()
-    house.once(house.delete)
+    number = worker.connect()
+    worker.once(worker.delete)
 
     with pytest.raises(NeedsAuthorisation):
-        house.tokens().access(number, rejected_version=1)
+        worker.tokens().access(number, rejected_version=1)
 
-    assert store.find(house.database, "acme") is None
+    assert store.find(worker.database, "acme") is None
 
 
-def test_a_connection_that_is_removed_during_the_request_stays_removed(house: House) -> None:
+def test_a_connection_that_is_removed_during_the_request_stays_removed(
+    worker: WorkerWithTokenEndpoint,
+) -> None:
     """A refresh in flight does not put tokens back that the operator has wiped."""
-    number = house.connect()
-    house.once(lambda: store.remove(house.database, "acme"))
+    number = worker.connect()
+    worker.once(lambda: store.remove(worker.database, "acme"))
 
     with pytest.raises(NeedsAuthorisation):
-        house.tokens().access(number, rejected_version=1)
+        worker.tokens().access(number, rejected_version=1)
 
-    row = house.row()
+    row = worker.row()
     assert row.status == ConnectionStatus.REMOVED
     assert (row.access_token_enc, row.refresh_token_enc) == (None, None)
 
 
-def test_a_refresh_that_rests_elsewhere_is_not_waited_for(house: House) -> None:
+def test_a_refresh_that_rests_elsewhere_is_not_waited_for(worker: WorkerWithTokenEndpoint) -> None:
     """The holder's failure lets the waiting caller go at once, without a post of its own."""
-    number = house.connect()
-    house.clock.advance(4000)
+    number = worker.connect()
+    worker.clock.advance(4000)
     refreshing, finish = threading.Event(), threading.Event()
-    house.once(refreshing.set, lambda: finish.wait(10))
-    house.endpoint.replies.append(Reply(500))
+    worker.once(refreshing.set, lambda: finish.wait(10))
+    worker.endpoint.replies.append(Reply(500))
 
     with ThreadPoolExecutor(2) as pool:
-        holder = pool.submit(house.tokens("host/1/1").access, number)
+        holder = pool.submit(worker.tokens("host/1/1").access, number)
         assert refreshing.wait(10)
-        waiting = pool.submit(house.tokens("host/2/2").access, number)
+        waiting = pool.submit(worker.tokens("host/2/2").access, number)
         finish.set()
         with pytest.raises(OutcomeUnknown):
             holder.result(20)
         with pytest.raises(TryLater):
             waiting.result(20)
 
-    assert len(house.endpoint.posted) == 1
+    assert len(worker.endpoint.posted) == 1

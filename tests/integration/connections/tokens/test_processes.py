@@ -2,7 +2,11 @@
 
 import pytest
 
-from tests.integration.connections.support import House, no_locations, start_child
+from tests.integration.connections.worker_with_token_endpoint import (
+    WorkerWithTokenEndpoint,
+    no_locations,
+    start_child,
+)
 from worker.connections.consent.grant import finish
 from worker.connections.consent.redirect import begin, code_from
 from worker.connections.states import ConnectionStatus
@@ -15,7 +19,7 @@ PROCESSES = 4
 SECONDS = 3
 
 
-def connected(house: House, http: HttpClient, sandbox: Sandbox) -> int:
+def connected(worker: WorkerWithTokenEndpoint, http: HttpClient, sandbox: Sandbox) -> int:
     """Store a grant of the sandbox's, and return the connection's id."""
     oauth = OAuth(
         http,
@@ -26,23 +30,23 @@ def connected(house: House, http: HttpClient, sandbox: Sandbox) -> int:
     request = begin(oauth, EnvoySettings())
     answer = http.send("GET", f"{request.url}&auto=allow", deadline_seconds=5)
     code = code_from(request, answer.headers["Location"])
-    row = finish(house.database, house.vault, oauth, "acme", request, code, look=no_locations)
+    row = finish(worker.database, worker.vault, oauth, "acme", request, code, look=no_locations)
     assert row.id is not None
     return row.id
 
 
 @pytest.mark.parametrize("way", ["", "-beside"], ids=["first", "beside"])
 def test_four_processes_never_use_a_refresh_token_twice(
-    real_house: House, http: HttpClient, way: str
+    real_time_worker: WorkerWithTokenEndpoint, http: HttpClient, way: str
 ) -> None:
     """Tokens live for one second; four processes ask for them as fast as they can; the grant lives on.
 
     They refresh first what is due, or beside its use.
     """
     with Sandbox(access_token_seconds=1) as sandbox:
-        number = connected(real_house, http, sandbox)
+        number = connected(real_time_worker, http, sandbox)
         children = [
-            start_child(real_house, number, f"{SECONDS}{way}", token_url=sandbox.token_url)
+            start_child(real_time_worker, number, f"{SECONDS}{way}", token_url=sandbox.token_url)
             for _ in range(PROCESSES)
         ]
         for child in children:
@@ -57,5 +61,5 @@ def test_four_processes_never_use_a_refresh_token_twice(
     assert ledger["refresh_token_reuse"] == 0
     assert ledger["families_killed"] == 0
     assert ledger["refreshes"] >= SECONDS
-    row = real_house.row()
+    row = real_time_worker.row()
     assert (row.status, row.token_version) == (ConnectionStatus.ACTIVE, 1 + ledger["refreshes"])

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from tests.integration.connections.support import House
+from tests.integration.connections.worker_with_token_endpoint import WorkerWithTokenEndpoint
 from worker.connections.tokens.access import AccessToken, Tokens
 from worker.connections.tokens.refresh import saving
 from worker.database import Database
@@ -18,8 +18,8 @@ from worker.errors import WorkerError
 class Away:
     """Takes the table away and puts it back, by a connection of its own."""
 
-    def __init__(self, house: House) -> None:
-        self._database = Database(house.url)
+    def __init__(self, worker: WorkerWithTokenEndpoint) -> None:
+        self._database = Database(worker.url)
         self._gone = False
 
     def go(self) -> None:
@@ -59,9 +59,9 @@ def pauses(hourglass: Hourglass) -> saving.Pauses:
 
 
 @contextmanager
-def trouble(house: House) -> Iterator[Away]:
+def trouble(worker: WorkerWithTokenEndpoint) -> Iterator[Away]:
     """Give the trouble, and end it whatever happens."""
-    away = Away(house)
+    away = Away(worker)
     try:
         yield away
     finally:
@@ -69,28 +69,28 @@ def trouble(house: House) -> Iterator[Away]:
         away.close()
 
 
-def test_a_database_that_comes_back_in_time_gets_the_pair(house: House) -> None:
+def test_a_database_that_comes_back_in_time_gets_the_pair(worker: WorkerWithTokenEndpoint) -> None:
     """The save is repeated in place; the caller notices nothing but the time."""
-    number = house.connect()
-    with trouble(house) as away:
-        house.once(away.go)
+    number = worker.connect()
+    with trouble(worker) as away:
+        worker.once(away.go)
         timer = threading.Timer(1.2, away.come_back)
         timer.start()
 
-        token = house.tokens().access(number, rejected_version=1)
+        token = worker.tokens().access(number, rejected_version=1)
         timer.join()
 
     assert token.version == 2
-    assert house.stored_refresh_token() == "refresh-10000-000002"
+    assert worker.stored_refresh_token() == "refresh-10000-000002"
 
 
-def test_a_pair_that_could_not_be_stored_is_kept_until_it_can(house: House) -> None:
+def test_a_pair_that_could_not_be_stored_is_kept_until_it_can(worker: WorkerWithTokenEndpoint) -> None:
     """While we stop, the save gives up soon; the pair waits in memory and is stored first thing."""
-    number = house.connect()
+    number = worker.connect()
     stop, hourglass = threading.Event(), Hourglass()
-    tokens = house.tokens(stop=stop, pauses=pauses(hourglass))
-    with trouble(house) as away:
-        house.once(away.go, stop.set)
+    tokens = worker.tokens(stop=stop, pauses=pauses(hourglass))
+    with trouble(worker) as away:
+        worker.once(away.go, stop.set)
 
         with capture_logs() as events, pytest.raises(WorkerError):
             tokens.access(number, rejected_version=1)
@@ -98,105 +98,107 @@ def test_a_pair_that_could_not_be_stored_is_kept_until_it_can(house: House) -> N
             tokens.access(number)
 
     assert saving.SAVE_SECONDS_STOPPING < hourglass() <= saving.SAVE_SECONDS_STOPPING + 0.5
-    assert house.row().token_version == 1
+    assert worker.row().token_version == 1
     stop.clear()
-    read_before = house.row(), house.clock()
+    read_before = worker.row(), worker.clock()
     found = tokens.at_hand(number, seen=read_before)
     assert isinstance(found, AccessToken)
     assert found.version == 2, "what was read before the pair was stored is not believed"
     assert tokens.access(number).version == 2
-    assert house.stored_refresh_token() == "refresh-10000-000002"
-    assert house.endpoint.posted == ["refresh-10000-000001"]
+    assert worker.stored_refresh_token() == "refresh-10000-000002"
+    assert worker.endpoint.posted == ["refresh-10000-000001"]
     assert [event["error_code"] for event in events] == ["token_not_saved"]
     assert "refresh-10000" not in repr(events)
     assert "access-10000" not in repr(events)
 
 
-def test_a_save_is_tried_for_twenty_seconds_while_nobody_stops(small_house: House) -> None:
+def test_a_save_is_tried_for_twenty_seconds_while_nobody_stops(
+    sqlite_worker: WorkerWithTokenEndpoint,
+) -> None:
     """A database that is being restarted costs no grant."""
-    number = small_house.connect()
+    number = sqlite_worker.connect()
     hourglass = Hourglass()
-    with trouble(small_house) as away:
-        small_house.once(away.go)
+    with trouble(sqlite_worker) as away:
+        sqlite_worker.once(away.go)
         with pytest.raises(WorkerError):
-            small_house.tokens(pauses=pauses(hourglass)).access(number, rejected_version=1)
+            sqlite_worker.tokens(pauses=pauses(hourglass)).access(number, rejected_version=1)
 
     assert saving.SAVE_SECONDS < hourglass() <= saving.SAVE_SECONDS + 0.5
 
 
-def test_a_kept_pair_gives_way_to_a_new_consent(small_house: House) -> None:
+def test_a_kept_pair_gives_way_to_a_new_consent(sqlite_worker: WorkerWithTokenEndpoint) -> None:
     """What was kept is stored only while the row still has the token that it came from."""
-    number = small_house.connect()
+    number = sqlite_worker.connect()
     stop = threading.Event()
-    tokens = small_house.tokens(stop=stop, pauses=pauses(Hourglass()))
-    with trouble(small_house) as away:
-        small_house.once(away.go, stop.set)
+    tokens = sqlite_worker.tokens(stop=stop, pauses=pauses(Hourglass()))
+    with trouble(sqlite_worker) as away:
+        sqlite_worker.once(away.go, stop.set)
         with pytest.raises(WorkerError):
             tokens.access(number, rejected_version=1)
 
-    small_house.connect()
-    newest = small_house.stored_refresh_token()
+    sqlite_worker.connect()
+    newest = sqlite_worker.stored_refresh_token()
     tokens._saver.flush()
 
     assert tokens.access(number).version == 2
-    assert small_house.stored_refresh_token() == newest
+    assert sqlite_worker.stored_refresh_token() == newest
 
 
-def keep_a_pair(house: House, number: int) -> Tokens:
+def keep_a_pair(worker: WorkerWithTokenEndpoint, number: int) -> Tokens:
     """Refresh while the database takes nothing, and return the tokens that have the new pair in memory."""
     stop = threading.Event()
-    tokens = house.tokens(stop=stop)
-    with trouble(house) as away:
-        house.once(away.go, stop.set)
+    tokens = worker.tokens(stop=stop)
+    with trouble(worker) as away:
+        worker.once(away.go, stop.set)
         with pytest.raises(WorkerError):
             tokens.access(number, rejected_version=1)
     stop.clear()
     return tokens
 
 
-def test_a_kept_pair_is_stored_once(house: House) -> None:
+def test_a_kept_pair_is_stored_once(worker: WorkerWithTokenEndpoint) -> None:
     """It is told once, and what comes after it is not overwritten by it."""
-    tokens = keep_a_pair(house, house.connect())
+    tokens = keep_a_pair(worker, worker.connect())
 
     with capture_logs() as events:
         for _ in range(3):
             tokens._saver.flush()
 
     assert [event["event"] for event in events] == ["token.refreshed"]
-    assert house.row().token_version == 2
+    assert worker.row().token_version == 2
 
 
-def test_a_kept_pair_is_stored_before_idle_grants_are_looked_for(house: House) -> None:
+def test_a_kept_pair_is_stored_before_idle_grants_are_looked_for(worker: WorkerWithTokenEndpoint) -> None:
     """The job that keeps tokens fresh finds the newest, and refreshes nothing with a spent one."""
-    tokens = keep_a_pair(house, house.connect())
+    tokens = keep_a_pair(worker, worker.connect())
 
     report = tokens.keep_fresh(max_idle=7 * 86_400)
 
     assert not report.did_something
-    assert house.stored_refresh_token() == "refresh-10000-000002"
-    assert house.endpoint.posted == ["refresh-10000-000001"]
+    assert worker.stored_refresh_token() == "refresh-10000-000002"
+    assert worker.endpoint.posted == ["refresh-10000-000001"]
 
 
-def test_the_end_of_the_old_refresh_token_is_not_the_new_ones(house: House) -> None:
+def test_the_end_of_the_old_refresh_token_is_not_the_new_ones(worker: WorkerWithTokenEndpoint) -> None:
     """Where Envoy says nothing of it, nobody knows: an old end would have it refreshed far too often."""
-    number = house.connect()
-    assert house.row().refresh_expires_at is not None
-    house.endpoint.extra = {"refresh_token_expires_in": ...}
+    number = worker.connect()
+    assert worker.row().refresh_expires_at is not None
+    worker.endpoint.extra = {"refresh_token_expires_in": ...}
 
-    house.tokens().access(number, rejected_version=1)
+    worker.tokens().access(number, rejected_version=1)
 
-    assert house.row().refresh_expires_at is None
+    assert worker.row().refresh_expires_at is None
 
 
-def test_a_refresh_token_that_stays_keeps_its_end(house: House) -> None:
+def test_a_refresh_token_that_stays_keeps_its_end(worker: WorkerWithTokenEndpoint) -> None:
     """An answer without a refresh token leaves the stored one, and what is known of it, as it is."""
-    number = house.connect()
-    end = house.row().refresh_expires_at
-    house.endpoint.extra = {"refresh_token": ..., "refresh_token_expires_in": ...}
+    number = worker.connect()
+    end = worker.row().refresh_expires_at
+    worker.endpoint.extra = {"refresh_token": ..., "refresh_token_expires_in": ...}
 
-    house.tokens().access(number, rejected_version=1)
+    worker.tokens().access(number, rejected_version=1)
 
-    assert (house.row().token_version, house.row().refresh_expires_at) == (2, end)
+    assert (worker.row().token_version, worker.row().refresh_expires_at) == (2, end)
 
 
 def test_saving_fits_into_the_lease_with_all_repeats() -> None:

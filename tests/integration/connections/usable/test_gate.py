@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.integration.connections.support import House
+from tests.integration.connections.worker_with_token_endpoint import WorkerWithTokenEndpoint
 from worker.connections.model import Host
 from worker.connections.usable.gate import AskedNow, Gate
 from worker.connections.usable.holds import Holds
@@ -21,13 +21,13 @@ SECONDS = (5.0, 900.0)
 class Asked:
     """A gate whose probes say what a test wants, and do something meanwhile."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, worker: WorkerWithTokenEndpoint) -> None:
         """Connect two customers; everyone is answered."""
-        self.house = house
+        self.worker = worker
         for name, company in (("acme", "1"), ("other", "2")):
-            house.connect(name, company)
-        self.outages = Outages(house.database, "envoy", hold_seconds=SECONDS, rate_per_second=2)
-        holds = Holds(house.database, hold_seconds=SECONDS, rate_per_second=2)
+            worker.connect(name, company)
+        self.outages = Outages(worker.database, "envoy", hold_seconds=SECONDS, rate_per_second=2)
+        holds = Holds(worker.database, hold_seconds=SECONDS, rate_per_second=2)
         self.stop = threading.Event()
         self.gate = Gate(self.outages, holds, self._probe, self.stop, patience_seconds=0.05)
         self.failing: dict[int, EnvoyError] = {}
@@ -56,13 +56,13 @@ class Asked:
 
     def let_holds_end(self) -> None:
         """Let the time of every hold have come."""
-        self.house.clock.advance(901)
+        self.worker.clock.advance(901)
 
 
 @pytest.fixture
-def asked(house: House) -> Asked:
+def asked(worker: WorkerWithTokenEndpoint) -> Asked:
     """Give a gate that nothing speaks against."""
-    return Asked(house)
+    return Asked(worker)
 
 
 def test_nobody_is_asked_while_nothing_speaks_against_the_host(asked: Asked) -> None:
@@ -167,13 +167,13 @@ def test_a_thread_does_not_wait_for_ever_until_another_has_asked(asked: Asked) -
 
 def test_an_outage_leaves_holds_for_other_reasons_as_they_are(asked: Asked) -> None:
     """It neither replaces them nor ends them, though they may happen to end at the same time."""
-    house = asked.house
-    house.change("other", hold_reason="rate_limited", held_until=house.clock() + timedelta(seconds=3600))
-    before = house.row("other")
+    worker = asked.worker
+    worker.change("other", hold_reason="rate_limited", held_until=worker.clock() + timedelta(seconds=3600))
+    before = worker.row("other")
 
     asked.outages.hold(asked.host(), OutcomeUnknown())
-    assert (house.row("acme").hold_reason, house.row("other")) == ("outage", before)
+    assert (worker.row("acme").hold_reason, worker.row("other")) == ("outage", before)
 
-    house.change("other", held_until=asked.host().held_until)
+    worker.change("other", held_until=asked.host().held_until)
     asked.outages.end(asked.host())
-    assert (house.row("acme").hold_reason, house.row("other").hold_reason) == (None, "rate_limited")
+    assert (worker.row("acme").hold_reason, worker.row("other").hold_reason) == (None, "rate_limited")

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.waiting import wait_until
 from worker.delivery.store import unstored
 from worker.errors import ExitCode
@@ -16,123 +16,132 @@ READING_ONLY = ("locations.read", "flows.read", "token.refresh")
 WRITING = (*READING_ONLY, "invites.write")
 
 
-def take_rights(world: World, *scopes: str) -> None:
+def take_rights(worker: WorkerWithSandbox, *scopes: str) -> None:
     """Let the customer's newest token have these rights, as after a change of roles in Envoy."""
-    token = world.sandbox.grant(scopes=scopes)["access_token"]
-    sealed = world.context.vault.seal(token, connection_id=1, field="access")
-    world.execute("UPDATE connection SET access_token_enc = :sealed", sealed=sealed)
+    token = worker.sandbox.grant(scopes=scopes)["access_token"]
+    sealed = worker.context.vault.seal(token, connection_id=1, field="access")
+    worker.execute("UPDATE connection SET access_token_enc = :sealed", sealed=sealed)
 
 
-def hold(world: World) -> tuple[str, str | None]:
+def hold(worker: WorkerWithSandbox) -> tuple[str, str | None]:
     """Return how the connection stands."""
-    (row,) = world.rows("SELECT status, hold_reason FROM connection")
+    (row,) = worker.rows("SELECT status, hold_reason FROM connection")
     return row["status"], row["hold_reason"]
 
 
-def test_a_fault_of_our_own_amid_a_request_leaves_its_invite_in_doubt_and_no_other(world: World) -> None:
+def test_a_fault_of_our_own_amid_a_request_leaves_its_invite_in_doubt_and_no_other(
+    worker: WorkerWithSandbox,
+) -> None:
     """Whatever it was, the request may have gone out; its text is not told, it may hold a visitor's data."""
     for name in ("v-1", "v-2"):
-        world.add(name)
+        worker.add(name)
 
     def stumble() -> None:
         raise ZeroDivisionError("canary")
 
     with armed("after_bytes_written", action=stumble), capture_logs() as lines:
-        report = world.push()
+        report = worker.push()
 
     assert (report.counts["sent"], report.counts["unknown"]) == (1, 1)
-    (doubtful,) = (row for row in world.rows("SELECT * FROM delivery") if row["status"] == "unknown")
+    (doubtful,) = (row for row in worker.rows("SELECT * FROM delivery") if row["status"] == "unknown")
     assert doubtful["error_code"] == "unexpected"
     assert "ZeroDivisionError" in doubtful["error_detail"]
     assert "canary" not in repr((lines, doubtful))
-    assert world.rows("SELECT * FROM host") == [], "it says nothing about Envoy"
+    assert worker.rows("SELECT * FROM host") == [], "it says nothing about Envoy"
 
 
-def test_an_invite_that_is_forbidden_twice_though_others_go_through_is_rejected(world: World) -> None:
+def test_an_invite_that_is_forbidden_twice_though_others_go_through_is_rejected(
+    worker: WorkerWithSandbox,
+) -> None:
     """Then it is not the connection's right that is missing."""
-    world.add("v-1")
-    take_rights(world, *READING_ONLY)
-    world.push(limit=1)
-    first = world.delivery("v-1")["status"]
-    take_rights(world, *WRITING)
-    world.add("v-2")
-    world.push()
-    world.make_due()
-    take_rights(world, *READING_ONLY)
+    worker.add("v-1")
+    take_rights(worker, *READING_ONLY)
+    worker.push(limit=1)
+    first = worker.delivery("v-1")["status"]
+    take_rights(worker, *WRITING)
+    worker.add("v-2")
+    worker.push()
+    worker.make_due()
+    take_rights(worker, *READING_ONLY)
 
     with capture_logs() as lines:
-        world.push(limit=1)
+        worker.push(limit=1)
 
-    assert (first, world.delivery("v-2")["status"]) == ("pending", "sent")
-    assert (world.delivery("v-1")["status"], world.delivery("v-1")["error_code"]) == ("rejected", "forbidden")
+    assert (first, worker.delivery("v-2")["status"]) == ("pending", "sent")
+    assert (worker.delivery("v-1")["status"], worker.delivery("v-1")["error_code"]) == (
+        "rejected",
+        "forbidden",
+    )
     assert [line["log_level"] for line in lines if line["event"] == "invite.rejected"] == ["error"]
 
 
-def test_an_invite_that_is_forbidden_twice_while_nothing_goes_through_waits(world: World) -> None:
+def test_an_invite_that_is_forbidden_twice_while_nothing_goes_through_waits(
+    worker: WorkerWithSandbox,
+) -> None:
     """The right may be given back: it is the connection's trouble."""
-    world.add("v-1")
-    take_rights(world, *READING_ONLY)
+    worker.add("v-1")
+    take_rights(worker, *READING_ONLY)
     for _ in range(2):
-        world.push(limit=1)
-        world.make_due()
+        worker.push(limit=1)
+        worker.make_due()
 
-    assert world.delivery("v-1")["status"] == "pending"
+    assert worker.delivery("v-1")["status"] == "pending"
 
 
-def test_a_second_401_to_a_young_token_holds_the_connection(world: World) -> None:
+def test_a_second_401_to_a_young_token_holds_the_connection(worker: WorkerWithSandbox) -> None:
     """A new token was no help: Envoy refuses the newest one, too, and no more are asked for."""
-    world.add()
+    worker.add()
     for _ in range(2):
-        with armed("before_connect", action=world.sandbox.expire_access_tokens):
-            report = world.push(limit=1)
+        with armed("before_connect", action=worker.sandbox.expire_access_tokens):
+            report = worker.push(limit=1)
 
-    assert hold(world) == ("active", "unauthorised")
-    assert world.sandbox.ledger()["refreshes"] == 1
+    assert hold(worker) == ("active", "unauthorised")
+    assert worker.sandbox.ledger()["refreshes"] == 1
     assert ExitCode.TRY_LATER in report.troubles
-    assert (world.delivery()["status"], world.delivery()["attempts"]) == ("pending", 0)
-    world.make_due()
-    assert world.push().counts["sent"] == 1
+    assert (worker.delivery()["status"], worker.delivery()["attempts"]) == ("pending", 0)
+    worker.make_due()
+    assert worker.push().counts["sent"] == 1
 
 
-def test_a_grant_that_ends_amid_a_push_is_found_dead_by_the_401(world: World) -> None:
+def test_a_grant_that_ends_amid_a_push_is_found_dead_by_the_401(worker: WorkerWithSandbox) -> None:
     """The refresh after it is refused: the operator is told once, and the invites wait unharmed."""
     for name in ("v-1", "v-2"):
-        world.add(name)
+        worker.add(name)
 
-    with armed("before_connect", action=world.sandbox.revoke), capture_logs() as lines:
-        report = world.push()
+    with armed("before_connect", action=worker.sandbox.revoke), capture_logs() as lines:
+        report = worker.push()
 
-    assert hold(world) == ("needs_authorisation", None), "only a new consent helps, no time"
+    assert hold(worker) == ("needs_authorisation", None), "only a new consent helps, no time"
     assert ExitCode.NEEDS_AUTHORISATION in report.troubles
     assert [line["event"] for line in lines].count("connection.needs_authorisation") == 1
-    assert world.rows("SELECT DISTINCT status, attempts FROM delivery") == [
+    assert worker.rows("SELECT DISTINCT status, attempts FROM delivery") == [
         {"status": "pending", "attempts": 0}
     ]
 
 
 @pytest.mark.parametrize("error", ["server_error", "temporarily_unavailable"])
-def test_a_401_whose_refresh_fails_holds_the_connection(world: World, error: str) -> None:
+def test_a_401_whose_refresh_fails_holds_the_connection(worker: WorkerWithSandbox, error: str) -> None:
     """The old token is refused, and no new one can be had: the next run would only be refused again."""
-    world.add()
+    worker.add()
 
     def end_tokens() -> None:
-        world.sandbox.expire_access_tokens()
-        world.sandbox.set_faults(Faults(token_error=error))
+        worker.sandbox.expire_access_tokens()
+        worker.sandbox.set_faults(Faults(token_error=error))
 
     with armed("before_connect", action=end_tokens):
-        world.push()
+        worker.push()
 
-    assert hold(world) == ("active", "outage")
-    assert (world.delivery()["status"], world.delivery()["attempts"]) == ("pending", 0)
+    assert hold(worker) == ("active", "outage")
+    assert (worker.delivery()["status"], worker.delivery()["attempts"]) == ("pending", 0)
 
 
-def test_what_follows_from_an_attempt_counts_as_under_way(world: World) -> None:
+def test_what_follows_from_an_attempt_counts_as_under_way(worker: WorkerWithSandbox) -> None:
     """A probe that has to be cut off at the end of the process is told as a request that was."""
-    world.add()
-    world.sandbox.set_faults(Faults(error_500_share=1.0, latency_seconds=1.0, only="POST /v1/invites"))
+    worker.add()
+    worker.sandbox.set_faults(Faults(error_500_share=1.0, latency_seconds=1.0, only="POST /v1/invites"))
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(world.push)
-        wait_until(lambda: world.delivery()["status"] == "unknown")
+        running = pool.submit(worker.push)
+        wait_until(lambda: worker.delivery()["status"] == "unknown")
         wait_until(lambda: unstored.in_progress() == 1 or running.done())
 
         assert not running.done(), "Envoy was asked, and nobody was told so"

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.delivery.conftest import MakeWorld
+from tests.integration.delivery.conftest import MakeWorker
 from tests.integration.delivery.recovery.test_recovery import DEAD
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.clock import to_millisecond
 from worker.connections import store
 from worker.connections.usable.gate import Gate
@@ -27,109 +27,111 @@ WITNESSES = 2  # of the two connections, both must have been asked with
 PAST = "2020-01-01T00:00:00.000Z"
 FAR = "2099-01-01T00:00:00.000Z"
 
-OUTAGES: dict[str, Callable[[World], None]] = {
-    "drop": lambda world: world.sandbox.set_faults(Faults(outage="drop")),
-    "503": lambda world: world.sandbox.set_faults(Faults(outage="503")),
-    "stopped": lambda world: world.sandbox.stop(),
+OUTAGES: dict[str, Callable[[WorkerWithSandbox], None]] = {
+    "drop": lambda worker: worker.sandbox.set_faults(Faults(outage="drop")),
+    "503": lambda worker: worker.sandbox.set_faults(Faults(outage="503")),
+    "stopped": lambda worker: worker.sandbox.stop(),
 }
 
 
-def end_outage(world: World) -> None:
+def end_outage(worker: WorkerWithSandbox) -> None:
     """Let Envoy answer again, whatever the outage was."""
-    world.sandbox.set_faults(Faults())
-    world.sandbox.stop()
-    world.sandbox.start()
+    worker.sandbox.set_faults(Faults())
+    worker.sandbox.stop()
+    worker.sandbox.start()
 
 
-def two_connections(world: World, rows: int) -> None:
+def two_connections(worker: WorkerWithSandbox, rows: int) -> None:
     """Connect a second customer, and give both something to do."""
-    world.execute("UPDATE connection SET name = 'other', company_id = 'x'")
-    world.connect("acme")
+    worker.execute("UPDATE connection SET name = 'other', company_id = 'x'")
+    worker.connect("acme")
     for number in range(rows):
-        world.add(f"v-{number}")
-        world.add(f"o-{number}", connection="other")
+        worker.add(f"v-{number}")
+        worker.add(f"o-{number}", connection="other")
 
 
-def store_outage(world: World, held_until: str, **columns: str) -> None:
+def store_outage(worker: WorkerWithSandbox, held_until: str, **columns: str) -> None:
     """Leave an outage behind as another process would."""
-    held = {"name": world.context.gate.host, "hold_count": 1, "held_until": held_until, **columns}
+    held = {"name": worker.context.gate.host, "hold_count": 1, "held_until": held_until, **columns}
     values = ", ".join(f":{name}" for name in held)
-    world.execute(f"INSERT INTO host ({', '.join(held)}) VALUES ({values})", **held)  # noqa: S608
-    world.execute("UPDATE connection SET hold_reason = 'outage', held_until = :until", until=held_until)
+    worker.execute(f"INSERT INTO host ({', '.join(held)}) VALUES ({values})", **held)  # noqa: S608
+    worker.execute("UPDATE connection SET hold_reason = 'outage', held_until = :until", until=held_until)
 
 
 @pytest.mark.parametrize("kind", OUTAGES)
-def test_an_outage_holds_all_connections_of_the_host_and_ends_by_itself(world: World, kind: str) -> None:
+def test_an_outage_holds_all_connections_of_the_host_and_ends_by_itself(
+    worker: WorkerWithSandbox, kind: str
+) -> None:
     """Two probes decide, one line tells, the rows wait without an attempt; then one probe releases all."""
-    two_connections(world, 20)
-    OUTAGES[kind](world)
+    two_connections(worker, 20)
+    OUTAGES[kind](worker)
 
     with capture_logs() as lines:
-        report = world.push()
+        report = worker.push()
 
     held = [line for line in lines if line["event"] == "connection.held" and "host" in line]
     assert [(line["number"], line["error_code"]) for line in held] == [(2, "outage")]
     assert ExitCode.UNREACHABLE in report.troubles
     assert report.counts["unknown"] <= SENDERS
-    views = store.views(world.context.database)
+    views = store.views(worker.context.database)
     assert {(view.status, view.hold_reason) for view in views} == {("held", "outage")}
     assert len({view.held_until for view in views}) == 1
-    assert world.rows("SELECT DISTINCT hold_count FROM connection") == [{"hold_count": 0}]
-    assert world.rows("SELECT DISTINCT attempts FROM delivery WHERE status = 'pending'") == [{"attempts": 0}]
+    assert worker.rows("SELECT DISTINCT hold_count FROM connection") == [{"hold_count": 0}]
+    assert worker.rows("SELECT DISTINCT attempts FROM delivery WHERE status = 'pending'") == [{"attempts": 0}]
 
-    end_outage(world)
-    assert not world.push().did_something, "the stored time has not come"
-    world.let_holds_end()
-    reads = world.reads()
+    end_outage(worker)
+    assert not worker.push().did_something, "the stored time has not come"
+    worker.let_holds_end()
+    reads = worker.reads()
     with capture_logs() as lines:
-        world.push()
+        worker.push()
 
     released = [line for line in lines if line["event"] == "connection.released"]
     assert [line.get("number") for line in released] == [2]
-    assert world.reads() == reads + 1
-    assert len(world.sandbox.invites()) == 40 - report.counts["unknown"]
-    assert world.sandbox.ledger()["duplicates"] == []
-    assert world.rows("SELECT hold_count FROM host") == [{"hold_count": 0}]
-    assert {view.status for view in store.views(world.context.database)} == {"active"}
+    assert worker.reads() == reads + 1
+    assert len(worker.sandbox.invites()) == 40 - report.counts["unknown"]
+    assert worker.sandbox.ledger()["duplicates"] == []
+    assert worker.rows("SELECT hold_count FROM host") == [{"hold_count": 0}]
+    assert {view.status for view in store.views(worker.context.database)} == {"active"}
 
 
-def test_no_more_invites_come_into_doubt_than_were_in_flight_when_it_began(world: World) -> None:
+def test_no_more_invites_come_into_doubt_than_were_in_flight_when_it_began(worker: WorkerWithSandbox) -> None:
     """The outage begins amid a drain; every sender may lose one answer, and claims nothing after it."""
-    two_connections(world, 100)
-    world.sandbox.set_faults(Faults(latency_seconds=0.02))
+    two_connections(worker, 100)
+    worker.sandbox.set_faults(Faults(latency_seconds=0.02))
     with ThreadPoolExecutor(1) as pool:
-        pushed = pool.submit(world.push)
-        while len(world.sandbox.invites()) < 20:
+        pushed = pool.submit(worker.push)
+        while len(worker.sandbox.invites()) < 20:
             threading.Event().wait(0.005)
-        world.sandbox.set_faults(Faults(outage="drop"))
+        worker.sandbox.set_faults(Faults(outage="drop"))
         report = pushed.result()
 
     assert report.counts["sent"] >= 20
     assert report.counts["unknown"] <= SENDERS
-    assert world.reads("dropped") == WITNESSES * READS_OF_A_PROBE
+    assert worker.reads("dropped") == WITNESSES * READS_OF_A_PROBE
 
 
-def test_a_second_failed_probe_holds_longer_and_costs_no_invite_anything(world: World) -> None:
+def test_a_second_failed_probe_holds_longer_and_costs_no_invite_anything(worker: WorkerWithSandbox) -> None:
     """While the host does not answer, each time that comes costs two probes and not one create."""
-    two_connections(world, 20)
-    world.sandbox.set_faults(Faults(outage="503"))
-    world.push()
-    world.let_holds_end()
-    tried = len(world.attempts())
+    two_connections(worker, 20)
+    worker.sandbox.set_faults(Faults(outage="503"))
+    worker.push()
+    worker.let_holds_end()
+    tried = len(worker.attempts())
 
-    report = world.push()
+    report = worker.push()
 
     assert ExitCode.UNREACHABLE in report.troubles
-    assert len(world.attempts()) == tried
-    assert world.reads("503") == 2 * WITNESSES * READS_OF_A_PROBE
-    assert world.rows("SELECT hold_count FROM host") == [{"hold_count": 2}]
-    assert {view.status for view in store.views(world.context.database)} == {"held"}
+    assert len(worker.attempts()) == tried
+    assert worker.reads("503") == 2 * WITNESSES * READS_OF_A_PROBE
+    assert worker.rows("SELECT hold_count FROM host") == [{"hold_count": 2}]
+    assert {view.status for view in store.views(worker.context.database)} == {"held"}
 
 
-def test_of_two_processes_one_asks(make_world: MakeWorld) -> None:
+def test_of_two_processes_one_asks(make_worker: MakeWorker) -> None:
     """When the stored time has come, the other one waits for what the first finds out."""
     key = new_key()
-    first, second = (make_world(WORKER_ENCRYPTION_KEYS=key) for _ in range(2))
+    first, second = (make_worker(WORKER_ENCRYPTION_KEYS=key) for _ in range(2))
     first.connect()
     for number in range(20):
         first.add(f"v-{number}")
@@ -138,7 +140,7 @@ def test_of_two_processes_one_asks(make_world: MakeWorld) -> None:
     first.let_holds_end()
 
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda world: world.push(), (first, second)))
+        list(pool.map(lambda worker: worker.push(), (first, second)))
     assert first.reads("503") == 2 * READS_OF_A_PROBE
 
     end_outage(first)
@@ -147,99 +149,101 @@ def test_of_two_processes_one_asks(make_world: MakeWorld) -> None:
     assert first.rows("SELECT hold_count FROM host") == [{"hold_count": 0}]
 
 
-def test_a_claim_is_refused_while_the_host_is_known_to_be_out(world: World) -> None:
+def test_a_claim_is_refused_while_the_host_is_known_to_be_out(worker: WorkerWithSandbox) -> None:
     """Rows that another process has read before are not sent behind the back of the one that asks."""
-    world.add()
+    worker.add()
 
     def store_it() -> None:
-        store_outage(world, PAST, probe_owner=this_process(), probe_until=soon(world))
+        store_outage(worker, PAST, probe_owner=this_process(), probe_until=soon(worker))
 
     with armed("before_claim", action=store_it):
-        world.push()
+        worker.push()
 
-    assert world.attempts() == []
-    assert world.rows("SELECT DISTINCT status FROM delivery") == [{"status": "pending"}]
+    assert worker.attempts() == []
+    assert worker.rows("SELECT DISTINCT status FROM delivery") == [{"status": "pending"}]
 
 
-def soon(world: World) -> str:
+def soon(worker: WorkerWithSandbox) -> str:
     """Return a time half a minute ahead."""
-    return to_millisecond(world.context.database.read_now() + timedelta(seconds=30))
+    return to_millisecond(worker.context.database.read_now() + timedelta(seconds=30))
 
 
 @pytest.mark.parametrize(("owner", "until"), [(DEAD, "soon"), ("elsewhere/1/2", FAR)], ids=["dead", "far"])
-def test_a_right_to_ask_that_nobody_can_use_is_void(world: World, owner: str, until: str) -> None:
+def test_a_right_to_ask_that_nobody_can_use_is_void(
+    worker: WorkerWithSandbox, owner: str, until: str
+) -> None:
     """Its owner is dead, or it ends later than any such right can: a clock has jumped."""
-    world.add()
-    ends = soon(world) if until == "soon" else until
-    store_outage(world, PAST, probe_owner=owner, probe_until=ends)
+    worker.add()
+    ends = soon(worker) if until == "soon" else until
+    store_outage(worker, PAST, probe_owner=owner, probe_until=ends)
 
-    assert world.push().counts["sent"] == 1
+    assert worker.push().counts["sent"] == 1
 
 
-def test_one_strange_answer_costs_one_read_and_holds_nothing(world: World) -> None:
+def test_one_strange_answer_costs_one_read_and_holds_nothing(worker: WorkerWithSandbox) -> None:
     """The probe is answered, so it was the invite's own trouble."""
-    world.add()
-    reads = world.reads()
-    world.sandbox.set_faults(Faults(garbage_share=1.0))
+    worker.add()
+    reads = worker.reads()
+    worker.sandbox.set_faults(Faults(garbage_share=1.0))
 
-    assert world.push().counts["unknown"] == 1
-    assert world.reads() == reads + 1
-    assert world.rows("SELECT * FROM host") == []
-    assert world.rows("SELECT hold_reason FROM connection") == [{"hold_reason": None}]
+    assert worker.push().counts["unknown"] == 1
+    assert worker.reads() == reads + 1
+    assert worker.rows("SELECT * FROM host") == []
+    assert worker.rows("SELECT hold_reason FROM connection") == [{"hold_reason": None}]
 
 
-def test_an_update_in_an_outage_counts_no_attempt(world: World) -> None:
+def test_an_update_in_an_outage_counts_no_attempt(worker: WorkerWithSandbox) -> None:
     """Its answer is lost with all others; afterwards it is repeated."""
-    world.add(notes="a")
-    world.push()
-    world.execute("UPDATE invite SET notes = 'b'")
-    world.sandbox.set_faults(Faults(outage="drop"))
+    worker.add(notes="a")
+    worker.push()
+    worker.execute("UPDATE invite SET notes = 'b'")
+    worker.sandbox.set_faults(Faults(outage="drop"))
 
-    world.push()
-    assert world.delivery()["attempts"] == 1
-    assert world.delivery()["status"] == "pending"
+    worker.push()
+    assert worker.delivery()["attempts"] == 1
+    assert worker.delivery()["status"] == "pending"
 
-    end_outage(world)
-    world.make_due()
-    assert world.push().counts["updated"] == 1
+    end_outage(worker)
+    worker.make_due()
+    assert worker.push().counts["updated"] == 1
 
 
-def test_resuming_a_connection_asks_the_host_at_once(world: World) -> None:
+def test_resuming_a_connection_asks_the_host_at_once(worker: WorkerWithSandbox) -> None:
     """An operator who knows that Envoy is back need not wait for the stored time."""
-    world.add()
-    store_outage(world, soon(world))
-    store.resume(world.context.database, "acme")
+    worker.add()
+    store_outage(worker, soon(worker))
+    store.resume(worker.context.database, "acme")
 
-    assert world.push().counts["sent"] == 1
+    assert worker.push().counts["sent"] == 1
 
 
-def test_no_token_is_refreshed_while_the_host_is_held(world: World) -> None:
+def test_no_token_is_refreshed_while_the_host_is_held(worker: WorkerWithSandbox) -> None:
     """A refresh token that is posted into an outage may be lost with the answer."""
-    world.add()
-    store_outage(world, soon(world))
-    world.execute("UPDATE connection SET hold_reason = 'rate_limited', access_expires_at = access_issued_at")
+    worker.add()
+    store_outage(worker, soon(worker))
+    worker.execute("UPDATE connection SET hold_reason = 'rate_limited', access_expires_at = access_issued_at")
 
-    report = world.push()
+    report = worker.push()
 
-    assert world.sandbox.ledger()["refreshes"] == 0
+    assert worker.sandbox.ledger()["refreshes"] == 0
     assert ExitCode.TRY_LATER in report.troubles
 
 
 @pytest.mark.parametrize("before", [0, 1])
-def test_a_process_that_is_to_end_declares_no_outage(world: World, before: int) -> None:
+def test_a_process_that_is_to_end_declares_no_outage(worker: WorkerWithSandbox, before: int) -> None:
     """Its probe is cut short, and says nothing about the host; another process may ask at once."""
     stop = threading.Event()
     outages = Outages(
-        world.context.database, world.context.gate.host, hold_seconds=(5, 900), rate_per_second=2
+        worker.context.database, worker.context.gate.host, hold_seconds=(5, 900), rate_per_second=2
     )
     if before:
-        store_outage(world, PAST)
+        store_outage(worker, PAST)
 
     def cut_short(_token: str) -> None:
         stop.set()
         raise OutcomeUnknown
 
-    gate = Gate(outages, world.context.holds, cut_short, stop)
+    gate = Gate(outages, worker.context.holds, cut_short, stop)
     gate.note(OutcomeUnknown())
     with pytest.raises(OutcomeUnknown):
         gate.require(1, lambda: "token")
@@ -248,22 +252,22 @@ def test_a_process_that_is_to_end_declares_no_outage(world: World, before: int) 
     assert (host.hold_count, host.probe_owner) == (before, None)
 
 
-def test_a_throttled_connection_comes_back_at_half_its_pace_and_gains_speed(make_world: MakeWorld) -> None:
+def test_a_throttled_connection_comes_back_at_half_its_pace_and_gains_speed(make_worker: MakeWorker) -> None:
     """The hold ends at the time that Envoy named; each success told raises the pace."""
-    world = make_world(WORKER_PUSH__RATE_PER_SECOND="40")
-    world.connect()
+    worker = make_worker(WORKER_PUSH__RATE_PER_SECOND="40")
+    worker.connect()
     for number in range(30):
-        world.add(f"v-{number}")
-    world.sandbox.set_faults(Faults(error_429_share=1.0, retry_after="120"))
-    world.push()
-    assert world.rows("SELECT pace_per_second, hold_reason FROM connection") == [
+        worker.add(f"v-{number}")
+    worker.sandbox.set_faults(Faults(error_429_share=1.0, retry_after="120"))
+    worker.push()
+    assert worker.rows("SELECT pace_per_second, hold_reason FROM connection") == [
         {"pace_per_second": 20.0, "hold_reason": "rate_limited"}
     ]
 
-    world.sandbox.set_faults(Faults())
-    world.let_holds_end()
-    world.push()
+    worker.sandbox.set_faults(Faults())
+    worker.let_holds_end()
+    worker.push()
 
-    assert len(world.sandbox.invites()) == 30
-    (pace,) = (row["pace_per_second"] for row in world.rows("SELECT pace_per_second FROM connection"))
+    assert len(worker.sandbox.invites()) == 30
+    (pace,) = (row["pace_per_second"] for row in worker.rows("SELECT pace_per_second FROM connection"))
     assert 20.0 < pace < 40.0

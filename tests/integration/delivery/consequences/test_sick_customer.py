@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorld
-from tests.integration.delivery.world import World
-from tests.unit.delivery.making import due_row
+from tests.due_rows import due_row
+from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorker
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.clock import boot_clock
 from worker.connections.usable.gate import UNEXPECTED
 from worker.connections.usable.refusing import Refusing
@@ -43,97 +43,97 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def world(make_world: MakeWorld) -> World:
-    """Give a world of these customers; the first by name is the one that will be sick."""
-    made = make_world(WORKER_PUSH__RATE_PER_SECOND=str(FULL_PACE))
+def worker(make_worker: MakeWorker) -> WorkerWithSandbox:
+    """Give a worker of these customers; the first by name is the one that will be sick."""
+    made = make_worker(WORKER_PUSH__RATE_PER_SECOND=str(FULL_PACE))
     made.connect()
     for number in range(1, CUSTOMERS):
         made.connect(f"customer-{number:02}", company_id=f"{int(SICK_COMPANY) + number}")
     return made
 
 
-def held(world: World) -> list[str]:
+def held(worker: WorkerWithSandbox) -> list[str]:
     """Return the names of the connections that have a hold."""
-    rows = world.rows("SELECT name FROM connection WHERE hold_reason IS NOT NULL ORDER BY name")
+    rows = worker.rows("SELECT name FROM connection WHERE hold_reason IS NOT NULL ORDER BY name")
     return [row["name"] for row in rows]
 
 
-def add_one_each(world: World, key: str) -> None:
+def add_one_each(worker: WorkerWithSandbox, key: str) -> None:
     """Give every healthy customer one visit."""
     for number in range(1, CUSTOMERS):
-        world.add(f"{key}-{number}", connection=f"customer-{number:02}")
+        worker.add(f"{key}-{number}", connection=f"customer-{number:02}")
 
 
-def test_a_customer_whose_reads_fail_is_held_alone_and_longer_each_time(world: World) -> None:
+def test_a_customer_whose_reads_fail_is_held_alone_and_longer_each_time(worker: WorkerWithSandbox) -> None:
     """All others are served at full pace, and the sick one's later turns cost reads only."""
     for number in range(SENDERS + 2):
-        world.add(f"sick-{number}")
-    world.sandbox.set_faults(SICK)
+        worker.add(f"sick-{number}")
+    worker.sandbox.set_faults(SICK)
     tried = 0
     for count in (1, 2, 3):
-        add_one_each(world, f"round-{count}")
-        report = world.push()
+        add_one_each(worker, f"round-{count}")
+        report = worker.push()
 
         assert report.counts["sent"] == CUSTOMERS - 1
-        assert world.rows("SELECT * FROM host WHERE hold_count > 0") == []
-        assert held(world) == ["acme"]
-        assert world.rows("SELECT hold_count FROM connection WHERE name = 'acme'") == [{"hold_count": count}]
-        assert world.rows("SELECT name FROM connection WHERE pace_per_second IS NOT NULL") == []
-        doubtful = world.rows("SELECT id FROM attempt WHERE verdict = 'unknown'")
+        assert worker.rows("SELECT * FROM host WHERE hold_count > 0") == []
+        assert held(worker) == ["acme"]
+        assert worker.rows("SELECT hold_count FROM connection WHERE name = 'acme'") == [{"hold_count": count}]
+        assert worker.rows("SELECT name FROM connection WHERE pace_per_second IS NOT NULL") == []
+        doubtful = worker.rows("SELECT id FROM attempt WHERE verdict = 'unknown'")
         tried = tried or len(doubtful)
         assert len(doubtful) == tried <= SENDERS
-        world.let_holds_end()
+        worker.let_holds_end()
 
 
-def test_a_host_that_was_out_is_released_though_one_customer_stays_sick(world: World) -> None:
+def test_a_host_that_was_out_is_released_though_one_customer_stays_sick(worker: WorkerWithSandbox) -> None:
     """Its failed probe prolongs nothing: another customer's is answered, and all others go on."""
-    world.add("sick")
-    add_one_each(world, "first")
-    world.sandbox.set_faults(Faults(outage="503"))
-    world.push()
-    assert world.rows("SELECT hold_count FROM host") == [{"hold_count": 1}]
-    assert len(held(world)) == CUSTOMERS
+    worker.add("sick")
+    add_one_each(worker, "first")
+    worker.sandbox.set_faults(Faults(outage="503"))
+    worker.push()
+    assert worker.rows("SELECT hold_count FROM host") == [{"hold_count": 1}]
+    assert len(held(worker)) == CUSTOMERS
 
-    world.sandbox.set_faults(SICK)
-    world.let_holds_end()
+    worker.sandbox.set_faults(SICK)
+    worker.let_holds_end()
     for number in range(SENDERS):
-        world.add(f"sick-{number}")
-    world.push()
+        worker.add(f"sick-{number}")
+    worker.push()
 
-    assert world.rows("SELECT hold_count, probe_owner FROM host") == [{"hold_count": 0, "probe_owner": None}]
-    assert held(world) == ["acme"]
-    doubtful = world.rows("SELECT id FROM delivery WHERE status = 'unknown' AND connection <> 'acme'")
-    assert len(world.sandbox.invites()) == CUSTOMERS - 1 - len(doubtful)
+    assert worker.rows("SELECT hold_count, probe_owner FROM host") == [{"hold_count": 0, "probe_owner": None}]
+    assert held(worker) == ["acme"]
+    doubtful = worker.rows("SELECT id FROM delivery WHERE status = 'unknown' AND connection <> 'acme'")
+    assert len(worker.sandbox.invites()) == CUSTOMERS - 1 - len(doubtful)
 
 
-def test_after_its_own_hold_one_write_goes_alone(make_world: MakeWorld) -> None:
+def test_after_its_own_hold_one_write_goes_alone(make_worker: MakeWorker) -> None:
     """Where only writes fail, each hold that ends costs one more doubt; then all go out again."""
-    world = make_world()
-    world.connect()
+    worker = make_worker()
+    worker.connect()
     for number in range(30):
-        world.add(f"v-{number}")
-    world.sandbox.set_faults(NO_WRITES)
-    world.push()
-    tried = len(world.attempts())
+        worker.add(f"v-{number}")
+    worker.sandbox.set_faults(NO_WRITES)
+    worker.push()
+    tried = len(worker.attempts())
 
     for count in (2, 3):
-        world.let_holds_end()
-        assert world.push().counts["unknown"] == 1
-        assert world.rows("SELECT hold_reason, hold_count FROM connection") == [
+        worker.let_holds_end()
+        assert worker.push().counts["unknown"] == 1
+        assert worker.rows("SELECT hold_reason, hold_count FROM connection") == [
             {"hold_reason": "outage", "hold_count": count}
         ]
 
-    world.sandbox.set_faults(Faults())
-    world.let_holds_end()
-    assert world.push().counts["sent"] == 30 - tried - 2
-    assert world.rows("SELECT hold_reason FROM connection") == [{"hold_reason": None}]
+    worker.sandbox.set_faults(Faults())
+    worker.let_holds_end()
+    assert worker.push().counts["sent"] == 30 - tried - 2
+    assert worker.rows("SELECT hold_reason FROM connection") == [{"hold_reason": None}]
 
 
-def test_a_fault_of_our_own_asks_nothing_and_still_holds_the_second_time(make_world: MakeWorld) -> None:
+def test_a_fault_of_our_own_asks_nothing_and_still_holds_the_second_time(make_worker: MakeWorker) -> None:
     """Nobody knows what Envoy did, so not every invite of the connection may meet the same."""
-    world = make_world()
-    world.connect()
-    context, reads = world.context, world.reads()
+    worker = make_worker()
+    worker.connect()
+    context, reads = worker.context, worker.reads()
     lanes = Lanes(Discovery(list, boot_clock), over=lambda: False, clock=boot_clock)
     alike = Alike(context.database, Refusing(context.database, context.gate.host, hold_seconds=(5, 900)))
     proving = Proving(context.database, context.api, context.tokens)
@@ -149,6 +149,6 @@ def test_a_fault_of_our_own_asks_nothing_and_still_holds_the_second_time(make_wo
     for expected in ([], ["acme"]):
         context.gate.note(error)
         drawn.draw(attempt, Stored.SETTLED, later=lambda _: None)
-        assert held(world) == expected
+        assert held(worker) == expected
     assert work.lane.closed
-    assert world.reads() == reads
+    assert worker.reads() == reads

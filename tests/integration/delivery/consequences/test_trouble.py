@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.connections.vault import Vault, new_key
 from worker.database import Database
 from worker.errors import ExitCode
@@ -13,64 +13,66 @@ from worker.runs.lease import job_lease
 from worker.sandbox import Faults
 
 
-def test_an_outage_of_5xx_does_not_put_the_whole_queue_in_doubt(world: World) -> None:
+def test_an_outage_of_5xx_does_not_put_the_whole_queue_in_doubt(worker: WorkerWithSandbox) -> None:
     """After the second in a row the connection is held: no more are in doubt than were in flight."""
     for number in range(60):
-        world.add(f"v-{number}")
-    world.sandbox.set_faults(Faults(error_500_share=1.0))
+        worker.add(f"v-{number}")
+    worker.sandbox.set_faults(Faults(error_500_share=1.0))
 
-    report = world.push()
+    report = worker.push()
 
     assert 2 <= report.counts["unknown"] <= 10
-    assert world.rows("SELECT hold_reason FROM connection") == [{"hold_reason": "outage"}]
+    assert worker.rows("SELECT hold_reason FROM connection") == [{"hold_reason": "outage"}]
 
 
 @pytest.mark.parametrize("value", ['{"n": ' + "9" * 5000 + "}", '{"a": ' + "[" * 900 + "]" * 900 + "}"])
-def test_an_odd_row_is_rejected_and_keeps_no_other_from_going_out(world: World, value: str) -> None:
+def test_an_odd_row_is_rejected_and_keeps_no_other_from_going_out(
+    worker: WorkerWithSandbox, value: str
+) -> None:
     """What the database holds and Python cannot read is that row's trouble."""
-    literal = "CAST(:value AS jsonb)" if not world.context.database.is_sqlite else ":value"
-    world.add("odd")
-    world.add("good")
-    world.execute(f"UPDATE invite SET custom_fields = {literal} WHERE external_id = 'odd'", value=value)  # noqa: S608
+    literal = "CAST(:value AS jsonb)" if not worker.context.database.is_sqlite else ":value"
+    worker.add("odd")
+    worker.add("good")
+    worker.execute(f"UPDATE invite SET custom_fields = {literal} WHERE external_id = 'odd'", value=value)  # noqa: S608
 
-    world.push()
+    worker.push()
 
-    assert world.delivery("good")["status"] == "sent"
-    assert world.delivery("odd")["status"] in {"rejected", "sent"}
+    assert worker.delivery("good")["status"] == "sent"
+    assert worker.delivery("odd")["status"] in {"rejected", "sent"}
 
 
-def test_an_id_that_another_invite_has_leaves_the_second_in_doubt(world: World) -> None:
+def test_an_id_that_another_invite_has_leaves_the_second_in_doubt(worker: WorkerWithSandbox) -> None:
     """Should Envoy ever answer with a known id, the verdict is kept and the others go on."""
-    world.add("one")
-    world.push()
-    world.add("two")
-    world.add("three")
-    world.execute("UPDATE delivery SET envoy_invite_id = '40000002' WHERE external_id = 'one'")
+    worker.add("one")
+    worker.push()
+    worker.add("two")
+    worker.add("three")
+    worker.execute("UPDATE delivery SET envoy_invite_id = '40000002' WHERE external_id = 'one'")
 
-    report = world.push()
+    report = worker.push()
 
-    doubtful = [row for row in world.rows("SELECT * FROM delivery") if row["status"] == "unknown"]
+    doubtful = [row for row in worker.rows("SELECT * FROM delivery") if row["status"] == "unknown"]
     assert [row["error_code"] for row in doubtful] == ["id_taken"]
     assert report.counts["sent"] == 2
-    assert {attempt["verdict"] for attempt in world.attempts()} == {"sent", "unknown"}
+    assert {attempt["verdict"] for attempt in worker.attempts()} == {"sent", "unknown"}
 
 
-def test_a_token_that_no_key_opens_stops_its_own_connection_only(world: World) -> None:
+def test_a_token_that_no_key_opens_stops_its_own_connection_only(worker: WorkerWithSandbox) -> None:
     """The operator is told, exit 77; the other customers' invites go out."""
-    world.execute("UPDATE connection SET name = 'other', company_id = 'x'")
+    worker.execute("UPDATE connection SET name = 'other', company_id = 'x'")
     stranger = Vault(new_key())
     sealed = {field: stranger.seal("token", connection_id=1, field=field) for field in ("access", "refresh")}
-    world.execute("UPDATE connection SET access_token_enc = :access, refresh_token_enc = :refresh", **sealed)
-    world.connect("acme")
-    world.add("v-1")
-    world.add("v-2", connection="other")
+    worker.execute("UPDATE connection SET access_token_enc = :access, refresh_token_enc = :refresh", **sealed)
+    worker.connect("acme")
+    worker.add("v-1")
+    worker.add("v-2", connection="other")
 
-    first, second = world.push(), world.push()
+    first, second = worker.push(), worker.push()
 
     assert [report.troubles for report in (first, second)] == [{ExitCode.NEEDS_AUTHORISATION}] * 2
-    assert world.delivery("v-1")["status"] == "sent"
-    assert (world.delivery("v-2")["status"], world.delivery("v-2")["attempts"]) == ("pending", 0)
-    held = world.rows("SELECT name, hold_reason FROM connection WHERE hold_reason IS NOT NULL")
+    assert worker.delivery("v-1")["status"] == "sent"
+    assert (worker.delivery("v-2")["status"], worker.delivery("v-2")["attempts"]) == ("pending", 0)
+    held = worker.rows("SELECT name, hold_reason FROM connection WHERE hold_reason IS NOT NULL")
     assert held == [{"name": "other", "hold_reason": "damaged_token"}]
 
 

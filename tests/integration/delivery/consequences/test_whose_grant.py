@@ -1,59 +1,59 @@
 """Whose grant it is, through a push and the sandbox's real HTTP."""
 
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.waiting import wait_until
 from worker.connections.states import HoldReason
 from worker.errors import ExitCode
 from worker.sandbox import Faults
 
 
-def test_nothing_is_sent_with_another_companys_grant(world: World) -> None:
+def test_nothing_is_sent_with_another_companys_grant(worker: WorkerWithSandbox) -> None:
     """The refresh before the push names another company: held, and only a consent goes on."""
-    world.add()
-    world.sandbox.expire_access_tokens()
-    world.execute("UPDATE connection SET access_expires_at = refreshed_at")
-    world.sandbox.set_faults(Faults(refresh_company="20000"))
+    worker.add()
+    worker.sandbox.expire_access_tokens()
+    worker.execute("UPDATE connection SET access_expires_at = refreshed_at")
+    worker.sandbox.set_faults(Faults(refresh_company="20000"))
 
-    reports = [world.push(), world.push()]
+    reports = [worker.push(), worker.push()]
 
-    (row,) = world.rows("SELECT * FROM connection")
+    (row,) = worker.rows("SELECT * FROM connection")
     assert [report.troubles for report in reports] == [{ExitCode.NEEDS_AUTHORISATION}] * 2
     assert (row["hold_reason"], row["company_id"], row["token_version"]) == (
         HoldReason.OTHER_COMPANY, "10000", 2,
     )  # fmt: skip
-    assert world.sandbox.ledger()["attempts"] == []
+    assert worker.sandbox.ledger()["attempts"] == []
 
-    world.sandbox.set_faults(Faults())
-    world.connect()
-    world.push()
+    worker.sandbox.set_faults(Faults())
+    worker.connect()
+    worker.push()
 
-    assert world.delivery()["status"] == "sent"
-    assert len(world.sandbox.ledger()["creates"]) == 1
+    assert worker.delivery()["status"] == "sent"
+    assert len(worker.sandbox.ledger()["creates"]) == 1
 
 
-def test_a_refresh_without_a_token_type_or_a_company_loses_nothing(world: World) -> None:
+def test_a_refresh_without_a_token_type_or_a_company_loses_nothing(worker: WorkerWithSandbox) -> None:
     """The new pair is stored and used."""
-    world.add()
-    world.execute("UPDATE connection SET access_expires_at = refreshed_at")
-    world.sandbox.set_faults(Faults(token_type="absent", token_company="absent"))
+    worker.add()
+    worker.execute("UPDATE connection SET access_expires_at = refreshed_at")
+    worker.sandbox.set_faults(Faults(token_type="absent", token_company="absent"))
 
-    world.push()
+    worker.push()
 
-    assert world.delivery()["status"] == "sent"
-    assert world.sandbox.ledger()["refreshes"] == 1
+    assert worker.delivery()["status"] == "sent"
+    assert worker.sandbox.ledger()["refreshes"] == 1
 
 
-def test_a_refresh_that_envoy_carries_out_late_is_a_lost_rotation(world: World) -> None:
+def test_a_refresh_that_envoy_carries_out_late_is_a_lost_rotation(worker: WorkerWithSandbox) -> None:
     """The second post was answered; then the first one spent the token again, and ended the grant."""
-    world.add()
-    world.execute("UPDATE connection SET access_expires_at = refreshed_at")
-    world.sandbox.set_faults(Faults(token_late=1, token_late_seconds=1.0))
-    world.push()
-    wait_until(lambda: world.sandbox.ledger()["families_killed"] == 1)
-    world.add("v-2")
+    worker.add()
+    worker.execute("UPDATE connection SET access_expires_at = refreshed_at")
+    worker.sandbox.set_faults(Faults(token_late=1, token_late_seconds=1.0))
+    worker.push()
+    wait_until(lambda: worker.sandbox.ledger()["families_killed"] == 1)
+    worker.add("v-2")
 
-    world.push()
+    worker.push()
 
-    (row,) = world.rows("SELECT * FROM connection")
+    (row,) = worker.rows("SELECT * FROM connection")
     assert (row["status"], row["status_reason"]) == ("needs_authorisation", "lost_rotation")
-    assert (world.delivery()["status"], world.delivery("v-2")["status"]) == ("sent", "pending")
+    assert (worker.delivery()["status"], worker.delivery("v-2")["status"]) == ("sent", "pending")

@@ -5,7 +5,7 @@ import threading
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.connections.model import Host
 from worker.connections.usable.gate import Gate
 from worker.connections.usable.host_outage import Outages
@@ -18,12 +18,12 @@ ACME, OTHER = 1, 2
 class Asked:
     """A gate whose probes fail for the connections that a test names."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, worker: WorkerWithSandbox) -> None:
         """Make the gate; everyone is answered."""
         self.outages = Outages(
-            world.context.database, world.context.gate.host, hold_seconds=(5, 900), rate_per_second=2
+            worker.context.database, worker.context.gate.host, hold_seconds=(5, 900), rate_per_second=2
         )
-        self.gate = Gate(self.outages, world.context.holds, self._probe, threading.Event())
+        self.gate = Gate(self.outages, worker.context.holds, self._probe, threading.Event())
         self.failing: dict[int, EnvoyError] = {}
 
     def _probe(self, token: str) -> None:
@@ -44,105 +44,109 @@ class Asked:
 
 
 @pytest.fixture
-def asked(world: World) -> Asked:
+def asked(worker: WorkerWithSandbox) -> Asked:
     """Give a gate before a host that somebody has a doubt about, and a second connection."""
-    world.execute(
+    worker.execute(
         "INSERT INTO connection (name, status, company_id, created_at, updated_at)"
         " SELECT 'other', status, 'x', created_at, updated_at FROM connection"
     )
-    made = Asked(world)
+    made = Asked(worker)
     made.gate.note(OutcomeUnknown())
     return made
 
 
-def let_the_time_come(world: World) -> None:
+def let_the_time_come(worker: WorkerWithSandbox) -> None:
     """Leave a host behind that was out, and is to be asked again."""
-    world.execute(
+    worker.execute(
         "INSERT INTO host (name, hold_count, held_until) VALUES (:name, 3, :past)",
-        name=world.context.gate.host,
+        name=worker.context.gate.host,
         past=PAST,
     )
-    world.execute("UPDATE connection SET hold_reason = 'outage', held_until = :past", past=PAST)
+    worker.execute("UPDATE connection SET hold_reason = 'outage', held_until = :past", past=PAST)
 
 
-def held(world: World) -> dict[str, tuple[str | None, int]]:
+def held(worker: WorkerWithSandbox) -> dict[str, tuple[str | None, int]]:
     """Return the hold of each connection."""
-    rows = world.rows("SELECT name, hold_reason, hold_count FROM connection")
+    rows = worker.rows("SELECT name, hold_reason, hold_count FROM connection")
     return {row["name"]: (row["hold_reason"], row["hold_count"]) for row in rows}
 
 
-def test_one_failed_probe_holds_one_and_the_next_answer_clears_the_host(world: World, asked: Asked) -> None:
+def test_one_failed_probe_holds_one_and_the_next_answer_clears_the_host(
+    worker: WorkerWithSandbox, asked: Asked
+) -> None:
     """Until then nobody goes on, and the one that failed does not ask again."""
     asked.failing = {ACME: OutcomeUnknown()}
 
     assert asked.ask(ACME) is OutcomeUnknown
     assert asked.ask(ACME) is TryLater
-    assert held(world) == {"acme": ("outage", 1), "other": (None, 0)}
+    assert held(worker) == {"acme": ("outage", 1), "other": (None, 0)}
     assert asked.ask(OTHER) is None
     assert asked.ask(ACME) is None, "the gate is open again; its own hold keeps it back"
     assert asked.host().hold_count == 0
 
 
-def test_the_failures_of_one_are_no_two_witnesses(world: World, asked: Asked) -> None:
+def test_the_failures_of_one_are_no_two_witnesses(worker: WorkerWithSandbox, asked: Asked) -> None:
     """However often its hold ends and its probe fails, the host is not out; its holds grow."""
     asked.failing = {ACME: OutcomeUnknown()}
     for count in (1, 2, 3):
         assert asked.ask(ACME) is OutcomeUnknown
-        assert held(world)["acme"] == ("outage", count)
-        world.let_holds_end()
+        assert held(worker)["acme"] == ("outage", count)
+        worker.let_holds_end()
     assert asked.host().hold_count == 0
 
 
-def test_a_second_failed_probe_holds_the_host_and_the_first_along_with_it(world: World, asked: Asked) -> None:
+def test_a_second_failed_probe_holds_the_host_and_the_first_along_with_it(
+    worker: WorkerWithSandbox, asked: Asked
+) -> None:
     """The first one's own hold was the host's: it does not count, and ends with it."""
     asked.failing = {ACME: OutcomeUnknown(), OTHER: OutcomeUnknown()}
 
     assert [asked.ask(ACME), asked.ask(OTHER)] == [OutcomeUnknown, OutcomeUnknown]
     assert asked.host().hold_count == 1
-    assert held(world) == {"acme": ("outage", 0), "other": ("outage", 0)}
-    assert len(world.rows("SELECT DISTINCT held_until FROM connection")) == 1
-    assert world.rows("SELECT DISTINCT pace_per_second FROM connection") == [{"pace_per_second": 1.0}]
+    assert held(worker) == {"acme": ("outage", 0), "other": ("outage", 0)}
+    assert len(worker.rows("SELECT DISTINCT held_until FROM connection")) == 1
+    assert worker.rows("SELECT DISTINCT pace_per_second FROM connection") == [{"pace_per_second": 1.0}]
 
 
-def test_a_lone_connections_failed_probe_holds_the_host(world: World, asked: Asked) -> None:
+def test_a_lone_connections_failed_probe_holds_the_host(worker: WorkerWithSandbox, asked: Asked) -> None:
     """There is nobody else to ask with: the others are paused or gone."""
-    world.execute("UPDATE connection SET hold_reason = 'paused' WHERE name = 'other'")
+    worker.execute("UPDATE connection SET hold_reason = 'paused' WHERE name = 'other'")
     asked.failing = {ACME: OutcomeUnknown()}
 
     assert asked.ask(ACME) is OutcomeUnknown
     assert asked.host().hold_count == 1
 
 
-def test_one_failed_probe_does_not_prolong_an_outage(world: World, asked: Asked) -> None:
+def test_one_failed_probe_does_not_prolong_an_outage(worker: WorkerWithSandbox, asked: Asked) -> None:
     """When the stored time has come another connection may ask at once; its answer ends the outage."""
-    let_the_time_come(world)
+    let_the_time_come(worker)
     asked.failing = {ACME: OutcomeUnknown()}
 
     assert asked.ask(ACME) is OutcomeUnknown
     assert (asked.host().hold_count, asked.host().probe_owner) == (3, None)
     assert asked.ask(OTHER) is None
     assert asked.host().hold_count == 0
-    assert held(world) == {"acme": ("outage", 1), "other": (None, 0)}
+    assert held(worker) == {"acme": ("outage", 1), "other": (None, 0)}
 
 
-def test_two_failed_probes_prolong_an_outage(world: World, asked: Asked) -> None:
+def test_two_failed_probes_prolong_an_outage(worker: WorkerWithSandbox, asked: Asked) -> None:
     """Both are held along with the host again, and no pace is cut a second time."""
-    let_the_time_come(world)
+    let_the_time_come(worker)
     asked.failing = {ACME: OutcomeUnknown(), OTHER: OutcomeUnknown()}
 
     assert [asked.ask(ACME), asked.ask(OTHER)] == [OutcomeUnknown, OutcomeUnknown]
     assert asked.host().hold_count == 4
-    assert world.rows("SELECT DISTINCT pace_per_second FROM connection") == [{"pace_per_second": None}]
+    assert worker.rows("SELECT DISTINCT pace_per_second FROM connection") == [{"pace_per_second": None}]
 
 
-def test_a_probe_that_found_no_free_connection_says_nothing(world: World, asked: Asked) -> None:
+def test_a_probe_that_found_no_free_connection_says_nothing(worker: WorkerWithSandbox, asked: Asked) -> None:
     """It is neither an answer, which would open the gate, nor a failure, which would hold."""
-    let_the_time_come(world)
+    let_the_time_come(worker)
     asked.failing = {ACME: NotSent(error_code="pool_exhausted")}
 
     assert asked.ask(ACME) is NotSent
     assert (asked.host().hold_count, asked.host().probe_owner) == (3, None)
-    assert held(world)["acme"] == ("outage", 0)
+    assert held(worker)["acme"] == ("outage", 0)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.integration.delivery.conftest import MakeWorld
-from tests.integration.delivery.world import World
+from tests.integration.delivery.conftest import MakeWorker
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.database.owner import this_process
 from worker.delivery.lanes.at_work import LATELY_SECONDS, processes_at_work
 from worker.delivery.lanes.sharing import ALL, Part
@@ -23,23 +23,23 @@ BEGUN = (
 )
 
 
-def begin_attempt(world: World, owner: str | None, *, ago: float = 0.0, row: int = 1) -> None:
+def begin_attempt(worker: WorkerWithSandbox, owner: str | None, *, ago: float = 0.0, row: int = 1) -> None:
     """Let a process have begun an attempt some time ago."""
-    at: Any = world.context.database.read_now() - timedelta(seconds=ago)
-    if world.context.database.is_sqlite:
+    at: Any = worker.context.database.read_now() - timedelta(seconds=ago)
+    if worker.context.database.is_sqlite:
         at = at.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-    world.execute(BEGUN, id=f"{owner}-{ago}", row=row, owner=owner, at=at)
+    worker.execute(BEGUN, id=f"{owner}-{ago}", row=row, owner=owner, at=at)
 
 
-def take_all(world: World) -> None:
+def take_all(worker: WorkerWithSandbox) -> None:
     """Let another process have all rows for an attempt that comes to nothing."""
-    world.execute("UPDATE delivery SET fencing_token = fencing_token + 1")
-    begin_attempt(world, ELSEWHERE)
+    worker.execute("UPDATE delivery SET fencing_token = fencing_token + 1")
+    begin_attempt(worker, ELSEWHERE)
 
 
-def read(world: World, part: Part, *, size: int) -> list[list[int]]:
+def read(worker: WorkerWithSandbox, part: Part, *, size: int) -> list[list[int]]:
     """Return the pages of a part, each as its rows' ids."""
-    database, pages, after, is_last = world.context.database, [], None, False
+    database, pages, after, is_last = worker.context.database, [], None, False
     while not is_last:
         until = database.read_now()
         page = due_page(database, "acme", after=after, until=until, size=size, part=part)
@@ -49,10 +49,10 @@ def read(world: World, part: Part, *, size: int) -> list[list[int]]:
 
 
 @contextmanager
-def statements(world: World) -> Iterator[list[str]]:
+def statements(worker: WorkerWithSandbox) -> Iterator[list[str]]:
     """Collect what is executed on a database."""
     seen: list[str] = []
-    engine = world.context.database.engine
+    engine = worker.context.database.engine
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         seen.append(statement)
@@ -62,29 +62,31 @@ def statements(world: World) -> Iterator[list[str]]:
     sa.event.remove(engine, "before_cursor_execute", note)
 
 
-def test_at_work_is_who_has_begun_an_attempt_of_late(world: World) -> None:
+def test_at_work_is_who_has_begun_an_attempt_of_late(worker: WorkerWithSandbox) -> None:
     """Not who is dead, whose last attempt was long ago, or whose clock was put back since."""
-    world.add()
+    worker.add()
     host, _, _ = this_process().rpartition("/")[0].partition("/")
-    begin_attempt(world, this_process(), ago=1)
-    begin_attempt(world, ELSEWHERE, ago=LATELY_SECONDS - 2)
-    begin_attempt(world, "long-ago/1/1", ago=LATELY_SECONDS + 1)
-    begin_attempt(world, "ahead/1/1", ago=-60)
-    begin_attempt(world, f"{host}/4194305/1")  # no process has such a number
-    begin_attempt(world, None)
+    begin_attempt(worker, this_process(), ago=1)
+    begin_attempt(worker, ELSEWHERE, ago=LATELY_SECONDS - 2)
+    begin_attempt(worker, "long-ago/1/1", ago=LATELY_SECONDS + 1)
+    begin_attempt(worker, "ahead/1/1", ago=-60)
+    begin_attempt(worker, f"{host}/4194305/1")  # no process has such a number
+    begin_attempt(worker, None)
 
-    assert processes_at_work(world.context.database) == {this_process(), ELSEWHERE}
+    assert processes_at_work(worker.context.database) == {this_process(), ELSEWHERE}
 
 
 @pytest.mark.parametrize("size", [1, 3, 100])
-def test_the_parts_pages_have_every_due_row_once_and_the_oldest_first(world: World, size: int) -> None:
+def test_the_parts_pages_have_every_due_row_once_and_the_oldest_first(
+    worker: WorkerWithSandbox, size: int
+) -> None:
     """However small the pages are: as many rows as asked for, where there are as many."""
     for number in range(12):
-        world.add(f"v-{number}")
-    world.execute("UPDATE delivery SET next_attempt_at = :at WHERE id > 9", at=moment(world, "2020-01-01"))
-    whole = [row for page in read(world, ALL, size=100) for row in page]
+        worker.add(f"v-{number}")
+    worker.execute("UPDATE delivery SET next_attempt_at = :at WHERE id > 9", at=moment(worker, "2020-01-01"))
+    whole = [row for page in read(worker, ALL, size=100) for row in page]
 
-    parts = [read(world, Part(index, 3), size=size) for index in range(3)]
+    parts = [read(worker, Part(index, 3), size=size) for index in range(3)]
 
     for index, pages in enumerate(parts):
         own = [row for row in whole if Part(index, 3).has(row)]
@@ -93,46 +95,46 @@ def test_the_parts_pages_have_every_due_row_once_and_the_oldest_first(world: Wor
     assert whole[:3] == [10, 11, 12]
 
 
-def moment(world: World, day: str) -> str | datetime:
+def moment(worker: WorkerWithSandbox, day: str) -> str | datetime:
     """Return a day's beginning as the database has it."""
     text = f"{day}T00:00:00.000Z"
-    return text if world.context.database.is_sqlite else datetime.fromisoformat(text)
+    return text if worker.context.database.is_sqlite else datetime.fromisoformat(text)
 
 
 def test_a_process_beside_another_sends_its_own_part_first_and_then_what_is_left(
-    make_world: MakeWorld,
+    make_worker: MakeWorker,
 ) -> None:
     """The other one is never heard of again: its rows are sent within seconds, the oldest first."""
-    world = make_world(WORKER_PUSH__CONCURRENCY="1")
-    world.connect()
+    worker = make_worker(WORKER_PUSH__CONCURRENCY="1")
+    worker.connect()
     for number in range(60):
-        world.add(f"v-{number}")
+        worker.add(f"v-{number}")
 
-    with armed("before_claim", action=lambda: take_all(world)):
-        report = world.push()
+    with armed("before_claim", action=lambda: take_all(worker)):
+        report = worker.push()
 
     own = Part(sorted([ELSEWHERE, this_process()]).index(this_process()), 2)
     assert report.counts["sent"] == 60
-    assert sent(world) == sorted(range(1, 61), key=lambda row: (not own.has(row), row))
+    assert sent(worker) == sorted(range(1, 61), key=lambda row: (not own.has(row), row))
 
 
-def sent(world: World) -> list[int]:
+def sent(worker: WorkerWithSandbox) -> list[int]:
     """Return the rows in the order in which they were sent by us."""
     query = "SELECT delivery_id FROM attempt WHERE verdict = 'sent' ORDER BY boot_seconds"
-    return [row["delivery_id"] for row in world.rows(query)]
+    return [row["delivery_id"] for row in worker.rows(query)]
 
 
-@pytest.mark.parametrize("meet", [lambda _: None, lambda world: begin_attempt(world, ELSEWHERE)])
+@pytest.mark.parametrize("meet", [lambda _: None, lambda worker: begin_attempt(worker, ELSEWHERE)])
 def test_a_process_whose_claims_are_granted_asks_nothing_about_others(
-    world: World, meet: Callable[[World], None]
+    worker: WorkerWithSandbox, meet: Callable[[WorkerWithSandbox], None]
 ) -> None:
     """Whether there are others or not: it executes not one statement for them."""
     for number in range(20):
-        world.add(f"v-{number}")
-    meet(world)
+        worker.add(f"v-{number}")
+    meet(worker)
 
-    with statements(world) as seen:
-        world.push()
+    with statements(worker) as seen:
+        worker.push()
 
-    assert len(sent(world)) == 20
+    assert len(sent(worker)) == 20
     assert not [one for one in seen if "attempt.owner" in one or one.startswith("SELECT delivery.next")]

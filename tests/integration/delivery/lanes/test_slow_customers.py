@@ -8,9 +8,9 @@ from http import HTTPStatus
 
 import pytest
 
-from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorld
+from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorker
 from tests.integration.delivery.hosting import LENAS_EMAIL, looks
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.waiting import wait_until
 from worker.report import Report
 from worker.sandbox import Faults, Sandbox
@@ -37,117 +37,117 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-def connected(make_world: MakeWorld, **settings: str) -> World:
-    """Return a world of several customers and a healthy one."""
-    world = make_world(**SETTINGS, **settings)
+def connected(make_worker: MakeWorker, **settings: str) -> WorkerWithSandbox:
+    """Return a worker of several customers and a healthy one."""
+    worker = make_worker(**SETTINGS, **settings)
     for number in range(CUSTOMERS):
-        world.connect(f"customer-{number}", company_id=str(FIRST_COMPANY + number))
-    world.connect(HEALTHY, company_id=str(FIRST_COMPANY + CUSTOMERS))
-    return world
+        worker.connect(f"customer-{number}", company_id=str(FIRST_COMPANY + number))
+    worker.connect(HEALTHY, company_id=str(FIRST_COMPANY + CUSTOMERS))
+    return worker
 
 
-def add(world: World, name: str, number: int, **columns: str) -> None:
+def add(worker: WorkerWithSandbox, name: str, number: int, **columns: str) -> None:
     """Give a customer some visits."""
     for key in range(number):
-        world.add(f"{name}-{key}", connection=name, **columns)
+        worker.add(f"{name}-{key}", connection=name, **columns)
 
 
-def sent(world: World, name: str) -> int:
+def sent(worker: WorkerWithSandbox, name: str) -> int:
     """Return how many visits of a customer were sent."""
-    rows = world.rows("SELECT connection FROM delivery WHERE status = 'sent'")
+    rows = worker.rows("SELECT connection FROM delivery WHERE status = 'sent'")
     return sum(row["connection"] == name for row in rows)
 
 
 @contextmanager
-def pushing(world: World) -> Iterator[Future[Report]]:
+def pushing(worker: WorkerWithSandbox) -> Iterator[Future[Report]]:
     """Push beside the test; what still hangs at its end is cut off."""
     with ThreadPoolExecutor(1) as pool:
-        run = pool.submit(world.push)
+        run = pool.submit(worker.push)
         try:
             yield run
         finally:
-            world.context.stop.set()
-            world.sandbox.stop()
+            worker.context.stop.set()
+            worker.sandbox.stop()
 
 
-def test_customers_whose_look_ups_hang_keep_no_other_waiting(make_world: MakeWorld) -> None:
+def test_customers_whose_look_ups_hang_keep_no_other_waiting(make_worker: MakeWorker) -> None:
     """However many of them there are, one preparer at least is there for those who need no answer."""
-    world = connected(make_world)
+    worker = connected(make_worker)
     for number in range(CUSTOMERS):
-        add(world, f"customer-{number}", 3, host_email="ann@example.com")
-    add(world, HEALTHY, 30)
-    world.sandbox.set_faults(Faults(latency_seconds=HANGING, latency_only="GET /v1/employees"))
+        add(worker, f"customer-{number}", 3, host_email="ann@example.com")
+    add(worker, HEALTHY, 30)
+    worker.sandbox.set_faults(Faults(latency_seconds=HANGING, latency_only="GET /v1/employees"))
 
-    with pushing(world):
-        wait_until(lambda: sent(world, HEALTHY) == 30)
+    with pushing(worker):
+        wait_until(lambda: sent(worker, HEALTHY) == 30)
 
 
-def test_customers_whose_token_endpoint_hangs_take_no_room_from_others(make_world: MakeWorld) -> None:
+def test_customers_whose_token_endpoint_hangs_take_no_room_from_others(make_worker: MakeWorker) -> None:
     """Some wait for a token, some are due for a new one: who has a token is served to the end."""
-    world = connected(make_world, WORKER_PUSH__READY="20")
+    worker = connected(make_worker, WORKER_PUSH__READY="20")
     for number in range(CUSTOMERS):
-        add(world, f"customer-{number}", 20)
-    add(world, HEALTHY, 60)
+        add(worker, f"customer-{number}", 20)
+    add(worker, HEALTHY, 60)
     ends = "'2020-01-01T00:00:00.000Z'"
-    world.execute(f"UPDATE connection SET access_expires_at = {ends} WHERE name <> '{HEALTHY}'")  # noqa: S608
-    world.sandbox.set_faults(Faults(token_latency_seconds=HANGING))
+    worker.execute(f"UPDATE connection SET access_expires_at = {ends} WHERE name <> '{HEALTHY}'")  # noqa: S608
+    worker.sandbox.set_faults(Faults(token_latency_seconds=HANGING))
 
-    with pushing(world):
-        wait_until(lambda: sent(world, HEALTHY) == 60)
+    with pushing(worker):
+        wait_until(lambda: sent(worker, HEALTHY) == 60)
 
 
 def test_a_look_up_that_is_refused_a_token_waits_for_the_new_one_and_goes_on(
-    make_world: MakeWorld,
+    make_worker: MakeWorker,
 ) -> None:
     """No preparer is kept until then, and nothing of the page is left out."""
-    world = connected(make_world)
-    add(world, "customer-0", 5, host_email=LENAS_EMAIL)
-    world.sandbox.expire_access_tokens()
+    worker = connected(make_worker)
+    add(worker, "customer-0", 5, host_email=LENAS_EMAIL)
+    worker.sandbox.expire_access_tokens()
 
-    report = world.push()
+    report = worker.push()
 
     assert report.troubles == set()
-    assert sent(world, "customer-0") == 5
+    assert sent(worker, "customer-0") == 5
 
 
-def test_a_customer_whose_look_ups_are_refused_every_token_is_given_up(make_world: MakeWorld) -> None:
+def test_a_customer_whose_look_ups_are_refused_every_token_is_given_up(make_worker: MakeWorker) -> None:
     """A second token that is refused as well counts as such; the run ends."""
 
     def refuse(_state: State, _call: Call) -> Answer:
         raise Refused(HTTPStatus.UNAUTHORIZED, "no")
 
-    world = connected(make_world)
-    add(world, HEALTHY, 5, host_email="ann@example.com")
-    world.sandbox.answer(("GET", "/v1/employees"), refuse)
+    worker = connected(make_worker)
+    add(worker, HEALTHY, 5, host_email="ann@example.com")
+    worker.sandbox.answer(("GET", "/v1/employees"), refuse)
 
     for _ in range(2):
-        world.push()
+        worker.push()
 
-    [row] = world.rows(f"SELECT * FROM connection WHERE name = '{HEALTHY}'")  # noqa: S608
+    [row] = worker.rows(f"SELECT * FROM connection WHERE name = '{HEALTHY}'")  # noqa: S608
     assert row["hold_reason"] == "unauthorised"
 
 
-def test_one_doubt_does_not_stop_a_run_that_has_no_more_room(make_world: MakeWorld) -> None:
+def test_one_doubt_does_not_stop_a_run_that_has_no_more_room(make_worker: MakeWorker) -> None:
     """All that lies ready is put back until a probe was answered, and waits for a look; the run ends."""
-    world = connected(make_world, WORKER_PUSH__READY="4", WORKER_PUSH__CONCURRENCY="1")
+    worker = connected(make_worker, WORKER_PUSH__READY="4", WORKER_PUSH__CONCURRENCY="1")
     for number in range(CUSTOMERS):
-        add(world, f"customer-{number}", 3)
-    world.sandbox.set_faults(Faults(error_500_share=1.0, company=str(FIRST_COMPANY)))
+        add(worker, f"customer-{number}", 3)
+    worker.sandbox.set_faults(Faults(error_500_share=1.0, company=str(FIRST_COMPANY)))
 
-    with pushing(world) as run:
+    with pushing(worker) as run:
         report = run.result(timeout=60)
 
     assert report.counts["sent"] == (CUSTOMERS - 1) * 3
 
 
-def test_a_run_that_is_over_ends_amid_a_page(make_world: MakeWorld) -> None:
+def test_a_run_that_is_over_ends_amid_a_page(make_worker: MakeWorker) -> None:
     """What it has not planned yet is planned by the next one, however slowly Envoy answers."""
-    world = connected(make_world)
-    world.add("v-0", connection="customer-0", host_email=LENAS_EMAIL)
+    worker = connected(make_worker)
+    worker.add("v-0", connection="customer-0", host_email=LENAS_EMAIL)
     for number in range(1, 20):
-        world.add(f"v-{number}", connection="customer-0", host_email=f"host-{number}@example.com")
-    world.sandbox.set_faults(Faults(latency_seconds=0.4, latency_only="GET /v1/employees"))
+        worker.add(f"v-{number}", connection="customer-0", host_email=f"host-{number}@example.com")
+    worker.sandbox.set_faults(Faults(latency_seconds=0.4, latency_only="GET /v1/employees"))
 
-    assert world.push(limit=1).counts["sent"] == 1
+    assert worker.push(limit=1).counts["sent"] == 1
 
-    assert 0 < looks(world) < 20
+    assert 0 < looks(worker) < 20

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.connections import store
 from worker.delivery.preview import preview
 from worker.errors import ExitCode
@@ -16,10 +16,10 @@ FOUR_COLUMNS = (
 )
 
 
-def give_defaults(world: World, **custom_fields: str) -> None:
+def give_defaults(worker: WorkerWithSandbox, **custom_fields: str) -> None:
     """Give the connection a location, a flow and these custom fields."""
     store.set_defaults(
-        world.context.database,
+        worker.context.database,
         "acme",
         default_location="Berlin",
         default_flow="Interview",
@@ -27,47 +27,47 @@ def give_defaults(world: World, **custom_fields: str) -> None:
     )
 
 
-def answers(world: World) -> list[dict[str, str]]:
+def answers(worker: WorkerWithSandbox) -> list[dict[str, str]]:
     """Return the custom fields of each invite in Envoy, by label."""
-    return [{one["field"]: one["value"] for one in made["customFields"]} for made in world.sandbox.invites()]
+    return [{one["field"]: one["value"] for one in made["customFields"]} for made in worker.sandbox.invites()]
 
 
-def fates(world: World) -> list[tuple[str, str]]:
+def fates(worker: WorkerWithSandbox) -> list[tuple[str, str]]:
     """Return what a dry run says of each due row."""
-    found = preview(world.context.database, only=None, limit=None, longest_wait=600)
+    found = preview(worker.context.database, only=None, limit=None, longest_wait=600)
     return [(one.fate, one.why.partition(":")[0]) for one in found]
 
 
-def test_four_columns_are_enough(world: World) -> None:
+def test_four_columns_are_enough(worker: WorkerWithSandbox) -> None:
     """Connection, external id, name and arrival: place, flow and custom fields are the connection's."""
-    give_defaults(world, **{"Purpose of visit": "{flow}", "Your Company": "Example Ltd"})
-    world.execute(FOUR_COLUMNS, key="booking-17")
+    give_defaults(worker, **{"Purpose of visit": "{flow}", "Your Company": "Example Ltd"})
+    worker.execute(FOUR_COLUMNS, key="booking-17")
 
-    told = fates(world)
-    world.push()
+    told = fates(worker)
+    worker.push()
 
-    (made,) = world.sandbox.invites()
-    names = {row["envoy_id"]: row["name"] for row in world.rows("SELECT envoy_id, name FROM location")}
+    (made,) = worker.sandbox.invites()
+    names = {row["envoy_id"]: row["name"] for row in worker.rows("SELECT envoy_id, name FROM location")}
     assert told == [("create", "")]
     assert (names[made["locationId"]], made["invitee"]["name"]) == ("Berlin", "Ann Example")
-    assert answers(world) == [{"Purpose of visit": "Interview", "Your Company": "Example Ltd"}]
+    assert answers(worker) == [{"Purpose of visit": "Interview", "Your Company": "Example Ltd"}]
     assert made["sendEmailToInvitee"] is False
 
 
-def test_changed_defaults_reach_an_invite_when_its_row_changes(world: World) -> None:
+def test_changed_defaults_reach_an_invite_when_its_row_changes(worker: WorkerWithSandbox) -> None:
     """What Envoy has stays; an invite that is due for a reason of its own is brought up to date."""
-    give_defaults(world, Company="Example Ltd")
+    give_defaults(worker, Company="Example Ltd")
     for key in ("stays", "changes"):
-        world.execute(FOUR_COLUMNS, key=key)
-    world.push()
+        worker.execute(FOUR_COLUMNS, key=key)
+    worker.push()
 
-    give_defaults(world, Company="Example GmbH")
-    quiet = world.push()
-    world.execute("UPDATE invite SET notes = 'Third floor' WHERE external_id = 'changes'")
-    world.push()
+    give_defaults(worker, Company="Example GmbH")
+    quiet = worker.push()
+    worker.execute("UPDATE invite SET notes = 'Third floor' WHERE external_id = 'changes'")
+    worker.push()
 
     assert not quiet.did_something
-    assert sorted(one["Company"] for one in answers(world)) == ["Example GmbH", "Example Ltd"]
+    assert sorted(one["Company"] for one in answers(worker)) == ["Example GmbH", "Example Ltd"]
 
 
 @pytest.mark.parametrize(
@@ -80,28 +80,28 @@ def test_changed_defaults_reach_an_invite_when_its_row_changes(world: World) -> 
     ],
 )
 def test_custom_fields_beyond_their_bounds_are_rejected_before_any_call(
-    world: World, custom_fields: dict[str, Any], code: str
+    worker: WorkerWithSandbox, custom_fields: dict[str, Any], code: str
 ) -> None:
     """SQL writes them past every check of ours; dry run and push say the same, and tell no value."""
-    world.add("bad", custom_fields=json.dumps(custom_fields))
-    world.add("good")
+    worker.add("bad", custom_fields=json.dumps(custom_fields))
+    worker.add("good")
 
-    told = fates(world)
-    report = world.push()
+    told = fates(worker)
+    report = worker.push()
 
     assert sorted(told) == [("create", ""), ("reject", code)]
     assert ExitCode.REJECTED in report.troubles
-    bad = world.delivery("bad")
+    bad = worker.delivery("bad")
     assert (bad["status"], bad["error_code"]) == ("rejected", code)
     assert "Canary" not in bad["error_detail"]
-    assert (world.delivery("good")["status"], len(world.attempts())) == ("sent", 1)
+    assert (worker.delivery("good")["status"], len(worker.attempts())) == ("sent", 1)
 
 
-def test_custom_fields_from_sql_go_out_as_text(world: World) -> None:
+def test_custom_fields_from_sql_go_out_as_text(worker: WorkerWithSandbox) -> None:
     """Numbers and switches are written as JSON has them; null and blank leave the label out."""
     written = '{"Badge": 7, "Fee": 1.5, "Escort": true, "Host": null, "Company": " ", "City": "Köln"}'
-    world.add(custom_fields=written)
+    worker.add(custom_fields=written)
 
-    world.push()
+    worker.push()
 
-    assert answers(world) == [{"Badge": "7", "City": "Köln", "Escort": "true", "Fee": "1.5"}]
+    assert answers(worker) == [{"Badge": "7", "City": "Köln", "Escort": "true", "Fee": "1.5"}]

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from jobs import refresh_directory
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.delivery.preview import preview
 from worker.errors import ExitCode
 from worker.invites.model import DELIVERIES
@@ -37,37 +37,37 @@ ODD: dict[str, tuple[dict[str, Any], str, str]] = {
 }  # fmt: skip
 
 
-def told(world: World, external_id: str) -> tuple[str, str, str]:
+def told(worker: WorkerWithSandbox, external_id: str) -> tuple[str, str, str]:
     """Return how a row stands, its error code, and what is said about it."""
-    row = world.delivery(external_id)
+    row = worker.delivery(external_id)
     return str(row["status"]), str(row["error_code"]), str(row["error_detail"])
 
 
-def let_envoy_have(world: World, **fields: Any) -> None:
+def let_envoy_have(worker: WorkerWithSandbox, **fields: Any) -> None:
     """Store that Envoy has these fields, as if they had been sent."""
     query = sa.select(DELIVERIES.c.sent_content)
-    with world.context.database.write() as connection:
+    with worker.context.database.write() as connection:
         content = connection.execute(query).scalar_one() | fields
         connection.execute(sa.update(DELIVERIES).values(sent_content=content))
 
 
 def test_odd_signs_are_rejected_by_column_and_nothing_of_them_goes_to_envoy(
-    world: World, sandbox: Sandbox
+    worker: WorkerWithSandbox, sandbox: Sandbox
 ) -> None:
     """Each row costs itself alone; its column is named, its value is not quoted; others go out."""
     for external_id, (columns, _, _) in ODD.items():
-        world.add(external_id, **columns)
+        worker.add(external_id, **columns)
     fine = {"notes": "two\r\nlines\tand a tab", "custom_fields": '{"Company": "two\\r\\nlines"}'}
-    world.add("plain", **fine, invitee_name="\u05e0\u05d5\u05e8\u05d4\u200e")
+    worker.add("plain", **fine, invitee_name="\u05e0\u05d5\u05e8\u05d4\u200e")
 
-    reads = world.reads()
-    report = world.push()
+    reads = worker.reads()
+    report = worker.push()
 
-    assert world.reads() == reads, "the directory was read again for what it cannot have"
+    assert worker.reads() == reads, "the directory was read again for what it cannot have"
     assert report.counts["rejected"] == len(ODD)
     assert ExitCode.REJECTED in report.troubles
     for external_id, (_, column, code) in ODD.items():
-        status, found, detail = told(world, external_id)
+        status, found, detail = told(worker, external_id)
         assert (external_id, status, found) == (external_id, "rejected", code)
         assert column in detail
         assert CANARY not in detail
@@ -78,15 +78,15 @@ def test_odd_signs_are_rejected_by_column_and_nothing_of_them_goes_to_envoy(
     assert sent["invitee"]["name"] == "\u05e0\u05d5\u05e8\u05d4\u200e"
 
 
-def test_what_envoy_has_is_not_judged_again(world: World, sandbox: Sandbox) -> None:
+def test_what_envoy_has_is_not_judged_again(worker: WorkerWithSandbox, sandbox: Sandbox) -> None:
     """A name that was sent before the rule was there does not keep the visit from being moved."""
-    world.add(notes="quiet", invitee_email="ann@example.com", custom_fields='{"Company": "Example"}')
-    world.push()
+    worker.add(notes="quiet", invitee_email="ann@example.com", custom_fields='{"Company": "Example"}')
+    worker.push()
     # As the release before sent it: with the sign, which Envoy took.
     odd = {"name": f"Ann{ESCAPE}", "email": f"ann{REVERSED}@example.com"}
     fields = [{"field": "Company", "value": f"x{ESCAPE}"}]
-    let_envoy_have(world, invitee=odd, notes=f"q{ESCAPE}", customFields=fields)
-    world.execute(
+    let_envoy_have(worker, invitee=odd, notes=f"q{ESCAPE}", customFields=fields)
+    worker.execute(
         "UPDATE invite SET invitee_name = :name, invitee_email = :email, notes = :notes,"
         " custom_fields = :fields, expected_arrival_at = '2091-03-02T15:00:00Z'",
         **odd,
@@ -94,59 +94,59 @@ def test_what_envoy_has_is_not_judged_again(world: World, sandbox: Sandbox) -> N
         fields='{"Company": "x\\u001b"}',
     )
 
-    world.push()
-    moved = told(world, "v-1")
-    world.execute("UPDATE invite SET invitee_name = :name", name=f"Ben{ESCAPE}")
-    world.push()
+    worker.push()
+    moved = told(worker, "v-1")
+    worker.execute("UPDATE invite SET invitee_name = :name", name=f"Ben{ESCAPE}")
+    worker.push()
 
     assert moved[0] == "sent"
     assert sandbox.invites()[0]["expectedArrivalAt"].startswith("2091-03-02T15:00")
-    assert told(world, "v-1")[:2] == ("rejected", CONTROL)
+    assert told(worker, "v-1")[:2] == ("rejected", CONTROL)
 
 
-def test_a_removal_is_never_refused_for_content(world: World, sandbox: Sandbox) -> None:
+def test_a_removal_is_never_refused_for_content(worker: WorkerWithSandbox, sandbox: Sandbox) -> None:
     """Whatever the row says by now, a visit that is called off leaves Envoy."""
-    world.add()
-    world.push()
-    world.execute(
+    worker.add()
+    worker.push()
+    worker.execute(
         "UPDATE invite SET wanted = 'absent', invitee_name = :odd, notes = :odd, location = :odd", odd=ESCAPE
     )
 
-    world.push()
+    worker.push()
 
-    assert told(world, "v-1")[0] == "withdrawn"
+    assert told(worker, "v-1")[0] == "withdrawn"
     assert sandbox.invites() == []
 
 
-def test_an_external_id_is_not_judged(world: World) -> None:
+def test_an_external_id_is_not_judged(worker: WorkerWithSandbox) -> None:
     """It is the caller's own, and does not go to Envoy."""
     odd = [f"v{ESCAPE}[2J", "v\r\n1", f"{REVERSED}v"]
     for external_id in odd:
-        world.add(external_id, invitee_name="Ann")
+        worker.add(external_id, invitee_name="Ann")
 
-    world.push()
+    worker.push()
 
-    assert [told(world, external_id)[0] for external_id in odd] == ["sent"] * 3
+    assert [told(worker, external_id)[0] for external_id in odd] == ["sent"] * 3
 
 
-def test_a_name_that_envoy_itself_has_so_is_right(world: World, sandbox: Sandbox) -> None:
+def test_a_name_that_envoy_itself_has_so_is_right(worker: WorkerWithSandbox, sandbox: Sandbox) -> None:
     """Who writes a location as Envoy shows it has made no mistake."""
     odd = sandbox.add_location(f"Hall{ESCAPE} 4\u200b", timezone="Europe/Berlin")
-    refresh_directory.run(world.run_context(), max_age=0)
-    world.add("by-name", location=f"Hall{ESCAPE} 4\u200b")
-    world.add("by-id", location=str(odd["id"]))
+    refresh_directory.run(worker.run_context(), max_age=0)
+    worker.add("by-name", location=f"Hall{ESCAPE} 4\u200b")
+    worker.add("by-id", location=str(odd["id"]))
 
-    world.push()
+    worker.push()
 
-    assert [told(world, one)[0] for one in ("by-name", "by-id")] == ["sent", "sent"]
+    assert [told(worker, one)[0] for one in ("by-name", "by-id")] == ["sent", "sent"]
 
 
-def test_a_dry_run_names_the_same_fate(world: World) -> None:
+def test_a_dry_run_names_the_same_fate(worker: WorkerWithSandbox) -> None:
     """What a push would refuse is said before, by the database alone."""
     for external_id, (columns, _, _) in ODD.items():
-        world.add(external_id, **columns)
+        worker.add(external_id, **columns)
 
-    fates = list(preview(world.context.database, only=None, limit=None, longest_wait=900))
+    fates = list(preview(worker.context.database, only=None, limit=None, longest_wait=900))
 
     assert {one.external_id: (one.fate, one.why.partition(":")[0]) for one in fates} == {
         external_id: ("reject", code) for external_id, (_, _, code) in ODD.items()

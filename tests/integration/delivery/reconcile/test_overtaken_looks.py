@@ -8,92 +8,94 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from tests.integration.delivery.parties import (
+from tests.integration.delivery.contested_row import (
     ABSENT,
     FOUND,
     FOUND_ID,
     IN_DOUBT,
     ONCE_MORE,
     SENT,
-    Scene,
+    ContestedRow,
 )
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.interleaving import overtaken, stored
 from worker.delivery.reconcile.decision import Decision
 from worker.errors import OutcomeUnknown
 from worker.invites import moves
 
-Act = Callable[[], object]
+Write = Callable[[], object]
 
 
-def taking(scene: Scene) -> Act:
+def taking(contested_row: ContestedRow) -> Write:
     """Take the look that is due."""
-    doubt = scene.doubt()
-    return lambda: scene.look_ups().take(doubt)
+    doubt = contested_row.doubt()
+    return lambda: contested_row.look_ups().take(doubt)
 
 
-def recording(decision: Decision) -> Callable[[Scene], Act]:
+def recording(decision: Decision) -> Callable[[ContestedRow], Write]:
     """Write down what a look came to."""
 
-    def first(scene: Scene) -> Act:
-        doubt = scene.doubt()
-        began = scene.look_ups().take(doubt)
+    def first(contested_row: ContestedRow) -> Write:
+        doubt = contested_row.doubt()
+        began = contested_row.look_ups().take(doubt)
         assert began is not None
-        return lambda: scene.look_ups().record(doubt, decision, began=began)
+        return lambda: contested_row.look_ups().record(doubt, decision, began=began)
 
     return first
 
 
-def failing(scene: Scene) -> Act:
+def failing(contested_row: ContestedRow) -> Write:
     """Write down that a look failed."""
-    doubt = scene.doubt()
-    began = scene.look_ups().take(doubt)
+    doubt = contested_row.doubt()
+    began = contested_row.look_ups().take(doubt)
     assert began is not None
-    return lambda: scene.look_ups().record_failure(doubt, OutcomeUnknown(), began=began)
+    return lambda: contested_row.look_ups().record_failure(doubt, OutcomeUnknown(), began=began)
 
 
-def another_looks(scene: Scene) -> None:
+def another_looks(contested_row: ContestedRow) -> None:
     """Let another worker take the look."""
-    assert scene.look_ups().take(scene.seen) is not None
+    assert contested_row.look_ups().take(contested_row.seen) is not None
 
 
-def another_has_looked(scene: Scene) -> None:
+def another_has_looked(contested_row: ContestedRow) -> None:
     """Let another worker have written down the same look, which found nothing."""
-    assert scene.look_ups().record(scene.seen, ONCE_MORE, began=scene.database.read_now())
+    assert contested_row.look_ups().record(
+        contested_row.seen, ONCE_MORE, began=contested_row.database.read_now()
+    )
 
 
-def in_doubt_anew(scene: Scene) -> None:
+def in_doubt_anew(contested_row: ContestedRow) -> None:
     """Let the late answer leave doubt, too: looks begin again, for Envoy may have executed it only now."""
-    scene.in_hand.store(replace(IN_DOUBT, error_code="http_500"))
+    contested_row.attempt.store(replace(IN_DOUBT, error_code="http_500"))
 
 
-def answered(scene: Scene) -> None:
+def answered(contested_row: ContestedRow) -> None:
     """Let the attempt in doubt be answered late."""
-    scene.in_hand.store(replace(SENT, envoy_invite_id=scene.key))
+    contested_row.attempt.store(replace(SENT, envoy_invite_id=contested_row.key))
 
 
-def resolved(scene: Scene) -> None:
+def resolved(contested_row: ContestedRow) -> None:
     """Let a person say under which id Envoy has it."""
-    moves.resolve(scene.database, scene.standing(), envoy_invite_id=scene.key)
+    moves.resolve(contested_row.database, contested_row.standing(), envoy_invite_id=contested_row.key)
 
 
 @dataclass(frozen=True)
 class Case:
     """What the look does, what another does meanwhile, and what the look is told."""
 
-    first: Callable[[Scene], Act]
-    second: Callable[[Scene], object]
+    first: Callable[[ContestedRow], Write]
+    second: Callable[[ContestedRow], object]
     sees: object
 
 
-OTHERS: dict[str, Callable[[Scene], object]] = {
+OTHERS: dict[str, Callable[[ContestedRow], object]] = {
     "a late answer came": answered,
     "a late answer left doubt": in_doubt_anew,
     "a person settled it": resolved,
-    "a person had it sent again": Scene.resend,
+    "a person had it sent again": ContestedRow.resend,
     "another has looked": another_has_looked,
 }
-LOOKS: dict[str, tuple[Callable[[Scene], Act], object]] = {
+LOOKS: dict[str, tuple[Callable[[ContestedRow], Write], object]] = {
     "it was found": (recording(FOUND), False),
     "it is absent": (recording(ABSENT), False),
     "not yet": (recording(ONCE_MORE), False),
@@ -111,52 +113,56 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_a_look_that_comes_second_changes_no_row(shared_world: World, case: Case) -> None:
+def test_a_look_that_comes_second_changes_no_row(shared_worker: WorkerWithSandbox, case: Case) -> None:
     """The doubt that it was made for is settled, or another look has counted already."""
-    scene = Scene(shared_world)
-    scene.tried(IN_DOUBT)
-    act = case.first(scene)
+    contested_row = ContestedRow(shared_worker)
+    contested_row.tried(IN_DOUBT)
+    write = case.first(contested_row)
     left: dict[str, object] = {}
 
     def meanwhile() -> None:
-        case.second(scene)
-        left.update(stored(scene.database))
+        case.second(contested_row)
+        left.update(stored(contested_row.database))
 
-    with overtaken(scene.database, meanwhile):
-        sees = act()
+    with overtaken(contested_row.database, meanwhile):
+        sees = write()
 
     assert sees == case.sees
-    assert stored(scene.database) == left
+    assert stored(contested_row.database) == left
 
 
-def test_of_two_rows_that_a_look_finds_the_same_invite_for_one_gets_it(shared_world: World) -> None:
+def test_of_two_rows_that_a_look_finds_the_same_invite_for_one_gets_it(
+    shared_worker: WorkerWithSandbox,
+) -> None:
     """Another invite has the id by now: this one stays in doubt, and is looked up again."""
-    scene = Scene(shared_world)
-    other = Scene(shared_world)
-    scene.world.execute("UPDATE delivery SET status = 'pending' WHERE external_id = :k", k=scene.key)
-    for one in (scene, other):
+    contested_row = ContestedRow(shared_worker)
+    other = ContestedRow(shared_worker)
+    contested_row.worker.execute(
+        "UPDATE delivery SET status = 'pending' WHERE external_id = :k", k=contested_row.key
+    )
+    for one in (contested_row, other):
         one.tried(IN_DOUBT)
-    act = recording(FOUND)(scene)
+    write = recording(FOUND)(contested_row)
 
     def meanwhile() -> None:
         moves.resolve(other.database, other.standing(), envoy_invite_id=FOUND_ID)
 
-    with overtaken(scene.database, meanwhile):
-        assert act() is False
+    with overtaken(contested_row.database, meanwhile):
+        assert write() is False
 
-    assert (scene.delivery["status"], scene.delivery["envoy_invite_id"]) == ("unknown", None)
+    assert (contested_row.delivery["status"], contested_row.delivery["envoy_invite_id"]) == ("unknown", None)
     assert other.delivery["envoy_invite_id"] == FOUND_ID
 
 
-def test_a_change_during_a_look_is_not_overwritten_by_what_it_found(shared_world: World) -> None:
+def test_a_change_during_a_look_is_not_overwritten_by_what_it_found(shared_worker: WorkerWithSandbox) -> None:
     """The invite gets its id, in the revision that was tried; the change is due next, as an update."""
-    scene = Scene(shared_world)
-    scene.tried(IN_DOUBT)
-    act = recording(FOUND)(scene)
+    contested_row = ContestedRow(shared_worker)
+    contested_row.tried(IN_DOUBT)
+    write = recording(FOUND)(contested_row)
 
-    with overtaken(scene.database, scene.change):
-        assert act() is True
+    with overtaken(contested_row.database, contested_row.change):
+        assert write() is True
 
-    after = scene.delivery
+    after = contested_row.delivery
     assert (after["status"], after["sent_revision"], after["revision"]) == ("pending", 1, 2)
     assert after["envoy_invite_id"] == FOUND_ID

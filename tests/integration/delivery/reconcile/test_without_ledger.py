@@ -3,7 +3,7 @@
 import pytest
 
 from tests.integration.delivery.doubting import doubt, names
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.database.owner import this_process
 
 LOST = (
@@ -13,73 +13,73 @@ LOST = (
 
 
 @pytest.fixture
-def world(known_world: World) -> World:
-    """Give a world whose customer lets us read invites, one of which is known to be there."""
-    return known_world
+def worker(worker_with_invite: WorkerWithSandbox) -> WorkerWithSandbox:
+    """Give a worker whose customer lets us read invites, one of which is known to be there."""
+    return worker_with_invite
 
 
-def lose_ledger(world: World) -> None:
-    world.execute("DELETE FROM attempt")
+def lose_ledger(worker: WorkerWithSandbox) -> None:
+    worker.execute("DELETE FROM attempt")
 
 
-def notes(world: World) -> list[str]:
+def notes(worker: WorkerWithSandbox) -> list[str]:
     """Return the notes that Envoy has."""
-    return sorted(one["notes"] for one in world.sandbox.invites() if one["notes"])
+    return sorted(one["notes"] for one in worker.sandbox.invites() if one["notes"])
 
 
-def test_what_was_on_its_way_is_in_doubt_or_due_again(world: World) -> None:
+def test_what_was_on_its_way_is_in_doubt_or_due_again(worker: WorkerWithSandbox) -> None:
     """The row still tells what was tried: what has no Envoy id was being created, what has one was not."""
-    world.add(notes="a")
-    world.push()
-    world.execute("UPDATE invite SET notes = 'b' WHERE external_id = 'v-1'")
-    world.add("v-2")
-    world.execute(LOST, owner=this_process())
-    lose_ledger(world)
+    worker.add(notes="a")
+    worker.push()
+    worker.execute("UPDATE invite SET notes = 'b' WHERE external_id = 'v-1'")
+    worker.add("v-2")
+    worker.execute(LOST, owner=this_process())
+    lose_ledger(worker)
 
-    report = world.push()
+    report = worker.push()
 
-    assert (report.counts["unknown"], world.delivery("v-2")["status"]) == (1, "unknown")
-    assert (world.delivery()["status"], names(world), notes(world)) == ("sent", ["Visitor v-1"], ["b"])
+    assert (report.counts["unknown"], worker.delivery("v-2")["status"]) == (1, "unknown")
+    assert (worker.delivery()["status"], names(worker), notes(worker)) == ("sent", ["Visitor v-1"], ["b"])
 
 
-def test_what_was_executed_is_found(world: World) -> None:
+def test_what_was_executed_is_found(worker: WorkerWithSandbox) -> None:
     """Which revision was tried is not known any more, but what was sent: only what differs is sent again."""
-    doubt(world, "drop_after_share")
-    doubt(world, "drop_after_share", external_id="v-2")
-    world.execute("UPDATE invite SET notes = 'changed' WHERE external_id = 'v-2'")
-    lose_ledger(world)
+    doubt(worker, "drop_after_share")
+    doubt(worker, "drop_after_share", external_id="v-2")
+    worker.execute("UPDATE invite SET notes = 'changed' WHERE external_id = 'v-2'")
+    lose_ledger(worker)
 
-    world.make_looks_due()
-    assert world.reconcile().counts["sent"] == 2
-    world.push()
+    worker.make_looks_due()
+    assert worker.reconcile().counts["sent"] == 2
+    worker.push()
 
-    delivery = world.delivery()
+    delivery = worker.delivery()
     assert (delivery["status"], delivery["sent_revision"]) == ("sent", delivery["revision"])
-    assert (names(world), notes(world)) == (["Visitor v-1", "Visitor v-2"], ["changed"])
-    assert len(world.sandbox.ledger()["updates"]) == 1
+    assert (names(worker), notes(worker)) == (["Visitor v-1", "Visitor v-2"], ["changed"])
+    assert len(worker.sandbox.ledger()["updates"]) == 1
 
 
-def test_what_was_not_executed_is_sent_again_after_the_last_look(world: World) -> None:
+def test_what_was_not_executed_is_sent_again_after_the_last_look(worker: WorkerWithSandbox) -> None:
     """It neither waits for ever nor is it sent blindly, even if nobody knows since when it is in doubt."""
-    doubt(world, "drop_before_share")
-    lose_ledger(world)
-    world.execute("UPDATE delivery SET unknown_since = NULL")
-    world.push()
-    assert names(world) == []
+    doubt(worker, "drop_before_share")
+    lose_ledger(worker)
+    worker.execute("UPDATE delivery SET unknown_since = NULL")
+    worker.push()
+    assert names(worker) == []
 
-    world.look_to_the_end()
-    world.push()
+    worker.look_to_the_end()
+    worker.push()
 
-    assert (world.delivery()["status"], names(world)) == ("sent", ["Visitor v-1"])
+    assert (worker.delivery()["status"], names(worker)) == ("sent", ["Visitor v-1"])
 
 
-def test_what_is_older_than_the_doubt_is_for_a_person(world: World) -> None:
+def test_what_is_older_than_the_doubt_is_for_a_person(worker: WorkerWithSandbox) -> None:
     """When it was tried is not known any more; not later, at least, than its doubt began."""
-    doubt(world, "drop_after_share")
-    lose_ledger(world)
-    world.execute("UPDATE delivery SET unknown_since = '2099-01-01T00:00:00.000Z' WHERE status = 'unknown'")
+    doubt(worker, "drop_after_share")
+    lose_ledger(worker)
+    worker.execute("UPDATE delivery SET unknown_since = '2099-01-01T00:00:00.000Z' WHERE status = 'unknown'")
 
-    world.make_looks_due()
-    world.reconcile()
+    worker.make_looks_due()
+    worker.reconcile()
 
-    assert (world.delivery()["status"], world.delivery()["error_code"]) == ("unknown", "look_up_older")
+    assert (worker.delivery()["status"], worker.delivery()["error_code"]) == ("unknown", "look_up_older")

@@ -9,17 +9,17 @@ import structlog
 
 from jobs import push_invites
 from tests.integration.delivery.doubting import names
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.interleaving import overtaken
 from worker.database.sqlite.files import database_path
 from worker.invites import moves, store
 from worker.runs import RunContext
 
 
-def write_unguarded(world: World, statement: str) -> None:
+def write_unguarded(worker: WorkerWithSandbox, statement: str) -> None:
     """Write as a foreign program may, on a connection without foreign keys."""
-    url = world.context.database.url
-    if world.context.database.is_sqlite:
+    url = worker.context.database.url
+    if worker.context.database.is_sqlite:
         with sqlite3.connect(database_path(url)) as file:
             file.execute(statement)
         file.close()
@@ -29,134 +29,134 @@ def write_unguarded(world: World, statement: str) -> None:
         server.execute(statement)
 
 
-def forget(world: World, external_id: str = "v-1") -> None:
+def forget(worker: WorkerWithSandbox, external_id: str = "v-1") -> None:
     """Take away an invite's delivery, as if it had never been made."""
-    write_unguarded(world, f"DELETE FROM delivery WHERE external_id = '{external_id}'")  # noqa: S608
+    write_unguarded(worker, f"DELETE FROM delivery WHERE external_id = '{external_id}'")  # noqa: S608
 
 
-def push_on_schedule(world: World) -> Any:
-    return push_invites.run(RunContext(world.context, "run-1", "schedule"))
+def push_on_schedule(worker: WorkerWithSandbox) -> Any:
+    return push_invites.run(RunContext(worker.context, "run-1", "schedule"))
 
 
-def test_it_is_sent_and_told_by_number(world: World) -> None:
+def test_it_is_sent_and_told_by_number(worker: WorkerWithSandbox) -> None:
     """Nobody ever tried it, so that it is a row like any other, no matter who wrote it."""
-    world.add()
-    world.add("v-2")
-    forget(world)
-    forget(world, "v-2")
+    worker.add()
+    worker.add("v-2")
+    forget(worker)
+    forget(worker, "v-2")
 
     with structlog.testing.capture_logs() as logs:
-        world.push()
+        worker.push()
     (told,) = [one for one in logs if one.get("error_code") == "delivery_missing"]
-    (invite,) = world.rows("SELECT id FROM invite WHERE external_id = 'v-1'")
+    (invite,) = worker.rows("SELECT id FROM invite WHERE external_id = 'v-1'")
 
     assert (told["log_level"], told["connection"], told["number"]) == ("warning", "acme", 2)
-    assert names(world) == ["Visitor v-1", "Visitor v-2"]
-    assert (world.delivery()["status"], world.delivery()["invite_id"]) == ("sent", invite["id"])
+    assert names(worker) == ["Visitor v-1", "Visitor v-2"]
+    assert (worker.delivery()["status"], worker.delivery()["invite_id"]) == ("sent", invite["id"])
 
 
-def test_a_service_heals_it_in_the_run_after(world: World) -> None:
+def test_a_service_heals_it_in_the_run_after(worker: WorkerWithSandbox) -> None:
     """A look at the newest rows is all that its runs take, but for one in ten minutes."""
-    push_on_schedule(world)
-    world.add()
-    forget(world)
+    push_on_schedule(worker)
+    worker.add()
+    forget(worker)
 
-    push_on_schedule(world)
+    push_on_schedule(worker)
 
-    assert names(world) == ["Visitor v-1"]
+    assert names(worker) == ["Visitor v-1"]
 
 
-def test_what_envoy_may_have_is_left_for_a_person(world: World) -> None:
+def test_what_envoy_may_have_is_left_for_a_person(worker: WorkerWithSandbox) -> None:
     """A line of the ledger whose delivery is gone may be any invite's that was there when it began."""
-    world.add()
-    world.push()
-    forget(world)
-    world.execute("UPDATE invite SET created_at = '2020-01-01T00:00:00.000Z'")
-    world.add("v-2", created_at="2099-01-01T00:00:00.000Z")
-    forget(world, "v-2")
+    worker.add()
+    worker.push()
+    forget(worker)
+    worker.execute("UPDATE invite SET created_at = '2020-01-01T00:00:00.000Z'")
+    worker.add("v-2", created_at="2099-01-01T00:00:00.000Z")
+    forget(worker, "v-2")
 
     with structlog.testing.capture_logs() as logs:
-        report = world.push()
+        report = worker.push()
     (told,) = [one for one in logs if one.get("error_code") == "delivery_lost"]
 
     assert (report.counts["unknown"], told["log_level"], told["external_id"]) == (1, "error", "v-1")
-    assert names(world) == ["Visitor v-1", "Visitor v-2"]
-    assert (world.delivery()["status"], world.delivery()["next_attempt_at"]) == ("unknown", None)
-    database = world.context.database
+    assert names(worker) == ["Visitor v-1", "Visitor v-2"]
+    assert (worker.delivery()["status"], worker.delivery()["next_attempt_at"]) == ("unknown", None)
+    database = worker.context.database
     moves.resolve(database, store.require(database, "acme/v-1"), envoy_invite_id=None)
-    world.push()
-    assert names(world) == ["Visitor v-1", "Visitor v-1", "Visitor v-2"]
+    worker.push()
+    assert names(worker) == ["Visitor v-1", "Visitor v-1", "Visitor v-2"]
 
 
 @pytest.mark.parametrize("lost", [False, True])
-def test_two_that_heal_at_once_make_one_delivery(world: World, lost: bool) -> None:
+def test_two_that_heal_at_once_make_one_delivery(worker: WorkerWithSandbox, lost: bool) -> None:
     """The other one's commit may fall between what this one saw and its locks."""
-    world.add()
+    worker.add()
     if lost:
-        world.push()
-        world.execute("UPDATE invite SET created_at = '2020-01-01T00:00:00.000Z'")
-    forget(world)
+        worker.push()
+        worker.execute("UPDATE invite SET created_at = '2020-01-01T00:00:00.000Z'")
+    forget(worker)
 
     made = (
         "INSERT INTO delivery (connection, external_id, invite_id, next_attempt_at)"
         " SELECT connection, external_id, id, created_at FROM invite"
     )
-    with overtaken(world.context.database, lambda: write_unguarded(world, made), at="INSERT INTO delivery"):
-        world.push()
+    with overtaken(worker.context.database, lambda: write_unguarded(worker, made), at="INSERT INTO delivery"):
+        worker.push()
 
-    assert len(world.rows("SELECT 1 FROM delivery")) == 1
-    assert not lost or len(world.rows("SELECT 1 FROM attempt WHERE verdict = 'unknown'")) == 0
+    assert len(worker.rows("SELECT 1 FROM delivery")) == 1
+    assert not lost or len(worker.rows("SELECT 1 FROM attempt WHERE verdict = 'unknown'")) == 0
 
 
-def test_what_surely_was_not_executed_and_an_id_given_anew_are_no_traces(world: World) -> None:
+def test_what_surely_was_not_executed_and_an_id_given_anew_are_no_traces(worker: WorkerWithSandbox) -> None:
     """Envoy refused the one; and a load that numbers its rows again gives the ids of before to others."""
-    world.add()
-    world.push()
-    world.add("v-2")
-    forget(world, "v-2")
-    write_unguarded(world, "UPDATE delivery SET invite_id = (SELECT max(id) FROM invite)")
-    world.push()
-    assert names(world) == ["Visitor v-1", "Visitor v-2"]
+    worker.add()
+    worker.push()
+    worker.add("v-2")
+    forget(worker, "v-2")
+    write_unguarded(worker, "UPDATE delivery SET invite_id = (SELECT max(id) FROM invite)")
+    worker.push()
+    assert names(worker) == ["Visitor v-1", "Visitor v-2"]
 
-    forget(world)
-    world.execute("UPDATE attempt SET verdict = 'rejected'")
-    world.push()
+    forget(worker)
+    worker.execute("UPDATE attempt SET verdict = 'rejected'")
+    worker.push()
 
-    assert names(world) == ["Visitor v-1", "Visitor v-1", "Visitor v-2"]
+    assert names(worker) == ["Visitor v-1", "Visitor v-1", "Visitor v-2"]
 
 
-def test_times_that_no_trigger_has_seen_are_written_as_all_others_are(world: World) -> None:
+def test_times_that_no_trigger_has_seen_are_written_as_all_others_are(worker: WorkerWithSandbox) -> None:
     """On SQLite they are text, and compared as such: by a mirror import, and by retention."""
-    if not world.context.database.is_sqlite:
+    if not worker.context.database.is_sqlite:
         return
-    world.add()
-    forget(world)
-    triggers = world.rows("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+    worker.add()
+    forget(worker)
+    triggers = worker.rows("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
     spelt = "created_at = '2030-01-01 09:00:00', updated_at = '2030-01-01T10:00+01:00'"
     arrival = "replace(substr(expected_arrival_at, 1, 16), 'T', ' ') || '+00:00'"
     unseen = [f"DROP TRIGGER {one['name']}" for one in triggers]
     unseen.append(f"UPDATE invite SET expected_arrival_at = {arrival}, {spelt}")  # noqa: S608 -- ours
     for statement in (*unseen, *(one["sql"] for one in triggers)):
-        write_unguarded(world, statement)
+        write_unguarded(worker, statement)
 
-    world.push()
+    worker.push()
 
-    (row,) = world.rows("SELECT created_at, updated_at, expected_arrival_at AS arrival FROM invite")
+    (row,) = worker.rows("SELECT created_at, updated_at, expected_arrival_at AS arrival FROM invite")
     assert (row["created_at"], row["updated_at"]) == ("2030-01-01T09:00:00.000Z",) * 2
     assert row["arrival"].endswith(":00.000Z")
     assert "T" in row["arrival"]
-    assert (world.delivery()["status"], world.delivery()["revision"]) == ("sent", 1)
+    assert (worker.delivery()["status"], worker.delivery()["revision"]) == ("sent", 1)
 
 
-def test_what_was_renamed_meanwhile_is_sent_only_if_it_never_was(world: World) -> None:
+def test_what_was_renamed_meanwhile_is_sent_only_if_it_never_was(worker: WorkerWithSandbox) -> None:
     """Its delivery still has the old key: where that was tried, Envoy has it under that one."""
-    world.add()
-    world.push()
-    world.add("v-2")
-    write_unguarded(world, "UPDATE delivery SET external_id = 'before-' || external_id")
+    worker.add()
+    worker.push()
+    worker.add("v-2")
+    write_unguarded(worker, "UPDATE delivery SET external_id = 'before-' || external_id")
 
-    world.push()
+    worker.push()
 
-    assert names(world) == ["Visitor v-1", "Visitor v-2"]
-    rows = {row["external_id"]: row["status"] for row in world.rows("SELECT * FROM delivery")}
+    assert names(worker) == ["Visitor v-1", "Visitor v-2"]
+    rows = {row["external_id"]: row["status"] for row in worker.rows("SELECT * FROM delivery")}
     assert rows == {"before-v-1": "sent", "v-1": "unknown", "v-2": "sent"}

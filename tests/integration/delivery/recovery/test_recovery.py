@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.backoff import BackOff
 from worker.clock import boot_clock
 from worker.database.owner import this_process
@@ -16,17 +16,17 @@ from worker.invites import Kind, Status, Verdict
 DEAD = this_process().rpartition("/")[0] + "/1"  # this very process id, begun at another time
 
 
-def interrupt(world: World, kind: str, *, owner: str, lease_seconds: float) -> None:
+def interrupt(worker: WorkerWithSandbox, kind: str, *, owner: str, lease_seconds: float) -> None:
     """Leave an attempt behind as a crash would."""
     until = datetime.now(UTC) + timedelta(seconds=lease_seconds)
     text = until.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    world.execute(
+    worker.execute(
         "INSERT INTO attempt (id, delivery_id, kind, revision, fencing_token, owner, started_at)"
         " SELECT 'a-1', id, :kind, revision, 1, :owner, updated_at FROM delivery",
         kind=kind,
         owner=owner,
     )
-    world.execute(
+    worker.execute(
         "UPDATE delivery SET status = 'sending', fencing_token = 1, attempt_id = 'a-1',"
         " lease_owner = :owner, lease_until = :until",
         owner=owner,
@@ -34,111 +34,111 @@ def interrupt(world: World, kind: str, *, owner: str, lease_seconds: float) -> N
     )
 
 
-def test_a_dead_owners_create_is_unknown_at_once(world: World) -> None:
+def test_a_dead_owners_create_is_unknown_at_once(worker: WorkerWithSandbox) -> None:
     """Whether Envoy got it is not known, so it is not sent again; the ledger says interrupted."""
-    world.add()
-    interrupt(world, "create", owner=DEAD, lease_seconds=60)
+    worker.add()
+    interrupt(worker, "create", owner=DEAD, lease_seconds=60)
 
-    report = world.push()
+    report = worker.push()
 
     assert report.counts["unknown"] == 1
-    assert world.delivery()["status"] == "unknown"
-    assert world.attempts()[0]["verdict"] == "interrupted"
-    assert world.sandbox.invites() == []
+    assert worker.delivery()["status"] == "unknown"
+    assert worker.attempts()[0]["verdict"] == "interrupted"
+    assert worker.sandbox.invites() == []
 
 
-def test_a_dead_owners_update_is_simply_due_again(world: World) -> None:
+def test_a_dead_owners_update_is_simply_due_again(worker: WorkerWithSandbox) -> None:
     """Doing it twice does no harm."""
-    world.add(notes="a")
-    world.push()
-    world.execute("UPDATE invite SET notes = 'b'")
-    interrupt(world, "update", owner=DEAD, lease_seconds=60)
+    worker.add(notes="a")
+    worker.push()
+    worker.execute("UPDATE invite SET notes = 'b'")
+    interrupt(worker, "update", owner=DEAD, lease_seconds=60)
 
-    world.push()
+    worker.push()
 
-    assert world.delivery()["status"] == "sent"
-    assert world.sandbox.invites()[0]["notes"] == "b"
+    assert worker.delivery()["status"] == "sent"
+    assert worker.sandbox.invites()[0]["notes"] == "b"
 
 
-def test_a_living_owner_keeps_its_row_until_the_lease_is_over(world: World) -> None:
+def test_a_living_owner_keeps_its_row_until_the_lease_is_over(worker: WorkerWithSandbox) -> None:
     """A lease in force is respected; after its end the create is unknown, and may still be settled late."""
-    world.add()
-    interrupt(world, "create", owner=this_process(), lease_seconds=30)
+    worker.add()
+    interrupt(worker, "create", owner=this_process(), lease_seconds=30)
 
-    assert not world.push().did_something
-    world.execute("UPDATE delivery SET lease_until = created_at")
-    world.push()
+    assert not worker.push().did_something
+    worker.execute("UPDATE delivery SET lease_until = created_at")
+    worker.push()
 
-    assert world.delivery()["status"] == "unknown"
-    assert world.attempts()[0]["verdict"] is None
+    assert worker.delivery()["status"] == "unknown"
+    assert worker.attempts()[0]["verdict"] is None
 
 
-def test_a_lease_further_ahead_than_any_lease_is_over(world: World) -> None:
+def test_a_lease_further_ahead_than_any_lease_is_over(worker: WorkerWithSandbox) -> None:
     """A clock has jumped: nobody holds a row for hours."""
-    world.add()
-    interrupt(world, "create", owner=this_process(), lease_seconds=7200)
+    worker.add()
+    interrupt(worker, "create", owner=this_process(), lease_seconds=7200)
 
-    world.push()
+    worker.push()
 
-    assert world.delivery()["status"] == "unknown"
+    assert worker.delivery()["status"] == "unknown"
 
 
-def test_a_back_off_further_ahead_than_any_back_off_is_over(world: World) -> None:
+def test_a_back_off_further_ahead_than_any_back_off_is_over(worker: WorkerWithSandbox) -> None:
     """A clock that was wrong does not keep an invite away for hours."""
-    world.add()
-    world.execute("UPDATE delivery SET next_attempt_at = '2099-01-01T00:00:00.000Z'")
+    worker.add()
+    worker.execute("UPDATE delivery SET next_attempt_at = '2099-01-01T00:00:00.000Z'")
 
-    assert world.push().counts["sent"] == 1
+    assert worker.push().counts["sent"] == 1
 
 
-def test_a_visit_that_is_not_over_after_all_is_pending_again(world: World) -> None:
+def test_a_visit_that_is_not_over_after_all_is_pending_again(worker: WorkerWithSandbox) -> None:
     """An expired row keeps its visit's end, so that a clock put right reopens it."""
-    world.add()
-    world.execute("UPDATE delivery SET status = 'expired', next_attempt_at = '2099-01-01T00:00:00.000Z'")
+    worker.add()
+    worker.execute("UPDATE delivery SET status = 'expired', next_attempt_at = '2099-01-01T00:00:00.000Z'")
 
-    assert world.push().counts["sent"] == 1
+    assert worker.push().counts["sent"] == 1
 
 
-def test_a_late_answer_settles_its_own_unknown_row(world: World) -> None:
+def test_a_late_answer_settles_its_own_unknown_row(worker: WorkerWithSandbox) -> None:
     """The fencing token changes with the next attempt, not when the lease ends."""
-    world.add()
-    database = world.context.database
+    worker.add()
+    database = worker.context.database
     (row,) = due_page(database, "acme", after=None, until=datetime.now(UTC), size=9).rows
     claims = Claims(
-        database, world.context.journal, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock
+        database, worker.context.journal, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock
     )
     claimed = claims.take(row, Call(Kind.CREATE, content_key="k"), "a-1")
     assert claimed is not None
     assert claims.take(row, Call(Kind.CREATE, content_key="k"), "a-2") is None, "it is taken"
-    world.execute("UPDATE delivery SET lease_until = created_at")
-    world.push()
-    assert world.delivery()["status"] == "unknown"
+    worker.execute("UPDATE delivery SET lease_until = created_at")
+    worker.push()
+    assert worker.delivery()["status"] == "unknown"
 
-    verdicts = Verdicts(database, world.context.journal, BackOff(5, 900), first_look=5)
+    verdicts = Verdicts(database, worker.context.journal, BackOff(5, 900), first_look=5)
     outcome = Outcome(Verdict.SENT, Status.SENT, "sent", envoy_invite_id="77")
 
     assert verdicts.store(row, claimed, outcome) is Stored.SETTLED
-    assert world.delivery()["status"] == "sent"
-    assert world.delivery()["envoy_invite_id"] == "77"
-    assert world.attempts()[0]["verdict"] == "sent"
+    assert worker.delivery()["status"] == "sent"
+    assert worker.delivery()["envoy_invite_id"] == "77"
+    assert worker.attempts()[0]["verdict"] == "sent"
     assert verdicts.store(row, claimed, outcome) is Stored.STALE
 
 
-def test_a_change_during_an_attempt_is_not_overwritten_by_its_verdict(world: World) -> None:
+def test_a_change_during_an_attempt_is_not_overwritten_by_its_verdict(worker: WorkerWithSandbox) -> None:
     """The answer settles the attempt's revision; the newer one is due at once, as an update."""
-    world.add(notes="a")
-    database = world.context.database
+    worker.add(notes="a")
+    database = worker.context.database
     (row,) = due_page(database, "acme", after=None, until=datetime.now(UTC), size=9).rows
     claimed = Claims(
-        database, world.context.journal, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock
+        database, worker.context.journal, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock
     ).take(row, Call(Kind.CREATE, content_key="k"), "a-1")
     assert claimed is not None
-    world.execute("UPDATE invite SET notes = 'b'")
-    assert world.delivery()["status"] == "sending"
+    worker.execute("UPDATE invite SET notes = 'b'")
+    assert worker.delivery()["status"] == "sending"
 
     outcome = Outcome(Verdict.SENT, Status.SENT, "sent", envoy_invite_id="77", content={"notes": "a"})
-    Verdicts(database, world.context.journal, BackOff(5, 900), first_look=5).store(row, claimed, outcome)
+    Verdicts(database, worker.context.journal, BackOff(5, 900), first_look=5).store(row, claimed, outcome)
 
-    assert world.delivery()["status"] == "pending"
-    assert (world.delivery()["sent_revision"], world.delivery()["revision"]) == (1, 2)
-    assert world.delivery()["envoy_invite_id"] == "77"
+    assert worker.delivery()["status"] == "pending"
+    assert (worker.delivery()["sent_revision"], worker.delivery()["revision"]) == (1, 2)
+    assert worker.delivery()["envoy_invite_id"] == "77"

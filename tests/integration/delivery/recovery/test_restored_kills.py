@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.delivery.scene import LEASE_SECONDS, Scene, visitor
+from tests.integration.delivery.two_workers import LEASE_SECONDS, TwoWorkers, visitor
 
 PUSHING = (
     "before_restored", "after_restored", "before_claim", "after_intent", "before_connect",
@@ -20,48 +20,48 @@ FORGOTTEN = (
 
 
 @pytest.fixture
-def scene(database_url: str) -> Iterator[Scene]:
+def two_workers(database_url: str) -> Iterator[TwoWorkers]:
     """Give two workers, and a customer who lets us read invites, one of which is known to be there."""
-    made = Scene(database_url, reading=True)
+    made = TwoWorkers(database_url, reading=True)
     made.add()
-    made.world.push()
+    made.worker.push()
     yield made
     made.close()
 
 
-def restore(scene: Scene, key: str) -> None:
+def restore(two_workers: TwoWorkers, key: str) -> None:
     """Take one visit back to before it was sent; the customer authorises again."""
-    scene.world.execute(
+    two_workers.worker.execute(
         "DELETE FROM attempt WHERE delivery_id = (SELECT id FROM delivery WHERE external_id = :key)", key=key
     )
-    scene.world.execute(FORGOTTEN, key=key)
-    scene.world.begin_restored()
-    scene.world.connect()
+    two_workers.worker.execute(FORGOTTEN, key=key)
+    two_workers.worker.begin_restored()
+    two_workers.worker.connect()
 
 
-def end_well(scene: Scene) -> None:
+def end_well(two_workers: TwoWorkers) -> None:
     """Let the other worker go on until nothing is left, and a person be asked for nothing."""
     for _ in range(12):
-        scene.pass_time(2 * LEASE_SECONDS)
-        scene.workers["B"].push()
-        scene.workers["B"].reconcile()
-        if not scene.world.rows("SELECT 1 FROM delivery WHERE status <> 'sent'"):
+        two_workers.pass_time(2 * LEASE_SECONDS)
+        two_workers.workers["B"].push()
+        two_workers.workers["B"].reconcile()
+        if not two_workers.worker.rows("SELECT 1 FROM delivery WHERE status <> 'sent'"):
             return
-    raise AssertionError(scene.world.rows("SELECT external_id, status, error_code FROM delivery"))
+    raise AssertionError(two_workers.worker.rows("SELECT external_id, status, error_code FROM delivery"))
 
 
-def test_a_kill_at_any_step_makes_no_visit_twice(scene: Scene) -> None:
+def test_a_kill_at_any_step_makes_no_visit_twice(two_workers: TwoWorkers) -> None:
     """One visit was sent after the backup, and one was never sent; both are looked up, and are there once."""
-    worker = scene.workers["A"]
+    worker = two_workers.workers["A"]
     for place in (*PUSHING, *LOOKING):
-        since = scene.add()
+        since = two_workers.add()
         worker.push()
-        waiting = scene.add()
-        restore(scene, since)
+        waiting = two_workers.add()
+        restore(two_workers, since)
         for _ in range(4):  # left in doubt, looked up twice, sent
-            scene.pass_time(2 * LEASE_SECONDS)
-            scene.crash(worker.push, place, 1)
-            scene.crash(worker.reconcile, place, 1)
-        end_well(scene)
-        made = [one["name"] for one in scene.sandbox.ledger()["creates"]]
+            two_workers.pass_time(2 * LEASE_SECONDS)
+            two_workers.crash(worker.push, place, 1)
+            two_workers.crash(worker.reconcile, place, 1)
+        end_well(two_workers)
+        made = [one["name"] for one in two_workers.sandbox.ledger()["creates"]]
         assert [made.count(visitor(key)) for key in (since, waiting)] == [1, 1], place

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.integration.delivery.restoring import standing, waiting
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.interleaving import overtaken, stored
 from tests.waiting import wait_until
 from worker.delivery.plan import LookFirst
@@ -22,58 +22,60 @@ WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND
 
 
 @pytest.fixture
-def world(known_world: World) -> World:
-    """Give a world with two visits that wait, and are equal as far as anybody can see."""
+def worker(worker_with_invite: WorkerWithSandbox) -> WorkerWithSandbox:
+    """Give a worker with two visits that wait, and are equal as far as anybody can see."""
     for key in ("twin", "v-1"):
-        waiting(known_world, key)
-    return known_world
+        waiting(worker_with_invite, key)
+    return worker_with_invite
 
 
-def planned(world: World, *keys: str, content_key: str = "same") -> list[Doubtful]:
+def planned(worker: WorkerWithSandbox, *keys: str, content_key: str = "same") -> list[Doubtful]:
     """Return what a worker has planned about some visits."""
     page = due_page(
-        world.context.database, "acme", after=None, until=world.context.database.read_now(), size=100
+        worker.context.database, "acme", after=None, until=worker.context.database.read_now(), size=100
     ).rows
     plan = LookFirst({"locationId": "1"}, content_key)
     return [(row, plan) for row in page if row.external_id in keys]
 
 
-CHANGES: list[Callable[[World], None]] = [
-    lambda world: world.execute("UPDATE invite SET notes = 'b' WHERE external_id = 'v-1'"),
-    lambda world: world.execute("UPDATE delivery SET status = 'rejected' WHERE external_id = 'v-1'"),
-    lambda world: world.execute("UPDATE delivery SET fencing_token = 7 WHERE external_id = 'v-1'"),
-    lambda world: world.execute("UPDATE delivery SET envoy_invite_id = '7' WHERE external_id = 'v-1'"),
-    lambda world: world.execute(IN_DOUBT),
+CHANGES: list[Callable[[WorkerWithSandbox], None]] = [
+    lambda worker: worker.execute("UPDATE invite SET notes = 'b' WHERE external_id = 'v-1'"),
+    lambda worker: worker.execute("UPDATE delivery SET status = 'rejected' WHERE external_id = 'v-1'"),
+    lambda worker: worker.execute("UPDATE delivery SET fencing_token = 7 WHERE external_id = 'v-1'"),
+    lambda worker: worker.execute("UPDATE delivery SET envoy_invite_id = '7' WHERE external_id = 'v-1'"),
+    lambda worker: worker.execute(IN_DOUBT),
 ]
 
 
 @pytest.mark.parametrize("other", CHANGES)
 def test_a_row_that_is_not_as_it_was_planned_is_left_alone(
-    world: World, other: Callable[[World], None]
+    worker: WorkerWithSandbox, other: Callable[[WorkerWithSandbox], None]
 ) -> None:
     """A change, another verdict, another attempt, an id, or its twin in doubt: each alone."""
-    rows = planned(world, "v-1")
+    rows = planned(worker, "v-1")
 
-    with overtaken(world.context.database, lambda: other(world)):
-        assert leave_in_doubt(world.context.database, rows, first_look=5) == []
+    with overtaken(worker.context.database, lambda: other(worker)):
+        assert leave_in_doubt(worker.context.database, rows, first_look=5) == []
 
-    before = stored(world.context.database)
-    assert leave_in_doubt(world.context.database, rows, first_look=5) == []
-    assert stored(world.context.database) == before
+    before = stored(worker.context.database)
+    assert leave_in_doubt(worker.context.database, rows, first_look=5) == []
+    assert stored(worker.context.database) == before
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has one writer at a time
-def test_a_row_whose_twin_another_worker_leaves_in_doubt_at_the_same_moment_waits(world: World) -> None:
+def test_a_row_whose_twin_another_worker_leaves_in_doubt_at_the_same_moment_waits(
+    worker: WorkerWithSandbox,
+) -> None:
     """The database lets one of them in; what else was planned with it is left in doubt all the same."""
-    database = world.context.database
-    waiting(world, "v-2")
-    rows = [*planned(world, "v-1"), *planned(world, "v-2", content_key="another")]
+    database = worker.context.database
+    waiting(worker, "v-2")
+    rows = [*planned(worker, "v-1"), *planned(worker, "v-2", content_key="another")]
     with database.engine.connect() as other, ThreadPoolExecutor(1) as pool:
         other.execute(sa.text(IN_DOUBT))
         ours = pool.submit(leave_in_doubt, database, rows, first_look=5)
-        wait_until(lambda: bool(world.rows(WAITING)))
+        wait_until(lambda: bool(worker.rows(WAITING)))
         other.commit()
         left = ours.result()
 
     assert [row.external_id for row, _ in left] == ["v-2"]
-    assert (standing(world)[0], standing(world, "v-2")) == ("pending", ("unknown", "restored"))
+    assert (standing(worker)[0], standing(worker, "v-2")) == ("pending", ("unknown", "restored"))

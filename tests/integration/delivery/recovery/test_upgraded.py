@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.delivery.world import PAST, World
+from tests.integration.delivery.worker_with_sandbox import PAST, WorkerWithSandbox
 from tests.integration.migrating import migrate
 from worker.database import schema
 from worker.sandbox import Faults
@@ -29,33 +29,33 @@ CHANGED = "UPDATE invite SET notes = 'changed' WHERE external_id = 'changed'"
 
 
 @pytest.fixture
-def before(reading_world: World) -> World:
-    """Give a world of the release before, with rows that are due, on their way, in doubt, and sent."""
-    world = reading_world
+def before(reading_worker: WorkerWithSandbox) -> WorkerWithSandbox:
+    """Give a worker of the release before, with rows that are due, on their way, in doubt, and sent."""
+    worker = reading_worker
     for external_id in ("sent", "changed"):
-        world.add(external_id)
-    world.push()
+        worker.add(external_id)
+    worker.push()
     for what, faults in LOST.items():
-        world.sandbox.set_faults(faults)
+        worker.sandbox.set_faults(faults)
         for status, begin in BEGINNINGS.items():
-            world.add(f"{status}-{what}", invitee_name=f"{begin} {what}")
-            world.push()
-            world.let_holds_end()
-    world.sandbox.set_faults(Faults())
-    world.execute(KILLED, past=PAST)
-    world.execute(UNFINISHED)
-    world.execute(CHANGED)
-    world.add("due")
-    migrate(world.context.database, to=BEFORE)
-    return world
+            worker.add(f"{status}-{what}", invitee_name=f"{begin} {what}")
+            worker.push()
+            worker.let_holds_end()
+    worker.sandbox.set_faults(Faults())
+    worker.execute(KILLED, past=PAST)
+    worker.execute(UNFINISHED)
+    worker.execute(CHANGED)
+    worker.add("due")
+    migrate(worker.context.database, to=BEFORE)
+    return worker
 
 
-def stands(world: World) -> dict[str, Any]:
+def stands(worker: WorkerWithSandbox) -> dict[str, Any]:
     """Return how each invite stands, by its key."""
-    return {row["external_id"]: row for row in world.rows(f"SELECT {KEPT} FROM delivery")}  # noqa: S608
+    return {row["external_id"]: row for row in worker.rows(f"SELECT {KEPT} FROM delivery")}  # noqa: S608
 
 
-def test_an_upgrade_changes_no_row_that_is_on_its_way_or_in_doubt(before: World) -> None:
+def test_an_upgrade_changes_no_row_that_is_on_its_way_or_in_doubt(before: WorkerWithSandbox) -> None:
     """Nothing is settled by it, and nothing becomes due."""
     stood = stands(before)
 
@@ -69,7 +69,7 @@ def test_an_upgrade_changes_no_row_that_is_on_its_way_or_in_doubt(before: World)
     }  # fmt: skip
 
 
-def test_after_an_upgrade_each_row_is_sent_once(before: World) -> None:
+def test_after_an_upgrade_each_row_is_sent_once(before: WorkerWithSandbox) -> None:
     """Whose worker is gone is in doubt first; what Envoy has is found there, and the rest is created."""
     schema.upgrade(before.context.database)
 

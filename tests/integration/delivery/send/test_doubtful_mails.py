@@ -5,25 +5,25 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.failpoints import armed
 from worker.sandbox import Faults
 from worker.sandbox.faults import faults_from_json
 
 
-def mails(world: World) -> int:
+def mails(worker: WorkerWithSandbox) -> int:
     """Return how many updates so far had the visitor mailed."""
-    ledger = world.sandbox.ledger()
+    ledger = worker.sandbox.ledger()
     return len(ledger["mails"]) - len(ledger["creates"])
 
 
-def push(world: World, **faults: Any) -> list[Any]:
+def push(worker: WorkerWithSandbox, **faults: Any) -> list[Any]:
     """Push what waits, while Envoy has these faults; return the events."""
-    world.sandbox.set_faults(faults_from_json(faults))
-    world.make_due()
+    worker.sandbox.set_faults(faults_from_json(faults))
+    worker.make_due()
     with capture_logs() as logs:
-        world.push()
-    world.sandbox.set_faults(Faults())
+        worker.push()
+    worker.sandbox.set_faults(Faults())
     return list(logs)
 
 
@@ -33,133 +33,139 @@ def warned(logs: list[Any]) -> list[str]:
 
 
 @pytest.fixture
-def mailing_world(world: World) -> World:
-    """Give a world with one visit that Envoy has, whose visitor is to be mailed."""
-    world.add(send_email=True, notes="a")
-    world.push()
-    return world
+def mailing_worker(worker: WorkerWithSandbox) -> WorkerWithSandbox:
+    """Give a worker with one visit that Envoy has, whose visitor is to be mailed."""
+    worker.add(send_email=True, notes="a")
+    worker.push()
+    return worker
 
 
-def test_a_doubtful_update_mails_once_however_often_it_is_repeated(mailing_world: World) -> None:
+def test_a_doubtful_update_mails_once_however_often_it_is_repeated(mailing_worker: WorkerWithSandbox) -> None:
     """From the second time on it asks for no mail; that is told once, when it has gone through."""
-    world = mailing_world
-    world.execute("UPDATE invite SET notes = 'b'")
+    worker = mailing_worker
+    worker.execute("UPDATE invite SET notes = 'b'")
 
     doubts = ("commit_then_500_share", "drop_after_share", "garbage_share", "drop_before_share")
-    logs = [log for fault in doubts for log in push(world, **{fault: 1.0})]
+    logs = [log for fault in doubts for log in push(worker, **{fault: 1.0})]
     assert warned(logs) == []
-    assert mails(world) == 1
-    logs += push(world)
+    assert mails(worker) == 1
+    logs += push(worker)
 
-    (invite,) = world.sandbox.invites()
-    assert (invite["notes"], mails(world), len(world.sandbox.ledger()["updates"])) == ("b", 1, 4)
+    (invite,) = worker.sandbox.invites()
+    assert (invite["notes"], mails(worker), len(worker.sandbox.ledger()["updates"])) == ("b", 1, 4)
     assert len(warned(logs)) == 1
-    delivery = world.delivery()
+    delivery = worker.delivery()
     assert (delivery["status"], delivery["error_code"]) == ("sent", "mail_not_repeated")
 
 
-def test_a_later_change_mails_again(mailing_world: World) -> None:
+def test_a_later_change_mails_again(mailing_worker: WorkerWithSandbox) -> None:
     """What was in doubt is settled: a change and its way back send nothing, and a new change mails."""
-    world = mailing_world
-    world.execute("UPDATE invite SET notes = 'b'")
-    push(world, drop_after_share=1.0)
-    push(world)
+    worker = mailing_worker
+    worker.execute("UPDATE invite SET notes = 'b'")
+    push(worker, drop_after_share=1.0)
+    push(worker)
 
-    world.execute("UPDATE invite SET notes = 'c'")
-    world.execute("UPDATE invite SET notes = 'b'")
-    push(world)
-    assert mails(world) == 1
-    world.execute("UPDATE invite SET notes = 'd'")
-    logs = push(world)
+    worker.execute("UPDATE invite SET notes = 'c'")
+    worker.execute("UPDATE invite SET notes = 'b'")
+    push(worker)
+    assert mails(worker) == 1
+    worker.execute("UPDATE invite SET notes = 'd'")
+    logs = push(worker)
 
-    assert (mails(world), warned(logs)) == (2, [])
-    assert world.delivery()["error_code"] is None
+    assert (mails(worker), warned(logs)) == (2, [])
+    assert worker.delivery()["error_code"] is None
 
 
-def test_an_update_whose_process_died_may_have_mailed(mailing_world: World) -> None:
+def test_an_update_whose_process_died_may_have_mailed(mailing_worker: WorkerWithSandbox) -> None:
     """Nobody heard its answer: that is a doubt like any other."""
-    world = mailing_world
-    world.execute("UPDATE invite SET notes = 'b'")
+    worker = mailing_worker
+    worker.execute("UPDATE invite SET notes = 'b'")
 
     def die() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), armed("after_answer", action=die):
-        world.push()
-    world.execute("UPDATE delivery SET lease_until = created_at WHERE status = 'sending'")
-    logs = push(world)
+        worker.push()
+    worker.execute("UPDATE delivery SET lease_until = created_at WHERE status = 'sending'")
+    logs = push(worker)
 
-    assert (mails(world), len(world.sandbox.ledger()["updates"])) == (1, 2)
+    assert (mails(worker), len(worker.sandbox.ledger()["updates"])) == (1, 2)
     assert len(warned(logs)) == 1
 
 
 @pytest.mark.parametrize("fault", [{"error_429_share": 1.0}, {"refuse_nulls": 422}])
 def test_an_update_that_was_surely_not_executed_asks_for_its_mail_again(
-    mailing_world: World, fault: dict[str, Any]
+    mailing_worker: WorkerWithSandbox, fault: dict[str, Any]
 ) -> None:
     """A 429 and a refusal mailed nobody."""
-    world = mailing_world
-    world.execute("UPDATE invite SET notes = NULL, expected_departure_at = expected_arrival_at")
+    worker = mailing_worker
+    worker.execute("UPDATE invite SET notes = NULL, expected_departure_at = expected_arrival_at")
 
-    logs = push(world, **fault) + push(world)
+    logs = push(worker, **fault) + push(worker)
 
-    assert (mails(world), warned(logs)) == (1, [])
+    assert (mails(worker), warned(logs)) == (1, [])
 
 
-def test_a_mail_that_was_never_asked_for_is_sent_after_a_doubt(world: World) -> None:
+def test_a_mail_that_was_never_asked_for_is_sent_after_a_doubt(worker: WorkerWithSandbox) -> None:
     """The doubt is about the mail only where the doubtful update had asked for one."""
-    world.add(notes="a")
-    world.push()
-    world.execute("UPDATE invite SET notes = 'b'")
-    push(world, drop_after_share=1.0)
+    worker.add(notes="a")
+    worker.push()
+    worker.execute("UPDATE invite SET notes = 'b'")
+    push(worker, drop_after_share=1.0)
 
-    world.execute("UPDATE invite SET send_email = true")
-    logs = push(world)
+    worker.execute("UPDATE invite SET send_email = true")
+    logs = push(worker)
 
-    assert len(world.sandbox.ledger()["mails"]) == 1
+    assert len(worker.sandbox.ledger()["mails"]) == 1
     assert warned(logs) == []
 
 
-def test_a_doubt_about_content_that_retention_cleared_is_remembered_too(mailing_world: World) -> None:
+def test_a_doubt_about_content_that_retention_cleared_is_remembered_too(
+    mailing_worker: WorkerWithSandbox,
+) -> None:
     """Nothing is stored of what Envoy has, and still the mail is asked for once."""
-    world = mailing_world
-    world.execute("UPDATE delivery SET sent_content = NULL")
-    world.execute("UPDATE invite SET notes = 'b'")
+    worker = mailing_worker
+    worker.execute("UPDATE delivery SET sent_content = NULL")
+    worker.execute("UPDATE invite SET notes = 'b'")
 
     for _ in range(2):
-        push(world, commit_then_500_share=1.0)
-    push(world)
+        push(worker, commit_then_500_share=1.0)
+    push(worker)
 
-    assert mails(world) == 1
-    assert world.delivery()["status"] == "sent"
+    assert mails(worker) == 1
+    assert worker.delivery()["status"] == "sent"
 
 
-def test_a_remove_in_doubt_does_not_make_the_mail_be_asked_for_again(mailing_world: World) -> None:
+def test_a_remove_in_doubt_does_not_make_the_mail_be_asked_for_again(
+    mailing_worker: WorkerWithSandbox,
+) -> None:
     """The update before it may have mailed; wanted again, the invite is still there."""
-    world = mailing_world
-    world.execute("UPDATE invite SET notes = 'b'")
-    push(world, drop_after_share=1.0)
-    world.execute("UPDATE invite SET wanted = 'absent'")
-    push(world, drop_before_share=1.0, only="")
+    worker = mailing_worker
+    worker.execute("UPDATE invite SET notes = 'b'")
+    push(worker, drop_after_share=1.0)
+    worker.execute("UPDATE invite SET wanted = 'absent'")
+    push(worker, drop_before_share=1.0, only="")
 
-    world.execute("UPDATE invite SET wanted = 'present'")
-    push(world)
+    worker.execute("UPDATE invite SET wanted = 'present'")
+    push(worker)
 
-    assert mails(world) == 1
-    assert world.delivery()["status"] == "sent"
+    assert mails(worker) == 1
+    assert worker.delivery()["status"] == "sent"
 
 
 @pytest.mark.parametrize("change", ["notes = 'c'", "wanted = 'absent'"])
-def test_a_lost_route_makes_no_doubtful_mail_be_asked_for_again(mailing_world: World, change: str) -> None:
+def test_a_lost_route_makes_no_doubtful_mail_be_asked_for_again(
+    mailing_worker: WorkerWithSandbox, change: str
+) -> None:
     """That a gateway refused what came next says nothing of the first try, which had mailed."""
-    world = mailing_world
-    world.execute("UPDATE invite SET notes = 'b'")
-    push(world, drop_after_share=1.0)
-    world.execute(f"UPDATE invite SET {change}")  # noqa: S608
-    push(world, lost="json")
-    world.execute("UPDATE invite SET wanted = 'present'")
+    worker = mailing_worker
+    worker.execute("UPDATE invite SET notes = 'b'")
+    push(worker, drop_after_share=1.0)
+    worker.execute(f"UPDATE invite SET {change}")  # noqa: S608
+    push(worker, lost="json")
+    worker.execute("UPDATE invite SET wanted = 'present'")
 
-    logs = push(world)
+    logs = push(worker)
 
-    assert (mails(world), len(warned(logs))) == (1, 1)
-    assert world.delivery()["status"] == "sent"
+    assert (mails(worker), len(warned(logs))) == (1, 1)
+    assert worker.delivery()["status"] == "sent"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.errors import UsageError
 from worker.invites import moves, store
 
@@ -13,185 +13,194 @@ MOVED = "2035-03-01T08:00:00Z"
 
 
 @pytest.fixture
-def recreating(recreating: World) -> World:
+def recreating_worker(recreating_worker: WorkerWithSandbox) -> WorkerWithSandbox:
     """Give the same, whose worker makes again what is missing in Envoy."""
-    recreating.add("known", expected_arrival_at="2035-02-01T08:00:00Z")
-    recreating.push()
-    return recreating
+    recreating_worker.add("known", expected_arrival_at="2035-02-01T08:00:00Z")
+    recreating_worker.push()
+    return recreating_worker
 
 
-def change(world: World, columns: str) -> None:
+def change(worker: WorkerWithSandbox, columns: str) -> None:
     """Change the visit."""
-    world.execute(f"UPDATE invite SET {columns} WHERE external_id = 'v-1'")  # noqa: S608
+    worker.execute(f"UPDATE invite SET {columns} WHERE external_id = 'v-1'")  # noqa: S608
 
 
-def in_envoy(world: World) -> list[dict[str, Any]]:
+def in_envoy(worker: WorkerWithSandbox) -> list[dict[str, Any]]:
     """Return what Envoy has of the visit."""
-    return [one for one in world.sandbox.invites() if one["invitee"]["name"] == "Visitor v-1"]
+    return [one for one in worker.sandbox.invites() if one["invitee"]["name"] == "Visitor v-1"]
 
 
-def creates(world: World) -> int:
+def creates(worker: WorkerWithSandbox) -> int:
     """Return how often the visit was made."""
-    return sum(one["name"] == "Visitor v-1" for one in world.sandbox.ledger()["creates"])
+    return sum(one["name"] == "Visitor v-1" for one in worker.sandbox.ledger()["creates"])
 
 
-def delete_by_hand(world: World) -> None:
+def delete_by_hand(worker: WorkerWithSandbox) -> None:
     """Push one visit, and let somebody delete it in Envoy."""
-    world.add(notes="a")
-    world.push()
-    world.sandbox.delete_invite(world.delivery()["envoy_invite_id"])
+    worker.add(notes="a")
+    worker.push()
+    worker.sandbox.delete_invite(worker.delivery()["envoy_invite_id"])
 
 
-def know_a_place_that_is_gone(world: World) -> None:
+def know_a_place_that_is_gone(worker: WorkerWithSandbox) -> None:
     """Let the stored directory have a location that Envoy has not."""
-    (connection,) = world.rows("SELECT id FROM connection")
-    world.execute(
+    (connection,) = worker.rows("SELECT id FROM connection")
+    worker.execute(
         "INSERT INTO location (connection_id, envoy_id, name, enabled) VALUES (:id, '999', 'Gone', true)",
         id=connection["id"],
     )
 
 
-def test_it_is_reported_and_not_made_anew(known_world: World) -> None:
+def test_it_is_reported_and_not_made_anew(worker_with_invite: WorkerWithSandbox) -> None:
     """Anyone who deleted it may have meant it: a person decides, and is told how."""
-    delete_by_hand(known_world)
-    change(known_world, "notes = 'b'")
+    delete_by_hand(worker_with_invite)
+    change(worker_with_invite, "notes = 'b'")
 
     with capture_logs() as logs:
-        assert known_world.push().counts["rejected"] == 1
+        assert worker_with_invite.push().counts["rejected"] == 1
 
     (event,) = (log for log in logs if log["event"] == "invite.rejected")
     assert event["error_code"] == "gone_in_envoy"
     assert "invites resolve acme/v-1 --resend" in event["hint"]
-    assert in_envoy(known_world) == []
+    assert in_envoy(worker_with_invite) == []
 
 
-def test_a_person_can_have_it_made_anew(known_world: World) -> None:
+def test_a_person_can_have_it_made_anew(worker_with_invite: WorkerWithSandbox) -> None:
     """The verdict is on record, and the next push makes a new invite in its newest form."""
-    delete_by_hand(known_world)
-    change(known_world, "notes = 'b'")
-    known_world.push()
+    delete_by_hand(worker_with_invite)
+    change(worker_with_invite, "notes = 'b'")
+    worker_with_invite.push()
 
     moves.resolve(
-        known_world.context.database,
-        store.require(known_world.context.database, "acme/v-1"),
+        worker_with_invite.context.database,
+        store.require(worker_with_invite.context.database, "acme/v-1"),
         envoy_invite_id=None,
     )
-    known_world.push()
+    worker_with_invite.push()
 
-    (invite,) = in_envoy(known_world)
-    assert (invite["notes"], known_world.delivery()["envoy_invite_id"]) == ("b", invite["id"])
-    kinds = [one["kind"] for one in known_world.attempts()]
+    (invite,) = in_envoy(worker_with_invite)
+    assert (invite["notes"], worker_with_invite.delivery()["envoy_invite_id"]) == ("b", invite["id"])
+    kinds = [one["kind"] for one in worker_with_invite.attempts()]
     assert kinds == ["create", "create", "update", "update", "person", "create"]
 
 
-def test_what_was_refused_for_another_reason_is_not_made_anew(world: World) -> None:
+def test_what_was_refused_for_another_reason_is_not_made_anew(worker: WorkerWithSandbox) -> None:
     """Envoy still has it: a second one would be there twice."""
-    world.add()
-    world.push()
-    change(world, "location = 'Nowhere'")
-    world.push()
+    worker.add()
+    worker.push()
+    change(worker, "location = 'Nowhere'")
+    worker.push()
 
-    standing = store.require(world.context.database, "acme/v-1")
+    standing = store.require(worker.context.database, "acme/v-1")
     with pytest.raises(UsageError, match="is rejected, not unknown"):
-        moves.resolve(world.context.database, standing, envoy_invite_id=None)
+        moves.resolve(worker.context.database, standing, envoy_invite_id=None)
 
 
 @pytest.mark.parametrize("changed", ["notes = 'b'", f"expected_arrival_at = '{MOVED}', location = 'London'"])
-def test_a_setting_makes_it_anew_in_the_same_run(recreating: World, changed: str) -> None:
+def test_a_setting_makes_it_anew_in_the_same_run(recreating_worker: WorkerWithSandbox, changed: str) -> None:
     """Even where the 404 might have spoken of the location: that is asked first."""
-    recreating.sandbox.add_location("London")
-    delete_by_hand(recreating)
-    change(recreating, changed)
+    recreating_worker.sandbox.add_location("London")
+    delete_by_hand(recreating_worker)
+    change(recreating_worker, changed)
 
-    counts = recreating.push().counts
+    counts = recreating_worker.push().counts
 
-    (invite,) = in_envoy(recreating)
+    (invite,) = in_envoy(recreating_worker)
     assert counts["sent"] == 1
-    assert (recreating.delivery()["status"], recreating.delivery()["envoy_invite_id"]) == (
+    assert (recreating_worker.delivery()["status"], recreating_worker.delivery()["envoy_invite_id"]) == (
         "sent",
         invite["id"],
     )
-    assert creates(recreating) == 2
+    assert creates(recreating_worker) == 2
 
 
-def test_a_missing_location_is_no_missing_invite(recreating: World) -> None:
+def test_a_missing_location_is_no_missing_invite(recreating_worker: WorkerWithSandbox) -> None:
     """Envoy has the invite, and not the place that it is moved to: it keeps its id, and is not doubled."""
-    recreating.add(notes="a")
-    recreating.push()
-    know_a_place_that_is_gone(recreating)
-    change(recreating, "location = 'Gone', notes = 'b'")
+    recreating_worker.add(notes="a")
+    recreating_worker.push()
+    know_a_place_that_is_gone(recreating_worker)
+    change(recreating_worker, "location = 'Gone', notes = 'b'")
 
-    assert recreating.push().counts["rejected"] == 1
+    assert recreating_worker.push().counts["rejected"] == 1
 
-    (invite,) = in_envoy(recreating)
-    assert (recreating.delivery()["error_code"], invite["notes"]) == ("place_not_found", "b")
-    assert recreating.delivery()["envoy_invite_id"] == invite["id"]
-    database = recreating.context.database
+    (invite,) = in_envoy(recreating_worker)
+    assert (recreating_worker.delivery()["error_code"], invite["notes"]) == ("place_not_found", "b")
+    assert recreating_worker.delivery()["envoy_invite_id"] == invite["id"]
+    database = recreating_worker.context.database
     with pytest.raises(UsageError, match="is rejected, not unknown"):
         moves.resolve(database, store.require(database, "acme/v-1"), envoy_invite_id=None)
 
-    change(recreating, "location = 'Berlin'")
-    recreating.push()
-    assert recreating.delivery()["status"] == "sent"
-    assert creates(recreating) == 1
+    change(recreating_worker, "location = 'Berlin'")
+    recreating_worker.push()
+    assert recreating_worker.delivery()["status"] == "sent"
+    assert creates(recreating_worker) == 1
 
 
-def test_a_change_back_after_a_404_asks_whether_the_invite_is_there(recreating: World) -> None:
+def test_a_change_back_after_a_404_asks_whether_the_invite_is_there(
+    recreating_worker: WorkerWithSandbox,
+) -> None:
     """That nothing differs from what was sent last does not say that Envoy still has it."""
-    recreating.sandbox.add_location("Oslo")
-    delete_by_hand(recreating)
-    change(recreating, "location = 'Oslo'")
-    assert recreating.push(limit=1).counts["deferred"] == 1
+    recreating_worker.sandbox.add_location("Oslo")
+    delete_by_hand(recreating_worker)
+    change(recreating_worker, "location = 'Oslo'")
+    assert recreating_worker.push(limit=1).counts["deferred"] == 1
 
-    change(recreating, "location = 'Berlin'")
-    recreating.push()
+    change(recreating_worker, "location = 'Berlin'")
+    recreating_worker.push()
 
-    (invite,) = in_envoy(recreating)
-    assert recreating.delivery()["envoy_invite_id"] == invite["id"]
+    (invite,) = in_envoy(recreating_worker)
+    assert recreating_worker.delivery()["envoy_invite_id"] == invite["id"]
 
 
-def test_what_is_cleared_while_the_invite_is_asked_for_is_cleared_in_envoy(recreating: World) -> None:
+def test_what_is_cleared_while_the_invite_is_asked_for_is_cleared_in_envoy(
+    recreating_worker: WorkerWithSandbox,
+) -> None:
     """The place was repaired meanwhile, so that the question is the whole update."""
-    recreating.add(invitee_email="ann@example.com", custom_fields='{"Badge": "7"}')
-    recreating.push()
-    know_a_place_that_is_gone(recreating)
-    change(recreating, "location = 'Gone'")
-    assert recreating.push(limit=1).counts["deferred"] == 1
+    recreating_worker.add(invitee_email="ann@example.com", custom_fields='{"Badge": "7"}')
+    recreating_worker.push()
+    know_a_place_that_is_gone(recreating_worker)
+    change(recreating_worker, "location = 'Gone'")
+    assert recreating_worker.push(limit=1).counts["deferred"] == 1
 
-    change(recreating, "location = 'Berlin', invitee_email = NULL, custom_fields = NULL")
-    recreating.push()
+    change(recreating_worker, "location = 'Berlin', invitee_email = NULL, custom_fields = NULL")
+    recreating_worker.push()
 
-    (invite,) = in_envoy(recreating)
-    assert (recreating.delivery()["status"], recreating.delivery()["error_code"]) == ("sent", None)
+    (invite,) = in_envoy(recreating_worker)
+    assert (recreating_worker.delivery()["status"], recreating_worker.delivery()["error_code"]) == (
+        "sent",
+        None,
+    )
     assert not invite["invitee"].get("email")
     assert not invite["customFields"]
 
 
-def test_a_place_that_was_not_refused_is_not_taken_for_missing(recreating: World) -> None:
+def test_a_place_that_was_not_refused_is_not_taken_for_missing(recreating_worker: WorkerWithSandbox) -> None:
     """The 404 was another place's, which the caller has repaired meanwhile."""
-    recreating.sandbox.add_location("Oslo")
-    recreating.add()
-    recreating.push()
-    know_a_place_that_is_gone(recreating)
-    change(recreating, "location = 'Gone'")
-    assert recreating.push(limit=1).counts["deferred"] == 1
+    recreating_worker.sandbox.add_location("Oslo")
+    recreating_worker.add()
+    recreating_worker.push()
+    know_a_place_that_is_gone(recreating_worker)
+    change(recreating_worker, "location = 'Gone'")
+    assert recreating_worker.push(limit=1).counts["deferred"] == 1
 
-    change(recreating, "location = 'Oslo'")
-    recreating.push()
+    change(recreating_worker, "location = 'Oslo'")
+    recreating_worker.push()
 
-    (invite,) = in_envoy(recreating)
-    oslo = next(one["envoy_id"] for one in recreating.rows("SELECT * FROM location") if one["name"] == "Oslo")
-    assert (recreating.delivery()["status"], invite["locationId"]) == ("sent", oslo)
-    assert creates(recreating) == 1
+    (invite,) = in_envoy(recreating_worker)
+    oslo = next(
+        one["envoy_id"] for one in recreating_worker.rows("SELECT * FROM location") if one["name"] == "Oslo"
+    )
+    assert (recreating_worker.delivery()["status"], invite["locationId"]) == ("sent", oslo)
+    assert creates(recreating_worker) == 1
 
 
-def test_a_removal_of_what_is_gone_is_done(known_world: World) -> None:
+def test_a_removal_of_what_is_gone_is_done(worker_with_invite: WorkerWithSandbox) -> None:
     """A 404 to a remove is what was wanted."""
-    delete_by_hand(known_world)
-    change(known_world, "wanted = 'absent'")
+    delete_by_hand(worker_with_invite)
+    change(worker_with_invite, "wanted = 'absent'")
 
-    assert known_world.push().counts["withdrawn"] == 1
-    assert (known_world.delivery()["status"], known_world.delivery()["envoy_invite_id"]) == (
+    assert worker_with_invite.push().counts["withdrawn"] == 1
+    assert (worker_with_invite.delivery()["status"], worker_with_invite.delivery()["envoy_invite_id"]) == (
         "withdrawn",
         None,
     )

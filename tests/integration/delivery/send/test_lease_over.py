@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.integration.delivery.conftest import MakeWorld
-from tests.integration.delivery.world import World
+from tests.integration.delivery.conftest import MakeWorker
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.delivery.plan import Call
 from worker.delivery.prepare.due_page import due_page
 from worker.delivery.store.claims import Claim, Claims, Lease
@@ -25,13 +25,17 @@ class Clock:
         return self.now
 
 
-def test_a_claim_lasts_as_long_as_a_whole_request_still_fits_into_its_lease(world: World) -> None:
+def test_a_claim_lasts_as_long_as_a_whole_request_still_fits_into_its_lease(
+    worker: WorkerWithSandbox,
+) -> None:
     """Sixty seconds of lease and fifteen of request, and one for the way: to the forty-fourth second."""
-    world.add()
+    worker.add()
     clock = Clock()
-    database = world.context.database
+    database = worker.context.database
     (row,) = due_page(database, "acme", after=None, until=datetime.now(UTC), size=9).rows
-    claims = Claims(database, world.context.journal, host="h", lease=Lease(60, 15), run_id="run", clock=clock)
+    claims = Claims(
+        database, worker.context.journal, host="h", lease=Lease(60, 15), run_id="run", clock=clock
+    )
 
     claimed = claims.take(row, Call(Kind.CREATE, content_key="k"), "a-1")
 
@@ -44,20 +48,20 @@ def test_a_claim_lasts_as_long_as_a_whole_request_still_fits_into_its_lease(worl
     assert caught.value.error_code == "lease_over"
 
 
-def test_a_claim_that_outlived_its_time_sends_nothing(make_world: MakeWorld) -> None:
+def test_a_claim_that_outlived_its_time_sends_nothing(make_worker: MakeWorker) -> None:
     """A process that was held up between claim and write lets Envoy alone: the row is due again."""
     timeout, spare = 3.0, 0.1
-    world = make_world(WORKER_PUSH__LEASE_SECONDS=str(timeout + 1 + spare))
-    world.connect()
-    world.add()
+    worker = make_worker(WORKER_PUSH__LEASE_SECONDS=str(timeout + 1 + spare))
+    worker.connect()
+    worker.add()
 
     with armed("before_connect", action=lambda: time.sleep(spare)):
-        world.push()
+        worker.push()
 
-    (attempt,) = world.attempts()
+    (attempt,) = worker.attempts()
     assert (attempt["verdict"], attempt["error_code"]) == ("deferred", "lease_over")
-    assert world.sandbox.ledger()["attempts"] == []
-    assert (world.delivery()["status"], world.delivery()["attempts"]) == ("pending", 0)
+    assert worker.sandbox.ledger()["attempts"] == []
+    assert (worker.delivery()["status"], worker.delivery()["attempts"]) == ("pending", 0)
 
 
 def test_the_time_that_counts_is_the_claims_own_clock() -> None:

@@ -9,8 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from jobs import push_invites
-from tests.integration.delivery.away import Closed, FullDisk, Locked
-from tests.integration.delivery.world import World
+from tests.database_away import ClosedServer, FullDisk, LockedFile
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.waiting import wait_until
 from worker.database.urls import normalise_url
 from worker.errors import ExitCode, SchemaError
@@ -35,31 +35,33 @@ def lines() -> Iterator[list[Any]]:
 
 
 @pytest.fixture
-def quick_world(database_url: str, sandbox: Sandbox) -> Iterator[World]:
-    """Give a world that on SQLite waits for another writer for a moment only."""
+def quick_worker(database_url: str, sandbox: Sandbox) -> Iterator[WorkerWithSandbox]:
+    """Give a worker that on SQLite waits for another writer for a moment only."""
     url = database_url + ("?timeout=0.1" if database_url.startswith("sqlite") else "")
-    made = World(url, sandbox)
+    made = WorkerWithSandbox(url, sandbox)
     made.connect()
     yield made
     made.context.__exit__(None, None, None)
 
 
 @pytest.fixture
-def away(quick_world: World, request: pytest.FixtureRequest) -> Iterator[Locked | Closed]:
-    """Give what takes the database of the world away."""
-    database = quick_world.context.database
+def away(
+    quick_worker: WorkerWithSandbox, request: pytest.FixtureRequest
+) -> Iterator[LockedFile | ClosedServer]:
+    """Give what takes the database of the worker away."""
+    database = quick_worker.context.database
     if not database.is_sqlite:
         yield request.getfixturevalue("server")
         return
-    made = Locked(database.url)
+    made = LockedFile(database.url)
     yield made
     made.come_back()
     made.close()
 
 
-def scheduled(world: World) -> RunResult:
+def scheduled(worker: WorkerWithSandbox) -> RunResult:
     """Run the job as the service does."""
-    return execute(world.context, PUSH, trigger="schedule")
+    return execute(worker.context, PUSH, trigger="schedule")
 
 
 def told(lines: list[Any], event: str) -> list[Line]:
@@ -67,60 +69,60 @@ def told(lines: list[Any], event: str) -> list[Line]:
     return [line for line in lines if line["event"] == event]
 
 
-def _rests(world: World) -> bool:
+def _rests(worker: WorkerWithSandbox) -> bool:
     """Return whether nothing is created for a while: long enough for several offers of a verdict."""
-    made = len(world.sandbox.invites())
+    made = len(worker.sandbox.invites())
     threading.Event().wait(1.0)
-    return made == len(world.sandbox.invites()) < VISITS
+    return made == len(worker.sandbox.invites()) < VISITS
 
 
 def test_verdicts_wait_until_the_database_is_back(
-    quick_world: World, away: Locked | Closed, lines: list[Any]
+    quick_worker: WorkerWithSandbox, away: LockedFile | ClosedServer, lines: list[Any]
 ) -> None:
     """However often the store fails, each is stored in the end; nothing new is claimed meanwhile."""
-    world = quick_world
+    worker = quick_worker
     for number in range(VISITS):
-        world.add(f"v-{number}")
+        worker.add(f"v-{number}")
     with ThreadPoolExecutor(1) as pool, armed("after_answer", nth=3, action=away.go):
-        run: Future[RunResult] = pool.submit(scheduled, world)
+        run: Future[RunResult] = pool.submit(scheduled, worker)
         try:
             wait_until(lambda: bool(told(lines, "database.unreachable")))
             # A server ends its connections one after the other: what was claimed by then is sent.
-            wait_until(lambda: _rests(world))
+            wait_until(lambda: _rests(worker))
             assert not run.done()
         finally:  # the run waits for it, however this ends
             away.come_back()
         run.result()
 
-    scheduled(world)
-    assert world.rows("SELECT DISTINCT status FROM delivery") == [{"status": "sent"}]
-    assert world.sandbox.ledger()["duplicates"] == []
-    assert len(world.sandbox.invites()) == VISITS
+    scheduled(worker)
+    assert worker.rows("SELECT DISTINCT status FROM delivery") == [{"status": "sent"}]
+    assert worker.sandbox.ledger()["duplicates"] == []
+    assert len(worker.sandbox.invites()) == VISITS
     assert len(told(lines, "database.unreachable")) == 1
     assert not [line for line in lines if line.get("error_code") == "verdict_not_stored"]
     assert {line["log_level"] for line in told(lines, "job.failed")} <= {"debug"}
 
 
 @pytest.fixture
-def server(postgresql_url: str, postgresql_server: str) -> Iterator[Closed]:
+def server(postgresql_url: str, postgresql_server: str) -> Iterator[ClosedServer]:
     """Give what ends PostgreSQL's connections."""
-    made = Closed(normalise_url(postgresql_url), postgresql_server)
+    made = ClosedServer(normalise_url(postgresql_url), postgresql_server)
     yield made
     made.come_back()
     made.close()
 
 
 def test_the_end_of_the_trouble_is_told_once(
-    postgresql_url: str, server: Closed, sandbox: Sandbox, lines: list[Any]
+    postgresql_url: str, server: ClosedServer, sandbox: Sandbox, lines: list[Any]
 ) -> None:
     """Runs that meet it are told at DEBUG; the first write a second after the last failure ends it."""
-    world = World(postgresql_url, sandbox)
-    world.connect()
+    worker = WorkerWithSandbox(postgresql_url, sandbox)
+    worker.connect()
     server.go()
-    results = [scheduled(world) for _ in range(3)]
+    results = [scheduled(worker) for _ in range(3)]
     server.come_back()
-    wait_until(lambda: bool(scheduled(world) and told(lines, "database.reachable")))
-    world.context.__exit__(None, None, None)
+    wait_until(lambda: bool(scheduled(worker) and told(lines, "database.reachable")))
+    worker.context.__exit__(None, None, None)
 
     assert [result.codes for result in results] == [{ExitCode.UNREACHABLE}] * 3
     assert [line["error_code"] for line in told(lines, "database.unreachable")] == ["unreachable"]
@@ -128,42 +130,44 @@ def test_the_end_of_the_trouble_is_told_once(
     assert {line["log_level"] for line in told(lines, "job.failed")} == {"debug"}
 
 
-def test_connections_that_died_cost_no_verdict(postgresql_url: str, server: Closed, sandbox: Sandbox) -> None:
+def test_connections_that_died_cost_no_verdict(
+    postgresql_url: str, server: ClosedServer, sandbox: Sandbox
+) -> None:
     """PostgreSQL was restarted while answers were on their way: each verdict goes by a new connection."""
-    world = World(postgresql_url, sandbox)
-    world.connect()
+    worker = WorkerWithSandbox(postgresql_url, sandbox)
+    worker.connect()
     for number in range(10):
-        world.add(f"v-{number}")
+        worker.add(f"v-{number}")
 
     with armed("after_answer", nth=3, action=server.end_connections):
-        scheduled(world)
-    scheduled(world)
+        scheduled(worker)
+    scheduled(worker)
 
-    statuses = world.rows("SELECT status, count(*) AS number FROM delivery GROUP BY status")
-    world.context.__exit__(None, None, None)
+    statuses = worker.rows("SELECT status, count(*) AS number FROM delivery GROUP BY status")
+    worker.context.__exit__(None, None, None)
     assert statuses == [{"status": "sent", "number": 10}]
-    assert len(world.sandbox.invites()) == 10
+    assert len(worker.sandbox.invites()) == 10
 
 
 @pytest.fixture
-def full_disk(sqlite_url: str, sandbox: Sandbox) -> Iterator[tuple[World, FullDisk]]:
-    """Give a world on SQLite, and a disk that will have no room for a page more."""
-    world = World(sqlite_url, sandbox)
-    world.connect()
-    world.add(notes=LONG)
-    disk = FullDisk(world.context.database.engine)
-    yield world, disk
+def full_disk(sqlite_url: str, sandbox: Sandbox) -> Iterator[tuple[WorkerWithSandbox, FullDisk]]:
+    """Give a worker on SQLite, and a disk that will have no room for a page more."""
+    worker = WorkerWithSandbox(sqlite_url, sandbox)
+    worker.connect()
+    worker.add(notes=LONG)
+    disk = FullDisk(worker.context.database.engine)
+    yield worker, disk
     disk.come_back()
-    world.context.__exit__(None, None, None)
+    worker.context.__exit__(None, None, None)
 
 
 def test_a_full_disk_is_told_as_an_error_and_loses_no_verdict(
-    full_disk: tuple[World, FullDisk], lines: list[Any]
+    full_disk: tuple[WorkerWithSandbox, FullDisk], lines: list[Any]
 ) -> None:
     """The verdict waits for room, and the service goes on by itself."""
-    world, disk = full_disk
+    worker, disk = full_disk
     with ThreadPoolExecutor(1) as pool, armed("after_answer", action=disk.go):
-        run = pool.submit(scheduled, world)
+        run = pool.submit(scheduled, worker)
         wait_until(lambda: bool(told(lines, "database.unreachable")))
         disk.come_back()
         run.result()
@@ -171,38 +175,38 @@ def test_a_full_disk_is_told_as_an_error_and_loses_no_verdict(
     (line,) = told(lines, "database.unreachable")
     assert (line["error_code"], line["log_level"]) == ("disk_full", "error")
     assert "make room" in line["hint"]
-    assert world.delivery()["status"] == "sent"
-    assert len(world.sandbox.invites()) == 1
+    assert worker.delivery()["status"] == "sent"
+    assert len(worker.sandbox.invites()) == 1
 
 
-def test_nothing_is_claimed_on_a_full_disk(full_disk: tuple[World, FullDisk]) -> None:
+def test_nothing_is_claimed_on_a_full_disk(full_disk: tuple[WorkerWithSandbox, FullDisk]) -> None:
     """The intent does not fit, so nothing is sent; run-once ends with 74, and with room it goes out."""
-    world, disk = full_disk
+    worker, disk = full_disk
     disk.go()
-    result = execute(world.context, PUSH, trigger="manual")
+    result = execute(worker.context, PUSH, trigger="manual")
 
     assert result.codes == {ExitCode.DISK_FULL}
-    assert world.sandbox.invites() == []
+    assert worker.sandbox.invites() == []
     disk.come_back()
-    assert scheduled(world).report.counts["sent"] == 1
+    assert scheduled(worker).report.counts["sent"] == 1
 
 
 def test_a_verdict_that_the_full_disk_does_not_take_is_printed(
-    full_disk: tuple[World, FullDisk], lines: list[Any]
+    full_disk: tuple[WorkerWithSandbox, FullDisk], lines: list[Any]
 ) -> None:
     """A process that is to end says what it knows, and ends with 74."""
-    world, disk = full_disk
+    worker, disk = full_disk
 
     def fill_and_stop() -> None:
         disk.go()
-        world.context.stop.set()
+        worker.context.stop.set()
 
     with armed("after_answer", action=fill_and_stop):
-        result = execute(world.context, PUSH, trigger="manual")
+        result = execute(worker.context, PUSH, trigger="manual")
 
     (printed,) = told(lines, "invite.unknown")
     assert printed["error_code"] == "verdict_not_stored"
-    assert printed["envoy_invite_id"] == world.sandbox.invites()[0]["id"]
+    assert printed["envoy_invite_id"] == worker.sandbox.invites()[0]["id"]
     assert ExitCode.DISK_FULL in result.codes
 
 
@@ -210,18 +214,18 @@ def test_a_verdict_that_nothing_can_store_is_printed(
     sqlite_url: str, sandbox: Sandbox, lines: list[Any]
 ) -> None:
     """Whatever keeps it from being stored, the answer is not lost in silence once the process is to end."""
-    world = World(sqlite_url, sandbox)
-    world.connect()
-    world.add()
+    worker = WorkerWithSandbox(sqlite_url, sandbox)
+    worker.connect()
+    worker.add()
 
     def break_and_stop() -> None:
-        world.execute("ALTER TABLE attempt RENAME TO attempt_away")
-        world.context.stop.set()
+        worker.execute("ALTER TABLE attempt RENAME TO attempt_away")
+        worker.context.stop.set()
 
     with armed("after_answer", action=break_and_stop):
-        result = scheduled(world)
-    world.context.__exit__(None, None, None)
+        result = scheduled(worker)
+    worker.context.__exit__(None, None, None)
 
     assert isinstance(result.error, SchemaError)
     (printed,) = told(lines, "invite.unknown")
-    assert printed["envoy_invite_id"] == world.sandbox.invites()[0]["id"]
+    assert printed["envoy_invite_id"] == worker.sandbox.invites()[0]["id"]

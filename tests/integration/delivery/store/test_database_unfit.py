@@ -10,8 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from jobs import push_invites, reconcile_invites
-from tests.integration.delivery.conftest import MakeWorld
-from tests.integration.delivery.world import World
+from tests.integration.delivery.conftest import MakeWorker
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.database.sqlite.mark import is_marked
 from worker.errors import DatabaseReplaced, ExitCode, SchemaError
 from worker.failpoints import armed
@@ -34,9 +34,9 @@ def lines() -> Iterator[list[Any]]:
 
 
 @pytest.fixture
-def world(sqlite_url: str, sandbox: Sandbox) -> Iterator[World]:
-    """Give a world on an SQLite file, with three invites to send."""
-    made = World(sqlite_url, sandbox, WORKER_PUSH__CONCURRENCY="1")
+def worker(sqlite_url: str, sandbox: Sandbox) -> Iterator[WorkerWithSandbox]:
+    """Give a worker on an SQLite file, with three invites to send."""
+    made = WorkerWithSandbox(sqlite_url, sandbox, WORKER_PUSH__CONCURRENCY="1")
     made.connect()
     for number in range(3):
         made.add(f"v-{number}")
@@ -44,22 +44,22 @@ def world(sqlite_url: str, sandbox: Sandbox) -> Iterator[World]:
     made.context.__exit__(None, None, None)
 
 
-def path(world: World) -> Path:
-    """Return the path of the world's database."""
-    return Path(str(world.context.database.url.database))
+def path(worker: WorkerWithSandbox) -> Path:
+    """Return the path of the worker's database."""
+    return Path(str(worker.context.database.url.database))
 
 
-def restored(world: World) -> Callable[[], None]:
+def restored(worker: WorkerWithSandbox) -> Callable[[], None]:
     """Return what puts a backup of this moment in the place of the file."""
-    backup = path(world).with_name("backup.db")
-    with sqlite3.connect(path(world)) as other:
+    backup = path(worker).with_name("backup.db")
+    with sqlite3.connect(path(worker)) as other:
         other.execute(f"VACUUM INTO '{backup}'")
     other.close()
 
     def restore() -> None:
-        backup.replace(path(world))
+        backup.replace(path(worker))
         for end in ("-wal", "-shm"):
-            path(world).with_name(path(world).name + end).unlink()
+            path(worker).with_name(path(worker).name + end).unlink()
 
     return restore
 
@@ -71,74 +71,74 @@ def told(lines: list[Any], event: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("trigger", ["schedule", "manual"])
 def test_a_verdict_in_hand_is_printed_when_the_file_is_replaced(
-    trigger: str, world: World, lines: list[Any]
+    trigger: str, worker: WorkerWithSandbox, lines: list[Any]
 ) -> None:
     """Envoy has answered: the log is the only place that has the id, and nothing else is sent."""
-    with armed("after_answer", action=restored(world)):
-        result = execute(world.context, PUSH, trigger=trigger)
+    with armed("after_answer", action=restored(worker)):
+        result = execute(worker.context, PUSH, trigger=trigger)
 
     (unstored,) = told(lines, "invite.unknown")
     assert unstored["error_code"] == "verdict_not_stored"
-    assert [unstored["envoy_invite_id"]] == [invite["id"] for invite in world.sandbox.invites()]
+    assert [unstored["envoy_invite_id"]] == [invite["id"] for invite in worker.sandbox.invites()]
     assert isinstance(result.error, DatabaseReplaced)
-    assert world.context.ended_by is result.error
-    assert is_marked(path(world))
+    assert worker.context.ended_by is result.error
+    assert is_marked(path(worker))
 
 
-def test_a_file_that_was_replaced_takes_no_claim(world: World) -> None:
+def test_a_file_that_was_replaced_takes_no_claim(worker: WorkerWithSandbox) -> None:
     """Nothing is sent of what the file that is gone says."""
-    with armed("before_claim", action=restored(world)):
-        result = execute(world.context, PUSH, trigger="schedule")
+    with armed("before_claim", action=restored(worker)):
+        result = execute(worker.context, PUSH, trigger="schedule")
 
     assert isinstance(result.error, DatabaseReplaced)
-    assert world.sandbox.invites() == []
+    assert worker.sandbox.invites() == []
 
 
-def test_a_run_that_stores_nothing_notices_that_the_file_was_replaced(world: World) -> None:
+def test_a_run_that_stores_nothing_notices_that_the_file_was_replaced(worker: WorkerWithSandbox) -> None:
     """An idle service would go on for a minute with a file that nobody else has."""
-    recorder = Recorder(world.context.database)
-    restore = restored(world)
+    recorder = Recorder(worker.context.database)
+    restore = restored(worker)
     for _ in range(2):
-        assert execute(world.context, PUSH, trigger="schedule", recorder=recorder).error is None
+        assert execute(worker.context, PUSH, trigger="schedule", recorder=recorder).error is None
     restore()
-    result = execute(world.context, PUSH, trigger="schedule", recorder=recorder)
+    result = execute(worker.context, PUSH, trigger="schedule", recorder=recorder)
 
     assert isinstance(result.error, DatabaseReplaced)
-    assert world.context.ended_by is result.error
+    assert worker.context.ended_by is result.error
 
 
-def test_a_file_that_is_gone_ends_the_process_once(world: World, lines: list[Any]) -> None:
+def test_a_file_that_is_gone_ends_the_process_once(worker: WorkerWithSandbox, lines: list[Any]) -> None:
     """Each run fails with it; the one who runs the service tells it, the runs do not."""
-    path(world).unlink()
-    first = execute(world.context, PUSH, trigger="schedule")
-    second = execute(world.context, RECONCILE, trigger="schedule")
+    path(worker).unlink()
+    first = execute(worker.context, PUSH, trigger="schedule")
+    second = execute(worker.context, RECONCILE, trigger="schedule")
 
     assert (first.codes, second.codes) == ({ExitCode.SETTINGS}, {ExitCode.SETTINGS})
-    assert world.context.ended_by is first.error
-    assert world.context.stop.is_set()
+    assert worker.context.ended_by is first.error
+    assert worker.context.stop.is_set()
     assert {line["log_level"] for line in told(lines, "job.failed")} <= {"debug"}  # which may be left out
-    assert world.sandbox.invites() == []
+    assert worker.sandbox.invites() == []
 
 
-def test_a_run_by_hand_tells_it_as_an_error(world: World, lines: list[Any]) -> None:
+def test_a_run_by_hand_tells_it_as_an_error(worker: WorkerWithSandbox, lines: list[Any]) -> None:
     """With the cure; the process is to end, so that no other job meets the same."""
-    path(world).unlink()
-    execute(world.context, PUSH, trigger="manual")
+    path(worker).unlink()
+    execute(worker.context, PUSH, trigger="manual")
 
     (failed,) = told(lines, "job.failed")
     assert failed["log_level"] == "error"
     assert "restore a backup" in failed["hint"]
 
 
-def test_a_copy_over_the_same_file_is_not_seen(world: World) -> None:
+def test_a_copy_over_the_same_file_is_not_seen(worker: WorkerWithSandbox) -> None:
     """It stays the same file: `docs/operating.md` says so, and that the worker is stopped before."""
-    world.push()
-    backup = path(world).with_name("backup.db")
-    shutil.copy(path(world), backup)
-    shutil.copyfile(backup, path(world))
-    execute(world.context, PUSH, trigger="schedule")
+    worker.push()
+    backup = path(worker).with_name("backup.db")
+    shutil.copy(path(worker), backup)
+    shutil.copyfile(backup, path(worker))
+    execute(worker.context, PUSH, trigger="schedule")
 
-    assert world.context.ended_by is None
+    assert worker.context.ended_by is None
 
 
 @pytest.mark.parametrize(
@@ -149,25 +149,25 @@ def test_a_copy_over_the_same_file_is_not_seen(world: World) -> None:
     ],
 )
 def test_a_schema_that_another_release_has_migrated_ends_the_process(
-    change: str, make_world: MakeWorld, lines: list[Any]
+    change: str, make_worker: MakeWorker, lines: list[Any]
 ) -> None:
     """It is no bug, and no later run finds it repaired; the line says which release to install."""
-    world = make_world()
-    world.connect()
-    world.add()
-    world.execute("UPDATE alembic_version SET version_num = '9999'")
-    world.execute(change)
-    result = execute(world.context, PUSH, trigger="schedule")
+    worker = make_worker()
+    worker.connect()
+    worker.add()
+    worker.execute("UPDATE alembic_version SET version_num = '9999'")
+    worker.execute(change)
+    result = execute(worker.context, PUSH, trigger="schedule")
 
     assert isinstance(result.error, SchemaError)
     assert "newer than this release" in str(result.error)
-    assert world.context.ended_by is result.error
+    assert worker.context.ended_by is result.error
     assert {line["log_level"] for line in lines} <= {"debug", "info"}
 
 
-def test_a_table_that_a_job_of_the_caller_s_lacks_ends_nothing(make_world: MakeWorld) -> None:
+def test_a_table_that_a_job_of_the_caller_s_lacks_ends_nothing(make_worker: MakeWorker) -> None:
     """The schema is this release's: the other jobs go on."""
-    world = make_world()
+    worker = make_worker()
 
     def of_the_caller(context: Any) -> Report:
         with context.database.read() as connection:
@@ -175,7 +175,7 @@ def test_a_table_that_a_job_of_the_caller_s_lacks_ends_nothing(make_world: MakeW
         return Report()
 
     job = ResolvedJob("own", of_the_caller, {}, exclusive=False, settings=SETTINGS)
-    result = execute(world.context, job, trigger="schedule")
+    result = execute(worker.context, job, trigger="schedule")
 
     assert isinstance(result.error, SchemaError)
-    assert world.context.ended_by is None
+    assert worker.context.ended_by is None

@@ -5,8 +5,8 @@ from typing import NoReturn
 
 import pytest
 
-from tests.integration.delivery.away import Closed, Locked
-from tests.integration.delivery.desks import BACK_OFF, Desk
+from tests.database_away import ClosedServer, LockedFile
+from tests.integration.delivery.journal_with_rows import BACK_OFF, JournalWithRows
 from worker.clock import boot_clock
 from worker.database import Database
 from worker.database.failures import DATABASE_ERRORS
@@ -18,28 +18,35 @@ from worker.failpoints import armed
 
 
 @pytest.fixture
-def away(database: Database, postgresql_server: str) -> Iterator[Locked | Closed]:
+def away(database: Database, postgresql_server: str) -> Iterator[LockedFile | ClosedServer]:
     """Give a way for the database to go away."""
-    made = Locked(database.url) if database.is_sqlite else Closed(database.url, postgresql_server)
+    made = LockedFile(database.url) if database.is_sqlite else ClosedServer(database.url, postgresql_server)
     yield made
     made.come_back()
     made.close()
 
 
 def test_verdicts_outlast_a_database_that_is_away(
-    database_url: str, desk: Desk, away: Locked | Closed
+    database_url: str, journal_with_rows: JournalWithRows, away: LockedFile | ClosedServer
 ) -> None:
     """Claims get the error; verdicts are offered until it is back, and then stored."""
-    patient = Database(f"{database_url}?timeout=0.2" if desk.database.is_sqlite else database_url)
-    desk.verdicts = Verdicts(
-        patient, journal := Journal(patient, most_aside=8, stop=desk.stop), BACK_OFF, first_look=5
+    patient = Database(
+        f"{database_url}?timeout=0.2" if journal_with_rows.database.is_sqlite else database_url
     )
-    desk.claims = Claims(patient, journal, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock)
-    attempts = desk.claimed(3)
+    journal_with_rows.verdicts = Verdicts(
+        patient,
+        journal := Journal(patient, most_aside=8, stop=journal_with_rows.stop),
+        BACK_OFF,
+        first_look=5,
+    )
+    journal_with_rows.claims = Claims(
+        patient, journal, host="h", lease=Lease(60, 15), run_id="run", clock=boot_clock
+    )
+    attempts = journal_with_rows.claimed(3)
     away.go()
-    told = [desk.hand_over(*attempt) for attempt in attempts]
+    told = [journal_with_rows.hand_over(*attempt) for attempt in attempts]
     with pytest.raises(DatabaseUnreachable):
-        desk.claim(desk.rows[3])
+        journal_with_rows.claim(journal_with_rows.rows[3])
     assert journal.in_hand == 3
     away.come_back()
 
@@ -66,34 +73,43 @@ CREATE TRIGGER conflict BEFORE UPDATE ON delivery FOR EACH ROW EXECUTE FUNCTION 
 """
 
 
-def test_a_verdict_that_is_refused_for_its_own_sake_stops_no_other(desk: Desk) -> None:
+def test_a_verdict_that_is_refused_for_its_own_sake_stops_no_other(
+    journal_with_rows: JournalWithRows,
+) -> None:
     """The others of its group are stored at once; it is told, with the error, when its patience is over."""
-    with desk.database.write() as connection:
-        connection.exec_driver_sql(SQLITE_REFUSES if desk.database.is_sqlite else POSTGRESQL_REFUSES)
-    refused, *others = desk.claimed(3)
-    with desk.busy():
-        told = desk.hand_over(*refused, envoy_id="refused", seconds=0)
-        after = [desk.hand_over(*attempt) for attempt in others]
-        claim = desk.claiming(desk.rows[3])
+    with journal_with_rows.database.write() as connection:
+        connection.exec_driver_sql(
+            SQLITE_REFUSES if journal_with_rows.database.is_sqlite else POSTGRESQL_REFUSES
+        )
+    refused, *others = journal_with_rows.claimed(3)
+    with journal_with_rows.busy():
+        told = journal_with_rows.hand_over(*refused, envoy_id="refused", seconds=0)
+        after = [journal_with_rows.hand_over(*attempt) for attempt in others]
+        claim = journal_with_rows.claiming(journal_with_rows.rows[3])
 
     assert [one.get(timeout=30) for one in after] == [Stored.SETTLED] * 2
     assert claim.result() is not None
     assert isinstance(told.get(timeout=30), DATABASE_ERRORS)
-    assert desk.statuses()[:4] == ["sending", "sent", "sent", "sending"]
+    assert journal_with_rows.statuses()[:4] == ["sending", "sent", "sent", "sending"]
 
 
-def test_a_database_that_goes_away_amid_a_group_costs_no_verdict_its_id(desk: Desk) -> None:
+def test_a_database_that_goes_away_amid_a_group_costs_no_verdict_its_id(
+    journal_with_rows: JournalWithRows,
+) -> None:
     """Two bring one id, so that all are done one by one; those that then meet no database wait for it."""
-    attempts = desk.claimed(4)
+    attempts = journal_with_rows.claimed(4)
 
     def away() -> NoReturn:
         raise DatabaseUnreachable("it went away")
 
     # The third commit: after what keeps the journal busy, and the first of the verdicts.
     with armed("before_group_commit", nth=3, action=away):
-        with desk.busy():
-            told = [desk.hand_over(*one, envoy_id=key) for one, key in zip(attempts, "7789", strict=True)]
-            claim = desk.claiming(desk.rows[4])
+        with journal_with_rows.busy():
+            told = [
+                journal_with_rows.hand_over(*one, envoy_id=key)
+                for one, key in zip(attempts, "7789", strict=True)
+            ]
+            claim = journal_with_rows.claiming(journal_with_rows.rows[4])
         came = [one.get(timeout=30) for one in told]
 
     assert came == [Stored.SETTLED, Stored.ID_TAKEN, Stored.SETTLED, Stored.SETTLED]
@@ -103,12 +119,12 @@ def test_a_database_that_goes_away_amid_a_group_costs_no_verdict_its_id(desk: De
 def test_a_conflict_of_one_entry_is_done_again(postgresql_url: str) -> None:
     """What PostgreSQL rolled back for another's sake is offered again; nobody is told of it."""
     database = Database(postgresql_url)
-    desk = Desk(database, 2)
+    journal_with_rows = JournalWithRows(database, 2)
     with database.write() as connection:
         connection.exec_driver_sql(CONFLICTING)
-    with desk.busy():
-        claims = [desk.claiming(row) for row in desk.rows]
+    with journal_with_rows.busy():
+        claims = [journal_with_rows.claiming(row) for row in journal_with_rows.rows]
 
     assert all(claim.result() for claim in claims)
-    desk.close()
+    journal_with_rows.close()
     database.dispose()

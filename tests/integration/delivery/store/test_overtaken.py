@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from tests.integration.delivery.acts import (
-    Act,
+from tests.integration.delivery.contested_row import DEFERRED, FAR, IN_DOUBT, REFUSED, SENT, ContestedRow
+from tests.integration.delivery.decided_writes import (
+    Write,
     claiming,
     finishing,
     giving_up,
@@ -23,8 +24,7 @@ from tests.integration.delivery.acts import (
     taking_back,
     withdrawing,
 )
-from tests.integration.delivery.parties import DEFERRED, FAR, IN_DOUBT, REFUSED, SENT, Scene
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.interleaving import overtaken, stored
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Settled
@@ -34,56 +34,58 @@ from worker.errors import UsageError
 from worker.invites import Kind, Status, moves
 
 
-def doing(statement: str) -> Callable[[Scene], None]:
+def doing(statement: str) -> Callable[[ContestedRow], None]:
     """Let something be written, as an operator or another worker does."""
-    return lambda scene: scene.world.execute(statement)
+    return lambda contested_row: contested_row.worker.execute(statement)
 
 
-def out(scene: Scene) -> None:
+def out(contested_row: ContestedRow) -> None:
     """Let another worker find Envoy's host out."""
-    scene.world.execute("INSERT INTO host (name, hold_count) VALUES (:n, 1)", n=scene.world.context.gate.host)
+    contested_row.worker.execute(
+        "INSERT INTO host (name, hold_count) VALUES (:n, 1)", n=contested_row.worker.context.gate.host
+    )
 
 
-def answered(outcome: Outcome) -> Callable[[Scene], object]:
+def answered(outcome: Outcome) -> Callable[[ContestedRow], object]:
     """Let the attempt's own process store its verdict after all."""
-    return lambda scene: scene.in_hand.store(outcome)
+    return lambda contested_row: contested_row.attempt.store(outcome)
 
 
-def tried(outcome: Outcome) -> Callable[[Scene], None]:
+def tried(outcome: Outcome) -> Callable[[ContestedRow], None]:
     """Let another worker have the row, whose attempt ends so."""
-    return lambda scene: scene.tried(outcome)
+    return lambda contested_row: contested_row.tried(outcome)
 
 
-def claimed_again(scene: Scene) -> None:
+def claimed_again(contested_row: ContestedRow) -> None:
     """Let the attempt end in a deferral, and the next one be on its way."""
-    scene.in_hand.store(DEFERRED)
-    scene.begin(Kind.UPDATE)
+    contested_row.attempt.store(DEFERRED)
+    contested_row.begin(Kind.UPDATE)
 
 
-def given_up(scene: Scene) -> None:
+def given_up(contested_row: ContestedRow) -> None:
     """Let another worker give the attempt up, so that it is due again at once."""
-    scene.end_lease()
+    contested_row.end_lease()
 
 
-def finishes(scene: Scene) -> None:
+def finishes(contested_row: ContestedRow) -> None:
     """Let another worker find that nothing has to be sent."""
-    settle_without_call(scene.database, [(scene.due(), Settled(Status.EXPIRED))])
+    settle_without_call(contested_row.database, [(contested_row.due(), Settled(Status.EXPIRED))])
 
 
 @dataclass(frozen=True)
 class Case:
     """What the first party does, what the second does meanwhile, and what the first is told."""
 
-    first: Callable[[Scene], Act]
-    second: Callable[[Scene], object]
+    first: Callable[[ContestedRow], Write]
+    second: Callable[[ContestedRow], object]
     sees: object
 
 
-changes: Callable[[Scene], object] = Scene.change
-begins: Callable[[Scene], object] = Scene.begin
-tries_again: Callable[[Scene], object] = Scene.try_again
-resends: Callable[[Scene], object] = Scene.resend
-has_resent: Callable[[Scene], object] = Scene.give_up_and_resend
+changes: Callable[[ContestedRow], object] = ContestedRow.change
+begins: Callable[[ContestedRow], object] = ContestedRow.begin
+tries_again: Callable[[ContestedRow], object] = ContestedRow.try_again
+resends: Callable[[ContestedRow], object] = ContestedRow.resend
+has_resent: Callable[[ContestedRow], object] = ContestedRow.give_up_and_resend
 FOUND = replace(SENT, envoy_invite_id="99")
 UPDATE_SENT, REMOVED = storing(SENT, Kind.UPDATE), "UPDATE connection SET status = 'removed'"
 
@@ -98,7 +100,7 @@ CASES = {
     ),
     "a claim: its grant is gone": Case(claiming, doing(REMOVED), None),
     "a claim: the host is out": Case(claiming, out, None),
-    "a claim: its twin is in doubt": Case(claiming, Scene.twin, None),
+    "a claim: its twin is in doubt": Case(claiming, ContestedRow.twin, None),
     "finishing: the caller changed the row": Case(finishing, changes, []),
     "finishing: another has claimed it": Case(finishing, begins, []),
     "finishing: another has tried it": Case(finishing, tried(DEFERRED), []),
@@ -143,19 +145,21 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_whoever_comes_second_changes_no_row_and_is_told(shared_world: World, case: Case) -> None:
+def test_whoever_comes_second_changes_no_row_and_is_told(
+    shared_worker: WorkerWithSandbox, case: Case
+) -> None:
     """What the first party saw is not so any more; its UPDATE finds nothing."""
-    scene = Scene(shared_world)
-    act = case.first(scene)
+    contested_row = ContestedRow(shared_worker)
+    write = case.first(contested_row)
     left: dict[str, object] = {}
 
     def meanwhile() -> None:
-        case.second(scene)
-        left.update(stored(scene.database))
+        case.second(contested_row)
+        left.update(stored(contested_row.database))
 
     table = "invite" if case.first is withdrawing else "delivery"
-    with overtaken(scene.database, meanwhile, at=table):
-        sees = act()
+    with overtaken(contested_row.database, meanwhile, at=table):
+        sees = write()
 
     assert sees == case.sees
-    assert stored(scene.database) == left
+    assert stored(contested_row.database) == left

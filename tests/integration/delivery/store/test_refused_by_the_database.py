@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.errors import ChangeRefused, ExitCode
 from worker.sandbox import Sandbox
 
@@ -27,24 +27,24 @@ $do$
 """
 
 
-def test_a_refresh_that_the_database_refuses_ends_the_run(world: World) -> None:
+def test_a_refresh_that_the_database_refuses_ends_the_run(worker: WorkerWithSandbox) -> None:
     """No token comes of it, and no cool-down: the lane would begin the next one at once, without an end."""
-    world.connect()
-    world.add()
-    world.execute("UPDATE connection SET access_expires_at = created_at")
-    world.execute(FORBIDDEN_ON_SQLITE if world.context.database.is_sqlite else FORBIDDEN_ON_POSTGRESQL)
+    worker.connect()
+    worker.add()
+    worker.execute("UPDATE connection SET access_expires_at = created_at")
+    worker.execute(FORBIDDEN_ON_SQLITE if worker.context.database.is_sqlite else FORBIDDEN_ON_POSTGRESQL)
 
     with pytest.raises((ChangeRefused, IntegrityError)):
-        world.push()
+        worker.push()
 
-    assert world.delivery()["status"] == "pending"
+    assert worker.delivery()["status"] == "pending"
 
 
 @pytest.fixture
-def two_customers(postgresql_url: str) -> Iterator[World]:
-    """Give a world on PostgreSQL, where rows are locked; acme has no valid token."""
+def two_customers(postgresql_url: str) -> Iterator[WorkerWithSandbox]:
+    """Give a worker on PostgreSQL, where rows are locked; acme has no valid token."""
     with Sandbox(port=0, companies=2) as sandbox:
-        made = World(postgresql_url, sandbox, WORKER_PUSH__RATE_PER_SECOND="1000")
+        made = WorkerWithSandbox(postgresql_url, sandbox, WORKER_PUSH__RATE_PER_SECOND="1000")
         made.connect()
         made.connect("zeta", company_id="10001")
         made.add("v-1")
@@ -55,9 +55,9 @@ def two_customers(postgresql_url: str) -> Iterator[World]:
 
 
 @contextmanager
-def locked(world: World) -> Iterator[None]:
+def locked(worker: WorkerWithSandbox) -> Iterator[None]:
     """Keep a transaction open that has locked acme's row."""
-    with world.context.database.engine.connect() as other, other.begin():
+    with worker.context.database.engine.connect() as other, other.begin():
         other.execute(sa.text("SELECT 1 FROM connection WHERE name = 'acme' FOR UPDATE"))
         yield
 
@@ -67,26 +67,32 @@ def locked(world: World) -> Iterator[None]:
     [("refresh_retry_at", ExitCode.UNREACHABLE), ("now() + interval '10 minutes'", ExitCode.TRY_LATER)],
 )
 def test_a_connection_that_somebody_has_locked_stops_no_other(
-    two_customers: World, cooling: str, code: ExitCode
+    two_customers: WorkerWithSandbox, cooling: str, code: ExitCode
 ) -> None:
     """Neither where its lease cannot be stored nor where its refresh rests; the exit code says which."""
-    world = two_customers
-    world.execute(f"UPDATE connection SET refresh_retry_at = {cooling} WHERE name = 'acme'")  # noqa: S608
+    worker = two_customers
+    worker.execute(f"UPDATE connection SET refresh_retry_at = {cooling} WHERE name = 'acme'")  # noqa: S608
 
-    with locked(world):
-        report = world.push()
+    with locked(worker):
+        report = worker.push()
 
-    assert {key: world.delivery(key)["status"] for key in ("v-1", "v-2")} == {"v-1": "pending", "v-2": "sent"}
+    assert {key: worker.delivery(key)["status"] for key in ("v-1", "v-2")} == {
+        "v-1": "pending",
+        "v-2": "sent",
+    }
     assert code in report.troubles
 
 
-def test_a_run_ends_though_somebody_keeps_a_connection_locked(two_customers: World) -> None:
+def test_a_run_ends_though_somebody_keeps_a_connection_locked(two_customers: WorkerWithSandbox) -> None:
     """No place in its pace can be had then, and nobody knows for how long."""
-    world = two_customers
-    world.execute("UPDATE connection SET access_expires_at = refresh_expires_at")
+    worker = two_customers
+    worker.execute("UPDATE connection SET access_expires_at = refresh_expires_at")
 
-    with locked(world):
-        report = world.push()
+    with locked(worker):
+        report = worker.push()
 
-    assert {key: world.delivery(key)["status"] for key in ("v-1", "v-2")} == {"v-1": "pending", "v-2": "sent"}
+    assert {key: worker.delivery(key)["status"] for key in ("v-1", "v-2")} == {
+        "v-1": "pending",
+        "v-2": "sent",
+    }
     assert ExitCode.TRY_LATER in report.troubles

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.errors import ExitCode
 from worker.failpoints import armed
 from worker.sandbox import Sandbox
@@ -55,59 +55,63 @@ def lines() -> Iterator[list[Any]]:
 
 
 @pytest.fixture
-def own_world(postgresql_url: str, sandbox: Sandbox) -> Iterator[World]:
-    """Give a world on PostgreSQL with one visit that is due."""
-    made = World(postgresql_url, sandbox)
+def own_worker(postgresql_url: str, sandbox: Sandbox) -> Iterator[WorkerWithSandbox]:
+    """Give a worker on PostgreSQL with one visit that is due."""
+    made = WorkerWithSandbox(postgresql_url, sandbox)
     made.connect()
     made.add()
     yield made
     made.context.__exit__(None, None, None)
 
 
-def test_a_verdict_is_offered_again_whatever_refused_it(own_world: World, lines: list[Any]) -> None:
+def test_a_verdict_is_offered_again_whatever_refused_it(
+    own_worker: WorkerWithSandbox, lines: list[Any]
+) -> None:
     """The request is made once, and nothing is in doubt."""
-    world = own_world
-    world.push()
-    world.execute(REFUSING.format(times=0, state="P0001", when="UPDATE", table="attempt"))
+    worker = own_worker
+    worker.push()
+    worker.execute(REFUSING.format(times=0, state="P0001", when="UPDATE", table="attempt"))
     for state, reason in STATES.items():
         again = REFUSE.format(times=1, state=state) + "ALTER SEQUENCE refusals RESTART"
-        world.add(external_id=reason)
-        with armed("after_answer", action=partial(world.execute, again)):
-            world.push()
-        assert (reason, world.delivery(reason)["status"]) == (reason, "sent")
-        assert world.rows("SELECT last_value FROM refusals") == [{"last_value": 2}], reason
+        worker.add(external_id=reason)
+        with armed("after_answer", action=partial(worker.execute, again)):
+            worker.push()
+        assert (reason, worker.delivery(reason)["status"]) == (reason, "sent")
+        assert worker.rows("SELECT last_value FROM refusals") == [{"last_value": 2}], reason
 
-    assert len(world.sandbox.ledger()["creates"]) == len(STATES) + 1
+    assert len(worker.sandbox.ledger()["creates"]) == len(STATES) + 1
     assert [line for line in lines if line["event"] == "invite.unknown"] == []
 
 
-def test_a_verdict_that_is_refused_to_the_end_is_printed(own_world: World, lines: list[Any]) -> None:
+def test_a_verdict_that_is_refused_to_the_end_is_printed(
+    own_worker: WorkerWithSandbox, lines: list[Any]
+) -> None:
     """With Envoy's id, for a person; the words of the other application's trigger are not shown."""
-    world = own_world
+    worker = own_worker
     refusing = REFUSING.format(times=1_000_000, state="P0001", when="UPDATE", table="attempt")
 
     def refuse_and_stop() -> None:
-        world.execute(refusing)
-        world.context.stop.set()
+        worker.execute(refusing)
+        worker.context.stop.set()
 
     with armed("after_answer", action=refuse_and_stop):
-        report = world.push()
+        report = worker.push()
 
     assert ExitCode.UNREACHABLE in report.troubles
     (printed,) = [line for line in lines if line["event"] == "invite.unknown"]
     assert printed["error_code"] == "verdict_not_stored"
-    assert printed["envoy_invite_id"] == world.sandbox.invites()[0]["id"]
+    assert printed["envoy_invite_id"] == worker.sandbox.invites()[0]["id"]
 
 
 @pytest.mark.parametrize("state", ["40001", "40P01"])
-def test_a_claim_that_met_a_conflict_is_made_again(own_world: World, state: str) -> None:
+def test_a_claim_that_met_a_conflict_is_made_again(own_worker: WorkerWithSandbox, state: str) -> None:
     """And counts as one attempt."""
-    world = own_world
-    world.execute(REFUSING.format(times=2, state=state, when="INSERT", table="attempt"))
-    world.push()
+    worker = own_worker
+    worker.execute(REFUSING.format(times=2, state=state, when="INSERT", table="attempt"))
+    worker.push()
 
-    assert (world.delivery()["status"], world.delivery()["attempts"]) == ("sent", 1)
-    assert len(world.attempts()) == 1
+    assert (worker.delivery()["status"], worker.delivery()["attempts"]) == ("sent", 1)
+    assert len(worker.attempts()) == 1
 
 
 def test_a_database_whose_default_is_serializable_is_drained_by_many(
@@ -115,28 +119,30 @@ def test_a_database_whose_default_is_serializable_is_drained_by_many(
 ) -> None:
     """No sender meets another one's transaction."""
     name = postgresql_url.partition("?")[0].rpartition("/")[2]
-    world = World(postgresql_url, sandbox, WORKER_PUSH__CONCURRENCY="8")
-    world.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
-    world.context.database.dispose()
-    world.connect()
+    worker = WorkerWithSandbox(postgresql_url, sandbox, WORKER_PUSH__CONCURRENCY="8")
+    worker.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
+    worker.context.database.dispose()
+    worker.connect()
     for number in range(200):
-        world.add(external_id=f"v-{number}")
-    report = world.push()
-    world.context.__exit__(None, None, None)
+        worker.add(external_id=f"v-{number}")
+    report = worker.push()
+    worker.context.__exit__(None, None, None)
 
     assert report.counts["sent"] == 200
-    assert len(world.sandbox.ledger()["creates"]) == 200
+    assert len(worker.sandbox.ledger()["creates"]) == 200
 
 
-def test_a_verdict_that_is_refused_at_its_commit_is_offered_again(own_world: World, lines: list[Any]) -> None:
+def test_a_verdict_that_is_refused_at_its_commit_is_offered_again(
+    own_worker: WorkerWithSandbox, lines: list[Any]
+) -> None:
     """A rule of another application may be looked at only then."""
-    world = own_world
+    worker = own_worker
     refusing = REFUSING.replace("TRIGGER refuse BEFORE", "CONSTRAINT TRIGGER refuse AFTER").replace(
         "FOR EACH", "DEFERRABLE INITIALLY DEFERRED FOR EACH"
     )
     late = refusing.format(times=2, state="XX000", when="UPDATE", table="attempt")
-    with armed("after_answer", action=partial(world.execute, late)):
-        world.push()
+    with armed("after_answer", action=partial(worker.execute, late)):
+        worker.push()
 
-    assert (world.delivery()["status"], len(world.sandbox.invites())) == ("sent", 1)
+    assert (worker.delivery()["status"], len(worker.sandbox.invites())) == ("sent", 1)
     assert [line for line in lines if line["event"] == "invite.unknown"] == []

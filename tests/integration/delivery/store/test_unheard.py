@@ -9,7 +9,7 @@ from typing import NoReturn
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.errors import DatabaseUnreachable
 from worker.failpoints import armed
 from worker.sandbox import Faults
@@ -20,53 +20,53 @@ def unheard() -> NoReturn:
     raise DatabaseUnreachable("the answer was lost")
 
 
-def test_a_create_is_due_again_at_once(world: World) -> None:
+def test_a_create_is_due_again_at_once(worker: WorkerWithSandbox) -> None:
     """It does not wait for the end of its lease, comes into no doubt, and counts as no attempt."""
-    world.add()
+    worker.add()
 
     with armed("after_intent", action=unheard), pytest.raises(DatabaseUnreachable):
-        world.push()
-    delivery = world.delivery()
-    (line,) = world.attempts()
-    world.push()
+        worker.push()
+    delivery = worker.delivery()
+    (line,) = worker.attempts()
+    worker.push()
 
     assert (delivery["status"], delivery["attempts"], delivery["lease_owner"]) == ("pending", 0, None)
     assert (delivery["content_key"], delivery["sent_content"]) == (None, None)
     assert (line["verdict"], line["error_code"]) == ("deferred", "claim_unheard")
-    assert (world.delivery()["status"], len(world.sandbox.invites())) == ("sent", 1)
+    assert (worker.delivery()["status"], len(worker.sandbox.invites())) == ("sent", 1)
 
 
-def test_an_update_knows_what_envoy_has(world: World) -> None:
+def test_an_update_knows_what_envoy_has(worker: WorkerWithSandbox) -> None:
     """What Envoy has is what it had before, so that a change back makes no call."""
-    world.add(notes="a")
-    world.push()
-    world.execute("UPDATE invite SET notes = 'b'")
+    worker.add(notes="a")
+    worker.push()
+    worker.execute("UPDATE invite SET notes = 'b'")
 
     with armed("after_intent", action=unheard), pytest.raises(DatabaseUnreachable):
-        world.push()
-    world.execute("UPDATE invite SET notes = 'a'")
-    world.push()
+        worker.push()
+    worker.execute("UPDATE invite SET notes = 'a'")
+    worker.push()
 
-    assert world.delivery()["status"] == "sent"
-    assert world.sandbox.ledger()["updates"] == []
+    assert worker.delivery()["status"] == "sent"
+    assert worker.sandbox.ledger()["updates"] == []
 
 
-def test_a_row_that_another_worker_has_by_now_stays_its_own(world: World) -> None:
+def test_a_row_that_another_worker_has_by_now_stays_its_own(worker: WorkerWithSandbox) -> None:
     """The commit failed, and another one was faster: only what stands under this attempt is taken back."""
-    world.add()
+    worker.add()
 
     def overtaken() -> NoReturn:
-        world.execute(
+        worker.execute(
             "UPDATE delivery SET status = 'sending', fencing_token = 1, attempt_id = 'other',"
             " lease_owner = 'another', lease_until = created_at"
         )
         unheard()
 
     with armed("before_claim", action=overtaken), pytest.raises(DatabaseUnreachable):
-        world.push()
+        worker.push()
 
-    assert (world.delivery()["status"], world.delivery()["attempt_id"]) == ("sending", "other")
-    assert world.attempts() == []
+    assert (worker.delivery()["status"], worker.delivery()["attempt_id"]) == ("sending", "other")
+    assert worker.attempts() == []
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,16 @@ def test_a_row_that_another_worker_has_by_now_stays_its_own(world: World) -> Non
     ],
     ids=["sent", "deferred", "rejected", "unknown"],
 )
-def test_a_verdict_is_told_as_what_it_is(world: World, faults: Faults, event: str, status: str) -> None:
+def test_a_verdict_is_told_as_what_it_is(
+    worker: WorkerWithSandbox, faults: Faults, event: str, status: str
+) -> None:
     """Nobody else was first: the row has what was stored unheard."""
-    world.add()
-    world.sandbox.set_faults(faults)
+    worker.add()
+    worker.sandbox.set_faults(faults)
 
     # The second commit: after the claim's.
     with armed("after_group_commit", nth=2, action=unheard), capture_logs() as lines:
-        world.push()
+        worker.push()
 
     told = [line["event"] for line in lines if line["event"].startswith("invite.")]
-    assert (told, world.delivery()["status"]) == ([event], status)
+    assert (told, worker.delivery()["status"]) == ([event], status)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from tests.unit.delivery.making import due_row
+from tests.due_rows import due_row
 from worker.delivery.due import DueConnection
 from worker.delivery.lanes.bounds import PAGE
 from worker.delivery.lanes.discovery import Discovery

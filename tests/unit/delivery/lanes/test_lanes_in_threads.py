@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.delivery.making import due_row
+from tests.due_rows import due_row
 from worker.clock import boot_clock
 from worker.delivery.due import DueConnection
 from worker.delivery.lanes.discovery import Discovery
@@ -25,7 +25,7 @@ FASTER = 200  # than the boot clock, so that the looks of a run come soon
 LONGEST_SECONDS = 60.0  # of a run that ends, on a machine that is busy
 
 
-class Ground:
+class RowsInThreads:
     """Due rows, what is to happen to them one after the other, and threads that work on them."""
 
     def __init__(
@@ -183,13 +183,13 @@ def test_every_run_ends_and_in_the_end_each_row_was_sent_once(
     fates: list[list[str]], visits: list[str], ready: int, customers: int, at_work: list[tuple[str, ...]]
 ) -> None:
     """A run may leave what it could not send; the next ones do it, and nothing is lost or sent twice."""
-    ground = Ground(fates, visits, ready=ready, customers=customers, at_work=at_work)
+    rows_in_threads = RowsInThreads(fates, visits, ready=ready, customers=customers, at_work=at_work)
     for _ in range(5 * len(fates) + 5):
-        if not ground.left:
+        if not rows_in_threads.left:
             break
-        ground.run()
+        rows_in_threads.run()
 
-    assert ground.sent == Counter(range(len(fates)))
+    assert rows_in_threads.sent == Counter(range(len(fates)))
 
 
 @HARDLY_TIMED
@@ -203,10 +203,10 @@ def test_one_run_does_all_that_only_waited_for_its_turn(
     fates: list[list[str]], visits: list[str], ready: int, customers: int
 ) -> None:
     """What was put back, or waited for consequences or a refresh, is done before the run ends."""
-    ground = Ground(fates, visits, ready=ready, customers=customers)
-    ground.run()
+    rows_in_threads = RowsInThreads(fates, visits, ready=ready, customers=customers)
+    rows_in_threads.run()
 
-    assert ground.sent == Counter(range(len(fates)))
+    assert rows_in_threads.sent == Counter(range(len(fates)))
 
 
 @HARDLY_TIMED
@@ -215,6 +215,6 @@ def test_a_run_attempts_as_many_as_its_limit_at_most(
     fates: list[list[str]], visits: list[str], ready: int, limit: int
 ) -> None:
     """However they end, and anyone who gives some back."""
-    ground = Ground(fates, visits, ready=ready, customers=3)
+    rows_in_threads = RowsInThreads(fates, visits, ready=ready, customers=3)
 
-    assert ground.run(limit=limit) <= limit
+    assert rows_in_threads.run(limit=limit) <= limit

@@ -1,6 +1,6 @@
 """Lanes of a process that is not alone: its own part first, and what is left of the others' in the end."""
 
-from tests.unit.delivery.making import due_row
+from tests.due_rows import due_row
 from worker.clock import boot_clock
 from worker.delivery.due import DueConnection
 from worker.delivery.lanes.discovery import Discovery

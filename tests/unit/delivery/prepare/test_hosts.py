@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.delivery.making import ACME, BERLIN, DIRECTORY, NOW, due_row
+from tests.due_rows import ACME, BERLIN, DIRECTORY, NOW, due_row
 from worker.connections.model import Connection
 from worker.delivery.due import DueRow
 from worker.delivery.prepare import hosts

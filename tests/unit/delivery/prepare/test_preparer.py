@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import cast
 
-from tests.unit.delivery.making import due_row
+from tests.due_rows import due_row
 from tests.waiting import wait_until
 from worker.clock import boot_clock
 from worker.connections.model import Connection
@@ -25,7 +25,7 @@ EACH = 60
 READY = 12
 
 
-class Stage:
+class ConnectionsInMemory:
     """Connections that may all be used, and their due rows, in memory; it counts visits and pages."""
 
     def __init__(self) -> None:
@@ -64,17 +64,17 @@ class Stage:
 
 def test_no_visit_is_in_vain_while_there_is_little_room() -> None:
     """A lane with little ready work gets a page, however small, or no visit: each is two looks."""
-    stage, over = Stage(), threading.Event()
-    lanes = Lanes(Discovery(stage.due, boot_clock), over=over.is_set, clock=boot_clock, ready=READY)
-    preparer = Preparer(lanes, cast("Usability", stage), cast("Pages", stage))
+    connections, over = ConnectionsInMemory(), threading.Event()
+    lanes = Lanes(Discovery(connections.due, boot_clock), over=over.is_set, clock=boot_clock, ready=READY)
+    preparer = Preparer(lanes, cast("Usability", connections), cast("Pages", connections))
     with ThreadPoolExecutor(1) as pool:
         preparing = pool.submit(preparer.run)
-        wait_until(lambda: stage.ready() == READY)  # of which the second lane has two only
+        wait_until(lambda: connections.ready() == READY)  # of which the second lane has two only
         work = lanes.take()
         assert work is not None
-        wait_until(lambda: len(stage.visits) > len(CUSTOMERS))
+        wait_until(lambda: len(connections.visits) > len(CUSTOMERS))
         over.set()
         lanes.done(work, progressed=True)
     preparing.result()
 
-    assert stage.visits == stage.pages
+    assert connections.visits == connections.pages

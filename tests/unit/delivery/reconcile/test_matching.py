@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.delivery.making import due_row
+from tests.due_rows import due_row
 from worker.delivery.content import content_key, content_of
 from worker.delivery.reconcile.matching import Match, Sought, judge, sought_in
 from worker.envoy.resources import Invite, instant

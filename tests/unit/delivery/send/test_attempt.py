@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.unit.delivery.making import NOW, due_row
+from tests.due_rows import NOW, due_row
 from worker.connections.tokens.expiry import AccessToken
 from worker.database import Database
 from worker.delivery.lanes.lane import Lane, Work

@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from tests.unit.delivery.making import NOW, due_row
+from tests.due_rows import NOW, due_row
 from worker.connections.tokens.expiry import AccessToken
 from worker.delivery.lanes.lane import Lane, Work
 from worker.delivery.plan import Call

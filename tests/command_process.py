@@ -12,7 +12,7 @@ from pathlib import Path
 
 from worker.connections.vault import new_key
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 SESSION = """
 import json, os, sys, tempfile
 from worker.cli import run_command
@@ -32,7 +32,7 @@ Trace = tuple[int, int, int, int, int, str]
 
 
 @dataclass(frozen=True)
-class Said:
+class CommandResult:
     """What became of a command."""
 
     code: int
@@ -40,25 +40,25 @@ class Said:
     err: str
 
 
-class Commands:
+class CommandProcess:
     """A process that runs what it is told, and stays: to start one for each command takes a second."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         """Take it as it was started."""
         self._process = process
 
-    def run(self, database_url: str, command: str, folder: Path = ROOT) -> Said:
+    def run(self, database_url: str, command: str, folder: Path = ROOT) -> CommandResult:
         """Run one command to its end, typed in a folder."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         request = {"command": command.split(), "env": {"DATABASE_URL": database_url}, "folder": str(folder)}
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
-        return Said(*json.loads(self._process.stdout.readline()))
+        return CommandResult(*json.loads(self._process.stdout.readline()))
 
 
 @contextmanager
-def commands(**env: str) -> Iterator[Commands]:
+def command_process(**env: str) -> Iterator[CommandProcess]:
     """Give a process for commands; it has all secrets, and, where *env* has none, no way to Envoy."""
     settings: Mapping[str, str] = {
         **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
@@ -78,7 +78,7 @@ def commands(**env: str) -> Iterator[Commands]:
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        yield Commands(process)
+        yield CommandProcess(process)
         assert process.stdin is not None
         process.stdin.close()
 

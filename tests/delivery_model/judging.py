@@ -2,9 +2,9 @@
 
 from itertools import chain
 
-from tests.model import workers, world
-from tests.model.scope import Scope
-from tests.model.state import Budget, Guest, Row, State
+from tests.delivery_model import surroundings, workers
+from tests.delivery_model.scope import Scope
+from tests.delivery_model.state import Budget, EnvoyInvite, Row, State
 from worker.invites import Status
 
 NO_TROUBLE = Budget()
@@ -24,10 +24,10 @@ def wrong(state: State) -> str:
 
 
 def _wrong(state: State, visit: int, row: Row) -> str:
-    guests = _of(state, visit)
-    if sum(not guest.late for guest in guests) > 1:
+    envoy_invites = _of(state, visit)
+    if sum(not invite.late for invite in envoy_invites) > 1:
         return f"visit {visit} is in Envoy twice, and no window excuses it"
-    if len({guest.envoy_id for guest in guests} & {*row.known, row.envoy_id}) > 1 and not row.told:
+    if len({invite.envoy_id for invite in envoy_invites} & {*row.known, row.envoy_id}) > 1 and not row.told:
         return f"visit {visit} has two ids, and nobody was told"
     if row.status in {Status.WITHDRAWN, Status.EXPIRED} and row.envoy_id is not None:
         return f"visit {visit} is {row.status} under an id"
@@ -36,12 +36,12 @@ def _wrong(state: State, visit: int, row: Row) -> str:
     return ""
 
 
-def _of(state: State, visit: int) -> list[Guest]:
-    return [guest for guest in state.guests if guest.visit == visit]
+def _of(state: State, visit: int) -> list[EnvoyInvite]:
+    return [invite for invite in state.envoy_invites if invite.visit == visit]
 
 
 class End:
-    """Whether the world comes to rest as it should, from any moment on; it remembers what does."""
+    """Whether everything comes to rest as it should, from any moment on; it remembers what does."""
 
     def __init__(self, scope: Scope) -> None:
         """Know nothing yet."""
@@ -66,7 +66,7 @@ class End:
         return ""
 
     def _next(self, state: State) -> State | None:
-        possible = dict(chain(world.moves(state, self._scope), workers.moves(state, self._scope)))
+        possible = dict(chain(surroundings.moves(state, self._scope), workers.moves(state, self._scope)))
         for kind in CALM:
             for label, following in possible.items():
                 if label.startswith(kind):
@@ -77,7 +77,7 @@ class End:
         """Have a person settle what only a person can; a twin may wait for it."""
         for visit, row in enumerate(state.rows):
             if row.status is Status.UNKNOWN:
-                return world.see(state, visit)
+                return surroundings.see(state, visit)
         return None
 
 
@@ -92,12 +92,14 @@ def _calmed(state: State) -> State:
 def _unrest(state: State) -> str:
     """Return how Envoy differs from the rows at rest; what a window let in is left out."""
     owned = {row.envoy_id for row in state.rows}
-    left = {guest.visit for guest in state.guests if guest.envoy_id not in owned and not guest.late}
+    left = {
+        invite.visit for invite in state.envoy_invites if invite.envoy_id not in owned and not invite.late
+    }
     for visit, row in enumerate(state.rows):
         # Of equal content, it makes no difference which was made for which; unless it came late for the
         # other one, and has what that one's caller said.
-        mine = [guest for guest in state.guests if guest.envoy_id == row.envoy_id]
-        texts = [row.text if guest.late and guest.visit != visit else guest.text for guest in mine]
+        mine = [invite for invite in state.envoy_invites if invite.envoy_id == row.envoy_id]
+        texts = [row.text if invite.late and invite.visit != visit else invite.text for invite in mine]
         if row.status is not (Status.SENT if row.wanted else Status.WITHDRAWN):
             return f"visit {visit} ends as {row.status}"
         if row.wanted and texts != [row.text] and not row.told and row.envoy_id not in state.late_removed:

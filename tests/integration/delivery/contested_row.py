@@ -1,4 +1,4 @@
-"""One connected customer for many short scenes; in each, two parties are at a row of the scene's own."""
+"""One connected customer for many short tests; in each, two parties are at a row of the test's own."""
 
 import uuid
 from collections.abc import Mapping
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from tests.integration.delivery.world import World
-from tests.journals import Inline
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
+from tests.journals import InlineJournal
 from worker.backoff import BackOff
 from worker.clock import boot_clock
 from worker.database import Database
@@ -36,7 +36,7 @@ REFUSED = Outcome(Verdict.REJECTED, Status.REJECTED, "rejected", error_code="htt
 
 
 @dataclass(frozen=True)
-class InHand:
+class AttemptUnderWay:
     """An attempt that is on its way, as its process knows it."""
 
     database: Database
@@ -45,39 +45,39 @@ class InHand:
 
     def store(self, outcome: Outcome) -> Stored:
         """Store what it came to."""
-        return Verdicts(self.database, Inline(self.database), BACK_OFF, first_look=5).store(
+        return Verdicts(self.database, InlineJournal(self.database), BACK_OFF, first_look=5).store(
             self.row, self.claim, outcome
         )
 
 
-class Scene:
+class ContestedRow:
     """A row that several parties are at; what each of them knows is what it has read."""
 
-    in_hand: InHand  # the last attempt that was begun
+    attempt: AttemptUnderWay  # the last attempt that was begun
     seen: Doubt  # as it was read for a look-up
 
-    def __init__(self, world: World, **columns: Any) -> None:
-        """Add the row, in content like no other; whatever an earlier scene left behind is over."""
-        self.world = world
-        self.database: Database = world.context.database
+    def __init__(self, worker: WorkerWithSandbox, **columns: Any) -> None:
+        """Add the row, in content like no other; whatever an earlier test left behind is over."""
+        self.worker = worker
+        self.database: Database = worker.context.database
         self.key = uuid.uuid4().hex[:12]
-        world.execute("DELETE FROM host")
-        world.execute(
+        worker.execute("DELETE FROM host")
+        worker.execute(
             "UPDATE connection SET name = 'acme', status = 'active', held_until = NULL, hold_reason = NULL"
         )
-        world.execute("UPDATE delivery SET status = 'withdrawn', envoy_invite_id = NULL, lease_until = NULL")
-        world.add(self.key, invitee_name=f"Visitor {self.key}", **columns)
+        worker.execute("UPDATE delivery SET status = 'withdrawn', envoy_invite_id = NULL, lease_until = NULL")
+        worker.add(self.key, invitee_name=f"Visitor {self.key}", **columns)
 
     @property
     def delivery(self) -> Mapping[str, Any]:
         """How the row stands."""
-        return self.world.delivery(self.key)
+        return self.worker.delivery(self.key)
 
     @property
     def lines(self) -> list[Mapping[str, Any]]:
         """Return its lines of the ledger, oldest first."""
         own = self.delivery["id"]
-        return [line for line in self.world.attempts() if line["delivery_id"] == own]
+        return [line for line in self.worker.attempts() if line["delivery_id"] == own]
 
     def due(self) -> DueRow:
         """Return it as a push reads it."""
@@ -88,20 +88,25 @@ class Scene:
     def claim(self, row: DueRow | None = None, kind: Kind = Kind.CREATE, *, key: str = "") -> Claim | None:
         """Claim it as it was read, or as it stands."""
         lease = Lease(60, 15)
-        host = self.world.context.gate.host
+        host = self.worker.context.gate.host
         claims = Claims(
-            self.database, Inline(self.database), host=host, lease=lease, run_id="run", clock=boot_clock
+            self.database,
+            InlineJournal(self.database),
+            host=host,
+            lease=lease,
+            run_id="run",
+            clock=boot_clock,
         )
         call = Call(kind, content_key=(key or self.key) if kind is Kind.CREATE else None)
         return claims.take(row or self.due(), call, uuid.uuid4().hex)
 
-    def begin(self, kind: Kind = Kind.CREATE) -> InHand:
+    def begin(self, kind: Kind = Kind.CREATE) -> AttemptUnderWay:
         """Claim it, which nobody hinders; return the attempt."""
         row = self.due()
         claim = self.claim(row, kind)
         assert claim is not None
-        self.in_hand = InHand(self.database, row, claim)
-        return self.in_hand
+        self.attempt = AttemptUnderWay(self.database, row, claim)
+        return self.attempt
 
     def tried(self, outcome: Outcome, kind: Kind = Kind.CREATE) -> None:
         """Make an attempt that ends so."""
@@ -109,17 +114,17 @@ class Scene:
 
     def change(self, notes: str = "changed") -> None:
         """Let the caller change it."""
-        self.world.execute("UPDATE invite SET notes = :n WHERE external_id = :key", n=notes, key=self.key)
+        self.worker.execute("UPDATE invite SET notes = :n WHERE external_id = :key", n=notes, key=self.key)
 
     def stand(self, **columns: Any) -> None:
         """Write columns of the worker's, as time or another release would."""
         assigned = ", ".join(f"{name} = :{name}" for name in columns)
         statement = f"UPDATE delivery SET {assigned} WHERE external_id = :key"  # noqa: S608
-        self.world.execute(statement, key=self.key, **columns)
+        self.worker.execute(statement, key=self.key, **columns)
 
     def twin(self) -> None:
         """Let another row of equal content be claimed."""
-        self.world.add(f"twin-{self.key}", invitee_name=f"Visitor {self.key}")
+        self.worker.add(f"twin-{self.key}", invitee_name=f"Visitor {self.key}")
         until = self.database.read_now() + timedelta(seconds=1)
         page = due_page(self.database, "acme", after=None, until=until, size=999).rows
         (row,) = (row for row in page if row.external_id == f"twin-{self.key}")
@@ -154,7 +159,7 @@ class Scene:
     def doubt(self) -> Doubt:
         """Return the doubt as a look-up reads it; its time has come."""
         self.stand(next_attempt_at=PAST)
-        self.world.execute("UPDATE connection SET can_read_invites = :yes", yes=True)
+        self.worker.execute("UPDATE connection SET can_read_invites = :yes", yes=True)
         found = due_doubts(self.database, only="acme", excluded=(), longest_wait=600, size=99)
         self.seen = next(doubt for doubt in found if doubt.external_id == self.key)
         return self.seen

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from tests.model import envoy
-from tests.model.scope import Scope
-from tests.model.state import Budget, Person, State
-from tests.model.statements import changed, resolve
-from tests.model.workers import Move
+from tests.delivery_model import envoy
+from tests.delivery_model.scope import Scope
+from tests.delivery_model.state import Budget, Person, State
+from tests.delivery_model.statements import changed, resolve
+from tests.delivery_model.workers import Move
 from worker.invites import Status
 
 TEXTS = 2
@@ -59,8 +59,12 @@ def _person(state: State, scope: Scope) -> Iterator[Move]:
 def see(state: State, visit: int) -> State:
     """Let a person look for a visit in Envoy: for what no other row has."""
     owned = {row.envoy_id for one, row in enumerate(state.rows) if one != visit}
-    found = [guest.envoy_id for guest in state.guests if guest.envoy_id not in owned]
-    mine = [guest.envoy_id for guest in state.guests if guest.visit == visit and guest.envoy_id in found]
+    found = [invite.envoy_id for invite in state.envoy_invites if invite.envoy_id not in owned]
+    mine = [
+        invite.envoy_id
+        for invite in state.envoy_invites
+        if invite.visit == visit and invite.envoy_id in found
+    ]
     best = next(iter(mine or found), None)
     state = envoy.looked_for(state, visit)
     if len(mine) > 1:

@@ -1,4 +1,4 @@
-"""A desk with invites in any state, as callers and workers leave them."""
+"""Invites in any state in a database, as callers and workers leave them."""
 
 import uuid
 from typing import Any
@@ -15,7 +15,7 @@ INSERT = sa.text(
 )
 
 
-class Desk:
+class StoredInvites:
     """Puts invites into a database, and looks at what became of them."""
 
     def __init__(self, database: Database) -> None:

@@ -17,12 +17,12 @@ from urllib.request import urlopen
 import sqlalchemy as sa
 
 from tests.waiting import wait_until
-from tests.workers import Piped, Worker, Zygote
+from tests.workers import ForkedCommands, Piped, Worker
 from worker.connections.vault import new_key
 from worker.database import Database
 from worker.sandbox import Sandbox
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PATIENCE_SECONDS = 60
 # The last: a checkout may belong to another user than the tests'.
 FROM_OUTSIDE = ("PATH", "HOME", "WORKER_TRUST_FOLDER")
@@ -60,7 +60,7 @@ class Installation:
 
     def start(self, *arguments: str, **env: str) -> Piped:
         """Start a command and leave it running, in a process that need not import anything."""
-        return _zygote().start_piped(arguments, {**self.env, **env})
+        return _forked_commands().start_piped(arguments, {**self.env, **env})
 
     def start_anew(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
         """Start a command as an operator does, in an interpreter of its own, and leave it running."""
@@ -88,7 +88,7 @@ class Installation:
 
     def connect(self, name: str = "acme") -> str:
         """Connect as a customer would: open the printed URL and agree; return what was said."""
-        worker = _zygote().start(("connect", name), self.env, apart=True)
+        worker = _forked_commands().start(("connect", name), self.env, apart=True)
         agree(worker)
         code = worker.wait(PATIENCE_SECONDS)
         out, err = worker.printed()
@@ -135,7 +135,7 @@ def finished(
     arguments: Sequence[str], env: Mapping[str, str], *, stdin: str = "", folder: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end in a folder, in a process that need not import anything."""
-    worker = _zygote().start(arguments, env, typed=stdin, apart=True, folder=folder)
+    worker = _forked_commands().start(arguments, env, typed=stdin, apart=True, folder=folder)
     code = worker.wait(PATIENCE_SECONDS)
     out, err = worker.printed()
     assert "Traceback" not in err
@@ -156,10 +156,10 @@ def agree(connecting: Worker) -> None:
 
 
 @cache
-def _zygote() -> Zygote:
+def _forked_commands() -> ForkedCommands:
     """Give the process that commands are forked from; one for all tests, which ends with them."""
     folder = tempfile.TemporaryDirectory(prefix="commands-")
-    zygote = Zygote(Path(folder.name))
+    forked_commands = ForkedCommands(Path(folder.name))
     atexit.register(folder.cleanup)
-    atexit.register(zygote.close)
-    return zygote
+    atexit.register(forked_commands.close)
+    return forked_commands

@@ -39,7 +39,7 @@ class _Timed(Context):
         return Database(self.secrets.get("DATABASE_URL"), clock=self.clock)
 
 
-class World:
+class WorkerWithSandbox:
     """A worker, its database and its sandbox, with the verbs that the tests speak in."""
 
     def __init__(

@@ -55,7 +55,7 @@ class RealClock(Clock):
 
 
 @dataclass
-class House:
+class WorkerWithTokenEndpoint:
     """One database, one endpoint, one clock, and the parts of a process upon them."""
 
     url: str
@@ -167,18 +167,22 @@ def oauth_for(http: Http, endpoint: TokenEndpoint) -> OAuth:
     )
 
 
-def build(url: str, database: Database, clock: Clock, endpoint: TokenEndpoint, http: Http) -> House:
-    """Put a house together, with a key of its own."""
+def build(
+    url: str, database: Database, clock: Clock, endpoint: TokenEndpoint, http: Http
+) -> WorkerWithTokenEndpoint:
+    """Put a worker together, with a key of its own."""
     key = new_key()
-    return House(url, database, clock, key, Vault(key), endpoint, oauth_for(http, endpoint))
+    return WorkerWithTokenEndpoint(url, database, clock, key, Vault(key), endpoint, oauth_for(http, endpoint))
 
 
-def start_child(house: House, number: int, mode: str, *, token_url: str = "") -> subprocess.Popen[bytes]:
+def start_child(
+    worker: WorkerWithTokenEndpoint, number: int, mode: str, *, token_url: str = ""
+) -> subprocess.Popen[bytes]:
     """Start a process that refreshes one connection, as soon as it reads a line."""
     environment = os.environ | {
-        "CHILD_DATABASE": house.url,
-        "CHILD_KEY": house.key,
-        "CHILD_TOKEN_URL": token_url or house.endpoint.url,
+        "CHILD_DATABASE": worker.url,
+        "CHILD_KEY": worker.key,
+        "CHILD_TOKEN_URL": token_url or worker.endpoint.url,
         "CHILD_CONNECTION": str(number),
     }
     return subprocess.Popen(

@@ -1,10 +1,10 @@
-"""What a search goes through: which world, and what may happen in it."""
+"""What a search goes through: which rows and workers, and what may happen in it."""
 
 from dataclasses import dataclass, replace
 from typing import Self
 
-from tests.model.state import Budget, Row, State, Worker
-from tests.model.statements import ALL, Guards
+from tests.delivery_model.state import Budget, Row, State, Worker
+from tests.delivery_model.statements import ALL, Guards
 
 
 @dataclass(frozen=True, slots=True)

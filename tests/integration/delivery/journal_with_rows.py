@@ -34,7 +34,7 @@ BACK_OFF = BackOff(5, 900)
 Told = SimpleQueue[Stored | BaseException]
 
 
-class Watched(Journal):
+class CountingJournal(Journal):
     """A journal that counts what it was handed."""
 
     submitted = 0
@@ -45,14 +45,14 @@ class Watched(Journal):
         self.submitted += 1
 
 
-class Desk:
+class JournalWithRows:
     """One journal, and rows that are due."""
 
     def __init__(self, database: Database, rows: int, *, most_aside: int = 8) -> None:
         """Add the rows."""
         self.database = database
         self.stop = threading.Event()
-        self.journal = Watched(database, most_aside=most_aside, stop=self.stop)
+        self.journal = CountingJournal(database, most_aside=most_aside, stop=self.stop)
         arrival = datetime.now(UTC) + timedelta(days=2)
         with database.write() as connection:
             for number in range(rows):

@@ -8,9 +8,9 @@ from typing import Any, Unpack
 
 import sqlalchemy as sa
 
-from tests.acceptance.installation import Installation, agree
+from tests.installation import Installation, agree
 from tests.waiting import wait_until
-from tests.workers import Worker, Zygote
+from tests.workers import ForkedCommands, Worker
 from worker.sandbox import Options, Sandbox
 
 SCOPES = ("locations.read", "flows.read", "invites.write", "token.refresh")
@@ -47,19 +47,21 @@ CHANGE_AGAIN = (
 )
 
 
-class Ground(Installation):
+class FastInstallation(Installation):
     """One database, one sandbox, and the workers on them."""
 
-    def __init__(self, zygote: Zygote, database_url: str, sandbox: Sandbox, **settings: str) -> None:
+    def __init__(
+        self, forked_commands: ForkedCommands, database_url: str, sandbox: Sandbox, **settings: str
+    ) -> None:
         """Set the environment; nothing is started yet."""
         super().__init__(database_url, sandbox, **(COMPRESSED | settings))
-        self.zygote = zygote
+        self.forked_commands = forked_commands
         self.invites = 0
         self.changed: dict[str, str] = {}  # the notes that were changed, by the visitor's e-mail
 
     def launch(self, *command: str, **env: str) -> Worker:
         """Start a command as a process of its own."""
-        return self.zygote.start(command, {**self.env, **env})
+        return self.forked_commands.start(command, {**self.env, **env})
 
     def services(self, number: int) -> list[Worker]:
         """Start so many services."""
@@ -147,16 +149,19 @@ def visit(number: int) -> dict[str, object]:
 
 @contextmanager
 def prepared(
-    zygote: Zygote, database_url: str, settings: Mapping[str, str] | None = None, **options: Unpack[Options]
-) -> Iterator[Ground]:
-    """Give a ground whose customer is connected, on a sandbox of these options."""
+    forked_commands: ForkedCommands,
+    database_url: str,
+    settings: Mapping[str, str] | None = None,
+    **options: Unpack[Options],
+) -> Iterator[FastInstallation]:
+    """Give an installation whose customer is connected, on a sandbox of these options."""
     with Sandbox(port=0, **options) as sandbox:
-        ground = Ground(zygote, database_url, sandbox, **(settings or {}))
+        installation = FastInstallation(forked_commands, database_url, sandbox, **(settings or {}))
         try:
-            ground.connect()
-            yield ground
+            installation.connect()
+            yield installation
         finally:
-            ground.database.dispose()
+            installation.database.dispose()
 
 
 @contextmanager

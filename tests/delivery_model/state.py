@@ -1,4 +1,4 @@
-"""What the model knows of the world at one moment: small values that can be compared and hashed."""
+"""What the model knows of everything at one moment: small values that can be compared and hashed."""
 
 from typing import NamedTuple
 
@@ -74,7 +74,7 @@ class Answer(NamedTuple):
     envoy_id: int | None = None
 
 
-class Guest(NamedTuple):
+class EnvoyInvite(NamedTuple):
     """An invite that is there in Envoy, and the visit that it was created for."""
 
     envoy_id: int
@@ -125,7 +125,7 @@ class State(NamedTuple):
     left: Budget
     requests: tuple[Request, ...] = ()
     answers: tuple[Answer, ...] = ()
-    guests: tuple[Guest, ...] = ()
+    envoy_invites: tuple[EnvoyInvite, ...] = ()
     made: int = 0
     late_removed: tuple[int, ...] = ()  # came late and is gone: a row of equal content may have taken its id
     person: Person | None = None

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from tests.model import decisions, envoy
-from tests.model.scope import Scope
-from tests.model.state import Request, Row, State, Worker
-from tests.model.statements import answered as note_answer
-from tests.model.statements import claim, finish, give_up, record, settle
+from tests.delivery_model import decisions, envoy
+from tests.delivery_model.scope import Scope
+from tests.delivery_model.state import Request, Row, State, Worker
+from tests.delivery_model.statements import answered as note_answer
+from tests.delivery_model.statements import claim, finish, give_up, record, settle
 from worker.delivery.plan import Call, Settled
 from worker.invites import Kind, Status
 
@@ -44,7 +44,7 @@ def _begin(state: State, number: int, scope: Scope) -> Iterator[Move]:
 
 def _look(state: State, number: int, visit: int, scope: Scope) -> State:
     row = state.rows[visit]
-    shown = tuple(guest.envoy_id for guest in state.guests)
+    shown = tuple(invite.envoy_id for invite in state.envoy_invites)
     others = {one.envoy_id for one in state.rows if one.envoy_id is not None}
     before = set(row.known) - set(row.stale if scope.on.stale_ids_count else ())
     excluded = frozenset({*before, *(others if scope.on.ids_of_others else ())})
@@ -54,7 +54,7 @@ def _look(state: State, number: int, visit: int, scope: Scope) -> State:
         state = envoy.looked_for(state, visit)
     # What came while the row had another id was told then, and may stay unseen.
     told = set(row.known) - set(row.stale)
-    mine = {guest.envoy_id for guest in state.guests if guest.visit == visit}
+    mine = {invite.envoy_id for invite in state.envoy_invites if invite.visit == visit}
     if decided == "pending" and mine - others - told:
         state = state._replace(wrong="a look did not see what is there")
     look = row.look_ups, row.since, found
@@ -88,7 +88,7 @@ def _twin_in_doubt(state: State, visit: int) -> bool:
 
 def _judged_claim(state: State, row: Row, call: Call, visit: int) -> State:
     """Note a create of what is known to be there: no window excuses that."""
-    mine = {guest.envoy_id for guest in state.guests if guest.visit == visit}
+    mine = {invite.envoy_id for invite in state.envoy_invites if invite.visit == visit}
     if call.kind is Kind.CREATE and row.envoy_id in mine:
         return state._replace(wrong="a create was claimed for a row that has the id of what is there")
     return state
@@ -173,7 +173,7 @@ def _is_anothers(state: State, visit: int, envoy_id: int) -> bool:
 
 def _judged_taking(state: State, envoy_id: int | None) -> State:
     """Note that another row was given what this one has made: only a window excuses that."""
-    if any(guest.envoy_id == envoy_id and not guest.late for guest in state.guests):
+    if any(invite.envoy_id == envoy_id and not invite.late for invite in state.envoy_invites):
         return state._replace(wrong="another row was given the id of what this one has made")
     return state
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.integration.delivery.scene import LEASE_SECONDS, Scene
 from tests.integration.delivery.suspending import suspended
+from tests.integration.delivery.two_workers import LEASE_SECONDS, TwoWorkers
 from worker.failpoints import armed
 from worker.sandbox import Faults
 from worker.sandbox.faults import AFTER_COMMIT, faults_from_json
@@ -15,67 +15,67 @@ DOUBTS = st.sampled_from([*AFTER_COMMIT, "drop_before_share"])  # after which no
 SECONDS = 20.0  # for another thread, which has little to do
 
 
-def change_amid_a_doubt(scene: Scene, columns: dict[str, Any], doubt: str) -> None:
+def change_amid_a_doubt(two_workers: TwoWorkers, columns: dict[str, Any], doubt: str) -> None:
     """Let every visit be changed before A's verdict is stored, and B push what it then takes for due."""
 
     def change_all() -> None:
-        for key in scene.keys:
-            scene.change(key, **columns)
+        for key in two_workers.keys:
+            two_workers.change(key, **columns)
 
-    scene.pass_time(6)
-    scene.sandbox.set_faults(faults_from_json({doubt: 1.0}))
-    scene.interrupt(scene.workers["A"].push, "after_answer", change_all)
-    scene.sandbox.set_faults(Faults())
-    scene.workers["B"].push()
+    two_workers.pass_time(6)
+    two_workers.sandbox.set_faults(faults_from_json({doubt: 1.0}))
+    two_workers.interrupt(two_workers.workers["A"].push, "after_answer", change_all)
+    two_workers.sandbox.set_faults(Faults())
+    two_workers.workers["B"].push()
 
 
-def late_answer(scene: Scene, columns: dict[str, Any]) -> str:
+def late_answer(two_workers: TwoWorkers, columns: dict[str, Any]) -> str:
     """Let B's create be answered when all looks of A are over, the visit is changed, and A plans it again.
 
     B stands still before its request.  Nothing else may be on its way then: an update that comes so late
     brings back older content, as docs/delivery.md says.  A has one sender, so that none of its claims comes
     before the answer.  The key of the visit is returned.
     """
-    scene.sandbox.set_faults(Faults())
-    busy = scene.world.rows("SELECT 1 FROM delivery WHERE status IN ('pending', 'sending')")
-    key = scene.add()
+    two_workers.sandbox.set_faults(Faults())
+    busy = two_workers.worker.rows("SELECT 1 FROM delivery WHERE status IN ('pending', 'sending')")
+    key = two_workers.add()
     if busy:
         return key
-    scene.pass_time(6)
-    with suspended(scene.workers["B"].push, "before_connect", surely=False) as wake:
-        scene.pass_time(2 * LEASE_SECONDS)
-        scene.workers["A"].push()  # gives B's attempt up
+    two_workers.pass_time(6)
+    with suspended(two_workers.workers["B"].push, "before_connect", surely=False) as wake:
+        two_workers.pass_time(2 * LEASE_SECONDS)
+        two_workers.workers["A"].push()  # gives B's attempt up
         for _ in range(2):
-            scene.pass_time(31)
-            scene.workers["A"].reconcile()
-        scene.change(key, **columns)
+            two_workers.pass_time(31)
+            two_workers.workers["A"].reconcile()
+        two_workers.change(key, **columns)
         with armed("before_claim", action=wake):
-            scene.workers["A"].push()
+            two_workers.workers["A"].push()
     return key
 
 
-def late_refusal(scene: Scene) -> str:
+def late_refusal(two_workers: TwoWorkers) -> str:
     """Let A be refused with an old token, and store that only when B's next attempt is in Envoy's hands.
 
     A goes on pushing then, as it does after any refusal of a token.  The key of the visit is returned.
     """
-    key = scene.add()
-    scene.sandbox.set_faults(Faults())
-    scene.pass_time(6)
-    scene.sandbox.expire_access_tokens()
+    key = two_workers.add()
+    two_workers.sandbox.set_faults(Faults())
+    two_workers.pass_time(6)
+    two_workers.sandbox.expire_access_tokens()
     go_on = threading.Event()
     threads: list[threading.Thread] = []
 
     def overtake() -> None:
-        scene.pass_time(2 * LEASE_SECONDS)
-        scene.workers["B"].push()  # gives A's attempt up
-        if key in scene.unknown():
-            scene.resolve(key)
-        scene.renew_token("B")  # else B would only be refused, too
-        threads.append(_pushing_slowly(scene, go_on))
+        two_workers.pass_time(2 * LEASE_SECONDS)
+        two_workers.workers["B"].push()  # gives A's attempt up
+        if key in two_workers.unknown():
+            two_workers.resolve(key)
+        two_workers.renew_token("B")  # else B would only be refused, too
+        threads.append(_pushing_slowly(two_workers, go_on))
 
     try:
-        scene.interrupt(scene.workers["A"].push, "after_answer", overtake)
+        two_workers.interrupt(two_workers.workers["A"].push, "after_answer", overtake)
     finally:
         go_on.set()
         for thread in threads:
@@ -83,7 +83,7 @@ def late_refusal(scene: Scene) -> str:
     return key
 
 
-def _pushing_slowly(scene: Scene, go_on: threading.Event) -> threading.Thread:
+def _pushing_slowly(two_workers: TwoWorkers, go_on: threading.Event) -> threading.Thread:
     """Let B push until Envoy has executed a create of its, and keep the answer until *go_on*."""
     reached = threading.Event()
 
@@ -93,7 +93,7 @@ def _pushing_slowly(scene: Scene, go_on: threading.Event) -> threading.Thread:
 
     def push() -> None:
         try:
-            scene.workers["B"].push()
+            two_workers.workers["B"].push()
         finally:
             reached.set()
 

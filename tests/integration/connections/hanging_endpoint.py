@@ -7,20 +7,20 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from tests.integration.connections.support import House
+from tests.integration.connections.worker_with_token_endpoint import WorkerWithTokenEndpoint
 from worker.connections.tokens.access import AccessToken, Tokens
 
 DUE, OVER = 3200, 4000  # seconds after a consent, of the 3,600 that a token lives
 CUSTOMERS = 30
 
 
-class Hanging:
+class HangingEndpoint:
     """A token endpoint that takes requests and answers none, until it is told to."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, worker: WorkerWithTokenEndpoint) -> None:
         self.may_answer = threading.Event()
         self.asked = threading.Semaphore(0)
-        house.endpoint.during = self._hang
+        worker.endpoint.during = self._hang
 
     def _hang(self) -> None:
         self.asked.release()
@@ -33,18 +33,18 @@ class Hanging:
 
 
 @contextmanager
-def hanging(house: House) -> Iterator[Hanging]:
+def hanging(worker: WorkerWithTokenEndpoint) -> Iterator[HangingEndpoint]:
     """Let the token endpoint answer nobody within the block, unless it is told to."""
-    endpoint = Hanging(house)
+    endpoint = HangingEndpoint(worker)
     try:
         yield endpoint
     finally:
         endpoint.may_answer.set()
 
 
-def connect(house: House, number: int = CUSTOMERS) -> list[int]:
+def connect(worker: WorkerWithTokenEndpoint, number: int = CUSTOMERS) -> list[int]:
     """Connect customers; return their ids."""
-    return [house.connect(f"customer-{index:02}", f"{20_000 + index}") for index in range(number)]
+    return [worker.connect(f"customer-{index:02}", f"{20_000 + index}") for index in range(number)]
 
 
 def begun(found: AccessToken | Future[AccessToken]) -> Future[AccessToken]:
@@ -53,9 +53,9 @@ def begun(found: AccessToken | Future[AccessToken]) -> Future[AccessToken]:
     return found
 
 
-def versions(house: House, number: int = CUSTOMERS) -> set[int]:
+def versions(worker: WorkerWithTokenEndpoint, number: int = CUSTOMERS) -> set[int]:
     """Return which versions of their tokens customers have by now."""
-    return {house.row(f"customer-{index:02}").token_version for index in range(number)}
+    return {worker.row(f"customer-{index:02}").token_version for index in range(number)}
 
 
 def wait_for_all(tokens: Tokens) -> None:
@@ -64,9 +64,9 @@ def wait_for_all(tokens: Tokens) -> None:
         assert tokens._pool._changed.wait_for(lambda: not tokens._pool._threads, timeout=30)
 
 
-def theirs(house: House) -> dict[str, Any]:
+def theirs(worker: WorkerWithTokenEndpoint) -> dict[str, Any]:
     """Return the columns of a lease that a process of another host holds."""
     return {
         "lease_owner": "another-host/77/1#x",
-        "lease_until": house.clock() + timedelta(seconds=90),
+        "lease_until": worker.clock() + timedelta(seconds=90),
     }

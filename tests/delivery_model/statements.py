@@ -6,7 +6,7 @@ see whether the search misses them.
 
 from typing import NamedTuple
 
-from tests.model.state import Row, Seen
+from tests.delivery_model.state import Row, Seen
 from worker.delivery.outcomes import Outcome
 from worker.invites import Status, Verdict
 

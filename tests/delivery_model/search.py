@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from itertools import chain
 
-from tests.model import journal, workers, world
-from tests.model.judging import End, wrong
-from tests.model.scope import Scope
-from tests.model.state import State
+from tests.delivery_model import journal, surroundings, workers
+from tests.delivery_model.judging import End, wrong
+from tests.delivery_model.scope import Scope
+from tests.delivery_model.state import State
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ def search(scope: Scope, *, depth: int = 1_000, most: int = 10_000_000) -> Found
         following: list[State] = []
         for state in level:
             for label, after in chain(
-                workers.moves(state, scope), journal.moves(state, scope), world.moves(state, scope)
+                workers.moves(state, scope), journal.moves(state, scope), surroundings.moves(state, scope)
             ):
                 if after in came_from:
                     continue

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.integration.delivery.world import World
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.waiting import wait_until
 from worker.connections.vault import new_key
 from worker.errors import WorkerError
@@ -45,7 +45,7 @@ class CrashError(BaseException):
 
 
 @dataclass(frozen=True)
-class News:
+class Circumstances:
     """What a worker meets: time has passed, Envoy is in some mood, a caller has changed a visit, or not."""
 
     number: int  # of the visit that is changed
@@ -54,7 +54,7 @@ class News:
     mood: dict[str, Any]  # faults, as JSON has them
 
 
-class Scene:
+class TwoWorkers:
     """One customer, one sandbox, and the workers A and B; the leases of both end by the clock only."""
 
     def __init__(self, database_url: str, *, reading: bool) -> None:
@@ -68,7 +68,7 @@ class Scene:
             "WORKER_ENVOY__SCOPES": json.dumps(scopes),
         }
         self.workers = {
-            name: World(
+            name: WorkerWithSandbox(
                 database_url,
                 self.sandbox,
                 lambda: self.now,
@@ -77,45 +77,45 @@ class Scene:
             )
             for name, concurrency in (("A", 1), ("B", 2))
         }
-        self.world = self.workers["A"]
-        self.world.connect()
+        self.worker = self.workers["A"]
+        self.worker.connect()
         self.keys: list[str] = []
         self._cut_off: set[str] = set()
 
     def close(self) -> None:
         """End everything."""
-        for world in self.workers.values():
-            world.context.__exit__(None, None, None)
+        for worker in self.workers.values():
+            worker.context.__exit__(None, None, None)
         self.sandbox.stop()
 
     def pass_time(self, seconds: float) -> None:
         """Turn the database's clock, forward or back."""
         self.now += timedelta(seconds=seconds)
 
-    def turn(self, news: News) -> None:
-        """Let something happen in the world before a worker does something."""
-        self.pass_time(news.seconds)
-        self.sandbox.set_faults(faults_from_json(news.mood))
-        if news.columns:
-            self.change(self.keys[news.number % len(self.keys)], **news.columns)
+    def meet(self, circumstances: Circumstances) -> None:
+        """Let something happen around the workers before one of them does something."""
+        self.pass_time(circumstances.seconds)
+        self.sandbox.set_faults(faults_from_json(circumstances.mood))
+        if circumstances.columns:
+            self.change(self.keys[circumstances.number % len(self.keys)], **circumstances.columns)
 
     def add(self, **columns: Any) -> str:
         """Insert a visit whose name nobody else has, and return its key."""
         key = f"v-{len(self.keys) + 1}"
         self.keys.append(key)
-        self.world.add(key, **{"expected_arrival_at": arrival(0), "invitee_name": visitor(key), **columns})
+        self.worker.add(key, **{"expected_arrival_at": arrival(0), "invitee_name": visitor(key), **columns})
         return key
 
     def add_unseen(self) -> str:
         """Insert a visit as a program does that no trigger fires for, and return its key."""
         key = self.add()
-        self.world.execute("DELETE FROM delivery WHERE external_id = :key", key=key)
+        self.worker.execute("DELETE FROM delivery WHERE external_id = :key", key=key)
         return key
 
     def change(self, key: str, **columns: Any) -> None:
         """Change a visit, as its caller would."""
         assigned = ", ".join(f"{name} = :{name}" for name in columns)
-        self.world.execute(f"UPDATE invite SET {assigned} WHERE external_id = :key", key=key, **columns)  # noqa: S608
+        self.worker.execute(f"UPDATE invite SET {assigned} WHERE external_id = :key", key=key, **columns)  # noqa: S608
 
     def crash(self, job: Callable[[], object], place: str, nth: int) -> None:
         """Do a job whose process ends at that place, if it comes there."""
@@ -131,7 +131,7 @@ class Scene:
 
     def _let_envoy_finish(self, place: str) -> None:
         """Wait until Envoy has dealt with what the dead process had sent."""
-        cut_off = {row["id"] for row in self.world.rows(OPEN)} - self._cut_off
+        cut_off = {row["id"] for row in self.worker.rows(OPEN)} - self._cut_off
         self._cut_off |= cut_off
         if place == "after_bytes_written":
             wait_until(lambda: cut_off <= {one["request_id"] for one in self.sandbox.ledger()["attempts"]})
@@ -143,7 +143,7 @@ class Scene:
 
     def all_at_once(self) -> None:
         """Let every worker push and look up at the same time."""
-        jobs = [job for world in self.workers.values() for job in (world.push, world.reconcile)]
+        jobs = [job for worker in self.workers.values() for job in (worker.push, worker.reconcile)]
         with ThreadPoolExecutor(len(jobs)) as pool:
             for done in [pool.submit(job) for job in jobs]:
                 done.result()
@@ -151,19 +151,19 @@ class Scene:
     def say_restored(self) -> None:
         """Let an operator say that the database comes from a backup, and the customer authorise again."""
         self.sandbox.set_faults(Faults())
-        self.world.begin_restored()
-        self.world.connect()
+        self.worker.begin_restored()
+        self.worker.connect()
 
     def renew_token(self, worker: str) -> None:
         """Let a worker get a new access token, if it can."""
-        (row,) = self.world.rows("SELECT id, token_version FROM connection")
+        (row,) = self.worker.rows("SELECT id, token_version FROM connection")
         with suppress(WorkerError):
             self.workers[worker].context.tokens.access(row["id"], rejected_version=row["token_version"])
 
     def unknown(self) -> list[str]:
         """Return the visits of which it is not known whether Envoy has them."""
         query = "SELECT external_id FROM delivery WHERE status = 'unknown' ORDER BY id"
-        return [row["external_id"] for row in self.world.rows(query)]
+        return [row["external_id"] for row in self.worker.rows(query)]
 
     def in_envoy(self, key: str) -> list[dict[str, Any]]:
         """Return Envoy's invites of a visit, as a person finds them: by name."""
@@ -171,9 +171,9 @@ class Scene:
 
     def create_by_hand(self, key: str) -> str:
         """Let a person create an invite that is equal to a visit of the first day, and return its id."""
-        (connection,) = self.world.rows("SELECT id FROM connection")
-        (place,) = self.world.rows("SELECT envoy_id FROM location WHERE name = 'Berlin'")
-        context = self.world.context
+        (connection,) = self.worker.rows("SELECT id FROM connection")
+        (place,) = self.worker.rows("SELECT envoy_id FROM location WHERE name = 'Berlin'")
+        context = self.worker.context
         made = context.api.create_invite(
             context.tokens.access(connection["id"]).value,
             {
@@ -188,7 +188,7 @@ class Scene:
 
     def resolve(self, key: str) -> None:
         """Let a person look into Envoy, and say what is there."""
-        database = self.world.context.database
+        database = self.worker.context.database
         found = [one["id"] for one in self.in_envoy(key)]
         standing = store.require(database, f"acme/{key}")
         moves.resolve(database, standing, envoy_invite_id=found[0] if found else None)
@@ -201,33 +201,33 @@ class Scene:
             self.add(location=place)  # one that is surely there proves that look-ups find what is there
         for _ in range(30):
             self.pass_time(2 * LEASE_SECONDS)
-            for world in self.workers.values():
-                world.push()
-                world.reconcile()
+            for worker in self.workers.values():
+                worker.push()
+                worker.reconcile()
             self._resolve_all()
-            if self.world.rows("SELECT 1 FROM delivery WHERE refused_at IS NOT NULL"):
+            if self.worker.rows("SELECT 1 FROM delivery WHERE refused_at IS NOT NULL"):
                 self._show_that_writes_go_through()
-            if not self.world.rows("SELECT 1 FROM delivery WHERE status NOT IN ('sent', 'withdrawn')"):
+            if not self.worker.rows("SELECT 1 FROM delivery WHERE status NOT IN ('sent', 'withdrawn')"):
                 return
-        stuck = self.world.rows("SELECT external_id, status, error_code FROM delivery")
+        stuck = self.worker.rows("SELECT external_id, status, error_code FROM delivery")
         raise AssertionError(f"it never ends: {stuck}")
 
     def _show_that_writes_go_through(self) -> None:
         """Let another visit be made, changed and removed: then a refusal is known to be Envoy's own."""
         key = self.add(expected_arrival_at=arrival(9))
         for columns in ({"notes": "b"}, {"wanted": "absent"}):
-            self.world.push()
+            self.worker.push()
             self._resolve_all()  # after a restore it is in doubt first
-            self.world.push()
+            self.worker.push()
             self.pass_time(1)
             self.change(key, **columns)
-        self.world.push()
+        self.worker.push()
 
     def _resolve_all(self) -> None:
         """Let a person settle what no look settles."""
-        for row in self.world.rows("SELECT * FROM delivery WHERE status = 'unknown'"):
+        for row in self.worker.rows("SELECT * FROM delivery WHERE status = 'unknown'"):
             if row["next_attempt_at"] is None or "invites.read" not in self._scopes():
                 self.resolve(row["external_id"])
 
     def _scopes(self) -> str:
-        return str(self.world.rows("SELECT scopes FROM connection")[0]["scopes"])
+        return str(self.worker.rows("SELECT scopes FROM connection")[0]["scopes"])

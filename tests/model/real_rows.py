@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tests.model.decisions import as_text
-from tests.model.state import Row, Seen
-from tests.unit.delivery.making import due_row
+from tests.delivery_model.decisions import as_text
+from tests.delivery_model.state import Row, Seen
+from tests.due_rows import due_row
 from worker.database import Database
 from worker.database.owner import this_process
 from worker.delivery.due import DueRow
@@ -28,7 +28,7 @@ def is_possible(row: Row) -> bool:
     return row.status not in HAS_NO_ID or row.envoy_id is None
 
 
-class Desk:
+class RealRows:
     """Puts rows in, each as an invite of its own, and says how they stand."""
 
     def __init__(self, database: Database) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.integration.delivery.scene import LEASE_SECONDS, News, arrival
+from tests.integration.delivery.two_workers import LEASE_SECONDS, Circumstances, arrival
 from worker.sandbox.faults import SHARES
 
 # Between these, what is done meanwhile could meet a request that is under way: docs/delivery.md says why not.
@@ -54,8 +54,8 @@ VALUES: dict[str, list[Any]] = {
 }
 ONE_CHANGE = st.sampled_from([{name: value} for name, values in VALUES.items() for value in values])
 CHANGES = st.one_of(ONE_CHANGE, st.builds(lambda one, other: {**one, **other}, ONE_CHANGE, ONE_CHANGE))
-NEWS = st.builds(
-    News,
+CIRCUMSTANCES = st.builds(
+    Circumstances,
     number=st.integers(0, MOST_VISITS - 1),
     columns=st.one_of(st.just({}), CHANGES),
     seconds=WAITS,

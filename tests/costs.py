@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-from tests.acceptance.installation import PATIENCE_SECONDS, ROOT, Installation
+from tests.installation import PATIENCE_SECONDS, ROOT, Installation
 
 MOST_MIB = 150
 # Its own memory is small, and so does not count for the command's.

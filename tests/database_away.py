@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 
-class Locked:
+class LockedFile:
     """Another writer keeps an SQLite file."""
 
     def __init__(self, url: sa.URL) -> None:
@@ -33,7 +33,7 @@ class Locked:
         self._other.close()
 
 
-class Closed:
+class ClosedServer:
     """A PostgreSQL server ends the connections of a database, and takes no new ones for a while."""
 
     def __init__(self, url: sa.URL, server: str) -> None:

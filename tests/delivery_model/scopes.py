@@ -1,7 +1,7 @@
-"""The worlds that are searched whole, and the guards that they show to be needed."""
+"""The situations that are searched whole, and the guards that they show to be needed."""
 
-from tests.model.scope import Scope
-from tests.model.state import Budget
+from tests.delivery_model.scope import Scope
+from tests.delivery_model.state import Budget
 
 # Each is complete: there is no state beyond what is seen.
 QUICK = {
@@ -26,7 +26,7 @@ DEEP = {
     "twins_person": Scope(Budget(leases=1, losses=1, persons=1), rows=2),
 }
 
-# Without the guard, something goes wrong in that world.
+# Without the guard, something goes wrong in that situation.
 NEEDED = {
     "planned_id": "change_lease_loss",
     "twin": "twins_loss",

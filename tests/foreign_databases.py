@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class CommandResult:
     """How a command ended."""
 
     code: int
@@ -50,10 +50,10 @@ class Said:
         return lines[0]
 
 
-Tell = Callable[..., Said]
+RunAsOperator = Callable[..., CommandResult]
 
 
-class Server:
+class ForeignServer:
     """A PostgreSQL server; what was made on it is dropped at the end."""
 
     def __init__(self, url: str) -> None:

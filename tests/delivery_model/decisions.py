@@ -3,8 +3,8 @@
 import json
 from functools import cache
 
-from tests.model.state import Seen
-from tests.unit.delivery.making import ACME, DIRECTORY, NOW, due_row
+from tests.delivery_model.state import Seen
+from tests.due_rows import ACME, DIRECTORY, NOW, due_row
 from worker.delivery import outcomes
 from worker.delivery.due import DueRow
 from worker.delivery.outcomes import Outcome

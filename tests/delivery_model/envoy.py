@@ -1,6 +1,6 @@
 """Envoy's side of the model: requests are carried out whenever it pleases, and answered or not."""
 
-from tests.model.state import Answer, Guest, Request, State
+from tests.delivery_model.state import Answer, EnvoyInvite, Request, State
 
 
 def sent(state: State, request: Request) -> State:
@@ -15,7 +15,7 @@ def carry_out(state: State, request: Request) -> State:
     result, envoy_id = "ok", request.target
     if request.kind == "create":
         state, envoy_id = _create(state, request)
-    elif all(guest.envoy_id != request.target for guest in state.guests):
+    elif all(invite.envoy_id != request.target for invite in state.envoy_invites):
         result = "ok" if request.kind == "remove" else "missing"  # gone is what a remove wants
     else:
         state = _change(state, request)
@@ -35,18 +35,18 @@ def _is_outdated(one: Request, done: Request) -> bool:
 
 
 def _create(state: State, request: Request) -> tuple[State, int]:
-    guest = Guest(state.made + 1, request.visit, request.text, request.late)
-    return state._replace(made=guest.envoy_id, guests=(*state.guests, guest)), guest.envoy_id
+    invite = EnvoyInvite(state.made + 1, request.visit, request.text, request.late)
+    return state._replace(made=invite.envoy_id, envoy_invites=(*state.envoy_invites, invite)), invite.envoy_id
 
 
 def _change(state: State, request: Request) -> State:
-    others = tuple(guest for guest in state.guests if guest.envoy_id != request.target)
-    (mine,) = (guest for guest in state.guests if guest.envoy_id == request.target)
+    others = tuple(invite for invite in state.envoy_invites if invite.envoy_id != request.target)
+    (mine,) = (invite for invite in state.envoy_invites if invite.envoy_id == request.target)
     if request.kind == "remove":
         gone = (*state.late_removed, mine.envoy_id) if mine.late else state.late_removed
-        return state._replace(guests=others, late_removed=gone)
+        return state._replace(envoy_invites=others, late_removed=gone)
     kept = (mine._replace(text=request.text),)
-    return state._replace(guests=tuple(sorted((*others, *kept))))
+    return state._replace(envoy_invites=tuple(sorted((*others, *kept))))
 
 
 def looked_for(state: State, visit: int) -> State:

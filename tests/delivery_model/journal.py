@@ -6,9 +6,9 @@ A commit of more holds nothing new: each of its statements decides on the rows a
 from collections.abc import Iterator
 from itertools import combinations
 
-from tests.model import decisions, workers
-from tests.model.scope import Scope
-from tests.model.state import State, Worker
+from tests.delivery_model import decisions, workers
+from tests.delivery_model.scope import Scope
+from tests.delivery_model.state import State, Worker
 from worker.delivery.plan import Call
 from worker.invites import Status
 
