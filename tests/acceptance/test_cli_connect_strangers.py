@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 
 import httpx
 
-from tests.acceptance.test_cli_connect import begun, ended, redirected, visit
+from tests.acceptance.connecting import begun, ended, redirected, visit
 from tests.installation import PATIENCE_SECONDS, Installation
 from worker.sandbox import Sandbox
 

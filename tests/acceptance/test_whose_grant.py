@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from tests.acceptance.test_cli_connect import ended, visit
+from tests.acceptance.connecting import ended, visit
 from tests.command_process import command_process
 from tests.installation import Installation
 from worker.sandbox import Faults, Sandbox

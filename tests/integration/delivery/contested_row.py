@@ -11,7 +11,6 @@ from tests.journals import InlineJournal
 from worker.backoff import BackOff
 from worker.clock import boot_clock
 from worker.database import Database
-from worker.database.owner import this_process
 from worker.delivery.due import DueRow
 from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call
@@ -26,7 +25,6 @@ from worker.envoy.resources import Invite as EnvoyInvite
 from worker.invites import Kind, Status, Verdict, moves
 from worker.invites.store import Standing, require
 
-DEAD = this_process().rpartition("/")[0] + "/1"  # this very process id, begun at another time
 PAST, FAR = "2020-01-01T00:00:00.000Z", "2099-01-01T00:00:00.000Z"
 BACK_OFF = BackOff(5, 900)
 SENT = Outcome(Verdict.SENT, Status.SENT, "sent", envoy_invite_id="77", content={"notes": "a"})

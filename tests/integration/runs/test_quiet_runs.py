@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from jobs import push_invites, reconcile_invites
-from tests.integration.runs.test_runs import counting, rows
+from tests.integration.runs.recorded_runs import counting, rows
 from worker.connections.vault import new_key
 from worker.context import Context
 from worker.database import Database

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
+from tests.integration.runs.recorded_runs import counting, rows
 from worker.context import Context
 from worker.database import Database
 from worker.database.owner import this_process
@@ -34,24 +35,6 @@ def job(function: Any, *, exclusive: bool = True) -> ResolvedJob:
     """Return a job that runs *function*."""
     settings = JobSettings.model_validate({"run": "jobs.x:run", "every": 5})
     return ResolvedJob("x", function, {}, exclusive, settings)
-
-
-def rows(context: Context, table: str) -> list[dict[str, Any]]:
-    """Return all rows of a table."""
-    with context.database.read() as connection:
-        return [dict(row) for row in connection.execute(sa.text(f"SELECT * FROM {table}")).mappings()]  # noqa: S608
-
-
-def counting(**counts: int) -> Any:
-    """Return a job function that reports *counts*."""
-
-    def run(_context: RunContext) -> Report:
-        report = Report()
-        for name, number in counts.items():
-            report.add(name, number)
-        return report
-
-    return run
 
 
 def test_a_run_that_did_something_is_recorded(context: Context) -> None:

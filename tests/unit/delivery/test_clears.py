@@ -5,7 +5,7 @@ from http import HTTPStatus
 import pytest
 from hypothesis import given
 
-from tests.unit.delivery.test_sent_content import CONTENTS, carried_out
+from tests.unit.delivery.contents import CONTENTS, carried_out
 from worker.delivery.clears import (
     emptied,
     is_settled,

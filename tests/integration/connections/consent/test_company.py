@@ -7,23 +7,13 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
+from tests.integration.connections.consent.companies import ODD, places
 from tests.integration.connections.worker_with_token_endpoint import WorkerWithTokenEndpoint
 from worker.connections import store
 from worker.connections.model import Connection
 from worker.connections.states import ConnectionStatus
 from worker.envoy.resources import Location
 from worker.errors import Forbidden, OutcomeUnknown, UsageError, WorkerError
-
-# As JSON may have it; ... leaves the member out.
-ODD: list[Any] = [
-    ..., None, "", {"id": "10000"}, ["10000"], 10000.5, True, -1,
-    "10000\ud800", "10000\x00", "\x1b[2J", "10 000", "1" * 200,
-]  # fmt: skip
-
-
-def places(*companies: str | None) -> list[Location]:
-    """Return locations of these companies."""
-    return [Location(f"{company}-{n}", "", True, None, company) for n, company in enumerate(companies)]
 
 
 def connect(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.connections.consent.test_company import ODD, places
+from tests.integration.connections.consent.companies import ODD, places
 from tests.integration.connections.worker_with_token_endpoint import WorkerWithTokenEndpoint
 from worker.connections import store
 from worker.connections.states import ConnectionStatus, HoldReason

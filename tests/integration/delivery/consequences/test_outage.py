@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.integration.delivery.conftest import MakeWorker
-from tests.integration.delivery.recovery.test_recovery import DEAD
+from tests.integration.delivery.interrupted_attempts import DEAD
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.clock import to_millisecond
 from worker.connections import store

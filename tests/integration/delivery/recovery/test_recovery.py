@@ -1,7 +1,8 @@
 """What crashes, leases and clocks leave behind is put right before every push."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
+from tests.integration.delivery.interrupted_attempts import DEAD, interrupt
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.backoff import BackOff
 from worker.clock import boot_clock
@@ -12,26 +13,6 @@ from worker.delivery.prepare.due_page import due_page
 from worker.delivery.store.claims import Claims, Lease
 from worker.delivery.store.verdicts import Stored, Verdicts
 from worker.invites import Kind, Status, Verdict
-
-DEAD = this_process().rpartition("/")[0] + "/1"  # this very process id, begun at another time
-
-
-def interrupt(worker: WorkerWithSandbox, kind: str, *, owner: str, lease_seconds: float) -> None:
-    """Leave an attempt behind as a crash would."""
-    until = datetime.now(UTC) + timedelta(seconds=lease_seconds)
-    text = until.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    worker.execute(
-        "INSERT INTO attempt (id, delivery_id, kind, revision, fencing_token, owner, started_at)"
-        " SELECT 'a-1', id, :kind, revision, 1, :owner, updated_at FROM delivery",
-        kind=kind,
-        owner=owner,
-    )
-    worker.execute(
-        "UPDATE delivery SET status = 'sending', fencing_token = 1, attempt_id = 'a-1',"
-        " lease_owner = :owner, lease_until = :until",
-        owner=owner,
-        until=text,
-    )
 
 
 def test_a_dead_owners_create_is_unknown_at_once(worker: WorkerWithSandbox) -> None:

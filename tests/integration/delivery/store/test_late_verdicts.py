@@ -6,7 +6,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.integration.delivery.contested_row import (
-    DEAD,
     DEFERRED,
     IN_DOUBT,
     PAST,
@@ -14,6 +13,7 @@ from tests.integration.delivery.contested_row import (
     SENT,
     ContestedRow,
 )
+from tests.integration.delivery.interrupted_attempts import DEAD
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.delivery.outcomes import Outcome
 from worker.delivery.recovery.interrupted import abandoned, give_up
