@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+from tests import worker_rows
 from tests.installation import Installation
 from worker.clock import to_millisecond
 from worker.sandbox import Sandbox
@@ -34,10 +35,7 @@ def test_a_pause_keeps_invites_back_until_it_is_resumed(connected: Installation,
 def test_all_connections_are_resumed_together(small_connected: Installation) -> None:
     """Whatever holds them; but a pause is a person's will, and stays until its connection is named."""
     connected = small_connected
-    connected.execute(
-        "UPDATE connection SET hold_reason = 'refuses_all', held_until = :until",
-        until=to_millisecond(datetime.now(UTC) + timedelta(minutes=10)),
-    )
+    worker_rows.hold(connected, "refuses_all", to_millisecond(datetime.now(UTC) + timedelta(minutes=10)))
     told = connected.run("status").stdout
     status = json.loads(connected.run("status", "--json").stdout)
     checked = connected.run("check").stdout

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from bench.workplace import connect
+from tests import worker_rows
 from tests.installation import Installation
 from worker.context import Context
 from worker.sandbox import Sandbox
@@ -30,7 +31,7 @@ def many(installation: Installation, sandbox: Sandbox) -> Installation:
     with Context.from_environment(installation.env) as context:
         for number in range(CONNECTIONS):
             connect(context, f"c-{number:02}", company_id=str(10_000 + number))
-    installation.execute("UPDATE connection SET hold_reason = 'paused' WHERE name = :name", name=HELD)
+    worker_rows.pause(installation, HELD)
     sandbox.revoke("10003")
     return installation
 
@@ -42,7 +43,7 @@ def add(installation: Installation, connection: str, key: str, location: str = "
 
 def test_status_counts_many_and_names_those_that_need_a_person(many: Installation) -> None:
     """A screen is enough for hundreds; JSON stays whole; one customer can be looked at alone."""
-    many.execute("UPDATE connection SET status = 'needs_authorisation' WHERE name = :name", name=DEAD)
+    worker_rows.set_connection(many, DEAD, status="needs_authorisation")
     add(many, "c-01", "one")
     add(many, "c-02", "two")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import worker_rows
 from tests.installation import PATIENCE_SECONDS, ROOT, Installation
 from worker.sandbox import Sandbox
 
@@ -215,13 +216,13 @@ def test_the_template_is_imported_as_it_is(small_installation: Installation) -> 
 
 def test_a_visit_by_hand_takes_the_connections_default_of_mailing(connected: Installation) -> None:
     """Unless the operator says which."""
-    connected.execute("UPDATE connection SET default_send_email = true")
+    worker_rows.mail_by_default(connected, mails=True)
     visit = ("--connection", "acme", "--name", "Ann Canary", "--arrival", "2031-05-06T10:00Z")
     arguments = ("invites", "add", *visit, "--external-id")
 
     connected.run(*arguments, "v1")
     connected.run(*arguments, "v2", "--no-send-email")
-    connected.execute("UPDATE connection SET default_send_email = false")
+    worker_rows.mail_by_default(connected, mails=False)
     connected.run(*arguments, "v3", "--send-email")
 
     rows = connected.rows("SELECT external_id, send_email FROM invite ORDER BY external_id")

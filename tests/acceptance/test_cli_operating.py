@@ -10,6 +10,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from tests import worker_rows
 from tests.installation import Installation, free_port
 from worker.connections.vault import new_key
 from worker.migrations import HEAD
@@ -36,7 +37,7 @@ def test_status_as_json_has_its_fixed_shape(installation: Installation) -> None:
     """All seven statuses, each connection, each registered job: other programs read this."""
     before = json.loads(installation.run("status", "--json").stdout)
     installation.connect()
-    installation.execute("UPDATE connection SET status = 'needs_authorisation', status_reason = 'x'")
+    worker_rows.need_authorisation(installation)
     installation.execute(
         "INSERT INTO invite (connection, external_id, invitee_name, location, expected_arrival_at)"
         " VALUES ('typo', 'v1', 'Ann Canary', 'Berlin', '2031-05-06T10:00:00Z')"
@@ -117,7 +118,7 @@ def test_check_and_status_write_nothing_and_refresh_no_token(
     """A token that has ended is told, and one that Envoy refuses; neither costs the refresh token."""
     connected.add(2)
     if ended:
-        connected.execute("UPDATE connection SET access_expires_at = access_issued_at")
+        worker_rows.let_access_tokens_end(connected)
     else:
         sandbox.expire_access_tokens()
     before = everything(connected)
@@ -229,7 +230,7 @@ def test_keys_are_rotated_without_a_pause(installation: Installation) -> None:
 def test_check_and_status_name_invites_that_nobody_would_send(small_connected: Installation) -> None:
     """An invite without a delivery is a failure with its number; so is a trigger that is not there."""
     small_connected.add(2)
-    small_connected.execute("DELETE FROM delivery")
+    worker_rows.lose_delivery(small_connected)
     small_connected.execute("DROP TRIGGER invite_changed")
 
     checked = small_connected.run("check", expect=78).stdout

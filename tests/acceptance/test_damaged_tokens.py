@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bench.workplace import connect
+from tests import worker_rows
 from tests.command_process import command_process
 from tests.installation import PATIENCE_SECONDS, Installation, events
 from tests.waiting import wait_until
@@ -14,7 +15,6 @@ from worker.connections.vault import Vault, new_key
 from worker.context import Context
 from worker.sandbox import Sandbox
 
-DAMAGED = "UPDATE connection SET refresh_token_enc = 'x', access_token_enc = 'y' WHERE name = 'globex'"
 FIELDS = ("access", "refresh")
 INSERT = (
     "INSERT INTO invite (connection, external_id, invitee_name, location, expected_arrival_at)"
@@ -44,14 +44,15 @@ def resealed_while_it_runs(two: Installation, service: Piped) -> list[dict[str, 
     """Put what it can read under a key that the service has not, and back in the end; return its events."""
     columns = "access_token_enc, refresh_token_enc"
     (before,) = two.rows(f"SELECT {columns} FROM connection WHERE name = 'acme'")  # noqa: S608 -- constant
-    reseal = (
-        "UPDATE connection SET access_token_enc = :access, refresh_token_enc = :refresh WHERE name = 'acme'"
-    )
     stranger = Vault(new_key())
-    two.execute(reseal, **{one: stranger.seal("t", connection_id=1, field=one) for one in FIELDS})
+    worker_rows.store_tokens(
+        two, "acme", **{one: stranger.seal("t", connection_id=1, field=one) for one in FIELDS}
+    )
     two.execute(INSERT.replace(":name, :name", "'acme', :name", 1), name="acme-2")
     out, _ = service.communicate(timeout=PATIENCE_SECONDS)
-    two.execute(reseal, access=before["access_token_enc"], refresh=before["refresh_token_enc"])
+    worker_rows.store_tokens(
+        two, "acme", access=before["access_token_enc"], refresh=before["refresh_token_enc"]
+    )
     return events(out)
 
 
@@ -60,7 +61,7 @@ def test_one_damaged_row_stops_its_connection_and_no_other(two: Installation, sa
 
     Once nothing at all is under a key that the service has, it ends with 78.
     """
-    two.execute(DAMAGED)
+    worker_rows.store_tokens(two, "globex", refresh="x", access="y")
     new = f"{new_key()},{two.env['WORKER_ENCRYPTION_KEYS']}"
 
     service = two.start("run", WORKER_JOBS__PUSH_INVITES__EVERY="0.2")
@@ -85,7 +86,7 @@ def test_one_damaged_row_stops_its_connection_and_no_other(two: Installation, sa
     assert "error: globex: its refresh token is no sealed text" in rotated.err
 
     two.env["WORKER_ENCRYPTION_KEYS"] = new
-    two.execute("UPDATE connection SET company_id = NULL")
-    two.execute("UPDATE connection SET status = 'removed' WHERE name = 'acme'")
+    worker_rows.set_connection(two, company_id=None)
+    worker_rows.remove_connection(two, "acme")
     two.connect("globex")
     assert two.rows("SELECT hold_reason FROM connection WHERE name = 'globex'") == [{"hold_reason": None}]

@@ -4,6 +4,7 @@ import signal
 
 import pytest
 
+from tests import worker_rows
 from tests.installation import Installation, events
 from tests.waiting import wait_until
 from worker.sandbox import Faults, Sandbox
@@ -35,9 +36,7 @@ def test_envoy_away_is_69_and_nothing_is_lost(installation: Installation, sandbo
     assert installation.rows("SELECT max(attempts) AS most FROM delivery") == [{"most": 0}]
 
     sandbox.start()
-    installation.execute(
-        "UPDATE connection SET held_until = NULL, hold_reason = NULL, refresh_retry_at = NULL"
-    )
+    worker_rows.end_waits(installation)
     installation.run("run-once", "push_invites")
     assert installation.statuses() == {"sent": 3}
 

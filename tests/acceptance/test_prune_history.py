@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import worker_rows
 from tests.installation import ROOT, Installation, events
 from worker.sandbox import Faults
 
@@ -23,11 +24,7 @@ def full(installation: Installation) -> Installation:
         "UPDATE invite SET expected_arrival_at = '2020-05-01T10:00:00Z', notes = 'canary' WHERE id <= :last",
         last=VISITS,
     )
-    installation.execute(
-        "UPDATE delivery SET status = 'expired', next_attempt_at = NULL,"
-        " updated_at = '2020-06-01T10:00:00.000Z' WHERE id <= :last",
-        last=VISITS,
-    )
+    worker_rows.finish_long_ago(installation, "expired", first=VISITS)
     return installation
 
 
@@ -105,7 +102,7 @@ def test_what_was_cleared_too_early_is_imported_again(small_connected: Installat
     small_connected.execute(
         "UPDATE invite SET invitee_name = '(cleared)', cleared_at = '2026-01-01T10:00:00.000Z'"
     )
-    small_connected.execute("UPDATE delivery SET sent_content = NULL")
+    worker_rows.forget_sent_content(small_connected)
     file = tmp_path / "visits.csv"
     file.write_text(
         "connection,external_id,invitee_name,location,expected_arrival_at\n"
@@ -135,7 +132,7 @@ def test_a_reader_that_keeps_the_log_is_told_with_what_to_do(small_connected: In
     """The exit code alone would say neither why nor what to do."""
     small_connected.add(1)
     small_connected.execute("UPDATE invite SET expected_arrival_at = '2020-05-01T10:00:00Z'")
-    small_connected.execute("UPDATE delivery SET status = 'expired', updated_at = '2020-06-01T10:00:00.000Z'")
+    worker_rows.set_delivery(small_connected, status="expired", updated_at=worker_rows.LONG_AGO)
     path = small_connected.env["DATABASE_URL"].removeprefix("sqlite:///")
     with closing(sqlite3.connect(path, isolation_level=None)) as reader:
         reader.execute("BEGIN")

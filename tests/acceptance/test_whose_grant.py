@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from tests import worker_rows
 from tests.acceptance.connecting import ended, visit
 from tests.command_process import command_process
 from tests.installation import Installation
@@ -68,7 +69,7 @@ def test_a_grant_that_became_another_companys_is_told_until_the_right_one_consen
 ) -> None:
     """run-once, status, check and resume say what to type; nothing is sent before."""
     small_connected.add(1)
-    small_connected.execute("UPDATE connection SET access_expires_at = refreshed_at")
+    worker_rows.let_access_tokens_end(small_connected)
     sandbox.set_faults(Faults(refresh_company="10001"))
     with command_process(**small_connected.env) as process:
         run = partial(process.run, small_connected.env["DATABASE_URL"])

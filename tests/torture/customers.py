@@ -9,6 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from bench.workplace import connect
+from tests import worker_rows
 from tests.torture.fast_installation import FastInstallation
 from tests.workers import ForkedCommands, Worker
 from worker.context import Context
@@ -41,10 +42,8 @@ class Customers(FastInstallation):
         with Context.from_environment(self.env) as context:
             for name, company in self.companies.items():
                 connect(context, name, company_id=company)
-        self.execute("UPDATE connection SET hold_reason = 'paused' WHERE name = :name", name=HELD)
-        self.execute(
-            "UPDATE connection SET access_expires_at = access_issued_at WHERE name = :name", name=DEAD
-        )
+        worker_rows.pause(self, HELD)
+        worker_rows.let_access_tokens_end(self, DEAD)
         sandbox.revoke(self.companies[DEAD])
 
     def hand_in(self, name: str, number: int) -> None:

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from bench.workplace import connect
+from tests import worker_rows
 from tests.costs import MOST_MIB, branching, expensive, measured, wide
 from tests.installation import Installation
 from tests.torture.scale import FULL, scaled
@@ -138,7 +139,7 @@ def test_many_lists_that_just_fit(customers: Installation, counts: Counter[str])
 
 def test_many_hosts_who_belong_everywhere(customers: Installation, counts: Counter[str]) -> None:
     """What Envoy says of each is 2 MB."""
-    customers.execute("UPDATE connection SET scopes = 'employees.read'")
+    worker_rows.set_connection(customers, scopes="employees.read")
     hand_in(customers, 10, "Berlin")
     customers.execute("UPDATE invite SET host_employee_id = 'h' || id")
 

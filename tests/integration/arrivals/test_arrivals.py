@@ -3,16 +3,13 @@
 import pytest
 import sqlalchemy as sa
 
+from tests import worker_rows
 from tests.integration.arrivals.conftest import INSERT, Serve, Service, ready, write
 from worker.arrivals import announce
 from worker.connections.store import resume
 from worker.database import Database
 from worker.invites import moves, store
 
-SENT = (
-    "UPDATE delivery SET status = 'sent', envoy_invite_id = 'e-' || id, sent_revision = revision,"
-    " next_attempt_at = NULL"
-)
 IN_DOUBT = (
     "UPDATE delivery SET status = 'unknown', fencing_token = 1, attempt_id = 'a-1', next_attempt_at = NULL"
     " WHERE external_id = 'v-2'"
@@ -37,7 +34,7 @@ NO_CHANGES = {
 def service(database_url: str, database: Database, serve: Serve) -> Service:
     """Give a service that notices, on a database with an invite that was sent, and one that was not."""
     write(database, INSERT, key="v-1")
-    write(database, SENT)
+    worker_rows.let_all_be_sent(worker_rows.At(database))
     write(database, INSERT, key="v-2")
     return ready(serve(database_url))
 
@@ -105,8 +102,9 @@ def test_it_ends_with_its_process(service: Service) -> None:
 
 def test_a_command_that_makes_something_due_is_noticed(service: Service, database: Database) -> None:
     """An operator retries a row, or resumes a connection, and does not wait for the next run."""
-    write(database, "UPDATE delivery SET status = 'rejected' WHERE external_id = 'v-2'")
-    write(database, "INSERT INTO connection (name, status, hold_reason) VALUES ('acme', 'active', 'paused')")
+    at = worker_rows.At(database)
+    worker_rows.set_status(at, "rejected", "v-2")
+    worker_rows.add_connection(at, status="active", hold_reason="paused")
     moves.retry(database, store.require(database, "acme/v-2"))
     retried = service.hears()
     resume(database, "acme")

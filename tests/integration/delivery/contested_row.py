@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from tests import worker_rows
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.journals import InlineJournal
 from worker.backoff import BackOff
@@ -59,11 +60,9 @@ class ContestedRow:
         self.worker = worker
         self.database: Database = worker.context.database
         self.key = uuid.uuid4().hex[:12]
-        worker.execute("DELETE FROM host")
-        worker.execute(
-            "UPDATE connection SET name = 'acme', status = 'active', held_until = NULL, hold_reason = NULL"
-        )
-        worker.execute("UPDATE delivery SET status = 'withdrawn', envoy_invite_id = NULL, lease_until = NULL")
+        worker_rows.forget_hosts(worker)
+        worker_rows.set_connection(worker, name="acme", status="active", held_until=None, hold_reason=None)
+        worker_rows.set_delivery(worker, status="withdrawn", envoy_invite_id=None, lease_until=None)
         worker.add(self.key, invitee_name=f"Visitor {self.key}", **columns)
 
     @property
@@ -116,9 +115,7 @@ class ContestedRow:
 
     def stand(self, **columns: Any) -> None:
         """Write columns of the worker's, as time or another release would."""
-        assigned = ", ".join(f"{name} = :{name}" for name in columns)
-        statement = f"UPDATE delivery SET {assigned} WHERE external_id = :key"  # noqa: S608
-        self.worker.execute(statement, key=self.key, **columns)
+        worker_rows.set_delivery(self.worker, self.key, **columns)
 
     def twin(self) -> None:
         """Let another row of equal content be claimed."""
@@ -157,7 +154,7 @@ class ContestedRow:
     def doubt(self) -> Doubt:
         """Return the doubt as a look-up reads it; its time has come."""
         self.stand(next_attempt_at=PAST)
-        self.worker.execute("UPDATE connection SET can_read_invites = :yes", yes=True)
+        worker_rows.let_read_invites(self.worker, may=True)
         found = due_doubts(self.database, only="acme", excluded=(), longest_wait=600, size=99)
         self.seen = next(doubt for doubt in found if doubt.external_id == self.key)
         return self.seen

@@ -2,15 +2,9 @@
 
 from typing import Any
 
+from tests import worker_rows
 from tests.integration.delivery.doubting import ARRIVAL
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
-
-AS_BEFORE = (
-    "UPDATE delivery SET status = 'pending', next_attempt_at = created_at, envoy_invite_id = NULL,"
-    " approval_status = NULL, sent_content = NULL, sent_revision = NULL, sent_at = NULL, fencing_token = 0,"
-    " attempts = 0, attempt_id = NULL, content_key = NULL WHERE external_id = :key"
-)
-LINES = "DELETE FROM attempt WHERE delivery_id IN (SELECT id FROM delivery WHERE external_id = :key)"
 
 
 def waiting(worker: WorkerWithSandbox, key: str = "v-1", **columns: Any) -> None:
@@ -28,8 +22,7 @@ def sent_since(worker: WorkerWithSandbox, key: str = "v-1", **columns: Any) -> N
 
 def forget(worker: WorkerWithSandbox, key: str = "v-1") -> None:
     """Take a visit back to how the backup has it: never tried."""
-    worker.execute(LINES, key=key)
-    worker.execute(AS_BEFORE, key=key)
+    worker_rows.forget_that_it_was_tried(worker, key)
 
 
 def standing(worker: WorkerWithSandbox, key: str = "v-1") -> tuple[str, str | None]:

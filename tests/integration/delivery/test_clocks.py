@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobs import keep_tokens_fresh, refresh_directory
+from tests import worker_rows
 from tests.integration.delivery.conftest import READING_SCOPES
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.waiting import wait_until
@@ -120,7 +121,7 @@ def test_what_waits_for_a_person_waits_on(worker: WorkerWithSandbox, shift: list
     worker.sandbox.set_faults(LOST)
     worker.add()
     worker.push()
-    worker.execute("UPDATE delivery SET next_attempt_at = NULL")
+    worker_rows.put_off(worker, None)
     shift[0] -= STEP
 
     assert worker.reconcile().counts["looked_up"] == 0
@@ -157,7 +158,7 @@ def test_a_refresh_that_failed_is_tried_again(worker: WorkerWithSandbox, shift: 
     worker.push()
     worker.sandbox.set_faults(Faults())
     assert worker.sandbox.ledger()["refreshes"] == 0
-    worker.execute("UPDATE connection SET hold_reason = NULL, held_until = NULL")
+    worker_rows.end_holds(worker)
     shift[0] -= STEP
 
     assert worker.push().counts["sent"] == 1

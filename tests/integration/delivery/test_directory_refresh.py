@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from jobs import refresh_directory
+from tests import worker_rows
 from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorker
 from tests.integration.delivery.serving import serving
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
-from worker.connections.states import HoldReason
 from worker.connections.store import require
 from worker.directory import DuePages, Round, load, refresh
 from worker.directory.store import content_of, note_unchanged, replace
@@ -39,7 +39,7 @@ def three(worker: WorkerWithSandbox) -> WorkerWithSandbox:
     """Give a worker of three customers, whose directories are due."""
     worker.connect("beta", company_id="10001")
     worker.connect("gamma", company_id="10002")
-    worker.execute(STALE)
+    worker_rows.let_directories_be_due(worker)
     return worker
 
 
@@ -67,7 +67,7 @@ def elsewhere(worker: WorkerWithSandbox, make_worker: MakeWorker, url: str) -> W
 def test_a_directory_that_cannot_be_read_is_told_and_the_others_are_read(worker: WorkerWithSandbox) -> None:
     """The event says whose it is and what Envoy answered; what was stored of it stays in use."""
     worker.connect("beta", company_id="10001")
-    worker.execute("UPDATE connection SET directory_refreshed_at = NULL")
+    worker_rows.let_directories_be_due(worker)
     worker.sandbox.set_faults(Faults(error_500_share=1.0, only="GET /v1/flows", company="10000"))
 
     with capture_logs() as logs:
@@ -129,13 +129,11 @@ def test_what_is_as_it_was_is_not_written_again(three: WorkerWithSandbox) -> Non
 
 def test_only_what_differs_is_written(three: WorkerWithSandbox) -> None:
     """One row is missing, one has another name, one is no longer in Envoy: these three, and no other."""
-    three.execute(
-        "INSERT INTO location (connection_id, envoy_id, name, enabled) VALUES (1, 'gone', 'x', true)"
-    )
+    worker_rows.add_location(three, 1, "gone", "x")
     ids = [row["envoy_id"] for row in three.rows("SELECT envoy_id FROM location WHERE connection_id = 1")]
     missing, renamed = [key for key in ids if key != "gone"][:2]
     whole = three.rows("SELECT * FROM location WHERE connection_id = 1 AND envoy_id <> 'gone' ORDER BY name")
-    three.execute("DELETE FROM location WHERE connection_id = 1 AND envoy_id = :key", key=missing)
+    worker_rows.remove_locations(three, 1, missing)
     three.execute("UPDATE location SET name = 'Old' WHERE connection_id = 1 AND envoy_id = :key", key=renamed)
 
     with written(three) as writes:
@@ -150,8 +148,8 @@ def test_only_what_differs_is_written(three: WorkerWithSandbox) -> None:
 
 def test_who_is_held_or_removed_is_not_asked(three: WorkerWithSandbox) -> None:
     """What is held is counted; who is removed is no customer any more."""
-    three.execute("UPDATE connection SET hold_reason = :why WHERE name = 'acme'", why=HoldReason.PAUSED)
-    three.execute("UPDATE connection SET status = 'removed' WHERE name = 'beta'")
+    worker_rows.pause(three, "acme")
+    worker_rows.remove_connection(three, "beta")
     before = three.reads()
 
     report = refresh_directory.run(three.run_context())
@@ -191,7 +189,7 @@ def test_a_later_reading_is_not_noted_as_an_earlier_one(worker: WorkerWithSandbo
     note_unchanged(database, {1: later - timedelta(seconds=9)})
     assert load(database, 1).refreshed_at == later
 
-    worker.execute("UPDATE connection SET directory_refreshed_at = '2999-01-01T00:00:00.000Z'")
+    worker_rows.set_connection(worker, directory_refreshed_at="2999-01-01T00:00:00.000Z")
     note_unchanged(database, {1: later})
     assert load(database, 1).refreshed_at == later
 

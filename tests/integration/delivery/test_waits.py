@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests import worker_rows
 from tests.integration.delivery.conftest import MakeWorker
-from tests.integration.delivery.contested_row import FAR, PAST
+from tests.integration.delivery.contested_row import FAR
 from tests.integration.delivery.doubting import doubt
 from tests.integration.delivery.two_workers import CrashError
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
@@ -36,7 +37,7 @@ def interrupt(worker: WorkerWithSandbox) -> None:
 
     with armed("before_connect", action=die), pytest.raises(CrashError):
         worker.push()
-    worker.execute("UPDATE delivery SET lease_until = :past WHERE status = 'sending'", past=PAST)
+    worker_rows.let_leases_end(worker)
     worker.push()
 
 
@@ -85,7 +86,7 @@ def test_an_interrupted_create_that_a_look_finds_begins_the_count_anew(
     """It was not the invite that ended the process: Envoy has it."""
     worker = hasty_worker
     doubt(worker, "drop_after_share")
-    worker.execute("UPDATE delivery SET interruptions = 2 WHERE external_id = 'v-1'")
+    worker_rows.count_interruptions(worker, 2, "v-1")
     worker.look_to_the_end()
 
     assert (worker.delivery()["status"], worker.delivery()["interruptions"]) == ("sent", 0)
@@ -107,7 +108,7 @@ def test_each_deferral_in_a_row_makes_the_wait_longer_until_something_else_comes
         worker.push()
         counted.append(worker.delivery()["deferrals"])
     first = worker.wait()
-    worker.execute("UPDATE delivery SET deferrals = 28")
+    worker_rows.set_delivery(worker, deferrals=28)
     worker.make_due()
     worker.push()
 
@@ -159,7 +160,7 @@ def test_rows_of_a_connection_that_is_not_there_are_not_written_by_each_push(
     """Where there may be a hundred thousand of them, whatever their time; nobody could send them."""
     worker.add("v-1", connection="nowhere")
     worker.push()
-    worker.execute("UPDATE delivery SET next_attempt_at = :far", far=FAR)
+    worker_rows.put_off(worker, FAR)
     before = worker.delivery()
 
     worker.push()
@@ -170,17 +171,14 @@ def test_rows_of_a_connection_that_is_not_there_are_not_written_by_each_push(
 def test_a_hold_further_ahead_than_any_hold_is_over(worker: WorkerWithSandbox) -> None:
     """A clock that was wrong does not keep a customer's invites away for years."""
     worker.add()
-    worker.execute("UPDATE connection SET hold_reason = 'rate_limited', held_until = :far", far=FAR)
+    worker_rows.hold(worker, "rate_limited", FAR)
 
     assert worker.push().counts["sent"] == 1
 
 
 def test_an_outage_holds_no_connection_whose_grant_is_dead(worker: WorkerWithSandbox) -> None:
     """It would be shown as held, though only a new consent helps it; neither is one that was removed."""
-    worker.execute(
-        "INSERT INTO connection (name, status, created_at, updated_at)"
-        " SELECT 'dead', 'needs_authorisation', created_at, updated_at FROM connection"
-    )
+    worker_rows.add_connection_like_it(worker, "dead", status="needs_authorisation")
     gate = worker.context.gate
     outages = Outages(worker.context.database, gate.host, hold_seconds=(5, 900), rate_per_second=2)
 

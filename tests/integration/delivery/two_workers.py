@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests import worker_rows
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.waiting import wait_until
 from worker.connections.vault import new_key
@@ -109,7 +110,7 @@ class TwoWorkers:
     def add_unseen(self) -> str:
         """Insert a visit as a program does that no trigger fires for, and return its key."""
         key = self.add()
-        self.worker.execute("DELETE FROM delivery WHERE external_id = :key", key=key)
+        worker_rows.lose_delivery(self.worker, key)
         return key
 
     def change(self, key: str, **columns: Any) -> None:

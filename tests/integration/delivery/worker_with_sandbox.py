@@ -10,6 +10,7 @@ from urllib.request import HTTPRedirectHandler, build_opener
 import sqlalchemy as sa
 
 from jobs import push_invites, reconcile_invites, refresh_directory
+from tests import worker_rows
 from worker.connections.consent import grant, redirect
 from worker.connections.vault import new_key
 from worker.context import Context
@@ -20,8 +21,6 @@ from worker.runs import RunContext
 from worker.sandbox import Sandbox
 from worker.settings import Secrets
 from worker.settings.loading import build
-
-PAST = "2020-01-01T00:00:00.000Z"
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -112,10 +111,7 @@ class WorkerWithSandbox:
 
     def make_looks_due(self) -> None:
         """Let the time of every next look have come."""
-        self.execute(
-            "UPDATE delivery SET next_attempt_at = created_at"
-            " WHERE status = 'unknown' AND next_attempt_at IS NOT NULL"
-        )
+        worker_rows.make_looks_due(self)
 
     def look_to_the_end(self) -> Counter[str]:
         """Look again and again, each time when it is due, and return all counts."""
@@ -166,18 +162,12 @@ class WorkerWithSandbox:
 
     def make_due(self) -> None:
         """Let every back-off and hold be over, as time would."""
-        self.execute("UPDATE delivery SET next_attempt_at = created_at WHERE status = 'pending'")
-        self.execute(
-            "UPDATE connection SET held_until = NULL, hold_reason = NULL, refresh_retry_at = NULL,"
-            " waits_until = NULL"
-        )
+        worker_rows.make_due(self)
+        worker_rows.end_waits(self)
 
     def let_holds_end(self) -> None:
         """Let every stored hold be over, as time would: of connections, and of the host."""
-        self.execute("UPDATE connection SET waits_until = :past WHERE waits_until IS NOT NULL", past=PAST)
-        for table in ("connection", "host"):
-            self.execute(f"UPDATE {table} SET held_until = :past WHERE held_until IS NOT NULL", past=PAST)  # noqa: S608
-        self.execute("UPDATE host SET refused_until = :past WHERE refused_until IS NOT NULL", past=PAST)
+        worker_rows.let_stored_holds_end(self)
 
     def reads(self, outcome: str = "") -> int:
         """Return how often the sandbox was asked for locations, as the directory and the probe do."""

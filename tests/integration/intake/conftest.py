@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
+from tests import worker_rows
 from tests.integration.intake.filled_visit import FULL, OPTIONAL, jsonl
 from worker.database import Database
 from worker.intake import ImportReport, Problem, import_file
@@ -42,18 +43,10 @@ def berlin(database: Database) -> None:
         ("4", "Annex", "Asia/Singapore"),
         ("5", "Nowhere", None),
     ]
-    with database.write() as connection:
-        connection.execute(
-            sa.text("INSERT INTO connection (id, name, default_location) VALUES (7, 'acme', 'Singapore')")
-        )
-        for envoy_id, name, zone in locations:
-            connection.execute(
-                sa.text(
-                    "INSERT INTO location (connection_id, envoy_id, name, enabled, timezone)"
-                    " VALUES (7, :id, :name, true, :zone)"
-                ),
-                {"id": envoy_id, "name": name, "zone": zone},
-            )
+    at = worker_rows.At(database)
+    worker_rows.add_connection(at, "acme", id=7, default_location="Singapore")
+    for envoy_id, name, zone in locations:
+        worker_rows.add_location(at, 7, envoy_id, name, timezone=zone)
 
 
 @pytest.fixture

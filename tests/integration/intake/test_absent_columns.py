@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
+from tests import worker_rows
 from tests.integration.intake.filled_visit import ARRIVAL, FULL, HEADER, OPTIONAL, jsonl, least
 from worker.database import Database
 from worker.intake import ImportReport, Problem, mirror_file, parse
@@ -35,8 +36,7 @@ def test_columns_that_a_file_lacks_are_the_defaults_in_a_new_visit(
     database: Database, import_text: Import, stored: Stored
 ) -> None:
     """Empty, or what the connection says; lines of one file may say more or less."""
-    with database.write() as connection:
-        connection.execute(sa.text("INSERT INTO connection (name, default_send_email) VALUES ('acme', true)"))
+    worker_rows.add_connection(worker_rows.At(database), default_send_email=True)
 
     report, _ = import_text(
         jsonl(least(), least(external_id="2", notes="n", send_email=False), least(external_id="3", flow="f")),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests import worker_rows
 from worker.database import Database
 from worker.demo.visits import BAD_LINES, UNKNOWN_LOCATIONS, VISITS, write_visits
 from worker.intake import ImportReport, Problem
@@ -25,16 +26,10 @@ OFFICES = {
 @pytest.fixture
 def offices(database: Database) -> None:
     """Let the connection ``acme`` know the offices of the sandbox."""
-    with database.write() as connection:
-        connection.execute(sa.text("INSERT INTO connection (id, name) VALUES (7, 'acme')"))
-        for name, zone in OFFICES.items():
-            connection.execute(
-                sa.text(
-                    "INSERT INTO location (connection_id, envoy_id, name, enabled, timezone)"
-                    " VALUES (7, :name, :name, true, :zone)"
-                ),
-                {"name": name, "zone": zone},
-            )
+    at = worker_rows.At(database)
+    worker_rows.add_connection(at, "acme", id=7)
+    for name, zone in OFFICES.items():
+        worker_rows.add_location(at, 7, name, name, timezone=zone)
 
 
 @pytest.mark.usefixtures("offices")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from tests import worker_rows
 from worker.database import Database
 from worker.errors import ClockDoubted, SchemaError, UsageError
 from worker.intake import Check, FileRefused, ImportReport, Problem, mirror_file
@@ -241,11 +242,7 @@ def test_by_a_clock_that_was_put_back_nothing_is_withdrawn(
 ) -> None:
     """Visits that are over would count as coming, and Envoy would lose them: its clock was later once."""
     insert(database, "acme", "gone")
-    execute(
-        database,
-        "INSERT INTO host (name, hold_count, refused_count, envoy_time, envoy_time_seen_at)"
-        " VALUES ('api.envoy.com', 0, 0, '2090-01-01T00:00:00Z', '2090-01-01T00:00:00Z')",
-    )
+    worker_rows.note_envoy_time(worker_rows.At(database), "api.envoy.com", "2090-01-01T00:00:00Z")
 
     with pytest.raises(ClockDoubted, match=r"days behind what Envoy's was; nothing was written"):
         mirror(lines("new"), dry_run=dry_run)
@@ -258,11 +255,7 @@ def test_a_clock_that_is_put_back_amid_a_mirror_withdraws_nothing(
 ) -> None:
     """In whatever moment that is: judged is the very time by which a visit lies ahead."""
     insert(database, "acme", "over")
-    execute(
-        database,
-        "INSERT INTO host (name, hold_count, refused_count, envoy_time, envoy_time_seen_at)"
-        " VALUES ('api.envoy.com', 0, 0, '2093-01-01T00:00:00Z', '2093-01-01T00:00:00Z')",
-    )
+    worker_rows.note_envoy_time(worker_rows.At(database), "api.envoy.com", "2093-01-01T00:00:00Z")
     right, back = datetime(2093, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)
     for asked_before in range(4):
         told = [right] * asked_before

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-import sqlalchemy as sa
 
+from tests import worker_rows
 from worker.database import Database
 from worker.intake import ImportReport, Problem, enqueue
 
@@ -19,13 +19,9 @@ VISIT = "Jane,2091-03-02T15:00Z"
 @pytest.fixture(autouse=True)
 def mailing(database: Database) -> None:
     """Let the connection ``acme`` mail by default, and ``globex`` not."""
-    with database.write() as connection:
-        connection.execute(
-            sa.text(
-                "INSERT INTO connection (id, name, default_send_email)"
-                " VALUES (7, 'acme', true), (8, 'globex', false)"
-            )
-        )
+    at = worker_rows.At(database)
+    worker_rows.add_connection(at, "acme", id=7, default_send_email=True)
+    worker_rows.add_connection(at, "globex", id=8, default_send_email=False)
 
 
 def mails(stored: Stored) -> list[tuple[object, bool]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from tests import worker_rows
 from tests.integration.standings import completed
 from worker.database import Database
 from worker.invites.store import Standing, require
@@ -54,9 +55,7 @@ class StoredInvites:
     def stand(self, name: str, **values: Any) -> None:
         """Write columns of a delivery, as a worker would."""
         values = completed(values)
-        columns = ", ".join(f"{key} = :{key}" for key in values)
-        found = self.look(name)
-        self.execute(f"UPDATE delivery SET {columns} WHERE id = :id", id=found.delivery.id, **values)  # noqa: S608
+        worker_rows.set_delivery(self, self.look(name).delivery.external_id, **values)
 
     def look(self, name: str) -> Standing:
         """Return how an invite stands now."""

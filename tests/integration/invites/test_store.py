@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests import worker_rows
 from tests.integration.invites.stored_invites import StoredInvites
 from worker.errors import UsageError
 from worker.invites import Status, pending, store
@@ -90,9 +91,8 @@ def test_invites_of_unknown_and_removed_connections_are_counted_by_name(
     stored_invites: StoredInvites,
 ) -> None:
     """They wait for a connection that does not come by itself; finished ones wait for nothing."""
-    stored_invites.execute(
-        "INSERT INTO connection (name, status) VALUES ('acme', 'active'), ('gone', 'removed')"
-    )
+    for name, status in (("acme", "active"), ("gone", "removed")):
+        worker_rows.add_connection(stored_invites, name, status=status)
     stored_invites.invite("one")
     stored_invites.invite("two", connection="gone")
     stored_invites.invite("three", connection="typo")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests import worker_rows
 from tests.integration.invites.stored_invites import StoredInvites
 from worker.errors import UsageError
 from worker.invites import Status, moves, store, strays
@@ -12,7 +13,7 @@ def apart(stored_invites: StoredInvites) -> StoredInvites:
     """Give an invite that has no delivery, a delivery that has no invite, and one of both."""
     stored_invites.invite("whole", status="sent")
     stored_invites.invite("bare", connection="beta")
-    stored_invites.execute("DELETE FROM delivery WHERE external_id = 'bare'")
+    worker_rows.lose_delivery(stored_invites, "bare")
     for external_id, token in (("tried", 1), ("untried", 0)):
         stored_invites.execute(
             "INSERT INTO delivery (connection, external_id, next_attempt_at, fencing_token)"

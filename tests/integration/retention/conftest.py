@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from jobs import prune_history
+from tests import worker_rows
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.integration.standings import completed
 from worker.envoy.server_clock import ServerClock
@@ -50,7 +51,7 @@ class CustomerOverTime:
         self.now += timedelta(days=days)
         self.boot += days * 86_400
         self.agree()
-        self.worker.execute("UPDATE job SET seen_boot = 'the boot before'")
+        worker_rows.set_jobs(self.worker, seen_boot="the boot before")
 
     def turn(self, **ahead: float) -> None:
         """Turn the database's clock, and no other."""
@@ -73,12 +74,7 @@ class CustomerOverTime:
     def stand(self, external_id: str, **columns: Any) -> None:
         """Write columns of a delivery, as a worker would."""
         columns = completed(columns)
-        assigned = ", ".join(f"{name} = :{name}" for name in columns)
-        self.worker.execute(
-            f"UPDATE delivery SET {assigned} WHERE external_id = :key",  # noqa: S608
-            key=external_id,
-            **columns,
-        )
+        worker_rows.set_delivery(self.worker, external_id, **columns)
 
     def change(self, external_id: str = "v-1", **columns: Any) -> None:
         """Change a visit, as its caller would."""

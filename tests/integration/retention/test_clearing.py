@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests import worker_rows
 from tests.integration.retention.conftest import CustomerOverTime
 from worker.invites.personal import PERSONAL
 
@@ -105,7 +106,7 @@ def test_only_the_connection_and_as_many_as_asked_for(customer: CustomerOverTime
     for number in range(3):
         customer.visit(f"v-{number}")
     customer.visit("other", connection="other")
-    customer.worker.execute("UPDATE delivery SET status = 'rejected'")
+    worker_rows.set_status(customer.worker, "rejected")
     customer.pass_days(40)
 
     limited = customer.prune(limit=2).counts["cleared"]

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests import worker_rows
 from tests.integration.retention.conftest import CustomerOverTime
 from worker.database import utc_now
 
@@ -16,12 +17,8 @@ def lines(customer: CustomerOverTime) -> int:
 def run_ended(customer: CustomerOverTime, days_ago: float, name: str) -> None:
     """Let a run have ended so many days ago."""
     ended = customer.now - timedelta(days=days_ago)
-    customer.worker.execute(
-        "INSERT INTO job_run (id, job, trigger, started_at, finished_at, result, counts)"
-        " VALUES (:id, 'push_invites', 'schedule', :at, :at, 'done', '{}')",
-        id=name,
-        at=ended.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-    )
+    moment = ended.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    worker_rows.add_run(customer.worker, name, moment)
 
 
 def test_old_lines_of_finished_invites_are_deleted(over: CustomerOverTime) -> None:
@@ -60,11 +57,8 @@ def test_lines_of_visits_that_lie_ahead_stay(customer: CustomerOverTime) -> None
 def test_young_lines_stay(over: CustomerOverTime) -> None:
     """The time counts for each line by itself, too."""
     over.pass_days(100)
-    over.worker.execute(
-        "INSERT INTO attempt (id, delivery_id, kind, revision, started_at)"
-        " SELECT 'young', id, 'person', 1, :at FROM delivery",
-        at=(over.now - timedelta(days=1)).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-    )
+    yesterday = (over.now - timedelta(days=1)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    worker_rows.note_decisions(over.worker, yesterday, "young")
 
     assert over.prune().counts["attempts_deleted"] == 1
     assert [line["id"] for line in over.worker.attempts()] == ["young"]

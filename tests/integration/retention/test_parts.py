@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from jobs import prune_history
+from tests import worker_rows
 from tests.integration.retention.conftest import CustomerOverTime
 from worker.retention import finished
 
@@ -32,12 +33,7 @@ def bulk(customer: CustomerOverTime, number: int) -> None:
             ),
             rows,
         )
-        connection.execute(
-            sa.text(
-                "UPDATE delivery SET status = 'rejected', next_attempt_at = NULL,"
-                " updated_at = '2020-06-01T10:00:00.000Z'"
-            )
-        )
+    worker_rows.finish_long_ago(customer.worker, "rejected")
 
 
 def left(customer: CustomerOverTime) -> list[int]:
@@ -100,10 +96,7 @@ def test_an_operators_own_limit_leaves_no_rest_to_speak_of(customer: CustomerOve
 def test_old_runs_and_the_ledger_go_in_parts_too(customer: CustomerOverTime) -> None:
     """With a clock that is wrong they are as lost as a visitor's name."""
     bulk(customer, 1100)
-    customer.worker.execute(
-        "INSERT INTO attempt (id, delivery_id, kind, revision, started_at)"
-        " SELECT external_id, id, 'person', 1, '2020-01-01T10:00:00Z' FROM delivery"
-    )
+    worker_rows.note_decisions(customer.worker, "2020-01-01T10:00:00Z")
     customer.worker.execute(
         "INSERT INTO job_run (id, job, trigger, started_at, finished_at, result, counts)"
         " SELECT external_id, 'push_invites', 'schedule', '2020-01-01T10:00:00Z', '2020-01-01T10:00:01Z',"
@@ -132,8 +125,6 @@ def test_ids_that_are_read_in_several_goes_are_all_found(
             at=spelling,
             rest=int("." in spelling),
         )
-    customer.worker.execute(
-        "UPDATE delivery SET status = 'rejected', next_attempt_at = NULL, updated_at = '2020-06-01T10:00:00Z'"
-    )
+    worker_rows.finish_long_ago(customer.worker, "rejected")
 
     assert customer.prune().counts["cleared"] == 7

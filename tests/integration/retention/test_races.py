@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import sqlalchemy as sa
 
+from tests import worker_rows
 from tests.integration.delivery.two_workers import CrashError
 from tests.integration.retention.conftest import CustomerOverTime
 from tests.interleaving import overtaken
@@ -17,7 +18,7 @@ def visits(customer: CustomerOverTime, number: int) -> None:
     """Let Envoy have refused so many visits that are over."""
     for one in range(number):
         customer.visit(f"v-{one}")
-    customer.worker.execute("UPDATE delivery SET status = 'rejected'")
+    worker_rows.set_status(customer.worker, "rejected")
     customer.pass_days(40)
 
 

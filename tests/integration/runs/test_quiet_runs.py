@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from jobs import push_invites, reconcile_invites
+from tests import worker_rows
 from tests.integration.runs.recorded_runs import counting, rows
 from worker.connections.vault import new_key
 from worker.context import Context
@@ -52,8 +53,7 @@ class Recording:
     def is_stored(self) -> bool:
         """Return whether a run was stored since this was asked last."""
         found = rows(self._context, "job")
-        with self._context.database.write() as connection:
-            connection.execute(sa.text("UPDATE job SET last_run_at = NULL"))
+        worker_rows.set_jobs(worker_rows.At(self._context.database), last_run_at=None)
         return any(row["last_run_at"] for row in found)
 
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from structlog.testing import capture_logs
 
+from tests import worker_rows
 from tests.integration.runs.recorded_runs import counting, rows
 from worker.context import Context
 from worker.database import Database
@@ -140,11 +140,8 @@ def test_an_exclusive_job_runs_in_one_place(context: Context) -> None:
 def test_the_lease_of_a_dead_process_is_free_at_once(context: Context) -> None:
     """Nobody waits a quarter of an hour for a process that was killed."""
     dead = this_process().rpartition("/")[0] + "/1/abc"
-    with context.database.write() as connection:
-        connection.execute(
-            sa.text("INSERT INTO job (name, lease_owner, lease_until) VALUES ('x', :owner, :until)"),
-            {"owner": dead, "until": "2031-01-01T00:00:00.000Z"},
-        )
+    at = worker_rows.At(context.database)
+    worker_rows.add_job(at, "x", lease_owner=dead, lease_until="2031-01-01T00:00:00.000Z")
 
     with job_lease(context.database, "x") as ours:
         assert ours

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from types import ModuleType
 
 import pytest
-import sqlalchemy as sa
 from structlog.testing import capture_logs
 
+from tests import worker_rows
 from tests.waiting import wait_until
 from worker.arrivals import announce
 from worker.clock import WallClock
@@ -68,15 +68,12 @@ def test_after_a_jump_all_jobs_are_scheduled_anew(
     wrong = [timedelta(), timedelta(seconds=-3600)]
     context.wall_clock = WallClock(lambda: datetime.now(UTC) + wrong[0])
     schedule = Schedule(context)
-    with context.database.write() as connection:
-        connection.execute(
-            sa.text("INSERT INTO job (name, next_run_at) VALUES ('yearly', :far)"), {"far": FAR}
-        )
+    at = worker_rows.At(context.database)
+    worker_rows.add_job(at, "yearly", next_run_at=FAR)
     schedule.start()
     assert ran["hourly"].acquire(timeout=10)
     wait_until(lambda: _is_near(next_run(context, "yearly")))
-    with context.database.write() as connection:
-        connection.execute(sa.text("UPDATE job SET next_run_at = :far"), {"far": FAR})
+    worker_rows.set_jobs(at, next_run_at=FAR)
 
     with capture_logs() as logs:
         schedule.heed_clock()

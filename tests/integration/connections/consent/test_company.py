@@ -4,9 +4,9 @@ import threading
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from structlog.testing import capture_logs
 
+from tests import worker_rows
 from tests.integration.connections.consent.companies import ODD, places
 from tests.integration.connections.worker_with_token_endpoint import WorkerWithTokenEndpoint
 from worker.connections import store
@@ -26,9 +26,7 @@ def connect(
 
 def knows_location(worker: WorkerWithTokenEndpoint, number: int, envoy_id: str) -> None:
     """Store a location in the directory of a connection."""
-    statement = "INSERT INTO location (connection_id, envoy_id, name, enabled) VALUES (:n, :id, 'HQ', :on)"
-    with worker.database.write() as connection:
-        connection.execute(sa.text(statement), {"n": number, "id": envoy_id, "on": True})
+    worker_rows.add_location(worker_rows.At(worker.database), number, envoy_id, "HQ")
 
 
 def test_a_reconnect_that_names_no_company_is_refused_and_the_old_grant_stays(

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from structlog.testing import capture_logs
 
+from tests import worker_rows
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.waiting import wait_until
 from worker.delivery.store import unstored
@@ -20,7 +21,7 @@ def take_rights(worker: WorkerWithSandbox, *scopes: str) -> None:
     """Let the customer's newest token have these rights, as after a change of roles in Envoy."""
     token = worker.sandbox.grant(scopes=scopes)["access_token"]
     sealed = worker.context.vault.seal(token, connection_id=1, field="access")
-    worker.execute("UPDATE connection SET access_token_enc = :sealed", sealed=sealed)
+    worker_rows.store_tokens(worker, access=sealed)
 
 
 def hold(worker: WorkerWithSandbox) -> tuple[str, str | None]:

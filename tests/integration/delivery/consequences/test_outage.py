@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from tests import worker_rows
 from tests.integration.delivery.conftest import MakeWorker
 from tests.integration.delivery.interrupted_attempts import DEAD
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
@@ -43,7 +44,7 @@ def end_outage(worker: WorkerWithSandbox) -> None:
 
 def two_connections(worker: WorkerWithSandbox, rows: int) -> None:
     """Connect a second customer, and give both something to do."""
-    worker.execute("UPDATE connection SET name = 'other', company_id = 'x'")
+    worker_rows.call_connection(worker, "other")
     worker.connect("acme")
     for number in range(rows):
         worker.add(f"v-{number}")
@@ -52,10 +53,8 @@ def two_connections(worker: WorkerWithSandbox, rows: int) -> None:
 
 def store_outage(worker: WorkerWithSandbox, held_until: str, **columns: str) -> None:
     """Leave an outage behind as another process would."""
-    held = {"name": worker.context.gate.host, "hold_count": 1, "held_until": held_until, **columns}
-    values = ", ".join(f":{name}" for name in held)
-    worker.execute(f"INSERT INTO host ({', '.join(held)}) VALUES ({values})", **held)  # noqa: S608
-    worker.execute("UPDATE connection SET hold_reason = 'outage', held_until = :until", until=held_until)
+    worker_rows.add_host(worker, worker.context.gate.host, hold_count=1, held_until=held_until, **columns)
+    worker_rows.hold(worker, "outage", held_until)
 
 
 @pytest.mark.parametrize("kind", OUTAGES)
@@ -221,7 +220,8 @@ def test_no_token_is_refreshed_while_the_host_is_held(worker: WorkerWithSandbox)
     """A refresh token that is posted into an outage may be lost with the answer."""
     worker.add()
     store_outage(worker, soon(worker))
-    worker.execute("UPDATE connection SET hold_reason = 'rate_limited', access_expires_at = access_issued_at")
+    worker_rows.set_connection(worker, hold_reason="rate_limited")
+    worker_rows.let_access_tokens_end(worker)
 
     report = worker.push()
 

@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from tests import worker_rows
 from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorker
 from tests.integration.delivery.doubting import ARRIVAL
-from tests.integration.delivery.worker_with_sandbox import PAST, WorkerWithSandbox
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
+from tests.worker_rows import PAST
 from worker.clock import boot_clock
 from worker.connections import store
 from worker.connections.usable import resuming
@@ -149,8 +151,7 @@ def test_who_was_held_for_something_else_waits_with_the_others(worker: WorkerWit
     """Its own hold is over, and nobody has resumed it: what holds the host holds it, too."""
     refuse_all(worker)
     before = trials(worker)
-    held = "UPDATE connection SET hold_reason = 'outage', held_until = :past WHERE name = 'beta'"
-    worker.execute(held, past=PAST)
+    worker_rows.hold(worker, "outage", PAST, "beta")
 
     report = worker.push()
 
@@ -174,7 +175,7 @@ def test_few_customers_few_rows_or_a_success_between_show_that_it_is_the_rows(
     worker: WorkerWithSandbox,
 ) -> None:
     """Forty rows of two customers may all be wrong, and so may eighteen of three since the last success."""
-    worker.execute("INSERT INTO host (name) VALUES (:name)", name=worker.context.gate.host)
+    worker_rows.add_host(worker, worker.context.gate.host)
     add_rows(worker, number=20)
     worker.sandbox.set_faults(replace(REFUSED, refuse_companies="10000, 10001"))
     worker.push()
@@ -257,7 +258,7 @@ def test_one_process_at_a_time_tries(worker: WorkerWithSandbox) -> None:
 def test_a_refusal_that_was_on_its_way_is_taken_back_too(worker: WorkerWithSandbox) -> None:
     """It was refused like all the others, and stored when they had been taken back already."""
     refuse_all(worker)
-    worker.execute("UPDATE delivery SET status = 'rejected' WHERE external_id = 'acme-0'")
+    worker_rows.set_status(worker, "rejected", "acme-0")
     (host,) = worker.rows("SELECT refusal FROM host")
     refusing = Refusing(worker.context.database, worker.context.gate.host, hold_seconds=(5, 900))
 
@@ -271,9 +272,9 @@ def test_rejections_whose_process_died_before_it_compared_them_are_taken_back(
 ) -> None:
     """The verdicts are in the ledger: the next run finds what the last one came to see no more."""
     refuse_all(worker)
-    worker.execute("UPDATE host SET refused_until = NULL, refused_count = 0, refusal = NULL")
-    worker.execute("UPDATE connection SET hold_reason = NULL, held_until = NULL")
-    worker.execute("UPDATE delivery SET status = 'rejected'")
+    worker_rows.forget_refusals(worker)
+    worker_rows.end_holds(worker)
+    worker_rows.set_status(worker, "rejected")
     before = trials(worker)
 
     worker.push()
@@ -285,7 +286,7 @@ def test_rejections_whose_process_died_before_it_compared_them_are_taken_back(
 def test_nothing_but_a_trial_is_claimed_meanwhile(worker: WorkerWithSandbox) -> None:
     """A worker that had read its rows before learns of it at the claim."""
     refuse_all(worker)
-    worker.execute("UPDATE connection SET hold_reason = NULL, held_until = NULL")
+    worker_rows.end_holds(worker)
     context = worker.context
     claims = Claims(
         context.database,

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests import worker_rows
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.connections.vault import Vault, new_key
 from worker.database import Database
@@ -47,7 +48,7 @@ def test_an_id_that_another_invite_has_leaves_the_second_in_doubt(worker: Worker
     worker.push()
     worker.add("two")
     worker.add("three")
-    worker.execute("UPDATE delivery SET envoy_invite_id = '40000002' WHERE external_id = 'one'")
+    worker_rows.set_delivery(worker, "one", envoy_invite_id="40000002")
 
     report = worker.push()
 
@@ -59,10 +60,10 @@ def test_an_id_that_another_invite_has_leaves_the_second_in_doubt(worker: Worker
 
 def test_a_token_that_no_key_opens_stops_its_own_connection_only(worker: WorkerWithSandbox) -> None:
     """The operator is told, exit 77; the other customers' invites go out."""
-    worker.execute("UPDATE connection SET name = 'other', company_id = 'x'")
+    worker_rows.call_connection(worker, "other")
     stranger = Vault(new_key())
     sealed = {field: stranger.seal("token", connection_id=1, field=field) for field in ("access", "refresh")}
-    worker.execute("UPDATE connection SET access_token_enc = :access, refresh_token_enc = :refresh", **sealed)
+    worker_rows.store_tokens(worker, **sealed)
     worker.connect("acme")
     worker.add("v-1")
     worker.add("v-2", connection="other")

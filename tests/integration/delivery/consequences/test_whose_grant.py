@@ -1,5 +1,6 @@
 """Whose grant it is, through a push and the sandbox's real HTTP."""
 
+from tests import worker_rows
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.waiting import wait_until
 from worker.connections.states import HoldReason
@@ -11,7 +12,7 @@ def test_nothing_is_sent_with_another_companys_grant(worker: WorkerWithSandbox) 
     """The refresh before the push names another company: held, and only a consent goes on."""
     worker.add()
     worker.sandbox.expire_access_tokens()
-    worker.execute("UPDATE connection SET access_expires_at = refreshed_at")
+    worker_rows.let_access_tokens_end(worker)
     worker.sandbox.set_faults(Faults(refresh_company="20000"))
 
     reports = [worker.push(), worker.push()]
@@ -34,7 +35,7 @@ def test_nothing_is_sent_with_another_companys_grant(worker: WorkerWithSandbox) 
 def test_a_refresh_without_a_token_type_or_a_company_loses_nothing(worker: WorkerWithSandbox) -> None:
     """The new pair is stored and used."""
     worker.add()
-    worker.execute("UPDATE connection SET access_expires_at = refreshed_at")
+    worker_rows.let_access_tokens_end(worker)
     worker.sandbox.set_faults(Faults(token_type="absent", token_company="absent"))
 
     worker.push()
@@ -46,7 +47,7 @@ def test_a_refresh_without_a_token_type_or_a_company_loses_nothing(worker: Worke
 def test_a_refresh_that_envoy_carries_out_late_is_a_lost_rotation(worker: WorkerWithSandbox) -> None:
     """The second post was answered; then the first one spent the token again, and ended the grant."""
     worker.add()
-    worker.execute("UPDATE connection SET access_expires_at = refreshed_at")
+    worker_rows.let_access_tokens_end(worker)
     worker.sandbox.set_faults(Faults(token_late=1, token_late_seconds=1.0))
     worker.push()
     wait_until(lambda: worker.sandbox.ledger()["families_killed"] == 1)

@@ -5,6 +5,7 @@ import threading
 import pytest
 from structlog.testing import capture_logs
 
+from tests import worker_rows
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.connections.model import Host
 from worker.connections.usable.gate import Gate
@@ -46,10 +47,7 @@ class Asked:
 @pytest.fixture
 def asked(worker: WorkerWithSandbox) -> Asked:
     """Give a gate before a host that somebody has a doubt about, and a second connection."""
-    worker.execute(
-        "INSERT INTO connection (name, status, company_id, created_at, updated_at)"
-        " SELECT 'other', status, 'x', created_at, updated_at FROM connection"
-    )
+    worker_rows.add_connection_like_it(worker, "other", company_id="x")
     made = Asked(worker)
     made.gate.note(OutcomeUnknown())
     return made
@@ -57,12 +55,8 @@ def asked(worker: WorkerWithSandbox) -> Asked:
 
 def let_the_time_come(worker: WorkerWithSandbox) -> None:
     """Leave a host behind that was out, and is to be asked again."""
-    worker.execute(
-        "INSERT INTO host (name, hold_count, held_until) VALUES (:name, 3, :past)",
-        name=worker.context.gate.host,
-        past=PAST,
-    )
-    worker.execute("UPDATE connection SET hold_reason = 'outage', held_until = :past", past=PAST)
+    worker_rows.add_host(worker, worker.context.gate.host, hold_count=3, held_until=PAST)
+    worker_rows.hold(worker, "outage", PAST)
 
 
 def held(worker: WorkerWithSandbox) -> dict[str, tuple[str | None, int]]:
@@ -110,7 +104,7 @@ def test_a_second_failed_probe_holds_the_host_and_the_first_along_with_it(
 
 def test_a_lone_connections_failed_probe_holds_the_host(worker: WorkerWithSandbox, asked: Asked) -> None:
     """There is nobody else to ask with: the others are paused or gone."""
-    worker.execute("UPDATE connection SET hold_reason = 'paused' WHERE name = 'other'")
+    worker_rows.pause(worker, "other")
     asked.failing = {ACME: OutcomeUnknown()}
 
     assert asked.ask(ACME) is OutcomeUnknown

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests import worker_rows
 from tests.integration.delivery.conftest import MakeWorker
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.failpoints import armed
@@ -32,9 +33,9 @@ def test_three_thousand_rows_of_an_unknown_location_are_rejected_without_a_call(
 
 def test_a_held_connection_does_not_delay_the_others(worker: WorkerWithSandbox) -> None:
     """Its invites wait; the other connection's go out in the same run."""
-    worker.execute("UPDATE connection SET name = 'held', company_id = 'x'")
+    worker_rows.call_connection(worker, "held")
     worker.connect("acme")
-    worker.execute("UPDATE connection SET hold_reason = 'paused' WHERE name = 'held'")
+    worker_rows.pause(worker, "held")
     for number in range(5):
         worker.add(f"h-{number}", connection="held")
         worker.add(f"v-{number}")
@@ -54,7 +55,7 @@ def test_a_grant_that_ends_meanwhile_sends_nothing_more(worker: WorkerWithSandbo
     claimed: list[int] = []
 
     def end() -> None:
-        worker.execute("UPDATE connection SET status = :status", status=status)
+        worker_rows.set_connection(worker, status=status)
         claimed.append(len(worker.attempts()))
 
     with armed("after_answer", nth=1, action=end):

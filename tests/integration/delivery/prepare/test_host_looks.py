@@ -2,9 +2,11 @@
 
 import pytest
 
+from tests import worker_rows
 from tests.integration.delivery.conftest import MakeWorker
 from tests.integration.delivery.hosting import BERLIN, LENA, LENAS_EMAIL, WITH_EMPLOYEES, error, host, looks
-from tests.integration.delivery.worker_with_sandbox import PAST, WorkerWithSandbox
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
+from tests.worker_rows import PAST
 from worker.clock import to_millisecond
 from worker.connections import store
 from worker.delivery.preview import preview
@@ -50,7 +52,7 @@ def test_a_look_is_believed_for_an_hour(worker: WorkerWithSandbox) -> None:
     worker.add("v-1", host_email=LENAS_EMAIL)
     worker.add("v-2", host_email="jonas.weber@example.com")
     worker.push()
-    worker.execute("UPDATE employee SET read_at = :past", past=PAST)
+    worker_rows.let_employees_have_been_read(worker, PAST)
     worker.add("v-3", host_email=LENAS_EMAIL)
 
     worker.push()
@@ -138,9 +140,7 @@ def test_a_dry_run_goes_by_what_is_kept_and_asks_nobody(worker: WorkerWithSandbo
 
     # What was so before a row fell due refuses nobody.
     assert told == {"here": "create", "elsewhere": "create", "open": "create", "by-id": "create"}
-    worker.execute(
-        "UPDATE employee SET read_at = :now", now=to_millisecond(worker.context.database.read_now())
-    )
+    worker_rows.let_employees_have_been_read(worker, to_millisecond(worker.context.database.read_now()))
     assert fates(worker)["elsewhere"] == "reject host_elsewhere"
     assert looks(worker) == before
 

@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from jobs import refresh_directory
+from tests import worker_rows
 from tests.integration.delivery.conftest import MakeWorker
 from tests.integration.delivery.doubting import ARRIVAL, WITHOUT_READING, doubt, in_envoy
 from tests.integration.delivery.hosting import BERLIN, host, looks
@@ -78,7 +79,7 @@ def locations(worker: WorkerWithSandbox) -> int:
 def test_however_a_list_comes_all_of_it_is_read(worker: WorkerWithSandbox) -> None:
     """Caps, orders, and a meta that is odd or absent: every location is known afterwards."""
     for faults in HONEST:
-        worker.execute("DELETE FROM location")
+        worker_rows.remove_locations(worker)
         switch(worker, lists="locations", **faults)
 
         report = refreshed(worker)
@@ -132,7 +133,7 @@ def before_page(worker: WorkerWithSandbox, kind: str, page: str, happens: Callab
 
 def test_a_list_that_was_contradicted_once_is_read_again_at_once(worker: WorkerWithSandbox) -> None:
     """A location comes in before the others, so that one comes twice: the second reading is whole."""
-    worker.execute("DELETE FROM location")
+    worker_rows.remove_locations(worker)
     switch(worker, lists="locations", page_cap=20, list_order="reversed")
     before_page(worker, "locations", "2", lambda _state: worker.sandbox.add_location("New Site"))
 

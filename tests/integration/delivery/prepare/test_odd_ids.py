@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from jobs import refresh_directory
+from tests import worker_rows
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.invites import moves, store
 from worker.sandbox.api import Answer, Call
@@ -50,7 +51,7 @@ def test_a_stored_id_that_cannot_be_any_is_never_asked_for(worker: WorkerWithSan
     """The row is refused before a byte is sent; a person may say that Envoy does not have it."""
     worker.add()
     worker.push()
-    worker.execute("UPDATE delivery SET envoy_invite_id = :odd", odd=odd)
+    worker_rows.set_delivery(worker, envoy_invite_id=odd)
     worker.execute("UPDATE invite SET notes = 'new'")
     requests = worker.sandbox.ledger()["requests"]
 

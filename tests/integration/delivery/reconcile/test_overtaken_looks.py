@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from tests import worker_rows
 from tests.integration.delivery.contested_row import (
     ABSENT,
     FOUND,
@@ -137,9 +138,7 @@ def test_of_two_rows_that_a_look_finds_the_same_invite_for_one_gets_it(
     """Another invite has the id by now: this one stays in doubt, and is looked up again."""
     contested_row = ContestedRow(shared_worker)
     other = ContestedRow(shared_worker)
-    contested_row.worker.execute(
-        "UPDATE delivery SET status = 'pending' WHERE external_id = :k", k=contested_row.key
-    )
+    worker_rows.set_status(contested_row.worker, "pending", contested_row.key)
     for one in (contested_row, other):
         one.tried(IN_DOUBT)
     write = recording(FOUND)(contested_row)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests import worker_rows
 from tests.integration.delivery.doubting import (
     ARRIVAL,
     WITHOUT_READING,
@@ -194,7 +195,7 @@ def test_the_clock_that_counts_is_envoys(make_worker: Any, database_url: str) ->
     )
     worker.connect()
     doubt(worker, "drop_after_share")
-    worker.execute("UPDATE delivery SET next_attempt_at = :past", past=text_of(datetime.now(UTC)))
+    worker_rows.put_off(worker, text_of(datetime.now(UTC)))
 
     assert worker.reconcile().counts["sent"] == 1
 
@@ -214,7 +215,7 @@ def test_what_is_not_wanted_any_more_is_found_first_and_then_removed(worker: Wor
 def test_a_row_that_was_interrupted_three_times_is_set_aside(worker: WorkerWithSandbox) -> None:
     """It may be what ends the process; a person retries it, and then it counts again."""
     doubt(worker, "drop_before_share")
-    worker.execute("UPDATE delivery SET interruptions = 3 WHERE external_id = 'v-1'")
+    worker_rows.count_interruptions(worker, 3, "v-1")
 
     assert worker.look_to_the_end()["rejected"] == 1
 

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 import structlog
 
+from tests import worker_rows
 from tests.integration.delivery.conftest import MakeWorker
 from tests.integration.delivery.doubting import doubt
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
@@ -46,7 +47,7 @@ def test_a_403_turns_looking_up_off(make_worker: Any, sandbox: Sandbox) -> None:
     """Asked for and not granted: Envoy says so once, nobody asks again, and the invite waits for a person."""
     worker: WorkerWithSandbox = make_worker()
     worker.connect()
-    worker.execute("UPDATE connection SET scopes = scopes || ' invites.read'")
+    worker_rows.allow_scope(worker, "invites.read")
     doubt(worker, "drop_after_share")
 
     worker.look_to_the_end()
@@ -61,7 +62,7 @@ def test_a_refused_right_to_read_is_asked_again(make_worker: MakeWorker, resumed
     """After a day by itself, at once where an operator resumes the connection: it may have been repaired."""
     worker = make_worker()
     worker.connect()
-    worker.execute("UPDATE connection SET scopes = scopes || ' invites.read'")
+    worker_rows.allow_scope(worker, "invites.read")
     doubt(worker, "drop_after_share")
     worker.look_to_the_end()
     assert readers(worker.context.database) == set()
@@ -86,7 +87,7 @@ def test_a_refused_right_to_read_is_asked_again(make_worker: MakeWorker, resumed
 def test_a_right_to_read_that_was_given_back_is_kept(worker_with_invite: WorkerWithSandbox) -> None:
     """The look that Envoy answered says so, for good."""
     doubt(worker_with_invite, "drop_after_share")
-    worker_with_invite.execute("UPDATE connection SET can_read_invites = false")
+    worker_rows.let_read_invites(worker_with_invite, may=False)
     worker_with_invite.make_looks_due()
 
     worker_with_invite.reconcile()
@@ -100,7 +101,7 @@ def test_a_connection_that_asked_for_no_reading_is_passed_over(
     worker: WorkerWithSandbox, sandbox: Sandbox
 ) -> None:
     """It would only be refused."""
-    worker.execute("UPDATE connection SET scopes = 'locations.read flows.read invites.write'")
+    worker_rows.set_connection(worker, scopes="locations.read flows.read invites.write")
     doubt(worker, "drop_after_share")
 
     worker.look_to_the_end()
@@ -158,7 +159,7 @@ def test_looks_that_fail_wait_longer_each_time_and_are_told_once(worker: WorkerW
 def test_a_query_that_envoy_refuses_is_for_a_person(worker: WorkerWithSandbox) -> None:
     """It would be refused again, however often."""
     doubt(worker, "drop_after_share")
-    worker.execute("UPDATE delivery SET sent_content = :content WHERE external_id = 'v-1'", content=ODD)
+    worker_rows.set_delivery(worker, "v-1", sent_content=ODD)
     worker.make_looks_due()
 
     assert worker.reconcile().counts["unknown"] == 1
@@ -173,7 +174,7 @@ def test_one_odd_row_keeps_no_other_from_being_looked_up(worker: WorkerWithSandb
     """What was sent lies in the last minute of all time: a bug, told, and passed over."""
     doubt(worker, "drop_after_share")
     doubt(worker, "drop_after_share", external_id="w-1", invitee_name="Visitor w-1")
-    worker.execute("UPDATE delivery SET sent_content = :content WHERE external_id = 'v-1'", content=LAST)
+    worker_rows.set_delivery(worker, "v-1", sent_content=LAST)
     worker.make_looks_due()
 
     with structlog.testing.capture_logs() as events:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests import worker_rows
 from tests.integration.delivery.doubting import ARRIVAL, doubt, text_of
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.backoff import BackOff
@@ -57,7 +58,7 @@ def look_ups(worker: WorkerWithSandbox) -> Any:
 
 def test_one_customers_doubts_do_not_wait_for_anothers(worker: WorkerWithSandbox) -> None:
     """Due doubts come in turn from each connection."""
-    worker.execute("INSERT INTO connection (name, status, scopes) VALUES ('beta', 'active', 'invites.read')")
+    worker_rows.add_connection(worker, "beta", status="active", scopes="invites.read")
     worker.add("a-1", expected_arrival_at=ARRIVAL.isoformat())
     worker.add("a-2", expected_arrival_at=ARRIVAL.isoformat())
     worker.add("b-1", connection="beta", expected_arrival_at=ARRIVAL.isoformat())
@@ -92,7 +93,7 @@ def test_a_look_that_a_wrong_clock_put_far_ahead_is_due(worker: WorkerWithSandbo
     """No look is ever put off by more than ten minutes, so that one in two hours is no look to wait for."""
     doubt(worker, "drop_after_share")
     ahead = text_of(datetime.now(UTC) + timedelta(hours=2))
-    worker.execute("UPDATE delivery SET next_attempt_at = :ahead WHERE status = 'unknown'", ahead=ahead)
+    worker_rows.put_off_looks(worker, ahead)
 
     assert worker.reconcile().counts["sent"] == 1
 
@@ -115,6 +116,6 @@ def test_a_removed_connection_looks_nothing_up(worker: WorkerWithSandbox) -> Non
     """Its tokens are wiped: what is unknown waits for a person, and is said to."""
     assert readers(worker.context.database) == {"acme"}
 
-    worker.execute("UPDATE connection SET status = 'removed'")
+    worker_rows.remove_connection(worker)
 
     assert readers(worker.context.database) == set()

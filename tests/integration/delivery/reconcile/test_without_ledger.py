@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests import worker_rows
 from tests.integration.delivery.doubting import doubt, names
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.database.owner import this_process
@@ -19,7 +20,7 @@ def worker(worker_with_invite: WorkerWithSandbox) -> WorkerWithSandbox:
 
 
 def lose_ledger(worker: WorkerWithSandbox) -> None:
-    worker.execute("DELETE FROM attempt")
+    worker_rows.forget_attempts(worker)
 
 
 def notes(worker: WorkerWithSandbox) -> list[str]:
@@ -63,7 +64,7 @@ def test_what_was_not_executed_is_sent_again_after_the_last_look(worker: WorkerW
     """It neither waits for ever nor is it sent blindly, even if nobody knows since when it is in doubt."""
     doubt(worker, "drop_before_share")
     lose_ledger(worker)
-    worker.execute("UPDATE delivery SET unknown_since = NULL")
+    worker_rows.set_delivery(worker, unknown_since=None)
     worker.push()
     assert names(worker) == []
 
@@ -77,7 +78,7 @@ def test_what_is_older_than_the_doubt_is_for_a_person(worker: WorkerWithSandbox)
     """When it was tried is not known any more; not later, at least, than its doubt began."""
     doubt(worker, "drop_after_share")
     lose_ledger(worker)
-    worker.execute("UPDATE delivery SET unknown_since = '2099-01-01T00:00:00.000Z' WHERE status = 'unknown'")
+    worker_rows.doubt_since(worker, "2099-01-01T00:00:00.000Z")
 
     worker.make_looks_due()
     worker.reconcile()

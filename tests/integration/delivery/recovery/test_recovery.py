@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from tests import worker_rows
 from tests.integration.delivery.interrupted_attempts import DEAD, interrupt
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.backoff import BackOff
@@ -47,7 +48,7 @@ def test_a_living_owner_keeps_its_row_until_the_lease_is_over(worker: WorkerWith
     interrupt(worker, "create", owner=this_process(), lease_seconds=30)
 
     assert not worker.push().did_something
-    worker.execute("UPDATE delivery SET lease_until = created_at")
+    worker_rows.let_leases_end(worker)
     worker.push()
 
     assert worker.delivery()["status"] == "unknown"
@@ -67,7 +68,7 @@ def test_a_lease_further_ahead_than_any_lease_is_over(worker: WorkerWithSandbox)
 def test_a_back_off_further_ahead_than_any_back_off_is_over(worker: WorkerWithSandbox) -> None:
     """A clock that was wrong does not keep an invite away for hours."""
     worker.add()
-    worker.execute("UPDATE delivery SET next_attempt_at = '2099-01-01T00:00:00.000Z'")
+    worker_rows.put_off(worker, "2099-01-01T00:00:00.000Z")
 
     assert worker.push().counts["sent"] == 1
 
@@ -75,7 +76,7 @@ def test_a_back_off_further_ahead_than_any_back_off_is_over(worker: WorkerWithSa
 def test_a_visit_that_is_not_over_after_all_is_pending_again(worker: WorkerWithSandbox) -> None:
     """An expired row keeps its visit's end, so that a clock put right reopens it."""
     worker.add()
-    worker.execute("UPDATE delivery SET status = 'expired', next_attempt_at = '2099-01-01T00:00:00.000Z'")
+    worker_rows.set_delivery(worker, status="expired", next_attempt_at="2099-01-01T00:00:00.000Z")
 
     assert worker.push().counts["sent"] == 1
 
@@ -91,7 +92,7 @@ def test_a_late_answer_settles_its_own_unknown_row(worker: WorkerWithSandbox) ->
     claimed = claims.take(row, Call(Kind.CREATE, content_key="k"), "a-1")
     assert claimed is not None
     assert claims.take(row, Call(Kind.CREATE, content_key="k"), "a-2") is None, "it is taken"
-    worker.execute("UPDATE delivery SET lease_until = created_at")
+    worker_rows.let_leases_end(worker)
     worker.push()
     assert worker.delivery()["status"] == "unknown"
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from tests import worker_rows
 from tests.integration.delivery.doubting import ARRIVAL, WITHOUT_READING, doubt, in_envoy
 from tests.integration.delivery.restoring import forget, made, sent_since, settle, standing, there, waiting
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
@@ -55,7 +56,7 @@ def test_however_old_it_is(worker: WorkerWithSandbox) -> None:
     worker.execute("UPDATE invite SET created_at = '2099-01-01T00:00:00.000Z' WHERE external_id = 'v-1'")
     worker.begin_restored()
     worker.push()
-    worker.execute("UPDATE delivery SET unknown_since = '2099-01-01T00:00:00.000Z' WHERE status = 'unknown'")
+    worker_rows.doubt_since(worker, "2099-01-01T00:00:00.000Z")
 
     worker.look_to_the_end()
     worker.push()
@@ -244,10 +245,7 @@ def test_what_was_on_its_way_is_created_after_its_looks(worker: WorkerWithSandbo
 def test_what_was_being_sent_is_recovered_and_then_looked_up(worker: WorkerWithSandbox) -> None:
     """Its worker's intent is all that the backup has: it may have been sent, and changed since."""
     doubt(worker, "drop_after_share", notes="a")
-    worker.execute(
-        "UPDATE delivery SET status = 'sending', lease_owner = 'nobody', lease_until = created_at"
-        " WHERE external_id = 'v-1'"
-    )
+    worker_rows.abandon_attempt(worker, "v-1")
     (envoys,) = there(worker)
     token = worker.context.tokens.access(1).value
     worker.context.api.update_invite(token, envoys["id"], {"notes": "since"}, request_id="since")

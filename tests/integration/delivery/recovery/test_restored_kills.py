@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import worker_rows
 from tests.integration.delivery.two_workers import LEASE_SECONDS, TwoWorkers, visitor
 
 PUSHING = (
@@ -12,11 +13,6 @@ PUSHING = (
     "after_verdict_commit",
 )  # fmt: skip
 LOOKING = ("before_look_up", "after_look_up", "after_look_up_commit")
-FORGOTTEN = (
-    "UPDATE delivery SET status = 'pending', next_attempt_at = created_at, envoy_invite_id = NULL,"
-    " sent_content = NULL, sent_revision = NULL, fencing_token = 0, attempts = 0, attempt_id = NULL,"
-    " content_key = NULL WHERE external_id = :key"
-)
 
 
 @pytest.fixture
@@ -31,10 +27,7 @@ def two_workers(database_url: str) -> Iterator[TwoWorkers]:
 
 def restore(two_workers: TwoWorkers, key: str) -> None:
     """Take one visit back to before it was sent; the customer authorises again."""
-    two_workers.worker.execute(
-        "DELETE FROM attempt WHERE delivery_id = (SELECT id FROM delivery WHERE external_id = :key)", key=key
-    )
-    two_workers.worker.execute(FORGOTTEN, key=key)
+    worker_rows.forget_that_it_was_tried(two_workers.worker, key)
     two_workers.worker.begin_restored()
     two_workers.worker.connect()
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
+from tests import worker_rows
 from tests.integration.delivery.restoring import standing, waiting
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.interleaving import overtaken, stored
@@ -40,9 +41,9 @@ def planned(worker: WorkerWithSandbox, *keys: str, content_key: str = "same") ->
 
 CHANGES: list[Callable[[WorkerWithSandbox], None]] = [
     lambda worker: worker.execute("UPDATE invite SET notes = 'b' WHERE external_id = 'v-1'"),
-    lambda worker: worker.execute("UPDATE delivery SET status = 'rejected' WHERE external_id = 'v-1'"),
-    lambda worker: worker.execute("UPDATE delivery SET fencing_token = 7 WHERE external_id = 'v-1'"),
-    lambda worker: worker.execute("UPDATE delivery SET envoy_invite_id = '7' WHERE external_id = 'v-1'"),
+    lambda worker: worker_rows.set_status(worker, "rejected", "v-1"),
+    lambda worker: worker_rows.set_delivery(worker, "v-1", fencing_token=7),
+    lambda worker: worker_rows.set_delivery(worker, "v-1", envoy_invite_id="7"),
     lambda worker: worker.execute(IN_DOUBT),
 ]
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.delivery.worker_with_sandbox import PAST, WorkerWithSandbox
+from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.integration.migrating import migrate
+from tests.worker_rows import PAST
 from worker.database import schema
 from worker.sandbox import Faults
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from tests import worker_rows
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.failpoints import armed
 from worker.sandbox import Faults
@@ -86,7 +87,7 @@ def test_an_update_whose_process_died_may_have_mailed(mailing_worker: WorkerWith
 
     with pytest.raises(KeyboardInterrupt), armed("after_answer", action=die):
         worker.push()
-    worker.execute("UPDATE delivery SET lease_until = created_at WHERE status = 'sending'")
+    worker_rows.let_leases_end(worker)
     logs = push(worker)
 
     assert (mails(worker), len(worker.sandbox.ledger()["updates"])) == (1, 2)
@@ -125,7 +126,7 @@ def test_a_doubt_about_content_that_retention_cleared_is_remembered_too(
 ) -> None:
     """Nothing is stored of what Envoy has, and still the mail is asked for once."""
     worker = mailing_worker
-    worker.execute("UPDATE delivery SET sent_content = NULL")
+    worker_rows.forget_sent_content(worker)
     worker.execute("UPDATE invite SET notes = 'b'")
 
     for _ in range(2):

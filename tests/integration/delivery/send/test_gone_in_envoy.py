@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from tests import worker_rows
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.errors import UsageError
 from worker.invites import moves, store
@@ -45,10 +46,7 @@ def delete_by_hand(worker: WorkerWithSandbox) -> None:
 def know_a_place_that_is_gone(worker: WorkerWithSandbox) -> None:
     """Let the stored directory have a location that Envoy has not."""
     (connection,) = worker.rows("SELECT id FROM connection")
-    worker.execute(
-        "INSERT INTO location (connection_id, envoy_id, name, enabled) VALUES (:id, '999', 'Gone', true)",
-        id=connection["id"],
-    )
+    worker_rows.add_location(worker, connection["id"], "999", "Gone")
 
 
 def test_it_is_reported_and_not_made_anew(worker_with_invite: WorkerWithSandbox) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from tests import worker_rows
 from tests.integration.delivery.conftest import READING_SCOPES, MakeWorker
 from tests.integration.delivery.doubting import ARRIVAL
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
@@ -180,10 +181,10 @@ def test_moments_that_lie_ahead_came_from_a_wrong_clock(worker_with_invite: Work
     refuse(worker)
     worker.sandbox.set_faults(Faults(lost="json", lost_only="GET /v1/, POST /v1/invites$"))
     worker.push()
-    worker.execute("UPDATE connection SET probed_at = :ahead, known_read_at = :ahead", ahead=ahead)
+    worker_rows.set_connection(worker, probed_at=ahead, known_read_at=ahead)
     later(worker)
     assert worker.delivery("bad")["status"] == "pending"
-    worker.execute("UPDATE delivery SET refused_at = :ahead WHERE external_id = 'bad'", ahead=ahead)
+    worker_rows.set_delivery(worker, "bad", refused_at=ahead)
     worker.sandbox.set_faults(Faults())
 
     later(worker)
@@ -196,10 +197,7 @@ def test_a_location_that_envoy_has_not_any_more_rejects_the_first_row_of_a_custo
 ) -> None:
     """Nobody else's write is waited for: the locations are read again, and the row's is not among them."""
     (connection,) = worker.rows("SELECT id FROM connection")
-    worker.execute(
-        "INSERT INTO location (connection_id, envoy_id, name, enabled) VALUES (:id, '999', 'Gone', true)",
-        id=connection["id"],
-    )
+    worker_rows.add_location(worker, connection["id"], "999", "Gone")
     worker.add(location="Gone")
 
     assert worker.push().counts["rejected"] == 1

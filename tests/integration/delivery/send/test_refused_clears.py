@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from tests import worker_rows
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.failpoints import armed
 from worker.sandbox import Faults
@@ -194,7 +195,7 @@ def test_of_content_that_retention_cleared_only_what_envoy_shows_is_told(worker:
     """All is cleared that the row does not have, and Envoy's answer says which of it was there."""
     worker.add(notes="a", invitee_email="ann@example.com")
     worker.push()
-    worker.execute("UPDATE delivery SET sent_content = NULL")
+    worker_rows.forget_sent_content(worker)
     worker.sandbox.set_faults(Faults(refuse_nulls=400))
 
     change(worker, notes=None, invitee_name="Ben Example")

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import pytest
 from structlog.testing import capture_logs
 
+from tests import worker_rows
 from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorker
 from tests.integration.delivery.hosting import LENA, WITH_EMPLOYEES
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
@@ -83,7 +84,7 @@ def test_look_ups_together_that_are_refused_with_one_token_count_once(
     worker.sandbox.set_faults(Faults())
     worker.let_holds_end()
     worker.make_looks_due()
-    worker.execute("UPDATE connection SET hold_reason = NULL, held_until = NULL, hold_count = 0")
+    worker_rows.forget_holds(worker)
     worker.sandbox.answer(("GET", "/v1/invites"), refuse)
 
     worker.reconcile()

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
+from tests import worker_rows
 from tests.integration.delivery.contested_row import (
     DEFERRED,
     IN_DOUBT,
@@ -94,9 +95,7 @@ def test_an_answer_with_another_id_than_the_rows_is_told_with_both(worker: Worke
     worker.add()
 
     def look_it_up() -> None:
-        worker.execute(
-            "UPDATE delivery SET status = 'sent', envoy_invite_id = '7', sent_revision = 1, fencing_token = 9"
-        )
+        worker_rows.set_delivery(worker, status="sent", envoy_invite_id="7", sent_revision=1, fencing_token=9)
 
     with armed("after_answer", action=look_it_up), capture_logs() as lines:
         worker.push()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from tests import worker_rows
 from tests.integration.delivery.contested_row import DEFERRED, FAR, IN_DOUBT, REFUSED, SENT, ContestedRow
 from tests.integration.delivery.decided_writes import (
     Write,
@@ -41,9 +42,7 @@ def doing(statement: str) -> Callable[[ContestedRow], None]:
 
 def out(contested_row: ContestedRow) -> None:
     """Let another worker find Envoy's host out."""
-    contested_row.worker.execute(
-        "INSERT INTO host (name, hold_count) VALUES (:n, 1)", n=contested_row.worker.context.gate.host
-    )
+    worker_rows.add_host(contested_row.worker, contested_row.worker.context.gate.host, hold_count=1)
 
 
 def answered(outcome: Outcome) -> Callable[[ContestedRow], object]:

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from tests import worker_rows
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.errors import ChangeRefused, ExitCode
 from worker.sandbox import Sandbox
@@ -31,7 +32,7 @@ def test_a_refresh_that_the_database_refuses_ends_the_run(worker: WorkerWithSand
     """No token comes of it, and no cool-down: the lane would begin the next one at once, without an end."""
     worker.connect()
     worker.add()
-    worker.execute("UPDATE connection SET access_expires_at = created_at")
+    worker_rows.let_access_tokens_end(worker)
     worker.execute(FORBIDDEN_ON_SQLITE if worker.context.database.is_sqlite else FORBIDDEN_ON_POSTGRESQL)
 
     with pytest.raises((ChangeRefused, IntegrityError)):
@@ -49,7 +50,7 @@ def two_customers(postgresql_url: str) -> Iterator[WorkerWithSandbox]:
         made.connect("zeta", company_id="10001")
         made.add("v-1")
         made.add("v-2", connection="zeta")
-        made.execute("UPDATE connection SET access_expires_at = created_at WHERE name = 'acme'")
+        worker_rows.let_access_tokens_end(made, "acme")
         yield made
         made.context.__exit__(None, None, None)
 
