@@ -24,7 +24,6 @@ from worker.envoy.resources import Location
 from worker.sandbox import Faults, Sandbox
 
 NAMES = ("acme", "beta", "gamma")
-STALE = "UPDATE connection SET directory_refreshed_at = NULL"
 
 
 @pytest.fixture
