@@ -58,20 +58,20 @@ def play(worker: WorkerWithSandbox, rounds: list[list[tuple[int, dict[str, Any]]
 
 
 @pytest.fixture
-def lasting(make_worker: MakeWorker) -> WorkerWithSandbox:
+def lasting_worker(make_worker: MakeWorker) -> WorkerWithSandbox:
     """Give a connected worker that serves all examples."""
     worker = make_worker()
     worker.connect()
     return worker
 
 
-def test_changes_in_any_order_come_to_what_is_wanted(lasting: WorkerWithSandbox) -> None:
+def test_changes_in_any_order_come_to_what_is_wanted(lasting_worker: WorkerWithSandbox) -> None:
     """Creates, changes of any column, withdrawals and returns, in any order between pushes."""
 
     @settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(rounds=ROUNDS)
     def any_order(rounds: list[list[tuple[int, dict[str, Any]]]]) -> None:
-        begin_anew(lasting)
-        play(lasting, rounds)
+        begin_anew(lasting_worker)
+        play(lasting_worker, rounds)
 
     any_order()

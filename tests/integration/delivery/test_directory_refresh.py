@@ -34,7 +34,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def three(worker: WorkerWithSandbox) -> WorkerWithSandbox:
+def three_customers(worker: WorkerWithSandbox) -> WorkerWithSandbox:
     """Give a worker of three customers, whose directories are due."""
     worker.connect("beta", company_id="10001")
     worker.connect("gamma", company_id="10002")
@@ -96,7 +96,7 @@ def test_two_who_read_a_directory_at_once_both_store_it(worker: WorkerWithSandbo
 
 
 def test_a_customer_who_does_not_answer_keeps_no_other_waiting(
-    three: WorkerWithSandbox, make_worker: MakeWorker
+    three_customers: WorkerWithSandbox, make_worker: MakeWorker
 ) -> None:
     """The first one is answered when the lists of all others have been read."""
     first, others, number = threading.Lock(), threading.Event(), iter(range(1, 10))
@@ -109,60 +109,69 @@ def test_a_customer_who_does_not_answer_keeps_no_other_waiting(
             others.set()
 
     with serving(answer) as url:
-        worker = elsewhere(three, make_worker, url)
+        worker = elsewhere(three_customers, make_worker, url)
         report = refresh_directory.run(worker.run_context(), readers=2)
 
     assert (report.counts, went_on) == ({"refreshed": len(NAMES)}, [True])
 
 
-def test_what_is_as_it_was_is_not_written_again(three: WorkerWithSandbox) -> None:
+def test_what_is_as_it_was_is_not_written_again(three_customers: WorkerWithSandbox) -> None:
     """When it was read is stored for all customers together; nothing else is written."""
-    with written(three) as writes:
-        report = refresh_directory.run(three.run_context())
+    with written(three_customers) as writes:
+        report = refresh_directory.run(three_customers.run_context())
 
     assert report.counts == {"refreshed": len(NAMES)}
     ((statement, values),) = writes
     assert (statement, len(values)) == ("UPDATE connection SET", len(NAMES))
-    assert refresh_directory.run(three.run_context()).counts == {}
+    assert refresh_directory.run(three_customers.run_context()).counts == {}
 
 
-def test_only_what_differs_is_written(three: WorkerWithSandbox) -> None:
+def test_only_what_differs_is_written(three_customers: WorkerWithSandbox) -> None:
     """One row is missing, one has another name, one is no longer in Envoy: these three, and no other."""
-    worker_rows.add_location(three, 1, "gone", "x")
-    ids = [row["envoy_id"] for row in three.rows("SELECT envoy_id FROM location WHERE connection_id = 1")]
+    worker_rows.add_location(three_customers, 1, "gone", "x")
+    ids = [
+        row["envoy_id"]
+        for row in three_customers.rows("SELECT envoy_id FROM location WHERE connection_id = 1")
+    ]
     missing, renamed = [key for key in ids if key != "gone"][:2]
-    whole = three.rows("SELECT * FROM location WHERE connection_id = 1 AND envoy_id <> 'gone' ORDER BY name")
-    worker_rows.remove_locations(three, 1, missing)
-    three.execute("UPDATE location SET name = 'Old' WHERE connection_id = 1 AND envoy_id = :key", key=renamed)
+    whole = three_customers.rows(
+        "SELECT * FROM location WHERE connection_id = 1 AND envoy_id <> 'gone' ORDER BY name"
+    )
+    worker_rows.remove_locations(three_customers, 1, missing)
+    three_customers.execute(
+        "UPDATE location SET name = 'Old' WHERE connection_id = 1 AND envoy_id = :key", key=renamed
+    )
 
-    with written(three) as writes:
-        refresh_directory.run(three.run_context(connection="acme"))
+    with written(three_customers) as writes:
+        refresh_directory.run(three_customers.run_context(connection="acme"))
 
     told = str([values for statement, values in writes if "location" in statement])
     assert all(key in told for key in ("gone", missing, renamed))
     assert not [key for key in ids if key not in {"gone", missing, renamed} and f"'{key}'" in told]
     assert not [statement for statement, _ in writes if "flow" in statement]
-    assert whole == three.rows("SELECT * FROM location WHERE connection_id = 1 ORDER BY name")
+    assert whole == three_customers.rows("SELECT * FROM location WHERE connection_id = 1 ORDER BY name")
 
 
-def test_who_is_held_or_removed_is_not_asked(three: WorkerWithSandbox) -> None:
+def test_who_is_held_or_removed_is_not_asked(three_customers: WorkerWithSandbox) -> None:
     """What is held is counted; who is removed is no customer any more."""
-    worker_rows.pause(three, "acme")
-    worker_rows.remove_connection(three, "beta")
-    before = three.reads()
+    worker_rows.pause(three_customers, "acme")
+    worker_rows.remove_connection(three_customers, "beta")
+    before = three_customers.reads()
 
-    report = refresh_directory.run(three.run_context())
+    report = refresh_directory.run(three_customers.run_context())
 
     assert report.counts == {"held": 1, "refreshed": 1}
-    assert three.reads() == before + 1
+    assert three_customers.reads() == before + 1
 
 
-def test_a_directory_is_as_old_as_the_question(three: WorkerWithSandbox, make_worker: MakeWorker) -> None:
+def test_a_directory_is_as_old_as_the_question(
+    three_customers: WorkerWithSandbox, make_worker: MakeWorker
+) -> None:
     """A row that is written while the lists are on their way may name what they do not show yet."""
     asked: list[datetime] = []
 
-    with serving(lambda *_: asked.append(three.context.database.read_now())) as url:
-        worker = elsewhere(three, make_worker, url)
+    with serving(lambda *_: asked.append(three_customers.context.database.read_now())) as url:
+        worker = elsewhere(three_customers, make_worker, url)
         context = worker.context
 
         def read_alone() -> None:
@@ -193,7 +202,9 @@ def test_a_later_reading_is_not_noted_as_an_earlier_one(worker: WorkerWithSandbo
     assert load(database, 1).refreshed_at == later
 
 
-def test_what_ends_one_reader_ends_the_round(three: WorkerWithSandbox, make_worker: MakeWorker) -> None:
+def test_what_ends_one_reader_ends_the_round(
+    three_customers: WorkerWithSandbox, make_worker: MakeWorker
+) -> None:
     """A bug, or the database's trouble, is no customer's: the others finish what they have in hand."""
     whose: list[str] = []
     rounds: list[Round] = []
@@ -211,7 +222,7 @@ def test_what_ends_one_reader_ends_the_round(three: WorkerWithSandbox, make_work
 
     failed = threading.Event()
     with serving(answer) as url:
-        context = elsewhere(three, make_worker, url).context
+        context = elsewhere(three_customers, make_worker, url).context
         sa.event.listen(context.database.engine, "before_cursor_execute", fail_once)
         due = DuePages(context.database, max_age=0, only=None)
         rounds.append(Round(context.database, context.api, context.tokens, due, readers=2, stop=context.stop))

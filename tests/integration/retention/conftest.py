@@ -120,7 +120,7 @@ def customer(database_url: str, sandbox: Sandbox) -> Iterator[CustomerOverTime]:
 
 
 @pytest.fixture
-def over(customer: CustomerOverTime) -> CustomerOverTime:
+def customer_with_past_visit(customer: CustomerOverTime) -> CustomerOverTime:
     """Give a customer in which Envoy had one visit, 38 days ago."""
     customer.visit()
     assert customer.worker.push().counts["sent"] == 1

@@ -12,11 +12,11 @@ from worker.invites import moves, store
 
 
 @pytest.fixture
-def cleared(over: CustomerOverTime) -> CustomerOverTime:
+def cleared(customer_with_past_visit: CustomerOverTime) -> CustomerOverTime:
     """Give a customer whose one visit is over, and cleared."""
-    assert over.prune().counts["cleared"] == 1
-    over.pass_days(1)
-    return over
+    assert customer_with_past_visit.prune().counts["cleared"] == 1
+    customer_with_past_visit.pass_days(1)
+    return customer_with_past_visit
 
 
 def again(customer: CustomerOverTime, **columns: object) -> None:
@@ -143,13 +143,17 @@ def test_a_sent_invite_still_cannot_be_deleted(cleared: CustomerOverTime) -> Non
         cleared.worker.execute("DELETE FROM invite")
 
 
-def test_a_look_up_is_proven_by_invites_that_are_not_cleared(over: CustomerOverTime) -> None:
+def test_a_look_up_is_proven_by_invites_that_are_not_cleared(
+    customer_with_past_visit: CustomerOverTime,
+) -> None:
     """However many were cleared: of those it is not stored any more what to look for."""
     for number in range(120):
-        over.visit(f"old-{number}")
-        over.stand(f"old-{number}", status="sent", envoy_invite_id=f"99{number}")
+        customer_with_past_visit.visit(f"old-{number}")
+        customer_with_past_visit.stand(f"old-{number}", status="sent", envoy_invite_id=f"99{number}")
 
-    (place,) = over.worker.rows("SELECT envoy_id FROM location WHERE name = 'Berlin'")
-    found = controls(over.worker.context.database, "acme", location_id=place["envoy_id"])
+    (place,) = customer_with_past_visit.worker.rows("SELECT envoy_id FROM location WHERE name = 'Berlin'")
+    found = controls(customer_with_past_visit.worker.context.database, "acme", location_id=place["envoy_id"])
 
-    assert [envoy_id for envoy_id, _ in found] == [over.worker.delivery()["envoy_invite_id"]]
+    assert [envoy_id for envoy_id, _ in found] == [
+        customer_with_past_visit.worker.delivery()["envoy_invite_id"]
+    ]

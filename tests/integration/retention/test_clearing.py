@@ -19,29 +19,31 @@ def personal(customer: CustomerOverTime, external_id: str = "v-1") -> dict[str, 
     return {name: row[name] for name in PERSONAL}
 
 
-def test_a_visit_that_is_long_over_is_cleared(over: CustomerOverTime) -> None:
+def test_a_visit_that_is_long_over_is_cleared(customer_with_past_visit: CustomerOverTime) -> None:
     """Nothing of the visitor or the host is left; what the visit was stays, and so does how it stands."""
-    over.worker.execute("UPDATE attempt SET detail = 'Canary is refused'")
-    over.stand("v-1", error_detail="Canary kept", content_key="digest")
-    row, stood = over.invite(), over.worker.delivery()
+    customer_with_past_visit.worker.execute("UPDATE attempt SET detail = 'Canary is refused'")
+    customer_with_past_visit.stand("v-1", error_detail="Canary kept", content_key="digest")
+    row, stood = customer_with_past_visit.invite(), customer_with_past_visit.worker.delivery()
 
-    report = over.prune()
+    report = customer_with_past_visit.prune()
 
     assert report.counts["cleared"] == 1
-    assert personal(over) == EMPTY
-    assert {name: over.invite()[name] for name in KEPT} == {name: row[name] for name in KEPT}
-    assert over.invite()["cleared_at"] is not None
+    assert personal(customer_with_past_visit) == EMPTY
+    assert {name: customer_with_past_visit.invite()[name] for name in KEPT} == {
+        name: row[name] for name in KEPT
+    }
+    assert customer_with_past_visit.invite()["cleared_at"] is not None
     ours = dict.fromkeys(("sent_content", "error_detail", "content_key"))
-    assert over.worker.delivery() == {**stood, **ours}
-    assert [line["detail"] for line in over.worker.attempts()] == [None]
+    assert customer_with_past_visit.worker.delivery() == {**stood, **ours}
+    assert [line["detail"] for line in customer_with_past_visit.worker.attempts()] == [None]
 
 
-def test_a_second_run_finds_nothing(over: CustomerOverTime) -> None:
+def test_a_second_run_finds_nothing(customer_with_past_visit: CustomerOverTime) -> None:
     """What is cleared is not cleared again."""
-    over.prune()
-    over.pass_days(40)
+    customer_with_past_visit.prune()
+    customer_with_past_visit.pass_days(40)
 
-    assert over.prune().counts["cleared"] == 0
+    assert customer_with_past_visit.prune().counts["cleared"] == 0
 
 
 def test_time_counts_from_the_end_of_the_visit(customer: CustomerOverTime) -> None:
@@ -58,15 +60,15 @@ def test_time_counts_from_the_end_of_the_visit(customer: CustomerOverTime) -> No
     assert (first, second) == ((1, False), 1)
 
 
-def test_time_counts_from_the_last_change_too(over: CustomerOverTime) -> None:
+def test_time_counts_from_the_last_change_too(customer_with_past_visit: CustomerOverTime) -> None:
     """A visit of last year that was settled yesterday stays for its thirty days."""
-    over.change(expected_arrival_at="2020-05-06T10:00:00Z")
-    over.worker.push()
+    customer_with_past_visit.change(expected_arrival_at="2020-05-06T10:00:00Z")
+    customer_with_past_visit.worker.push()
 
-    soon = over.prune().counts["cleared"]
-    over.pass_days(31)
+    soon = customer_with_past_visit.prune().counts["cleared"]
+    customer_with_past_visit.pass_days(31)
 
-    assert (soon, over.prune().counts["cleared"]) == (0, 1)
+    assert (soon, customer_with_past_visit.prune().counts["cleared"]) == (0, 1)
 
 
 @pytest.mark.parametrize("status", ["rejected", "expired", "withdrawn", "sent"])
@@ -116,13 +118,13 @@ def test_only_the_connection_and_as_many_as_asked_for(customer: CustomerOverTime
     assert personal(customer, "other") != EMPTY
 
 
-def test_a_row_that_was_filled_again_is_cleared_again(over: CustomerOverTime) -> None:
+def test_a_row_that_was_filled_again_is_cleared_again(customer_with_past_visit: CustomerOverTime) -> None:
     """Whatever the mark in it says: a caller may write personal data at any time."""
-    over.prune()
-    over.pass_days(1)
-    over.change(notes="canary again")
-    over.worker.push()
-    over.pass_days(31)
+    customer_with_past_visit.prune()
+    customer_with_past_visit.pass_days(1)
+    customer_with_past_visit.change(notes="canary again")
+    customer_with_past_visit.worker.push()
+    customer_with_past_visit.pass_days(31)
 
-    assert over.prune().counts["cleared"] == 1
-    assert personal(over) == EMPTY
+    assert customer_with_past_visit.prune().counts["cleared"] == 1
+    assert personal(customer_with_past_visit) == EMPTY

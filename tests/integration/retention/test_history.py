@@ -21,25 +21,25 @@ def run_ended(customer: CustomerOverTime, days_ago: float, name: str) -> None:
     worker_rows.add_run(customer.worker, name, moment)
 
 
-def test_old_lines_of_finished_invites_are_deleted(over: CustomerOverTime) -> None:
+def test_old_lines_of_finished_invites_are_deleted(customer_with_past_visit: CustomerOverTime) -> None:
     """Ninety days after the visit by default; how the invite stands stays."""
-    stood = over.worker.delivery()
-    early = over.prune().counts["attempts_deleted"]
-    over.pass_days(55)
+    stood = customer_with_past_visit.worker.delivery()
+    early = customer_with_past_visit.prune().counts["attempts_deleted"]
+    customer_with_past_visit.pass_days(55)
 
-    assert (early, over.prune().counts["attempts_deleted"]) == (0, 1)
-    assert lines(over) == 0
-    assert over.worker.delivery() == {**stood, "sent_content": None}
+    assert (early, customer_with_past_visit.prune().counts["attempts_deleted"]) == (0, 1)
+    assert lines(customer_with_past_visit) == 0
+    assert customer_with_past_visit.worker.delivery() == {**stood, "sent_content": None}
 
 
 @pytest.mark.parametrize("status", ["pending", "sending", "unknown"])
-def test_lines_of_unfinished_invites_stay(over: CustomerOverTime, status: str) -> None:
+def test_lines_of_unfinished_invites_stay(customer_with_past_visit: CustomerOverTime, status: str) -> None:
     """Recovery, look-ups and a person's verdict read them."""
-    over.stand("v-1", status=status)
-    over.pass_days(200)
+    customer_with_past_visit.stand("v-1", status=status)
+    customer_with_past_visit.pass_days(200)
 
-    assert over.prune().counts["attempts_deleted"] == 0
-    assert lines(over) == 1
+    assert customer_with_past_visit.prune().counts["attempts_deleted"] == 0
+    assert lines(customer_with_past_visit) == 1
 
 
 def test_lines_of_visits_that_lie_ahead_stay(customer: CustomerOverTime) -> None:
@@ -54,27 +54,31 @@ def test_lines_of_visits_that_lie_ahead_stay(customer: CustomerOverTime) -> None
     assert lines(customer) == 2
 
 
-def test_young_lines_stay(over: CustomerOverTime) -> None:
+def test_young_lines_stay(customer_with_past_visit: CustomerOverTime) -> None:
     """The time counts for each line by itself, too."""
-    over.pass_days(100)
-    yesterday = (over.now - timedelta(days=1)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    worker_rows.note_decisions(over.worker, yesterday, "young")
+    customer_with_past_visit.pass_days(100)
+    yesterday = (
+        (customer_with_past_visit.now - timedelta(days=1))
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
+    worker_rows.note_decisions(customer_with_past_visit.worker, yesterday, "young")
 
-    assert over.prune().counts["attempts_deleted"] == 1
-    assert [line["id"] for line in over.worker.attempts()] == ["young"]
+    assert customer_with_past_visit.prune().counts["attempts_deleted"] == 1
+    assert [line["id"] for line in customer_with_past_visit.worker.attempts()] == ["young"]
 
 
-def test_an_invite_without_its_ledger_can_be_sent_again(over: CustomerOverTime) -> None:
+def test_an_invite_without_its_ledger_can_be_sent_again(customer_with_past_visit: CustomerOverTime) -> None:
     """A visit of long ago that is moved ahead, and written whole, is updated as any other."""
-    over.pass_days(100)
-    over.prune()
-    moved = (over.now + timedelta(days=3)).isoformat()
+    customer_with_past_visit.pass_days(100)
+    customer_with_past_visit.prune()
+    moved = (customer_with_past_visit.now + timedelta(days=3)).isoformat()
 
-    over.change(invitee_name="Ann New", expected_arrival_at=moved)
+    customer_with_past_visit.change(invitee_name="Ann New", expected_arrival_at=moved)
 
-    assert over.worker.push().counts["updated"] == 1
-    assert over.worker.delivery()["status"] == "sent"
-    assert lines(over) == 1
+    assert customer_with_past_visit.worker.push().counts["updated"] == 1
+    assert customer_with_past_visit.worker.delivery()["status"] == "sent"
+    assert lines(customer_with_past_visit) == 1
 
 
 def test_old_runs_are_deleted(customer: CustomerOverTime) -> None:
@@ -106,9 +110,9 @@ def test_many_runs_are_deleted_in_batches(customer: CustomerOverTime) -> None:
     assert customer.prune(everything=True).counts["runs_deleted"] == 1200
 
 
-def test_the_clock_of_the_database_counts(over: CustomerOverTime) -> None:
+def test_the_clock_of_the_database_counts(customer_with_past_visit: CustomerOverTime) -> None:
     """Not that of this host, which is months behind here."""
-    over.pass_days(100)
-    assert over.now > utc_now() + timedelta(days=100)
+    customer_with_past_visit.pass_days(100)
+    assert customer_with_past_visit.now > utc_now() + timedelta(days=100)
 
-    assert over.prune().counts["cleared"] == 1
+    assert customer_with_past_visit.prune().counts["cleared"] == 1

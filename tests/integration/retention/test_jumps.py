@@ -10,15 +10,15 @@ from worker.database.owner import this_boot_clock
 
 
 @pytest.fixture
-def seen(over: CustomerOverTime) -> CustomerOverTime:
+def seen(customer_with_past_visit: CustomerOverTime) -> CustomerOverTime:
     """Give a customer in which a run has seen the clocks of this boot, and a visit is due."""
-    over.prune()
-    assert over.worker.rows("SELECT seen_boot FROM job WHERE name = 'prune_history'") == [
+    customer_with_past_visit.prune()
+    assert customer_with_past_visit.worker.rows("SELECT seen_boot FROM job WHERE name = 'prune_history'") == [
         {"seen_boot": this_boot_clock()}
     ]
-    over.visit("second", in_days=-31)
-    over.stand("second", status="expired", updated_at="2020-06-01T10:00:00.000Z")
-    return over
+    customer_with_past_visit.visit("second", in_days=-31)
+    customer_with_past_visit.stand("second", status="expired", updated_at="2020-06-01T10:00:00.000Z")
+    return customer_with_past_visit
 
 
 @pytest.mark.parametrize("jump", [{"minutes": 6}, {"days": 3650}])
@@ -56,18 +56,18 @@ def test_a_little_step_is_none(seen: CustomerOverTime, step: float) -> None:
     assert seen.prune().counts["cleared"] == 1
 
 
-def test_a_jump_is_seen_by_a_run_that_has_nothing_to_do(over: CustomerOverTime) -> None:
+def test_a_jump_is_seen_by_a_run_that_has_nothing_to_do(customer_with_past_visit: CustomerOverTime) -> None:
     """It is no trouble then, and the runs after it look from there on."""
-    over.prune()
-    over.turn(hours=3)
-    over.agree()
+    customer_with_past_visit.prune()
+    customer_with_past_visit.turn(hours=3)
+    customer_with_past_visit.agree()
 
-    idle = over.prune()
-    over.visit("second", in_days=-31)
-    over.stand("second", status="expired", updated_at="2020-06-01T10:00:00.000Z")
+    idle = customer_with_past_visit.prune()
+    customer_with_past_visit.visit("second", in_days=-31)
+    customer_with_past_visit.stand("second", status="expired", updated_at="2020-06-01T10:00:00.000Z")
 
     assert (idle.hint, idle.troubles) == ("", set())
-    assert over.prune().counts["cleared"] == 1
+    assert customer_with_past_visit.prune().counts["cleared"] == 1
 
 
 def test_a_clock_that_is_put_right_while_it_is_confirmed_clears_nothing(customer: CustomerOverTime) -> None:

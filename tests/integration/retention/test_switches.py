@@ -25,16 +25,16 @@ def test_zero_days_switch_one_of_them_off(database_url: str, sandbox: Sandbox, o
     assert {name: counts[name] for name in expected} == expected
 
 
-def test_a_preview_counts_the_same_and_writes_nothing(over: CustomerOverTime) -> None:
+def test_a_preview_counts_the_same_and_writes_nothing(customer_with_past_visit: CustomerOverTime) -> None:
     """Each count is that of the run that follows."""
-    over.pass_days(100)
-    over.visit("ahead")
+    customer_with_past_visit.pass_days(100)
+    customer_with_past_visit.visit("ahead")
     tables = ("invite", "delivery", "attempt", "job_run")
-    before = [over.worker.rows(f"SELECT * FROM {table}") for table in tables]  # noqa: S608
+    before = [customer_with_past_visit.worker.rows(f"SELECT * FROM {table}") for table in tables]  # noqa: S608
 
-    would = prune_history.preview(over.run_context()).counts
-    after = [over.worker.rows(f"SELECT * FROM {table}") for table in tables]  # noqa: S608
+    would = prune_history.preview(customer_with_past_visit.run_context()).counts
+    after = [customer_with_past_visit.worker.rows(f"SELECT * FROM {table}") for table in tables]  # noqa: S608
 
     assert after == before
-    assert would == over.prune().counts
+    assert would == customer_with_past_visit.prune().counts
     assert would["cleared"] == would["attempts_deleted"] == 1

@@ -60,65 +60,73 @@ def test_a_clock_that_is_ahead_clears_no_coming_visits(customer: CustomerOverTim
     assert [int(code) for code in report.troubles] == [75]
 
 
-def test_a_clock_that_is_behind_clears_nothing_either(over: CustomerOverTime) -> None:
+def test_a_clock_that_is_behind_clears_nothing_either(customer_with_past_visit: CustomerOverTime) -> None:
     """Nobody knows which of the two is wrong."""
-    over.turn(hours=-3)
+    customer_with_past_visit.turn(hours=-3)
 
-    report = over.prune()
+    report = customer_with_past_visit.prune()
 
     assert nothing(report)
     assert "3 hours behind Envoy's" in report.hint
 
 
-def test_once_the_clocks_agree_again_it_goes_on(over: CustomerOverTime) -> None:
+def test_once_the_clocks_agree_again_it_goes_on(customer_with_past_visit: CustomerOverTime) -> None:
     """What was said before is not held against the clock that was put right."""
-    over.let_envoy_say("-86400")
-    first = over.prune()
-    over.agree()
+    customer_with_past_visit.let_envoy_say("-86400")
+    first = customer_with_past_visit.prune()
+    customer_with_past_visit.agree()
 
-    assert (nothing(first), over.prune().counts["cleared"]) == (True, 1)
+    assert (nothing(first), customer_with_past_visit.prune().counts["cleared"]) == (True, 1)
 
 
 @pytest.mark.parametrize(
     ("outage", "code", "exit_code"), [("drop", "clock_unconfirmed", 69), ("", "clock_unconfirmed", 75)]
 )
 def test_without_an_answer_nothing_is_done(
-    over: CustomerOverTime, outage: str, code: str, exit_code: int
+    customer_with_past_visit: CustomerOverTime, outage: str, code: str, exit_code: int
 ) -> None:
     """Or with one that does not say what time it is."""
-    over.sandbox.set_faults(replace(over.sandbox.faults, outage=outage, date="absent"))
-    before = everything(over)
+    customer_with_past_visit.sandbox.set_faults(
+        replace(customer_with_past_visit.sandbox.faults, outage=outage, date="absent")
+    )
+    before = everything(customer_with_past_visit)
 
-    report = over.prune()
+    report = customer_with_past_visit.prune()
 
     assert nothing(report)
-    assert everything(over) == before
+    assert everything(customer_with_past_visit) == before
     assert (report.error_code, [int(code) for code in report.troubles]) == (code, [exit_code])
 
 
-def test_a_date_that_nobody_can_mean_confirms_nothing(over: CustomerOverTime) -> None:
+def test_a_date_that_nobody_can_mean_confirms_nothing(customer_with_past_visit: CustomerOverTime) -> None:
     """And breaks nothing."""
-    over.let_envoy_say("Fri, 31 Dec 9999 23:59:59 GMT")
+    customer_with_past_visit.let_envoy_say("Fri, 31 Dec 9999 23:59:59 GMT")
 
-    assert nothing(over.prune())
+    assert nothing(customer_with_past_visit.prune())
 
 
-def test_any_answer_with_a_date_will_do(over: CustomerOverTime) -> None:
+def test_any_answer_with_a_date_will_do(customer_with_past_visit: CustomerOverTime) -> None:
     """Whether Envoy is well is another question."""
-    over.sandbox.set_faults(replace(over.sandbox.faults, outage="503"))
+    customer_with_past_visit.sandbox.set_faults(
+        replace(customer_with_past_visit.sandbox.faults, outage="503")
+    )
 
-    assert over.prune().counts["cleared"] == 1
+    assert customer_with_past_visit.prune().counts["cleared"] == 1
 
 
-def test_what_was_seen_within_a_day_is_believed_without_asking(over: CustomerOverTime) -> None:
+def test_what_was_seen_within_a_day_is_believed_without_asking(
+    customer_with_past_visit: CustomerOverTime,
+) -> None:
     """One request a day, at most, and an Envoy that is down is no hindrance until then."""
-    over.prune()
-    over.visit("second", in_days=-31)
-    over.stand("second", status="expired", updated_at="2020-06-01T10:00:00.000Z")
-    over.sandbox.set_faults(replace(over.sandbox.faults, outage="drop"))
-    over.turn(seconds=240)
+    customer_with_past_visit.prune()
+    customer_with_past_visit.visit("second", in_days=-31)
+    customer_with_past_visit.stand("second", status="expired", updated_at="2020-06-01T10:00:00.000Z")
+    customer_with_past_visit.sandbox.set_faults(
+        replace(customer_with_past_visit.sandbox.faults, outage="drop")
+    )
+    customer_with_past_visit.turn(seconds=240)
 
-    assert over.prune().counts["cleared"] == 1
+    assert customer_with_past_visit.prune().counts["cleared"] == 1
 
 
 def test_any_run_stores_what_it_saw(customer: CustomerOverTime) -> None:
@@ -159,53 +167,61 @@ def test_where_nothing_is_due_nobody_is_asked(customer: CustomerOverTime) -> Non
     assert (report.hint, report.troubles) == ("", set())
 
 
-def test_a_run_that_clears_by_one_time_is_not_misled_by_a_jump(over: CustomerOverTime) -> None:
+def test_a_run_that_clears_by_one_time_is_not_misled_by_a_jump(
+    customer_with_past_visit: CustomerOverTime,
+) -> None:
     """The clock jumps while it works: what is cleared goes by the time that was confirmed."""
-    over.visit("ahead", in_days=20)
-    over.stand("ahead", status="rejected", updated_at="2020-06-01T10:00:00.000Z")
+    customer_with_past_visit.visit("ahead", in_days=20)
+    customer_with_past_visit.stand("ahead", status="rejected", updated_at="2020-06-01T10:00:00.000Z")
 
-    with armed("before_clear", action=lambda: over.turn(days=YEARS)):
-        report = over.prune()
+    with armed("before_clear", action=lambda: customer_with_past_visit.turn(days=YEARS)):
+        report = customer_with_past_visit.prune()
 
     assert report.counts["cleared"] == 1
-    assert over.invite("ahead")["invitee_name"] != "(cleared)"
+    assert customer_with_past_visit.invite("ahead")["invitee_name"] != "(cleared)"
 
 
-def test_it_warns_and_after_three_days_it_is_an_error(over: CustomerOverTime) -> None:
+def test_it_warns_and_after_three_days_it_is_an_error(customer_with_past_visit: CustomerOverTime) -> None:
     """The scheduled runs say so each night, with what to do, until somebody repairs it."""
-    over.sandbox.set_faults(replace(over.sandbox.faults, outage="drop"))
+    customer_with_past_visit.sandbox.set_faults(
+        replace(customer_with_past_visit.sandbox.faults, outage="drop")
+    )
     levels, codes = [], set()
     for _ in range(4):
-        over.pass_days(1)
-        (said,) = in_a_service(over)
+        customer_with_past_visit.pass_days(1)
+        (said,) = in_a_service(customer_with_past_visit)
         levels.append((said["event"], said["log_level"]))
         codes.add(said["error_code"])
         assert "envoy-worker check" in str(said["hint"])
 
     with pytest.raises(ClockDoubted, match="nothing was cleared or deleted"):
-        over.prune()
-    over.sandbox.set_faults(replace(over.sandbox.faults, outage=""))
-    over.agree()
-    (after,) = in_a_service(over)
+        customer_with_past_visit.prune()
+    customer_with_past_visit.sandbox.set_faults(replace(customer_with_past_visit.sandbox.faults, outage=""))
+    customer_with_past_visit.agree()
+    (after,) = in_a_service(customer_with_past_visit)
 
     assert levels == [("job.finished", "warning")] * 3 + [("job.failed", "error")]
     assert codes == {"clock_unconfirmed"}
     assert (after["event"], after["log_level"], after["cleared"]) == ("job.finished", "info", 1)
-    assert over.worker.rows("SELECT unwitnessed_since FROM job WHERE name = 'prune_history'") == [
-        {"unwitnessed_since": None}
-    ]
+    assert customer_with_past_visit.worker.rows(
+        "SELECT unwitnessed_since FROM job WHERE name = 'prune_history'"
+    ) == [{"unwitnessed_since": None}]
 
 
-def test_a_dry_run_says_what_is_known_to_hinder_it_and_writes_nothing(over: CustomerOverTime) -> None:
+def test_a_dry_run_says_what_is_known_to_hinder_it_and_writes_nothing(
+    customer_with_past_visit: CustomerOverTime,
+) -> None:
     """From the database alone: nobody is asked."""
-    over.let_envoy_say("-86400")
-    over.prune()
+    customer_with_past_visit.let_envoy_say("-86400")
+    customer_with_past_visit.prune()
     tables = (*TABLES[:3], "job", "host")
-    before = [over.worker.rows(f"SELECT * FROM {table}") for table in tables]  # noqa: S608
-    over.sandbox.set_faults(replace(over.sandbox.faults, outage="drop"))
+    before = [customer_with_past_visit.worker.rows(f"SELECT * FROM {table}") for table in tables]  # noqa: S608
+    customer_with_past_visit.sandbox.set_faults(
+        replace(customer_with_past_visit.sandbox.faults, outage="drop")
+    )
 
-    told = prune_history.preview(over.run_context())
+    told = prune_history.preview(customer_with_past_visit.run_context())
 
-    assert [over.worker.rows(f"SELECT * FROM {table}") for table in tables] == before  # noqa: S608
+    assert [customer_with_past_visit.worker.rows(f"SELECT * FROM {table}") for table in tables] == before  # noqa: S608
     assert told.counts["cleared"] == 1
     assert "42 days ahead of Envoy's" in told.hint

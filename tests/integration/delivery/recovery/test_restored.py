@@ -353,7 +353,7 @@ def test_releases_that_do_not_know_the_mode_are_barred(worker: WorkerWithSandbox
 
 
 @pytest.fixture
-def blind(make_worker: Any) -> WorkerWithSandbox:
+def worker_without_reading(make_worker: Any) -> WorkerWithSandbox:
     """Give a worker whose customer does not let us read invites."""
     made_worker: WorkerWithSandbox = make_worker()
     made_worker.connect()
@@ -361,22 +361,24 @@ def blind(make_worker: Any) -> WorkerWithSandbox:
 
 
 @pytest.mark.parametrize("sandbox_scopes", [WITHOUT_READING])
-def test_without_the_right_to_look_a_person_does(blind: WorkerWithSandbox) -> None:
+def test_without_the_right_to_look_a_person_does(worker_without_reading: WorkerWithSandbox) -> None:
     """Nothing is created before somebody has said what Envoy has; then it is, or is taken over."""
-    sent_since(blind)
-    waiting(blind, "v-2")
-    (envoys,) = there(blind)
-    blind.begin_restored()
+    sent_since(worker_without_reading)
+    waiting(worker_without_reading, "v-2")
+    (envoys,) = there(worker_without_reading)
+    worker_without_reading.begin_restored()
     with capture_logs() as logs:
-        blind.push()
-        blind.push()
+        worker_without_reading.push()
+        worker_without_reading.push()
     told = [log for log in logs if log["event"] == "invite.unknown"]
     assert [(one["error_code"], one["log_level"]) for one in told] == [("restored", "error")] * 2
     assert "invites resolve acme/v-1" in told[0]["hint"]
-    database = blind.context.database
+    database = worker_without_reading.context.database
 
     moves.resolve(database, store.require(database, "acme/v-1"), envoy_invite_id=envoys["id"])
     moves.resolve(database, store.require(database, "acme/v-2"), envoy_invite_id=None)
-    blind.push()
+    worker_without_reading.push()
 
-    assert [(standing(blind, key), made(blind, key)) for key in ("v-1", "v-2")] == [(("sent", None), 1)] * 2
+    assert [
+        (standing(worker_without_reading, key), made(worker_without_reading, key)) for key in ("v-1", "v-2")
+    ] == [(("sent", None), 1)] * 2
