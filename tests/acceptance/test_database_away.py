@@ -23,7 +23,7 @@ def followed(process: Piped) -> list[str]:
 def test_the_service_survives_and_says_so_once(
     postgresql_url: str, postgresql_server: str, sandbox: Sandbox
 ) -> None:
-    """Several runs fail meanwhile: one line at the start, one at the end, no ERROR, and then all is sent."""
+    """Several runs fail in between: one line at the start, one at the end, no ERROR, and then all is sent."""
     installation = Installation(postgresql_url, sandbox, WORKER_LOG__LEVEL="debug")
     installation.connect()
     server = ClosedServer(installation.database.url, postgresql_server)

@@ -65,7 +65,7 @@ class Customers(FastInstallation):
         threads = connections = 0
         process = Path(f"/proc/{worker.pid}")
         while not worker.ended():
-            with suppress(OSError):  # it ends meanwhile
+            with suppress(OSError):  # it ends in between
                 threads = max(threads, len(list((process / "task").iterdir())))
                 connections = max(connections, self._connections(process))
             time.sleep(LOOK_EVERY_SECONDS)

@@ -99,7 +99,7 @@ def test_workers_killed_at_any_instant_send_each_invite_exactly_once(
     """Killed in the middle of a drain, at a random instant or a named place, and started again, all settles.
 
     Each round brings 60 new invites for 16 senders a worker; a few of them no trigger has seen, and a few
-    are changed meanwhile.
+    are changed in between.
     """
     offset = (4 if processes > 1 else 0) + FURTHER[kind]
     draws = random.Random(f"{SEED} {offset}")  # noqa: S311 -- repeatable

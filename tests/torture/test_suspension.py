@@ -64,7 +64,7 @@ def play(installation: FastInstallation) -> None:
 def test_a_worker_that_wakes_up_after_its_leases_sends_nothing_twice(
     database_url: str, forked_commands: ForkedCommands, counts: Counter[str]
 ) -> None:
-    """Stopped with requests in flight, which another one looked up meanwhile: its answers come late."""
+    """Stopped with requests in flight, which another one looked up in between: its answers come late."""
     with prepared(forked_commands, database_url, SHORT, faults=FAULTS) as installation:
         for _ in range(ROUNDS):
             play(installation)

@@ -20,12 +20,12 @@ LATENCY = Faults(latency_seconds=0.02)
 ALONE = {"WORKER_PUSH__CONCURRENCY": "1"}  # so that no other sender has a request in flight
 
 
-def keep_busy(installation: FastInstallation, meanwhile: Callable[[float], None]) -> None:
+def keep_busy(installation: FastInstallation, in_between: Callable[[float], None]) -> None:
     """Bring new invites all the time, so that tokens are always needed."""
     began = time.monotonic()
     while (passed := time.monotonic() - began) < SECONDS:
         installation.add(FED)
-        meanwhile(passed)
+        in_between(passed)
         time.sleep(FED_EVERY)
 
 

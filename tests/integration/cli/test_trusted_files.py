@@ -181,7 +181,7 @@ def test_a_folder_as_tmp_is_holds_our_files(use: Use, file: Path) -> None:
 
 @contextlib.contextmanager
 def service_user(file: Path) -> Iterator[None]:
-    """Be a user that owns nothing, for a while; the folders of pytest's let him pass meanwhile."""
+    """Be a user that owns nothing, for a while; the folders of pytest's let him pass in between."""
     modes = {folder: folder.stat().st_mode for folder in [*file.parents][:-2]}
     for folder, mode in modes.items():
         folder.chmod(stat.S_IMODE(mode) | 0o055)

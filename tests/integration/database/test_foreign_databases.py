@@ -293,7 +293,7 @@ def test_what_passes_by_is_no_mistake_of_the_operator(
 def test_a_server_that_turns_us_away_is_waited_for(
     state: str, words: str, run_as_operator: RunAsOperator
 ) -> None:
-    """Exit 69 and its words: it may let us in later, and a password may be exchanged meanwhile."""
+    """Exit 69 and its words: it may let us in later, and a password may be exchanged in between."""
     with turning_away(state, words) as port:
         for command in ("upgrade", "status", "run-once"):
             said = run_as_operator(f"postgresql://u:Zq9-canary@127.0.0.1:{port}/d?sslmode=disable", command)

@@ -80,7 +80,7 @@ def test_a_stronger_commit_is_left_alone(opened_with: Opened) -> None:
 
 
 def test_a_reader_sees_one_state_and_writes_nothing(opened: Database) -> None:
-    """What others commit meanwhile is not seen, and a write is refused by the server."""
+    """What others commit in between is not seen, and a write is refused by the server."""
     count = sa.text("SELECT count(*) FROM schema_compatibility WHERE length(revision) <> 4")
     with opened.read() as reader:
         before = reader.execute(count).scalar()

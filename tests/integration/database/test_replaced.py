@@ -41,13 +41,13 @@ def put(name):
     try:
         with database.write() as connection:
             connection.exec_driver_sql("INSERT INTO schema_compatibility VALUES (?)", (name,))
-            if name == "closed meanwhile":
+            if name == "closed in between":
                 os.chmod(folder, 0)
         print(name)
     except WorkerError as error:
         print(int(error.exit_code), error, error.hint)
 put("before")
-put("closed meanwhile")
+put("closed in between")
 put("lost")
 os.chmod(folder, 0o755)
 put("after")
@@ -234,12 +234,12 @@ def test_a_folder_that_cannot_be_looked_into_is_waited_for(sqlite_template: Path
         )
         marked, found = is_marked(path), rows(path)
 
-    before, meanwhile, lost, after = done.stdout.splitlines()
-    assert (before, meanwhile, after) == ("before", "closed meanwhile", "after")
+    before, in_between, lost, after = done.stdout.splitlines()
+    assert (before, in_between, after) == ("before", "closed in between", "after")
     assert lost.startswith("69 ")
     assert f"{path}: Permission denied" in lost
     assert "able to write to the file and its folder" in lost
-    assert found == {"before", "closed meanwhile", "after"}
+    assert found == {"before", "closed in between", "after"}
     assert not marked
 
 

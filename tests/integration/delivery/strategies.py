@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.integration.delivery.two_workers import LEASE_SECONDS, Circumstances, arrival
 from worker.sandbox.faults import SHARES
 
-# Between these, what is done meanwhile could meet a request that is under way: docs/delivery.md says why not.
+# Elsewhere, what is done in between could meet a request that is under way: docs/delivery.md says why not.
 SAFE_PLACES = st.sampled_from(["before_claim", "after_envoy_committed", "after_answer"])
 MOST_VISITS = 3
 WORKERS = st.sampled_from(["A", "B"])

@@ -189,7 +189,7 @@ def test_a_directory_is_as_old_as_the_question(
 
 
 def test_a_later_reading_is_not_noted_as_an_earlier_one(worker: WorkerWithSandbox) -> None:
-    """Somebody else has stored it meanwhile; but what lies ahead came from a clock that was wrong."""
+    """Somebody else has stored it in between; but what lies ahead came from a clock that was wrong."""
     database = worker.context.database
     later = load(database, 1).refreshed_at
     assert later is not None

@@ -113,14 +113,14 @@ class Delivery(RuleBasedStateMachine):
         self.two_workers.meet(circumstances)
         self.two_workers.crash(self.two_workers.workers[worker].reconcile, place, 1)
 
-    @rule(circumstances=CIRCUMSTANCES, meanwhile=CIRCUMSTANCES, place=SAFE_PLACES, resolved=st.booleans())
+    @rule(circumstances=CIRCUMSTANCES, in_between=CIRCUMSTANCES, place=SAFE_PLACES, resolved=st.booleans())
     def overtake(
-        self, circumstances: Circumstances, meanwhile: Circumstances, place: str, resolved: bool
+        self, circumstances: Circumstances, in_between: Circumstances, place: str, resolved: bool
     ) -> None:
         """Let A be slow before its claim or with its answer, while B and a person do what they see fit."""
 
         def overtaken() -> None:
-            self.two_workers.meet(meanwhile)
+            self.two_workers.meet(in_between)
             self.two_workers.workers["B"].push()
             self.two_workers.workers["B"].reconcile()
             for key in self.two_workers.unknown() if resolved else ():

@@ -137,9 +137,9 @@ class TwoWorkers:
         if place == "after_bytes_written":
             wait_until(lambda: cut_off <= {one["request_id"] for one in self.sandbox.ledger()["attempts"]})
 
-    def interrupt(self, job: Callable[[], object], place: str, meanwhile: Callable[[], object]) -> None:
+    def interrupt(self, job: Callable[[], object], place: str, in_between: Callable[[], object]) -> None:
         """Do a job, and something else while its first request is answered and its verdict not stored."""
-        with armed(place, action=meanwhile):
+        with armed(place, action=in_between):
             job()
 
     def all_at_once(self) -> None:

@@ -174,7 +174,7 @@ def test_an_exchange_is_repeated_only_while_nothing_was_sent(http: HttpClient, s
 
 
 def test_a_refresh_is_one_request_even_when_nothing_was_sent(http: HttpClient, sandbox: Sandbox) -> None:
-    """When to try again is the refresher's decision, for it holds a lease meanwhile."""
+    """When to try again is the refresher's decision, for it holds a lease in between."""
     repair = Repair(sandbox)
     oauth = oauth_of(http, sandbox, stop=repair)
     sandbox.stop()

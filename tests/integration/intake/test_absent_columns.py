@@ -149,14 +149,14 @@ def test_an_arrival_after_the_departure_that_stays_is_refused(
 
 
 @pytest.mark.usefixtures("full")
-def test_what_another_program_makes_of_a_column_meanwhile_stays(database: Database, stored: Stored) -> None:
+def test_what_another_program_makes_of_a_column_in_between_stays(database: Database, stored: Stored) -> None:
     """Columns of which nothing is said are not written, not even with what they had."""
     with database.write() as connection:
         made = plan(connection, [parse(least(flow="Tour"))])
-        connection.execute(sa.text("UPDATE invite SET notes = 'changed meanwhile'"))
+        connection.execute(sa.text("UPDATE invite SET notes = 'changed in between'"))
         carry_out(connection, made)
 
-    assert stored("flow, notes") == [("Tour", "changed meanwhile")]
+    assert stored("flow, notes") == [("Tour", "changed in between")]
 
 
 def test_a_mirror_leaves_columns_that_its_file_lacks(

@@ -159,17 +159,17 @@ def test_a_line_without_an_external_id_that_can_be_read_keeps_all_invites(
     assert stored("external_id, wanted") == [(str(key), "present") for key in range(1, 5)]
 
 
-def test_what_another_caller_adds_or_changes_meanwhile_stays(
+def test_what_another_caller_adds_or_changes_in_between_stays(
     mirror: Mirror, stored: Stored, database: Database
 ) -> None:
     """Only what stood there before the file was read, and stands there unchanged, is withdrawn."""
     mirror(lines(1, 2, 3))
 
-    def meanwhile() -> None:
+    def in_between() -> None:
         insert(database, "acme", "new")
         execute(database, "UPDATE invite SET notes = 'Third floor' WHERE external_id = '2'")
 
-    report, check, _ = mirror(lines(1), at_check=meanwhile)
+    report, check, _ = mirror(lines(1), at_check=in_between)
 
     assert (check.report.withdrawn, report.withdrawn) == (2, 1)
     assert [row[0] for row in stored("external_id, wanted") if row[1] == "absent"] == ["3"]

@@ -47,7 +47,7 @@ class CustomerOverTime:
         return self.boot
 
     def pass_days(self, days: float) -> None:
-        """Let time pass, everywhere; the host is rebooted meanwhile, so that its own count begins again."""
+        """Let time pass, everywhere; the host is rebooted in between, so that its own count begins again."""
         self.now += timedelta(days=days)
         self.boot += days * 86_400
         self.agree()

@@ -29,7 +29,7 @@ def left(customer: CustomerOverTime) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "meanwhile",
+    "in_between",
     [
         lambda customer: customer.change("v-1", notes="still needed"),
         lambda customer: customer.change("v-1", wanted="absent"),
@@ -38,12 +38,12 @@ def left(customer: CustomerOverTime) -> list[str]:
     ],
 )
 def test_a_row_that_changes_in_that_moment_is_left(
-    customer: CustomerOverTime, meanwhile: Callable[[CustomerOverTime], None]
+    customer: CustomerOverTime, in_between: Callable[[CustomerOverTime], None]
 ) -> None:
     """The clearing looks again under its lock, so that nothing that somebody just wrote is lost."""
     visits(customer, 3)
 
-    with armed("before_clear", action=lambda: meanwhile(customer)):
+    with armed("before_clear", action=lambda: in_between(customer)):
         report = customer.prune()
 
     assert report.counts["cleared"] == 2
@@ -82,7 +82,7 @@ def test_a_row_that_a_caller_has_locked_is_passed_over(postgresql_url: str, sand
 
 
 @pytest.mark.parametrize(
-    "meanwhile",
+    "in_between",
     [
         lambda customer: customer.change("v-1", notes="still needed"),
         lambda customer: customer.change("v-1", wanted="absent"),
@@ -91,12 +91,12 @@ def test_a_row_that_a_caller_has_locked_is_passed_over(postgresql_url: str, sand
     ],
 )
 def test_the_ledger_of_a_row_that_is_reopened_in_that_moment_stays(
-    customer_with_old_visits: CustomerOverTime, meanwhile: Callable[[CustomerOverTime], None]
+    customer_with_old_visits: CustomerOverTime, in_between: Callable[[CustomerOverTime], None]
 ) -> None:
     """It may be in doubt again: then its lines say which of Envoy's ids it had before."""
     customer = customer_with_old_visits
 
-    with overtaken(customer.worker.context.database, lambda: meanwhile(customer)):
+    with overtaken(customer.worker.context.database, lambda: in_between(customer)):
         report = customer.prune()
 
     assert report.counts["attempts_deleted"] == 1

@@ -1,4 +1,4 @@
-"""What must be sent so that Envoy has what the caller wants, and what is not known meanwhile."""
+"""What must be sent so that Envoy has what the caller wants, and what is not known in between."""
 
 import pytest
 from hypothesis import assume, given
@@ -44,9 +44,9 @@ def test_of_unknown_content_everything_is_sent(before: Content, after: Content) 
 def test_what_is_on_its_way_is_sent_again(before: Content, after: Content) -> None:
     """Until its answer is clear, even a change back needs an update of the same fields."""
     body = changes(before, after)
-    meanwhile = while_updating(before, body)
+    in_between = while_updating(before, body)
 
-    assert changes(meanwhile, before).keys() >= body.keys() - {"sendEmailToInvitee"}
+    assert changes(in_between, before).keys() >= body.keys() - {"sendEmailToInvitee"}
 
 
 @given(before=CONTENTS, after=CONTENTS)
@@ -105,13 +105,13 @@ def test_an_email_in_doubt_is_cleared_too() -> None:
 
 @given(before=st.none() | CONTENTS, after=CONTENTS)
 def test_what_is_on_its_way_mails_once(before: Content | None, after: Content) -> None:
-    """However often it is repeated, and whatever the caller changes or calls off meanwhile."""
+    """However often it is repeated, and whatever the caller changes or calls off in between."""
     assume(before != after)
     body = changes(before, after)
     mailed = body[MAIL]
 
-    meanwhile = while_updating(before, body)
-    repeated = changes(meanwhile, {**after, "notes": "c"})
-    called_off = changes(while_removing(while_updating(meanwhile, repeated)), after)
+    in_between = while_updating(before, body)
+    repeated = changes(in_between, {**after, "notes": "c"})
+    called_off = changes(while_removing(while_updating(in_between, repeated)), after)
 
     assert repeated[MAIL] == called_off[MAIL] == (after[MAIL] and not mailed)

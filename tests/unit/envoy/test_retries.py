@@ -128,7 +128,7 @@ def test_a_write_that_was_not_sent_is_tried_three_times(code: str) -> None:
 
 
 def test_a_write_waits_shortly_and_a_read_longer() -> None:
-    """A sender holds a claim meanwhile; a read holds nothing, and Envoy needs time."""
+    """A sender holds a claim in between; a read holds nothing, and Envoy needs time."""
     writes, reads = Clock(), Clock()
     for _ in range(200):
         for policy, clock in ((unsent_policy, writes), (read_policy, reads)):

@@ -215,7 +215,7 @@ def test_of_two_consents_at_once_one_is_refused(worker: WorkerWithTokenEndpoint)
 def test_the_look_comes_before_anything_is_stored_and_within_no_transaction(
     worker: WorkerWithTokenEndpoint,
 ) -> None:
-    """Others may write meanwhile, and see the grant that there was."""
+    """Others may write in between, and see the grant that there was."""
     worker.connect()
     seen: list[Connection] = []
 

@@ -51,7 +51,7 @@ def test_another_companys_pair_is_stored_and_held(worker: WorkerWithTokenEndpoin
 
 
 def test_a_pair_that_was_overtaken_is_held_too(worker: WorkerWithTokenEndpoint) -> None:
-    """It is stored although the lease was lost meanwhile, and the hold goes with it."""
+    """It is stored although the lease was lost in between, and the hold goes with it."""
     number = worker.connect()
     worker.once(lambda: worker.change(lease_owner="another/1/1#x"))
 

@@ -217,7 +217,7 @@ def test_the_damage_of_a_grant_that_is_over_is_nobodys_trouble(two: WorkerWithTo
     assert two.row().hold_reason is None
 
 
-def test_a_grant_that_was_replaced_meanwhile_is_not_held(two: WorkerWithTokenEndpoint) -> None:
+def test_a_grant_that_was_replaced_in_between_is_not_held(two: WorkerWithTokenEndpoint) -> None:
     """The customer connected again between the look at the old tokens and the hold."""
     two.change(refresh_token_enc="x")
 

@@ -128,7 +128,7 @@ def test_a_pair_that_comes_late_is_stored_while_the_spent_token_stands(
     assert worker.endpoint.is_alive(worker.stored_refresh_token())
 
 
-def test_a_pair_that_comes_late_revives_a_grant_called_dead_meanwhile(
+def test_a_pair_that_comes_late_revives_a_grant_called_dead_in_between(
     worker: WorkerWithTokenEndpoint,
 ) -> None:
     """Another process was refused with the token that we spent: our pair proves it wrong."""

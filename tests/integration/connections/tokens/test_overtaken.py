@@ -144,7 +144,7 @@ def ended_by_another(worker: WorkerWithTokenEndpoint) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """What the first party does, what the second does meanwhile, and what the first is told."""
+    """What the first party does, what the second does in between, and what the first is told."""
 
     first: Callable[[WorkerWithTokenEndpoint], Act]
     second: Callable[[WorkerWithTokenEndpoint], object]
@@ -205,12 +205,12 @@ def test_whoever_comes_second_changes_nothing_and_is_told(
     left: dict[str, object] = {}
     emitted = []
 
-    def meanwhile() -> None:
+    def in_between() -> None:
         case.second(worker)
         left.update(stored(worker.database, TABLES))
         emitted.extend(events)
 
-    with capture_logs() as events, overtaken(worker.database, meanwhile, at=case.at):
+    with capture_logs() as events, overtaken(worker.database, in_between, at=case.at):
         sees = act()
 
     assert sees == case.sees
@@ -234,14 +234,14 @@ def test_a_right_to_ask_is_free_when_it_is_over_though_its_owner_lives(
     assert outages(worker).take_probe(seen) is free
 
 
-def test_a_token_is_not_posted_where_the_connection_was_removed_meanwhile(
+def test_a_token_is_not_posted_where_the_connection_was_removed_in_between(
     worker: WorkerWithTokenEndpoint,
 ) -> None:
     """Between the look and the lease an operator has removed it, and its tokens are wiped."""
     worker.connect()
-    meanwhile = overtaken(worker.database, lambda: store.remove(worker.database, "acme"), at="connection")
+    in_between = overtaken(worker.database, lambda: store.remove(worker.database, "acme"), at="connection")
 
-    with meanwhile, pytest.raises(NeedsAuthorisation):
+    with in_between, pytest.raises(NeedsAuthorisation):
         worker.tokens().access(number(worker), rejected_version=1)
 
     assert worker.endpoint.posted == []

@@ -93,7 +93,7 @@ def test_a_refused_token_is_refreshed_once_for_all_who_were_refused(worker: Work
 
 
 def test_the_refresh_token_comes_from_the_row_every_time(worker: WorkerWithTokenEndpoint) -> None:
-    """What another process has rotated meanwhile is what is posted."""
+    """What another process has rotated in between is what is posted."""
     number = worker.connect()
     ours, theirs = worker.tokens("host/1/1"), worker.tokens("host/2/2")
 

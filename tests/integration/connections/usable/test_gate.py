@@ -1,4 +1,4 @@
-"""The gate before Envoy while it is being asked: what others say meanwhile, and whose word counts."""
+"""The gate before Envoy while it is being asked: what others say in between, and whose word counts."""
 
 import threading
 from collections.abc import Callable
@@ -19,7 +19,7 @@ SECONDS = (5.0, 900.0)
 
 
 class Asked:
-    """A gate whose probes say what a test wants, and do something meanwhile."""
+    """A gate whose probes say what a test wants, and do something in between."""
 
     def __init__(self, worker: WorkerWithTokenEndpoint) -> None:
         """Connect two customers; everyone is answered."""
@@ -31,12 +31,12 @@ class Asked:
         self.stop = threading.Event()
         self.gate = Gate(self.outages, holds, self._probe, self.stop, patience_seconds=0.05)
         self.failing: dict[int, EnvoyError] = {}
-        self.meanwhile: Callable[[], object] = lambda: None
+        self.in_between: Callable[[], object] = lambda: None
         self.asked: list[int] = []
 
     def _probe(self, token: str) -> None:
         self.asked.append(int(token))
-        self.meanwhile()
+        self.in_between()
         if error := self.failing.get(int(token)):
             raise error
 
@@ -77,7 +77,7 @@ def test_nobody_is_asked_while_nothing_speaks_against_the_host(asked: Asked) -> 
 def test_a_doubt_that_comes_while_the_host_is_asked_is_not_disproved_by_the_answer(asked: Asked) -> None:
     """The answer may have been on its way already when the next request was lost: it is asked again."""
     asked.gate.note(OutcomeUnknown())
-    asked.meanwhile = lambda: asked.gate.note(OutcomeUnknown()) if len(asked.asked) == 1 else None
+    asked.in_between = lambda: asked.gate.note(OutcomeUnknown()) if len(asked.asked) == 1 else None
 
     assert [asked.ask(ACME), asked.ask(ACME), asked.ask(ACME)] == [None] * 3
     assert asked.asked == [ACME, ACME]
@@ -155,7 +155,7 @@ def test_a_thread_does_not_wait_for_ever_until_another_has_asked(asked: Asked) -
         asking.set()
         done.wait(10)
 
-    asked.meanwhile = wait
+    asked.in_between = wait
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(asked.ask, ACME)
         assert asking.wait(10)

@@ -92,7 +92,7 @@ def test_the_condition_in_sql_is_the_rule_in_python(worker: WorkerWithTokenEndpo
 
 
 def test_trouble_of_a_connection_that_is_gone_is_no_trouble(sqlite_worker: WorkerWithTokenEndpoint) -> None:
-    """A row that was deleted meanwhile is passed over."""
+    """A row that was deleted in between is passed over."""
     guard = holds(sqlite_worker)
 
     guard.throttled(99, 1)

@@ -283,7 +283,7 @@ def test_rejections_whose_process_died_before_it_compared_them_are_taken_back(
     assert trials(worker) == before
 
 
-def test_nothing_but_a_trial_is_claimed_meanwhile(worker: WorkerWithSandbox) -> None:
+def test_nothing_but_a_trial_is_claimed_in_between(worker: WorkerWithSandbox) -> None:
     """A worker that had read its rows before learns of it at the claim."""
     refuse_all(worker)
     worker_rows.end_holds(worker)

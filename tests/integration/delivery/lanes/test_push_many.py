@@ -48,7 +48,7 @@ def test_a_held_connection_does_not_delay_the_others(worker: WorkerWithSandbox) 
 
 
 @pytest.mark.parametrize("status", ["needs_authorisation", "removed"])
-def test_a_grant_that_ends_meanwhile_sends_nothing_more(worker: WorkerWithSandbox, status: str) -> None:
+def test_a_grant_that_ends_in_between_sends_nothing_more(worker: WorkerWithSandbox, status: str) -> None:
     """Its access token may still be at hand; the claim sees that the connection is of no use any more."""
     for number in range(60):
         worker.add(f"v-{number}")

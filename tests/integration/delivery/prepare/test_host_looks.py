@@ -117,7 +117,7 @@ def test_another_grant_begins_without_what_was_kept(worker: WorkerWithSandbox) -
 
 
 def test_a_look_that_ends_after_the_removal_is_not_kept(worker: WorkerWithSandbox) -> None:
-    """Another process may have been at it meanwhile."""
+    """Another process may have been at it in between."""
     database = worker.context.database
     store.remove(database, "acme")
 

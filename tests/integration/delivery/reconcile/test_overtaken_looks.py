@@ -82,7 +82,7 @@ def resolved(contested_row: ContestedRow) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """What the look does, what another does meanwhile, and what the look is told."""
+    """What the look does, what another does in between, and what the look is told."""
 
     first: Callable[[ContestedRow], Write]
     second: Callable[[ContestedRow], object]
@@ -121,11 +121,11 @@ def test_a_look_that_comes_second_changes_no_row(shared_worker: WorkerWithSandbo
     write = case.first(contested_row)
     left: dict[str, object] = {}
 
-    def meanwhile() -> None:
+    def in_between() -> None:
         case.second(contested_row)
         left.update(stored(contested_row.database))
 
-    with overtaken(contested_row.database, meanwhile):
+    with overtaken(contested_row.database, in_between):
         sees = write()
 
     assert sees == case.sees
@@ -143,10 +143,10 @@ def test_of_two_rows_that_a_look_finds_the_same_invite_for_one_gets_it(
         one.tried(IN_DOUBT)
     write = recording(FOUND)(contested_row)
 
-    def meanwhile() -> None:
+    def in_between() -> None:
         moves.resolve(other.database, other.standing(), envoy_invite_id=FOUND_ID)
 
-    with overtaken(contested_row.database, meanwhile):
+    with overtaken(contested_row.database, in_between):
         assert write() is False
 
     assert (contested_row.delivery["status"], contested_row.delivery["envoy_invite_id"]) == ("unknown", None)

@@ -148,7 +148,7 @@ def test_times_that_no_trigger_has_seen_are_written_as_all_others_are(worker: Wo
     assert (worker.delivery()["status"], worker.delivery()["revision"]) == ("sent", 1)
 
 
-def test_what_was_renamed_meanwhile_is_sent_only_if_it_never_was(worker: WorkerWithSandbox) -> None:
+def test_what_was_renamed_in_between_is_sent_only_if_it_never_was(worker: WorkerWithSandbox) -> None:
     """Its delivery still has the old key: where that was tried, Envoy has it under that one."""
     worker.add()
     worker.push()

@@ -153,7 +153,7 @@ def test_a_change_back_after_a_404_asks_whether_the_invite_is_there(
 def test_what_is_cleared_while_the_invite_is_asked_for_is_cleared_in_envoy(
     recreating_worker: WorkerWithSandbox,
 ) -> None:
-    """The place was repaired meanwhile, so that the question is the whole update."""
+    """The place was repaired in between, so that the question is the whole update."""
     recreating_worker.add(invitee_email="ann@example.com", custom_fields='{"Badge": "7"}')
     recreating_worker.push()
     know_a_place_that_is_gone(recreating_worker)
@@ -173,7 +173,7 @@ def test_what_is_cleared_while_the_invite_is_asked_for_is_cleared_in_envoy(
 
 
 def test_a_place_that_was_not_refused_is_not_taken_for_missing(recreating_worker: WorkerWithSandbox) -> None:
-    """The 404 was another place's, which the caller has repaired meanwhile."""
+    """The 404 was another place's, which the caller has repaired in between."""
     recreating_worker.sandbox.add_location("Oslo")
     recreating_worker.add()
     recreating_worker.push()

@@ -79,7 +79,7 @@ def _rests(worker: WorkerWithSandbox) -> bool:
 def test_verdicts_wait_until_the_database_is_back(
     quick_worker: WorkerWithSandbox, away: LockedFile | ClosedServer, lines: list[Any]
 ) -> None:
-    """However often the store fails, each is stored in the end; nothing new is claimed meanwhile."""
+    """However often the store fails, each is stored in the end; nothing new is claimed in between."""
     worker = quick_worker
     for number in range(VISITS):
         worker.add(f"v-{number}")

@@ -42,7 +42,7 @@ def test_a_create_that_ends_in_doubt_stays_so_though_the_caller_changed_the_row(
     assert (after["status"], after["revision"]) == ("unknown", 2)
     assert after["unknown_since"] is not None
     assert 1 < contested_row.worker.wait(contested_row.key) <= 5, "Envoy may need a moment until it shows it"
-    assert after["content_key"] == contested_row.key, "no twin may be sent meanwhile"
+    assert after["content_key"] == contested_row.key, "no twin may be sent in between"
 
 
 @pytest.mark.parametrize("outcome", [DEFERRED, REFUSED], ids=["deferred", "refused"])

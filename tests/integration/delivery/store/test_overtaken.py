@@ -73,7 +73,7 @@ def finishes(contested_row: ContestedRow) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """What the first party does, what the second does meanwhile, and what the first is told."""
+    """What the first party does, what the second does in between, and what the first is told."""
 
     first: Callable[[ContestedRow], Write]
     second: Callable[[ContestedRow], object]
@@ -152,12 +152,12 @@ def test_whoever_comes_second_changes_no_row_and_is_told(
     write = case.first(contested_row)
     left: dict[str, object] = {}
 
-    def meanwhile() -> None:
+    def in_between() -> None:
         case.second(contested_row)
         left.update(stored(contested_row.database))
 
     table = "invite" if case.first is withdrawing else "delivery"
-    with overtaken(contested_row.database, meanwhile, at=table):
+    with overtaken(contested_row.database, in_between, at=table):
         sees = write()
 
     assert sees == case.sees

@@ -111,7 +111,7 @@ def test_what_is_left_of_the_others_rows_is_taken_a_second_after_the_own_part_wa
     assert beside.lanes.is_over()
 
 
-def test_own_rows_that_are_written_meanwhile_are_sent_at_once() -> None:
+def test_own_rows_that_are_written_in_between_are_sent_at_once() -> None:
     """They do not wait until the others have had their time."""
     beside = Beside("b")
     lane = beside.meet()
