@@ -12,10 +12,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 import structlog
 from hypothesis import HealthCheck, settings
 
-from tests import pgbouncer
+from tests import compiling, pgbouncer
 from tests.postgresql import Databases, with_name
 from worker.database import Database
 from worker.database.schema import upgrade
@@ -24,6 +25,7 @@ from worker.logs.configuring import LibraryHandler
 # How long an example takes says more about what runs beside it than about our code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+sa.event.listen(sa.Engine, "engine_connect", compiling.share)
 # Whatever started us may ignore them, as nohup and a shell's & do, and what we start would inherit that.
 for ignored, handler in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
     if signal.getsignal(ignored) is signal.SIG_IGN:
