@@ -1,6 +1,7 @@
 """What the source of the project must not contain."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import worker
@@ -8,7 +9,8 @@ import worker
 PACKAGE = Path(worker.__file__).parent
 
 
-def modules_of(path: Path) -> set[str]:
+@cache
+def modules_of(path: Path) -> frozenset[str]:
     """Return the names of the modules that a module imports."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -16,7 +18,7 @@ def modules_of(path: Path) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
-    return names
+    return frozenset(names)
 
 
 def imports_of(path: Path) -> set[str]:

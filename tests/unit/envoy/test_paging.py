@@ -22,6 +22,7 @@ class Pages:
     ) -> None:
         self.asked: list[tuple[int, int]] = []
         self.length = length
+        self._items = [{"id": str(number)} for number in range(length)]
         self._cap = cap
         self._meta = meta or (lambda _total, _size: {})
 
@@ -29,8 +30,7 @@ class Pages:
         """Note which page is asked for, and return it."""
         self.asked.append((page, size))
         size = min(size, self._cap)
-        items = [{"id": str(number)} for number in range(self.length)]
-        return {"data": items[(page - 1) * size : page * size], "meta": self._meta(self.length, size)}
+        return {"data": self._items[(page - 1) * size : page * size], "meta": self._meta(self.length, size)}
 
 
 def honest(total: int, size: int) -> Json:

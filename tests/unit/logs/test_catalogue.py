@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,13 +26,17 @@ class Emission(NamedTuple):
     hinted: bool
 
 
-def emissions() -> Iterator[Emission]:
+@cache
+def emissions() -> list[Emission]:
     """Find every event that the worker and its jobs emit."""
-    for folder in ("worker", "jobs"):
-        for file in sorted((ROOT / folder).rglob("*.py")):
-            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Call):
-                    yield from _of_call(node, f"{file.relative_to(ROOT)}:{node.lineno}")
+    return [
+        found
+        for folder in ("worker", "jobs")
+        for file in sorted((ROOT / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        for found in _of_call(node, f"{file.relative_to(ROOT)}:{node.lineno}")
+    ]
 
 
 def _of_call(call: ast.Call, place: str) -> Iterator[Emission]:
