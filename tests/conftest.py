@@ -26,6 +26,8 @@ from worker.logs.configuring import LibraryHandler
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 sa.event.listen(sa.Engine, "engine_connect", compiling.share)
+# Looked through for garbage as often as ever, but what is new less often: most of it ends by itself.
+gc.set_threshold(10_000, 5, 2)
 # Whatever started us may ignore them, as nohup and a shell's & do, and what we start would inherit that.
 for ignored, handler in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
     if signal.getsignal(ignored) is signal.SIG_IGN:
