@@ -13,9 +13,9 @@ BENCH_ROWS ?= 10000000
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-# Whoever runs make in another user's checkout, as in a container with a mounted one, believes it already.
+# Who runs make in another user's checkout, as in a container with a mounted one, believes it already.
 TRUST := $(shell test -O settings.toml || echo WORKER_TRUST_FOLDER=1)
-# Without its cache, each of pytest's processes compiles all tests anew: ten seconds each.
+# Without its cache, each of pytest's processes compiles all tests again: ten seconds each.
 CACHED := env -u PYTHONDONTWRITEBYTECODE
 RUNTIME := .venv/.runtime-installed
 DEVELOPMENT := .venv/.development-installed

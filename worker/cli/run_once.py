@@ -11,12 +11,13 @@ from worker.errors import ExitCode, UsageError
 from worker.report import first_that_applies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from worker.context import Context
     from worker.delivery.preview import Fate
     from worker.report import Report
     from worker.runs import ResolvedJob, RunResult
+    from worker.settings import JobSettings
 
 
 class _Scope(NamedTuple):
@@ -50,8 +51,8 @@ def run_once(
     from worker.runs import resolve_all
 
     with opened(access="read" if dry_run else "write") as context:
-        registered = resolve_all(context.settings.jobs)
-        chosen = [_named(registered, name) for name in jobs or registered]
+        resolved = resolve_all(_named(context.settings.jobs, jobs))
+        chosen = [resolved[name] for name in jobs or resolved]
         if connection is not None:
             store.require(context.database, connection)
         _require_bounded(chosen, yes=yes)
@@ -95,10 +96,12 @@ def _end_in_order(context: "Context") -> None:
         signal.signal(number, lambda *_: context.end())
 
 
-def _named(registered: "dict[str, ResolvedJob]", name: str) -> "ResolvedJob":
-    if name not in registered:
-        raise UsageError(f"no job {name} is registered", hint=f"there are: {', '.join(registered)}")
-    return registered[name]
+def _named(registered: "Mapping[str, JobSettings]", names: list[str] | None) -> "Mapping[str, JobSettings]":
+    """Return the jobs that are named, all of them where none is: the others are not even loaded."""
+    for name in names or ():
+        if name not in registered:
+            raise UsageError(f"no job {name} is registered", hint=f"there are: {', '.join(registered)}")
+    return {name: registered[name] for name in names} if names else registered
 
 
 def _require_bounded(chosen: "list[ResolvedJob]", *, yes: bool) -> None:

@@ -102,7 +102,7 @@ def resume(
     with opened() as context:
         if name is not None:
             held = store.resume(context.database, name)
-            show(f"{name}: {'is used again' if held else 'was not held'}")
+            show(f"{name}: {'is used again' if held else 'was not held; if it waited, it does no more'}")
             return
         resumed = resuming.resume_all(context.database)
     for one in resumed:
