@@ -5,7 +5,8 @@ Files:
 clears: What an update empties, and an Envoy that does not empty it: the rest goes through, the clear is told.
 consequences: What follows from an attempt once its outcome is stored: events, holds, probes.
 content: What Envoy shall have: an invite in Envoy's own words, and the key by which two of them are equal.
-custom_fields: The custom fields that Envoy gets: those of the row, and the defaults of its connection.
+custom_fields: The list of custom fields that Envoy gets: those of the row, and the defaults of its
+    connection.
 due: A due row as one value, and the connections that have due rows; `prepare.due_page` reads a page of them.
 events: Tell what became of an invite: one event each, by ids, never by name.
 fit: Hold what goes to Envoy to the rules of the files once more: what callers write by SQL met none of them.

@@ -1,4 +1,4 @@
-"""The custom fields that Envoy gets: those of the row, and the defaults of its connection."""
+"""The list of custom fields that Envoy gets: those of the row, and the defaults of its connection."""
 
 from worker.invites.custom_fields import checked, label_key, require_few
 

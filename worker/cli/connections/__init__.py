@@ -2,7 +2,7 @@
 
 Files:
 
-manage: ``envoy-worker connections``: grants, holds and defaults; never tokens.
+manage: ``envoy-worker connections list``, ``show``, ``pause``, ``resume`` and ``remove``.
 set_defaults: ``envoy-worker connections set``: what the invites of a connection get by default.
 """
 

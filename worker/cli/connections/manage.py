@@ -1,4 +1,4 @@
-"""``envoy-worker connections``: grants, holds and defaults; never tokens."""
+"""``envoy-worker connections list``, ``show``, ``pause``, ``resume`` and ``remove``."""
 
 import sys
 from json import dumps

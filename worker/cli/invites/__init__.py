@@ -3,7 +3,7 @@
 Files:
 
 add: ``envoy-worker invites add``: one visit, by hand.
-decide: ``envoy-worker invites``: hand them in, see them, and decide about them.
+decide: ``envoy-worker invites retry``, ``withdraw`` and ``resolve``: a person decides.
 import_file: ``envoy-worker invites import``: a file of visits, as CSV or JSON Lines.
 import_streams: The files of an import: the one that is read, or a copy of it, and the one of rejected lines;
     and a bar.

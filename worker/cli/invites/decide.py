@@ -1,4 +1,4 @@
-"""``envoy-worker invites``: hand them in, see them, and decide about them."""
+"""``envoy-worker invites retry``, ``withdraw`` and ``resolve``: a person decides."""
 
 from typing import TYPE_CHECKING, Annotated
 
