@@ -4,6 +4,8 @@ The callers' table ``invite`` has none: its SQL is the contract, and tests write
 name or a key, a verb is about every row.
 """
 
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -14,7 +16,7 @@ PAST, LONG_AGO = "2020-01-01T00:00:00.000Z", "2020-06-01T10:00:00.000Z"
 
 
 class Executor(Protocol):
-    """What runs a statement in a transaction of its own."""
+    """What runs a statement, as a rule in a transaction of its own."""
 
     def execute(self, statement: str, **values: Any) -> None:
         """Run it."""
@@ -31,6 +33,23 @@ class At:
         """Run one statement in a transaction of its own."""
         with self._database.write() as connection:
             connection.execute(sa.text(statement), values)
+
+
+class In:
+    """A transaction of the test's own, for what must be written in it: for a lock, a race, or many rows."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        """Take its connection."""
+        self._connection = connection
+
+    def execute(self, statement: str, **values: Any) -> None:
+        """Run one statement in it."""
+        self._connection.execute(sa.text(statement), values)
+
+
+def set_every_row(at: Executor, table: str, /, **columns: Any) -> None:
+    """Write columns of all rows of a table that is taken from the schema, as damage would."""
+    _update(at, table, columns)
 
 
 # Connections.
@@ -52,6 +71,11 @@ def add_connection_like_it(
         status=status,
         company_id=company_id,
     )
+
+
+def add_connections(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Have many connections, which all say the same columns."""
+    _insert_all(connection, "connection", rows)
 
 
 def call_connection(at: Executor, name: str, company_id: str = "x") -> None:
@@ -103,6 +127,11 @@ def remove_connection(at: Executor, name: str | None = None) -> None:
     _connection(at, name, {"status": "removed"})
 
 
+def delete_connection(at: Executor, name: str) -> None:
+    """Leave nothing of a connection, which no release does."""
+    at.execute(f"DELETE FROM connection{_where(name=name)}", **_bound(name=name))  # noqa: S608
+
+
 def need_authorisation(at: Executor, name: str | None = None) -> None:
     """Let a connection have a dead grant."""
     _connection(at, name, {"status": "needs_authorisation", "status_reason": "x"})
@@ -148,6 +177,11 @@ def add_location(at: Executor, connection_id: int, envoy_id: str, name: str, **c
     _insert(at, "location", **row)
 
 
+def call_location(at: Executor, connection_id: int, envoy_id: str, name: str) -> None:
+    """Let a location have had another name when its directory was read."""
+    _update(at, "location", {"name": name}, connection_id=connection_id, envoy_id=envoy_id)
+
+
 def remove_locations(at: Executor, connection_id: int | None = None, envoy_id: str | None = None) -> None:
     """Take locations out of a directory."""
     given = {"connection_id": connection_id, "envoy_id": envoy_id}
@@ -167,6 +201,11 @@ def add_host(at: Executor, name: str, **columns: Any) -> None:
     _insert(at, "host", name=name, **columns)
 
 
+def set_hosts(at: Executor, **columns: Any) -> None:
+    """Write columns of every host, as a worker would."""
+    _update(at, "host", columns)
+
+
 def note_envoy_time(at: Executor, name: str, moment: str) -> None:
     """Let a host's clock have been seen to show this, at that very time."""
     add_host(at, name, hold_count=0, refused_count=0, envoy_time=moment, envoy_time_seen_at=moment)
@@ -183,6 +222,24 @@ def forget_refusals(at: Executor) -> None:
 
 
 # Deliveries.
+
+
+def add_delivery(at: Executor, key: str, connection: str = "acme", **columns: Any) -> None:
+    """Have a delivery without an invite."""
+    _insert(at, "delivery", connection=connection, external_id=key, **columns)
+
+
+def add_deliveries(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Have many deliveries without invites, which all say the same columns."""
+    _insert_all(connection, "delivery", rows)
+
+
+def make_missing_deliveries(at: Executor) -> None:
+    """Make the delivery of every invite, as a worker does that heals; none may have one."""
+    at.execute(
+        "INSERT INTO delivery (connection, external_id, invite_id, next_attempt_at)"
+        " SELECT connection, external_id, id, created_at FROM invite"
+    )
 
 
 def set_delivery(at: Executor, key: str | None = None, /, **columns: Any) -> None:
@@ -220,6 +277,26 @@ def abandon_attempt(at: Executor, key: str | None = None) -> None:
     at.execute(statement, **_bound(external_id=key))
 
 
+def begin_unrecorded(at: Executor, name: str, key: str, *, owner: str) -> None:
+    """Let an attempt of this owner be on its way that the ledger has not, with a lease that is over."""
+    wanted = _where(external_id=key)
+    statement = (
+        "UPDATE delivery SET status = 'sending', fencing_token = fencing_token + 1, attempt_id = :name,"  # noqa: S608
+        f" lease_owner = :owner, lease_until = created_at{wanted}"
+    )
+    at.execute(statement, name=name, owner=owner, **_bound(external_id=key))
+
+
+def let_another_have_tried(at: Executor) -> None:
+    """Let another process have had every delivery for an attempt that came to nothing."""
+    at.execute("UPDATE delivery SET fencing_token = fencing_token + 1")
+
+
+def leave_in_doubt(at: Executor, name: str, key: str, **columns: Any) -> None:
+    """Let the first attempt at a delivery, of this name, have ended in doubt."""
+    _delivery(at, key, {"status": "unknown", "attempt_id": name, "fencing_token": 1, **columns})
+
+
 def make_due(at: Executor) -> None:
     """Let every wait of a pending delivery be over."""
     at.execute("UPDATE delivery SET next_attempt_at = created_at WHERE status = 'pending'")
@@ -246,6 +323,11 @@ def put_off_looks(at: Executor, until: Any) -> None:
 def let_leases_end(at: Executor) -> None:
     """Let the lease of every attempt that is on its way be over."""
     at.execute("UPDATE delivery SET lease_until = created_at WHERE status = 'sending'")
+
+
+def let_sent_content_be(at: Executor, expression: str) -> None:
+    """Let what Envoy has of every invite be stored as an expression of the database makes it."""
+    at.execute(f"UPDATE delivery SET sent_content = {expression}")  # noqa: S608
 
 
 def forget_sent_content(at: Executor) -> None:
@@ -295,6 +377,39 @@ def begin_attempt(at: Executor, name: str, kind: str, *, owner: str, until: str)
     _delivery(at, None, {**row, "lease_until": until})
 
 
+def add_attempt(at: Executor, name: str, key: str, **columns: Any) -> None:
+    """Have a line of a delivery in the ledger: a first create, begun when the delivery was made."""
+    given = {"id": name, "kind": "create", "revision": 1, "fencing_token": 1, **_plain(columns)}
+    values = {**{column: f":{column}" for column in given}, "delivery_id": "id"}
+    values.setdefault("started_at", "created_at")
+    at.execute(
+        f"INSERT INTO attempt ({', '.join(values)})"  # noqa: S608
+        f" SELECT {', '.join(values.values())} FROM delivery{_where(external_id=key)}",
+        **given,
+        **_bound(external_id=key),
+    )
+
+
+def set_attempts(at: Executor, key: str | None = None, /, **columns: Any) -> None:
+    """Write columns of what the ledger has of a delivery."""
+    assigned = ", ".join(f"{column} = :{column}" for column in columns)
+    at.execute(
+        f"UPDATE attempt SET {assigned}{_of_delivery(key)}",  # noqa: S608
+        **_plain(columns),
+        **_bound(external_id=key),
+    )
+
+
+def let_attempts_have_begun(at: Executor, moment: Any, key: str | None = None) -> None:
+    """Let the attempts at a delivery have begun then, by no clock but the database's."""
+    set_attempts(at, key, started_at=moment, boot_seconds=None)
+
+
+def unfinish_attempts(at: Executor, key: str | None = None) -> None:
+    """Let the ledger not have what became of the attempts at a delivery."""
+    set_attempts(at, key, verdict=None, finished_at=None, http_status=None, error_code=None)
+
+
 def note_decisions(at: Executor, moment: str, name: str | None = None) -> None:
     """Let a person have decided something about every delivery then; a line's id is *name*, or the key."""
     at.execute(
@@ -307,16 +422,18 @@ def note_decisions(at: Executor, moment: str, name: str | None = None) -> None:
 
 def forget_attempts(at: Executor, key: str | None = None) -> None:
     """Leave nothing of a delivery in the ledger."""
-    of_it = f" WHERE delivery_id IN (SELECT id FROM delivery{_where(external_id=key)})"  # noqa: S608
-    at.execute(f"DELETE FROM attempt{of_it if key else ''}", **_bound(external_id=key))  # noqa: S608
+    at.execute(f"DELETE FROM attempt{_of_delivery(key)}", **_bound(external_id=key))  # noqa: S608
 
 
 def add_run(at: Executor, name: str, ended: str) -> None:
     """Have a run of the main job in the history."""
-    times = {"started_at": ended, "finished_at": ended}
-    _insert(
-        at, "job_run", id=name, job="push_invites", trigger="schedule", result="done", counts="{}", **times
-    )
+    _insert(at, "job_run", **_run(name, ended))
+
+
+def add_runs(database: Database, ended: Mapping[str, str]) -> None:
+    """Have many runs of the main job in the history, by their ids, each with its end."""
+    with database.write() as connection:
+        _insert_all(connection, "job_run", [_run(*one) for one in ended.items()])
 
 
 def add_job(at: Executor, name: str, **columns: Any) -> None:
@@ -342,16 +459,47 @@ def _delivery(at: Executor, key: str | None, columns: dict[str, Any]) -> None:
 
 def _update(at: Executor, table: str, columns: dict[str, Any], **which: Any) -> None:
     assigned = ", ".join(f"{column} = :{column}" for column in columns)
-    at.execute(f"UPDATE {table} SET {assigned}{_where(**which)}", **columns, **_bound(**which))  # noqa: S608
+    at.execute(f"UPDATE {table} SET {assigned}{_where(**which)}", **_plain(columns), **_bound(**which))  # noqa: S608
 
 
 def _insert(at: Executor, table: str, **columns: Any) -> None:
+    at.execute(_inserting(table, columns), **_plain(columns))
+
+
+def _insert_all(connection: sa.Connection, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    values = [_plain(row) for row in rows]
+    connection.execute(sa.text(_inserting(table, values[0])), values)
+
+
+def _inserting(table: str, columns: Iterable[str]) -> str:
     names, values = ", ".join(columns), ", ".join(f":{column}" for column in columns)
-    at.execute(f"INSERT INTO {table} ({names}) VALUES ({values})", **columns)  # noqa: S608
+    return f"INSERT INTO {table} ({names}) VALUES ({values})"  # noqa: S608
+
+
+def _run(name: str, ended: str) -> dict[str, str]:
+    times = {"started_at": ended, "finished_at": ended}
+    return {
+        "id": name, "job": "push_invites", "trigger": "schedule", "result": "done", "counts": "{}", **times,
+    }  # fmt: skip
 
 
 def _let_end(at: Executor, table: str, column: str) -> None:
     at.execute(f"UPDATE {table} SET {column} = :past WHERE {column} IS NOT NULL", past=PAST)  # noqa: S608
+
+
+def _of_delivery(key: str | None) -> str:
+    found = f" WHERE delivery_id IN (SELECT id FROM delivery{_where(external_id=key)})"  # noqa: S608
+    return "" if key is None else found
+
+
+def _plain(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return columns with their times as text, which both databases take."""
+    return {
+        name: value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+        if isinstance(value, datetime)
+        else value
+        for name, value in columns.items()
+    }
 
 
 def _where(**which: Any) -> str:

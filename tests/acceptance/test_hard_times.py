@@ -1,6 +1,7 @@
 """run-once and run when things go wrong: exit codes, one line, nothing lost."""
 
 import signal
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -145,12 +146,8 @@ def test_without_a_schema_the_one_line_says_what_to_do(installation: Installatio
 def test_a_named_job_that_runs_elsewhere_is_75(installation: Installation) -> None:
     """Its lease is another living process's."""
     installation.connect()
-    until = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+60 seconds')"
-    if not installation.database.is_sqlite:
-        until = "now() + interval '60 seconds'"
-    installation.execute(
-        f"INSERT INTO job (name, lease_owner, lease_until) VALUES ('refresh_directory', 'elsewhere', {until})"  # noqa: S608
-    )
+    until = datetime.now(UTC) + timedelta(seconds=60)
+    worker_rows.add_job(installation, "refresh_directory", lease_owner="elsewhere", lease_until=until)
 
     installation.run("run-once", "refresh_directory", expect=75)
     installation.run("run-once")

@@ -9,6 +9,7 @@ from typing import NoReturn
 import pytest
 import sqlalchemy as sa
 
+from tests import worker_rows
 from tests.looking import look, seat
 from tests.strangers import StrangersDatabase, hostile, settle
 from worker.database import Database
@@ -54,9 +55,7 @@ def test_what_is_no_time_is_read_as_one(database: Database, ahead: bool) -> None
     odd = hostile(random.Random(1)) if ahead else "-"  # noqa: S311 -- to be played again
     value = odd if database.is_sqlite else f"{'' if ahead else '-'}infinity"
     for table, names in times(database):
-        changes = ", ".join(f"{name} = :value" for name in names)
-        with database.write() as connection:
-            connection.execute(sa.text(f"UPDATE {table} SET {changes}"), {"value": value})  # noqa: S608 -- ours
+        worker_rows.set_every_row(worker_rows.At(database), table, **dict.fromkeys(names, value))
 
     for command in (
         "status --json", "check", "invites list", "invites show acme/plain --json", "directory",
@@ -70,13 +69,9 @@ def test_a_hold_until_no_time_is_over(database: Database) -> None:
     """As one that lasts longer than any can; a pause without an end goes on."""
     value = "never" if database.is_sqlite else "infinity"
     for reason, status in (("rate_limited", "active"), ("paused", "held")):
-        with database.write() as connection:
-            connection.execute(
-                sa.text(
-                    "UPDATE connection SET status = 'active', held_until = :value, hold_reason = :reason"
-                ),
-                {"value": value, "reason": reason},
-            )
+        worker_rows.set_connection(
+            worker_rows.At(database), status="active", held_until=value, hold_reason=reason
+        )
         (one,) = [x for x in json.loads(look("connections", "list", "--json").out) if x["name"] == "acme"]
         assert one["status"] == status
 

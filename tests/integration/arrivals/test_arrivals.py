@@ -1,5 +1,7 @@
 """What callers write is noticed when they commit it; what we write ourselves wakes nobody."""
 
+from collections.abc import Callable
+
 import pytest
 import sqlalchemy as sa
 
@@ -10,23 +12,20 @@ from worker.connections.store import resume
 from worker.database import Database
 from worker.invites import moves, store
 
-IN_DOUBT = (
-    "UPDATE delivery SET status = 'unknown', fencing_token = 1, attempt_id = 'a-1', next_attempt_at = NULL"
-    " WHERE external_id = 'v-2'"
-)
 CHANGES = {
     "content": "UPDATE invite SET notes = 'Third floor'",
     "called off": "UPDATE invite SET wanted = 'absent'",
     "renamed": "UPDATE invite SET external_id = 'v-9' WHERE external_id = 'v-2'",
 }
-NO_CHANGES = {
-    "nothing": "UPDATE invite SET location = location, notes = notes",
-    "cleared": (
+NO_CHANGES: dict[str, Callable[[Database], None]] = {
+    "nothing": lambda database: write(database, "UPDATE invite SET location = location, notes = notes"),
+    "cleared": lambda database: write(
+        database,
         "UPDATE invite SET invitee_name = '(cleared)', invitee_email = NULL, notes = NULL,"
-        " cleared_at = '2035-06-01T10:00:00Z'"
+        " cleared_at = '2035-06-01T10:00:00Z'",
     ),
-    "claimed": "UPDATE delivery SET attempts = attempts + 1",
-    "ours": "INSERT INTO connection (name, status) VALUES ('globex', 'active')",
+    "claimed": lambda database: worker_rows.set_delivery(worker_rows.At(database), attempts=1),
+    "ours": lambda database: worker_rows.add_connection(worker_rows.At(database), "globex", status="active"),
 }
 
 
@@ -59,9 +58,11 @@ def test_a_change_is_noticed(service: Service, database: Database, change: str) 
 
 
 @pytest.mark.parametrize("change", NO_CHANGES.values(), ids=list(NO_CHANGES))
-def test_what_makes_nothing_due_wakes_nobody(service: Service, database: Database, change: str) -> None:
+def test_what_makes_nothing_due_wakes_nobody(
+    service: Service, database: Database, change: Callable[[Database], None]
+) -> None:
     """A save that changes nothing, a clear, and all that the worker writes in its own tables."""
-    write(database, change)
+    change(database)
 
     assert service.is_quiet()
 
@@ -117,7 +118,7 @@ def test_a_verdict_of_a_person_is_noticed(
     service: Service, database: Database, envoy_invite_id: str | None
 ) -> None:
     """What was in doubt is sent again, or its changes since then are, without waiting for the next run."""
-    write(database, IN_DOUBT)
+    worker_rows.leave_in_doubt(worker_rows.At(database), "a-1", "v-2", next_attempt_at=None)
     standing = store.require(database, "acme/v-2")
     quiet = service.is_quiet()
 

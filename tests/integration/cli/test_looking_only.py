@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 import typer.main
 
+from tests import worker_rows
 from tests.command_process import CommandProcess, CommandResult, command_process, traces
 from worker.cli.app import app
 from worker.database import Database
@@ -66,13 +68,14 @@ def at_rest(sqlite_template: Path, folder: Path) -> Path:
     """Give a migrated file that nobody uses, which others may read."""
     path = folder / "worker.db"
     shutil.copy(sqlite_template, path)
-    with sqlite3.connect(path) as connection:
-        connection.execute("INSERT INTO connection (name) VALUES ('acme')")
-        connection.execute(
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        worker_rows.add_connection(worker_rows.In(connection))
+        connection.exec_driver_sql(
             "INSERT INTO invite (connection, external_id, invitee_name, location, expected_arrival_at)"
             " VALUES ('acme', 'v1', 'Ann', 'Berlin', '2035-05-01T10:00:00Z')"
         )
-    connection.close()
+    engine.dispose()
     path.chmod(0o644)
     return path
 

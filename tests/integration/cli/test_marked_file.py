@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import worker_rows
 from worker.cli import run_command
 from worker.connections.vault import new_key
 from worker.database import Database
@@ -35,7 +36,7 @@ def marked(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Give a database file with one visit that somebody put in the place of another."""
     database = Database(sqlite_url)
     with database.write() as connection:
-        connection.exec_driver_sql("INSERT INTO connection (name) VALUES ('acme')")
+        worker_rows.add_connection(worker_rows.In(connection))
         connection.exec_driver_sql(VISIT)
     database.dispose()
     path = tmp_path / "worker.db"

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import sqlalchemy as sa
-
+from tests import worker_rows
 from tests.integration.connections.endpoint import TokenEndpoint
 from worker.clock import boot_clock
 from worker.connections import store
@@ -127,8 +126,7 @@ class WorkerWithTokenEndpoint:
 
     def delete(self, name: str = "acme") -> None:
         """Delete a connection's row."""
-        with self.database.write() as connection:
-            connection.execute(sa.delete(CONNECTIONS).where(CONNECTIONS.c.name == name))
+        worker_rows.delete_connection(worker_rows.At(self.database), name)
 
     def once(self, *acts: Callable[[], object]) -> None:
         """Do something while the next request is in flight."""

@@ -10,10 +10,10 @@ from typing import TypeVar
 
 import psycopg
 import pytest
-import sqlalchemy as sa
 from psycopg import sql
 
 import worker
+from tests import worker_rows
 from tests.waiting import wait_until
 from worker.database import Database
 from worker.database.repeating import TIMES, repeated
@@ -40,8 +40,7 @@ def ours(postgresql_url: str) -> Iterator[Database]:
     """Open a database with two visits, a and b, that were rejected."""
     database = Database(postgresql_url)
     imported(database, LINES.format(name="Ada"))
-    with database.write() as connection:
-        connection.execute(sa.text("UPDATE delivery SET status = 'rejected'"))
+    worker_rows.set_status(worker_rows.At(database), "rejected")
     yield database
     database.dispose()
 

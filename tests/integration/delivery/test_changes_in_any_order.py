@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests import worker_rows
 from tests.integration.delivery import judging
 from tests.integration.delivery.conftest import MakeWorker
 from tests.integration.delivery.strategies import CHANGES, MOST_VISITS
@@ -15,7 +16,6 @@ from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 # One visit after the other is written to, several times perhaps, and then there is a push.
 WRITES = st.lists(st.tuples(st.integers(0, MOST_VISITS - 1), CHANGES), min_size=1, max_size=4)
 ROUNDS = st.lists(WRITES, min_size=1, max_size=6)
-CLEAN = ("DELETE FROM attempt", "DELETE FROM delivery", "DELETE FROM invite")
 
 
 def write(worker: WorkerWithSandbox, key: str, columns: dict[str, Any]) -> None:
@@ -31,8 +31,9 @@ def begin_anew(worker: WorkerWithSandbox) -> None:
     """Let there be nothing, neither here nor in Envoy."""
     for invite in worker.sandbox.invites():
         worker.sandbox.delete_invite(invite["id"])
-    for statement in CLEAN:
-        worker.execute(statement)
+    worker_rows.forget_attempts(worker)
+    worker_rows.lose_delivery(worker)
+    worker.execute("DELETE FROM invite")
 
 
 def calls(worker: WorkerWithSandbox) -> int:

@@ -138,9 +138,7 @@ def test_only_what_differs_is_written(three_customers: WorkerWithSandbox) -> Non
         "SELECT * FROM location WHERE connection_id = 1 AND envoy_id <> 'gone' ORDER BY name"
     )
     worker_rows.remove_locations(three_customers, 1, missing)
-    three_customers.execute(
-        "UPDATE location SET name = 'Old' WHERE connection_id = 1 AND envoy_id = :key", key=renamed
-    )
+    worker_rows.call_location(three_customers, 1, renamed, "Old")
 
     with written(three_customers) as writes:
         refresh_directory.run(three_customers.run_context(connection="acme"))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests import pgbouncer
+from tests import pgbouncer, worker_rows
 from tests.integration.delivery.conftest import READING_SCOPES
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.postgresql import with_name
@@ -73,7 +73,7 @@ def test_a_doubtful_create_is_settled(pooled_worker: WorkerWithSandbox) -> None:
 
     with armed("after_answer", action=lose_the_answer), pytest.raises(OSError):  # noqa: PT011 -- it is ours
         worker.push()
-    worker.execute("UPDATE delivery SET lease_until = created_at, lease_owner = 'x' WHERE status = 'sending'")
+    worker_rows.abandon_attempt(worker)
     worker.push()
     worker.make_looks_due()
     worker.reconcile()

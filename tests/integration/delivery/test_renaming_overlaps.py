@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
+from tests import worker_rows
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.waiting import wait_until
 from worker.clock import boot_clock
@@ -17,10 +18,6 @@ from worker.invites import Kind
 from worker.sandbox import Sandbox
 
 RENAME = sa.text("UPDATE invite SET external_id = 'v-9' WHERE external_id = 'v-1'")
-TWIN_IN_DOUBT = sa.text(
-    "UPDATE delivery SET status = 'unknown', attempt_id = 'a-0', content_key = 'same'"
-    " WHERE external_id = 'twin'"
-)
 WAITING = "SELECT count(*) AS number FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 
 
@@ -57,7 +54,7 @@ def race(worker: WorkerWithSandbox, *, twin: str) -> tuple[Future[Claim | None],
     """
     with ThreadPoolExecutor(2) as pool, worker.context.database.engine.connect() as third:
         transaction = third.begin()
-        third.execute(TWIN_IN_DOUBT)
+        worker_rows.leave_in_doubt(worker_rows.In(third), "a-0", "twin", content_key="same")
         claimed = pool.submit(claim, worker)
         waiting(worker, 1)
         renamed = pool.submit(worker.execute, RENAME.text)

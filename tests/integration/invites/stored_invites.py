@@ -35,19 +35,13 @@ class StoredInvites:
     def unknown(self, external_id: str, *, revision: int = 1) -> Standing:
         """Insert an invite whose one create, of its first revision, ended in doubt."""
         attempt_id = uuid.uuid4().hex
-        standing = self.invite(
+        self.invite(
             external_id, status="unknown", fencing_token=1, attempts=1, attempt_id=attempt_id,
             content_key=f"key of {external_id}", error_code="connection_lost",
         )  # fmt: skip
-        with self.database.write() as bind:
-            bind.execute(
-                sa.text(
-                    "INSERT INTO attempt"
-                    " (id, delivery_id, kind, revision, fencing_token, started_at, verdict)"
-                    " VALUES (:id, :delivery, 'create', 1, 1, '2031-05-01T10:00:00Z', 'unknown')"
-                ),
-                {"id": attempt_id, "delivery": standing.delivery.id},
-            )
+        worker_rows.add_attempt(
+            self, attempt_id, external_id, started_at="2031-05-01T10:00:00Z", verdict="unknown"
+        )
         if revision > 1:
             self.execute("UPDATE invite SET notes = 'changed' WHERE external_id = :key", key=external_id)
         return self.look(f"acme/{external_id}")

@@ -15,11 +15,8 @@ def apart(stored_invites: StoredInvites) -> StoredInvites:
     stored_invites.invite("bare", connection="beta")
     worker_rows.lose_delivery(stored_invites, "bare")
     for external_id, token in (("tried", 1), ("untried", 0)):
-        stored_invites.execute(
-            "INSERT INTO delivery (connection, external_id, next_attempt_at, fencing_token)"
-            " VALUES ('acme', :key, '2031-01-01T00:00:00.000Z', :token)",
-            key=external_id,
-            token=token,
+        worker_rows.add_delivery(
+            stored_invites, external_id, next_attempt_at="2031-01-01T00:00:00.000Z", fencing_token=token
         )
     return stored_invites
 

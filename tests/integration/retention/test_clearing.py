@@ -21,7 +21,7 @@ def personal(customer: CustomerOverTime, external_id: str = "v-1") -> dict[str, 
 
 def test_a_visit_that_is_long_over_is_cleared(customer_with_past_visit: CustomerOverTime) -> None:
     """Nothing of the visitor or the host is left; what the visit was stays, and so does how it stands."""
-    customer_with_past_visit.worker.execute("UPDATE attempt SET detail = 'Canary is refused'")
+    worker_rows.set_attempts(customer_with_past_visit.worker, detail="Canary is refused")
     customer_with_past_visit.stand("v-1", error_detail="Canary kept", content_key="digest")
     row, stood = customer_with_past_visit.invite(), customer_with_past_visit.worker.delivery()
 

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 import structlog
 
+from tests import worker_rows
 from tests.integration.retention.conftest import CustomerOverTime
 from worker.database import Database
 from worker.database.sqlite import space
@@ -60,7 +61,7 @@ def many(customer: CustomerOverTime, number: int) -> None:
                 sa.text("UPDATE invite SET notes = :notes WHERE id = :id"),
                 {"id": chance.randrange(number), "notes": f"canary {one}" * chance.randrange(40)},
             )
-        connection.execute(sa.text("UPDATE delivery SET status = 'rejected'"))
+        worker_rows.set_status(worker_rows.In(connection), "rejected")
     customer.pass_days(40)
 
 

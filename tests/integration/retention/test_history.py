@@ -95,17 +95,8 @@ def test_old_runs_are_deleted(customer: CustomerOverTime) -> None:
 
 def test_many_runs_are_deleted_in_batches(customer: CustomerOverTime) -> None:
     """More than fit into one transaction."""
-    with customer.worker.context.database.write() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO job_run (id, job, trigger, started_at, finished_at, result, counts)"
-            " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)"
-            " SELECT 'run ' || i, 'push_invites', 'schedule', '2020-01-01T10:00:00.000Z',"
-            " '2020-01-01T10:00:01.000Z', 'done', '{}' FROM n"
-            if customer.worker.context.database.is_sqlite
-            else "INSERT INTO job_run (id, job, trigger, started_at, finished_at, result, counts)"
-            " SELECT 'run ' || i, 'push_invites', 'schedule', '2020-01-01', '2020-01-01', 'done', '{}'"
-            " FROM generate_series(1, 1200) AS i"
-        )
+    runs = {f"run {number}": worker_rows.PAST for number in range(1200)}
+    worker_rows.add_runs(customer.worker.context.database, runs)
 
     assert customer.prune(everything=True).counts["runs_deleted"] == 1200
 

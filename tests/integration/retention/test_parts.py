@@ -60,14 +60,8 @@ def test_at_least_a_thousand_and_the_rest_the_next_night(customer: CustomerOverT
 
 def test_a_fifth_of_all_where_that_is_more(customer: CustomerOverTime) -> None:
     """Of all rows that are there, whether they are old or not."""
-    with customer.worker.context.database.write() as connection:
-        connection.execute(
-            sa.text(
-                "INSERT INTO job_run (id, job, trigger, started_at, finished_at, result, counts)"
-                " VALUES (:id, 'push_invites', 'schedule', :at, :at, 'done', '{}')"
-            ),
-            [{"id": f"{n}", "at": f"20{20 + 10 * (n % 2)}-01-01T10:00:00Z"} for n in range(5100)],
-        )
+    runs = {f"{n}": f"20{20 + 10 * (n % 2)}-01-01T10:00:00Z" for n in range(5100)}
+    worker_rows.add_runs(customer.worker.context.database, runs)
 
     assert customer.prune().counts["runs_deleted"] == 1020
 
@@ -97,11 +91,8 @@ def test_old_runs_and_the_ledger_go_in_parts_too(customer: CustomerOverTime) -> 
     """With a clock that is wrong they are as lost as a visitor's name."""
     bulk(customer, 1100)
     worker_rows.note_decisions(customer.worker, "2020-01-01T10:00:00Z")
-    customer.worker.execute(
-        "INSERT INTO job_run (id, job, trigger, started_at, finished_at, result, counts)"
-        " SELECT external_id, 'push_invites', 'schedule', '2020-01-01T10:00:00Z', '2020-01-01T10:00:01Z',"
-        " 'done', '{}' FROM delivery"
-    )
+    runs = {f"v-{number}": "2020-01-01T10:00:00Z" for number in range(1100)}
+    worker_rows.add_runs(customer.worker.context.database, runs)
     would = prune_history.preview(customer.run_context())
 
     report = customer.prune()

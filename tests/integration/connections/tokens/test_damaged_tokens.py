@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import pytest
-import sqlalchemy as sa
 from structlog.testing import capture_logs
 
+from tests import worker_rows
 from tests.integration.connections.worker_with_token_endpoint import WorkerWithTokenEndpoint
 from tests.interleaving import overtaken
 from worker.connections import store
@@ -124,9 +124,7 @@ def test_a_damaged_access_token_is_healed_by_a_refresh(two: WorkerWithTokenEndpo
 
 def test_a_blob_of_sqlites_is_damage_as_well(small_two: WorkerWithTokenEndpoint) -> None:
     """SQLite keeps bytes in a column of text; they end neither the start nor another connection."""
-    blobs = "UPDATE connection SET refresh_token_enc = x'00ff', access_token_enc = x'3a' WHERE name = 'acme'"
-    with small_two.database.write() as connection:
-        connection.execute(sa.text(blobs))
+    worker_rows.store_tokens(worker_rows.At(small_two.database), "acme", refresh=b"\x00\xff", access=b":")
 
     look_through(small_two.database, small_two.vault)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from tests import worker_rows
 from tests.integration.connections.worker_with_token_endpoint import START, WorkerWithTokenEndpoint
 from worker.connections import store
 from worker.connections.model import CONNECTIONS, HOSTS, Connection, Host
@@ -16,7 +17,6 @@ from worker.connections.usable.finding import Unusable, is_usable, reason_now, s
 from worker.connections.usable.holds import Holds
 from worker.connections.usable.rules import HOLD_MAXIMUM
 from worker.delivery.due import blocked_reasons, due_connections
-from worker.invites.model import DELIVERIES
 
 HOST = "api.example"
 NEVER = datetime.fromisoformat("9999-12-30T00:00:00+00:00")
@@ -35,8 +35,8 @@ def insert(worker: WorkerWithTokenEndpoint, rows: Sequence[dict[str, Any]]) -> N
         for row in named
     ]
     with worker.database.write() as connection:
-        connection.execute(sa.insert(CONNECTIONS), named)
-        connection.execute(sa.insert(DELIVERIES), due)
+        worker_rows.add_connections(connection, named)
+        worker_rows.add_deliveries(connection, due)
 
 
 def stored(worker: WorkerWithTokenEndpoint) -> list[Connection]:
@@ -99,8 +99,8 @@ def test_the_condition_in_sql_is_the_rule_in_python(standing: str, worker: Worke
         ],
     )
     if host is not None:
-        with worker.database.write() as connection:
-            connection.execute(sa.insert(HOSTS), host.model_dump(exclude={"usable_from", "unusable_reason"}))
+        row = host.model_dump(exclude={"usable_from", "unusable_reason"})
+        worker_rows.add_host(worker_rows.At(worker.database), **row)
 
     name = None if host is None else HOST
     query = sa.select(
@@ -142,12 +142,13 @@ def test_what_is_stored_follows_whoever_writes(worker: WorkerWithTokenEndpoint) 
 def test_a_host_has_its_stored_answer_as_well(worker: WorkerWithTokenEndpoint) -> None:
     """Of an outage and of refusals that which lasts longer counts."""
     with worker.database.write() as connection:
-        connection.execute(sa.insert(HOSTS), {"name": HOST, "hold_count": 1, "held_until": at(60)})
+        one = worker_rows.In(connection)
+        worker_rows.add_host(one, HOST, hold_count=1, held_until=at(60), refused_count=0)
         query = sa.select(HOSTS.c.usable_from, HOSTS.c.unusable_reason)
         outage = connection.execute(query).one()
-        connection.execute(sa.update(HOSTS).values(refused_until=at(90)))
+        worker_rows.set_hosts(one, refused_until=at(90))
         refused = connection.execute(query).one()
-        connection.execute(sa.update(HOSTS).values(refused_until=None, hold_count=0))
+        worker_rows.set_hosts(one, refused_until=None, hold_count=0)
         answers = connection.execute(query).one()
 
     assert [tuple(outage), tuple(refused)] == [(at(60), "outage"), (at(90), "refuses_all")]

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
+from tests import worker_rows
 from tests.integration.delivery.conftest import MakeWorker
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.database.owner import this_process
@@ -17,23 +17,17 @@ from worker.delivery.prepare.due_page import due_page
 from worker.failpoints import armed
 
 ELSEWHERE = "another-host/7/7"  # of which nobody here can tell whether it is dead
-BEGUN = (
-    "INSERT INTO attempt (id, delivery_id, kind, revision, fencing_token, owner, started_at)"
-    " VALUES (:id, :row, 'create', 1, 1, :owner, :at)"
-)
 
 
-def begin_attempt(worker: WorkerWithSandbox, owner: str | None, *, ago: float = 0.0, row: int = 1) -> None:
+def begin_attempt(worker: WorkerWithSandbox, owner: str | None, *, ago: float = 0.0) -> None:
     """Let a process have begun an attempt some time ago."""
-    at: Any = worker.context.database.read_now() - timedelta(seconds=ago)
-    if worker.context.database.is_sqlite:
-        at = at.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-    worker.execute(BEGUN, id=f"{owner}-{ago}", row=row, owner=owner, at=at)
+    begun = worker.context.database.read_now() - timedelta(seconds=ago)
+    worker_rows.add_attempt(worker, f"{owner}-{ago}", "v-1", owner=owner, started_at=begun)
 
 
 def take_all(worker: WorkerWithSandbox) -> None:
     """Let another process have all rows for an attempt that comes to nothing."""
-    worker.execute("UPDATE delivery SET fencing_token = fencing_token + 1")
+    worker_rows.let_another_have_tried(worker)
     begin_attempt(worker, ELSEWHERE)
 
 
@@ -83,7 +77,8 @@ def test_the_parts_pages_have_every_due_row_once_and_the_oldest_first(
     """However small the pages are: as many rows as asked for, where there are as many."""
     for number in range(12):
         worker.add(f"v-{number}")
-    worker.execute("UPDATE delivery SET next_attempt_at = :at WHERE id > 9", at=moment(worker, "2020-01-01"))
+    for number in (9, 10, 11):
+        worker_rows.set_delivery(worker, f"v-{number}", next_attempt_at=datetime(2020, 1, 1, tzinfo=UTC))
     whole = [row for page in read(worker, ALL, size=100) for row in page]
 
     parts = [read(worker, Part(index, 3), size=size) for index in range(3)]
@@ -93,12 +88,6 @@ def test_the_parts_pages_have_every_due_row_once_and_the_oldest_first(
         assert [row for page in pages for row in page] == own
         assert {len(page) for page in pages[:-1]} <= {size}
     assert whole[:3] == [10, 11, 12]
-
-
-def moment(worker: WorkerWithSandbox, day: str) -> str | datetime:
-    """Return a day's beginning as the database has it."""
-    text = f"{day}T00:00:00.000Z"
-    return text if worker.context.database.is_sqlite else datetime.fromisoformat(text)
 
 
 def test_a_process_beside_another_sends_its_own_part_first_and_then_what_is_left(

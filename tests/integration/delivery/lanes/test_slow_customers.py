@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 import pytest
 
+from tests import worker_rows
 from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorker
 from tests.integration.delivery.hosting import LENAS_EMAIL, looks
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
@@ -87,9 +88,8 @@ def test_customers_whose_token_endpoint_hangs_take_no_room_from_others(make_work
     worker = connected(make_worker, WORKER_PUSH__READY="20")
     for number in range(CUSTOMERS):
         add(worker, f"customer-{number}", 20)
+        worker_rows.let_access_tokens_end(worker, f"customer-{number}")
     add(worker, HEALTHY, 60)
-    ends = "'2020-01-01T00:00:00.000Z'"
-    worker.execute(f"UPDATE connection SET access_expires_at = {ends} WHERE name <> '{HEALTHY}'")  # noqa: S608
     worker.sandbox.set_faults(Faults(token_latency_seconds=HANGING))
 
     with pushing(worker):

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from jobs import refresh_directory
+from tests import worker_rows
 from tests.integration.delivery.doubting import ARRIVAL, doubt, in_envoy, names, text_of
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.delivery.reconcile.matching import CREATED_MARGIN
@@ -114,7 +115,6 @@ def test_what_was_there_before_the_attempt_is_not_near(worker: WorkerWithSandbox
     doubt(worker, "drop_before_share")
     in_envoy(worker, invitee={"name": "Somebody"})
     begun = text_of(datetime.now(UTC) + CREATED_MARGIN + timedelta(minutes=1))
-    this = "id = (SELECT attempt_id FROM delivery WHERE external_id = 'v-1')"
-    worker.execute(f"UPDATE attempt SET started_at = :begun, boot_seconds = NULL WHERE {this}", begun=begun)  # noqa: S608
+    worker_rows.let_attempts_have_begun(worker, begun, "v-1")
 
     assert worker.look_to_the_end()["pending"] == 1

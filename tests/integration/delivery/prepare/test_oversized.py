@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests import worker_rows
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.oversized_rows import long_object, unguarded
 from worker.database.statements.sizes import MOST_BYTES
@@ -81,7 +82,7 @@ def test_what_envoy_has_is_told_anew_where_it_was_stored_at_a_length_that_is_not
     worker.add()
     worker.push()
     long = long_object(worker.context.database, MOST_BYTES + 2)
-    worker.execute("UPDATE delivery SET sent_content = " + long)  # noqa: S608 -- the test's own
+    worker_rows.let_sent_content_be(worker, long)
     worker.execute("UPDATE invite SET notes = 'new' WHERE external_id = 'v-1'")
 
     assert worker.push().counts["updated"] == 1

@@ -144,12 +144,7 @@ def test_an_invite_of_ours_that_was_removed_is_not_taken_for_the_new_one(worker:
     """Should Envoy still list what we removed, it is not what the create in doubt has made."""
     doubt(worker, "drop_before_share")
     removed = in_envoy(worker)
-    worker.execute(
-        "INSERT INTO attempt (id, delivery_id, kind, revision, fencing_token, started_at, envoy_invite_id)"
-        " SELECT 'before', id, 'create', 1, 0, created_at, :removed FROM delivery"
-        " WHERE external_id = 'v-1'",
-        removed=removed,
-    )
+    worker_rows.add_attempt(worker, "before", "v-1", fencing_token=0, envoy_invite_id=removed)
 
     assert worker.look_to_the_end()["pending"] == 1
 
@@ -173,11 +168,7 @@ def test_an_invite_older_than_the_attempt_is_left_for_a_person(worker: WorkerWit
     """Somebody had made the same visit by hand, long before."""
     doubt(worker, "drop_before_share")
     in_envoy(worker)
-    worker.execute(
-        "UPDATE attempt SET started_at = :later, boot_seconds = NULL"
-        " WHERE id = (SELECT attempt_id FROM delivery WHERE external_id = 'v-1')",
-        later=text_of(datetime.now(UTC) + timedelta(minutes=10)),
-    )
+    worker_rows.let_attempts_have_begun(worker, datetime.now(UTC) + timedelta(minutes=10), "v-1")
     worker.make_looks_due()
 
     worker.reconcile()

@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 import structlog
 
 from tests import worker_rows
@@ -12,7 +11,6 @@ from tests.integration.delivery.conftest import MakeWorker
 from tests.integration.delivery.doubting import doubt
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.connections import store
-from worker.connections.model import CONNECTIONS
 from worker.connections.scopes import may_read, readers
 from worker.sandbox import Faults, Sandbox
 from worker.sandbox.faults import faults_from_json
@@ -73,8 +71,7 @@ def test_a_refused_right_to_read_is_asked_again(make_worker: MakeWorker, resumed
         later = worker.context.database.read_now() - timedelta(days=1, minutes=1)
         (row,) = store.connections(worker.context.database)
         assert row.reading_refused_at is not None
-        with worker.context.database.write() as connection:
-            connection.execute(sa.update(CONNECTIONS).values(reading_refused_at=later))
+        worker_rows.set_connection(worker, reading_refused_at=later)
 
     assert readers(worker.context.database) == {"acme"}
     (row,) = store.connections(worker.context.database)

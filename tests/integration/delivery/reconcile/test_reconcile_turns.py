@@ -62,14 +62,10 @@ def test_one_customers_doubts_do_not_wait_for_anothers(worker: WorkerWithSandbox
     worker.add("a-1", expected_arrival_at=ARRIVAL.isoformat())
     worker.add("a-2", expected_arrival_at=ARRIVAL.isoformat())
     worker.add("b-1", connection="beta", expected_arrival_at=ARRIVAL.isoformat())
-    worker.execute(
-        "INSERT INTO attempt (id, delivery_id, kind, revision, fencing_token, started_at)"
-        " SELECT external_id, id, 'create', 1, 1, created_at FROM delivery WHERE external_id <> 'known'"
-    )
-    worker.execute(
-        "UPDATE delivery SET status = 'unknown', attempt_id = external_id, fencing_token = 1,"
-        " next_attempt_at = created_at WHERE external_id <> 'known'"
-    )
+    for key in ("a-1", "a-2", "b-1"):
+        worker_rows.add_attempt(worker, key, key)
+        worker_rows.leave_in_doubt(worker, key, key)
+    worker.make_looks_due()
 
     order = [doubt.external_id for doubt in due(worker)]
 
@@ -104,7 +100,7 @@ def test_a_look_that_began_before_the_doubt_began_anew_settles_nothing(worker: W
     worker.make_looks_due()
     (seen,) = due(worker)
     began = look_ups(worker).take(seen)
-    worker.execute("UPDATE delivery SET unknown_since = next_attempt_at WHERE external_id = 'v-1'")
+    worker_rows.doubt_since(worker, worker.delivery()["next_attempt_at"])
 
     absent = Decision(Status.PENDING, Verdict.DEFERRED, detail="nothing found")
 

@@ -7,11 +7,6 @@ from tests.integration.delivery.doubting import doubt, names
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.database.owner import this_process
 
-LOST = (
-    "UPDATE delivery SET status = 'sending', fencing_token = fencing_token + 1, attempt_id = 'lost',"
-    " lease_owner = :owner, lease_until = created_at WHERE external_id <> 'known'"
-)
-
 
 @pytest.fixture
 def worker(worker_with_invite: WorkerWithSandbox) -> WorkerWithSandbox:
@@ -34,7 +29,8 @@ def test_what_was_on_its_way_is_in_doubt_or_due_again(worker: WorkerWithSandbox)
     worker.push()
     worker.execute("UPDATE invite SET notes = 'b' WHERE external_id = 'v-1'")
     worker.add("v-2")
-    worker.execute(LOST, owner=this_process())
+    for key in ("v-1", "v-2"):
+        worker_rows.begin_unrecorded(worker, "lost", key, owner=this_process())
     lose_ledger(worker)
 
     report = worker.push()

@@ -1,37 +1,39 @@
 """Invites without a delivery: written while no trigger fired, by a replication, a bulk load or a restore."""
 
-import sqlite3
 from typing import Any
 
-import psycopg
 import pytest
+import sqlalchemy as sa
 import structlog
 
 from jobs import push_invites
+from tests import worker_rows
 from tests.integration.delivery.doubting import names
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.interleaving import overtaken
-from worker.database.sqlite.files import database_path
 from worker.invites import moves, store
 from worker.runs import RunContext
 
 
-def write_unguarded(worker: WorkerWithSandbox, statement: str) -> None:
-    """Write as a foreign program may, on a connection without foreign keys."""
-    url = worker.context.database.url
-    if worker.context.database.is_sqlite:
-        with sqlite3.connect(database_path(url)) as file:
-            file.execute(statement)
-        file.close()
-        return
-    with psycopg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False)) as server:
-        server.execute("SET session_replication_role = replica")
-        server.execute(statement)
+class Unguarded:
+    """A worker's database as a foreign program may write it: on a connection without foreign keys."""
+
+    def __init__(self, worker: WorkerWithSandbox) -> None:
+        """Take it."""
+        self._database = worker.context.database
+
+    def execute(self, statement: str, **values: Any) -> None:
+        """Run one statement in a transaction of its own."""
+        engine = sa.create_engine(self._database.url, poolclass=sa.NullPool)
+        with engine.begin() as connection:
+            if not self._database.is_sqlite:
+                connection.exec_driver_sql("SET session_replication_role = replica")
+            connection.execute(sa.text(statement), values)
 
 
 def forget(worker: WorkerWithSandbox, external_id: str = "v-1") -> None:
     """Take away an invite's delivery, as if it had never been made."""
-    write_unguarded(worker, f"DELETE FROM delivery WHERE external_id = '{external_id}'")  # noqa: S608
+    worker_rows.lose_delivery(Unguarded(worker), external_id)
 
 
 def push_on_schedule(worker: WorkerWithSandbox) -> Any:
@@ -97,11 +99,10 @@ def test_two_that_heal_at_once_make_one_delivery(worker: WorkerWithSandbox, lost
         worker.execute("UPDATE invite SET created_at = '2020-01-01T00:00:00.000Z'")
     forget(worker)
 
-    made = (
-        "INSERT INTO delivery (connection, external_id, invite_id, next_attempt_at)"
-        " SELECT connection, external_id, id, created_at FROM invite"
-    )
-    with overtaken(worker.context.database, lambda: write_unguarded(worker, made), at="INSERT INTO delivery"):
+    def heal() -> None:
+        worker_rows.make_missing_deliveries(Unguarded(worker))
+
+    with overtaken(worker.context.database, heal, at="INSERT INTO delivery"):
         worker.push()
 
     assert len(worker.rows("SELECT 1 FROM delivery")) == 1
@@ -114,12 +115,13 @@ def test_what_surely_was_not_executed_and_an_id_given_anew_are_no_traces(worker:
     worker.push()
     worker.add("v-2")
     forget(worker, "v-2")
-    write_unguarded(worker, "UPDATE delivery SET invite_id = (SELECT max(id) FROM invite)")
+    (newest,) = worker.rows("SELECT max(id) AS id FROM invite")
+    worker_rows.set_delivery(Unguarded(worker), invite_id=newest["id"])
     worker.push()
     assert names(worker) == ["Visitor v-1", "Visitor v-2"]
 
     forget(worker)
-    worker.execute("UPDATE attempt SET verdict = 'rejected'")
+    worker_rows.set_attempts(worker, verdict="rejected")
     worker.push()
 
     assert names(worker) == ["Visitor v-1", "Visitor v-1", "Visitor v-2"]
@@ -137,7 +139,7 @@ def test_times_that_no_trigger_has_seen_are_written_as_all_others_are(worker: Wo
     unseen = [f"DROP TRIGGER {one['name']}" for one in triggers]
     unseen.append(f"UPDATE invite SET expected_arrival_at = {arrival}, {spelt}")  # noqa: S608 -- ours
     for statement in (*unseen, *(one["sql"] for one in triggers)):
-        write_unguarded(worker, statement)
+        Unguarded(worker).execute(statement)
 
     worker.push()
 
@@ -153,7 +155,8 @@ def test_what_was_renamed_in_between_is_sent_only_if_it_never_was(worker: Worker
     worker.add()
     worker.push()
     worker.add("v-2")
-    write_unguarded(worker, "UPDATE delivery SET external_id = 'before-' || external_id")
+    for key in ("v-1", "v-2"):
+        worker_rows.set_delivery(Unguarded(worker), key, external_id=f"before-{key}")
 
     worker.push()
 

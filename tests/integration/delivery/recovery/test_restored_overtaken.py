@@ -4,7 +4,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import sqlalchemy as sa
 
 from tests import worker_rows
 from tests.integration.delivery.restoring import standing, waiting
@@ -15,10 +14,6 @@ from worker.delivery.plan import LookFirst
 from worker.delivery.prepare.due_page import due_page
 from worker.delivery.recovery.restored import Doubtful, leave_in_doubt
 
-IN_DOUBT = (
-    "UPDATE delivery SET status = 'unknown', attempt_id = 'a', fencing_token = 1, content_key = 'same'"
-    " WHERE external_id = 'twin'"
-)
 WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
@@ -44,7 +39,7 @@ CHANGES: list[Callable[[WorkerWithSandbox], None]] = [
     lambda worker: worker_rows.set_status(worker, "rejected", "v-1"),
     lambda worker: worker_rows.set_delivery(worker, "v-1", fencing_token=7),
     lambda worker: worker_rows.set_delivery(worker, "v-1", envoy_invite_id="7"),
-    lambda worker: worker.execute(IN_DOUBT),
+    lambda worker: worker_rows.leave_in_doubt(worker, "a", "twin", content_key="same"),
 ]
 
 
@@ -72,7 +67,7 @@ def test_a_row_whose_twin_another_worker_leaves_in_doubt_at_the_same_moment_wait
     waiting(worker, "v-2")
     rows = [*planned(worker, "v-1"), *planned(worker, "v-2", content_key="another")]
     with database.engine.connect() as other, ThreadPoolExecutor(1) as pool:
-        other.execute(sa.text(IN_DOUBT))
+        worker_rows.leave_in_doubt(worker_rows.In(other), "a", "twin", content_key="same")
         ours = pool.submit(leave_in_doubt, database, rows, first_look=5)
         wait_until(lambda: bool(worker.rows(WAITING)))
         other.commit()

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from tests import worker_rows
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.integration.migrating import migrate
-from tests.worker_rows import PAST
 from worker.database import schema
 from worker.sandbox import Faults
 
@@ -16,15 +16,6 @@ BEGINNINGS = {"unknown": "In doubt", "sending": "On its way"}
 KEPT = (
     "external_id, status, revision, attempt_id, fencing_token, lease_owner, lease_until, content_key,"
     " next_attempt_at, envoy_invite_id, sent_revision"
-)
-# As a worker leaves a row that is killed after its request, and as one does that is killed before.
-KILLED = (
-    "UPDATE delivery SET status = 'sending', lease_owner = 'nobody', lease_until = :past,"
-    " next_attempt_at = NULL WHERE external_id IN ('sending-got it', 'sending-never got it')"
-)
-UNFINISHED = (
-    "UPDATE attempt SET verdict = NULL, finished_at = NULL, http_status = NULL, error_code = NULL"
-    " WHERE delivery_id IN (SELECT id FROM delivery WHERE status = 'sending')"
 )
 CHANGED = "UPDATE invite SET notes = 'changed' WHERE external_id = 'changed'"
 
@@ -43,8 +34,11 @@ def before(reading_worker: WorkerWithSandbox) -> WorkerWithSandbox:
             worker.push()
             worker.let_holds_end()
     worker.sandbox.set_faults(Faults())
-    worker.execute(KILLED, past=PAST)
-    worker.execute(UNFINISHED)
+    for what in LOST:  # as a worker leaves a row that is killed after its request, or before
+        key = f"sending-{what}"
+        worker_rows.abandon_attempt(worker, key)
+        worker_rows.set_delivery(worker, key, next_attempt_at=None)
+        worker_rows.unfinish_attempts(worker, key)
     worker.execute(CHANGED)
     worker.add("due")
     migrate(worker.context.database, to=BEFORE)

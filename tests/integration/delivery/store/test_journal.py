@@ -5,6 +5,7 @@ import threading
 import pytest
 import sqlalchemy as sa
 
+from tests import worker_rows
 from tests.integration.delivery.journal_with_rows import JournalWithRows, transactions
 from tests.integration.delivery.two_workers import CrashError
 from tests.waiting import wait_until
@@ -93,7 +94,7 @@ def test_a_small_write_is_part_of_the_group(journal_with_rows: JournalWithRows) 
     ((row, claim),) = journal_with_rows.claimed(1)
 
     def failing(connection: sa.Connection) -> None:
-        connection.execute(sa.text("UPDATE delivery SET status = 'no such status'"))
+        worker_rows.set_status(worker_rows.In(connection), "no such status")
 
     with journal_with_rows.busy():
         told = journal_with_rows.hand_over(row, claim)

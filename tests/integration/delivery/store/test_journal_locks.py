@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 
+from tests import worker_rows
 from tests.integration.delivery.journal_with_rows import JournalWithRows
 from worker.clock import boot_clock
 from worker.database import Database
@@ -146,7 +147,7 @@ def test_the_verdict_of_a_row_that_is_gone_is_told(postgresql_desk: JournalWithR
     journal_with_rows = postgresql_desk
     ((row, claim),) = journal_with_rows.claimed(1)
     with journal_with_rows.database.write() as connection:
-        for statement in ("DELETE FROM attempt", "DELETE FROM delivery WHERE external_id = 'v-1'"):
-            connection.execute(sa.text(statement))
+        worker_rows.forget_attempts(worker_rows.In(connection))
+        worker_rows.lose_delivery(worker_rows.In(connection), "v-1")
 
     assert journal_with_rows.hand_over(row, claim).get(timeout=30) is Stored.OTHER_ID

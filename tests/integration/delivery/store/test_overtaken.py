@@ -35,9 +35,14 @@ from worker.errors import UsageError
 from worker.invites import Kind, Status, moves
 
 
-def doing(statement: str) -> Callable[[ContestedRow], None]:
-    """Let something be written, as an operator or another worker does."""
-    return lambda contested_row: contested_row.worker.execute(statement)
+def paused(contested_row: ContestedRow) -> None:
+    """Let an operator pause the connection."""
+    worker_rows.pause(contested_row.worker)
+
+
+def removed(contested_row: ContestedRow) -> None:
+    """Let an operator remove the connection."""
+    worker_rows.remove_connection(contested_row.worker)
 
 
 def out(contested_row: ContestedRow) -> None:
@@ -86,7 +91,7 @@ tries_again: Callable[[ContestedRow], object] = ContestedRow.try_again
 resends: Callable[[ContestedRow], object] = ContestedRow.resend
 has_resent: Callable[[ContestedRow], object] = ContestedRow.give_up_and_resend
 FOUND = replace(SENT, envoy_invite_id="99")
-UPDATE_SENT, REMOVED = storing(SENT, Kind.UPDATE), "UPDATE connection SET status = 'removed'"
+UPDATE_SENT = storing(SENT, Kind.UPDATE)
 
 CASES = {
     "a claim: the caller changed the row": Case(claiming, changes, None),
@@ -94,10 +99,8 @@ CASES = {
     "a claim: another has tried it": Case(claiming, tried(DEFERRED), None),
     "a claim: another has finished it": Case(claiming, finishes, None),
     "a claim: it is due later": Case(claiming, lambda one: one.stand(next_attempt_at=FAR), None),
-    "a claim: its connection is paused": Case(
-        claiming, doing("UPDATE connection SET hold_reason = 'paused'"), None
-    ),
-    "a claim: its grant is gone": Case(claiming, doing(REMOVED), None),
+    "a claim: its connection is paused": Case(claiming, paused, None),
+    "a claim: its grant is gone": Case(claiming, removed, None),
     "a claim: the host is out": Case(claiming, out, None),
     "a claim: its twin is in doubt": Case(claiming, ContestedRow.twin, None),
     "finishing: the caller changed the row": Case(finishing, changes, []),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -65,14 +66,16 @@ def locked(worker: WorkerWithSandbox) -> Iterator[None]:
 
 @pytest.mark.parametrize(
     ("cooling", "code"),
-    [("refresh_retry_at", ExitCode.UNREACHABLE), ("now() + interval '10 minutes'", ExitCode.TRY_LATER)],
+    [(None, ExitCode.UNREACHABLE), (timedelta(minutes=10), ExitCode.TRY_LATER)],
 )
 def test_a_connection_that_somebody_has_locked_stops_no_other(
-    two_customers: WorkerWithSandbox, cooling: str, code: ExitCode
+    two_customers: WorkerWithSandbox, cooling: timedelta | None, code: ExitCode
 ) -> None:
     """Neither where its lease cannot be stored nor where its refresh rests; the exit code says which."""
     worker = two_customers
-    worker.execute(f"UPDATE connection SET refresh_retry_at = {cooling} WHERE name = 'acme'")  # noqa: S608
+    if cooling is not None:
+        until = worker.context.database.read_now() + cooling
+        worker_rows.set_connection(worker, "acme", refresh_retry_at=until)
 
     with locked(worker):
         report = worker.push()
@@ -87,7 +90,8 @@ def test_a_connection_that_somebody_has_locked_stops_no_other(
 def test_a_run_ends_though_somebody_keeps_a_connection_locked(two_customers: WorkerWithSandbox) -> None:
     """No place in its pace can be had then, and nobody knows for how long."""
     worker = two_customers
-    worker.execute("UPDATE connection SET access_expires_at = refresh_expires_at")
+    tomorrow = worker.context.database.read_now() + timedelta(days=1)
+    worker_rows.set_connection(worker, access_expires_at=tomorrow)
 
     with locked(worker):
         report = worker.push()

@@ -9,6 +9,7 @@ from typing import NoReturn
 import pytest
 from structlog.testing import capture_logs
 
+from tests import worker_rows
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.errors import DatabaseUnreachable
 from worker.failpoints import armed
@@ -56,10 +57,7 @@ def test_a_row_that_another_worker_has_by_now_stays_its_own(worker: WorkerWithSa
     worker.add()
 
     def overtaken() -> NoReturn:
-        worker.execute(
-            "UPDATE delivery SET status = 'sending', fencing_token = 1, attempt_id = 'other',"
-            " lease_owner = 'another', lease_until = created_at"
-        )
+        worker_rows.begin_unrecorded(worker, "other", "v-1", owner="another")
         unheard()
 
     with armed("before_claim", action=overtaken), pytest.raises(DatabaseUnreachable):
