@@ -1,10 +1,12 @@
 """What callers write by SQL is held to the rules of the files once more, before it goes to Envoy."""
 
+import json
 from typing import Any
 
 import sqlalchemy as sa
 
 from jobs import refresh_directory
+from tests import worker_rows
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.delivery.preview import preview
 from worker.errors import ExitCode
@@ -48,7 +50,7 @@ def let_envoy_have(worker: WorkerWithSandbox, **fields: Any) -> None:
     query = sa.select(DELIVERIES.c.sent_content)
     with worker.context.database.write() as connection:
         content = connection.execute(query).scalar_one() | fields
-        connection.execute(sa.update(DELIVERIES).values(sent_content=content))
+        worker_rows.set_delivery(worker_rows.In(connection), sent_content=json.dumps(content))
 
 
 def test_odd_signs_are_rejected_by_column_and_nothing_of_them_goes_to_envoy(
