@@ -67,11 +67,11 @@ def hangs_up_after(answer: bytes) -> Behaviour:
 
 
 def drips(start: bytes, drop: bytes) -> Behaviour:
-    """Answer for four seconds, a little at a time, faster than any timeout of a single read."""
+    """Answer for half a minute, a little at a time, faster than any timeout of a single read."""
 
     def behave(connection: socket.socket) -> None:
         connection.sendall(start)
-        for _ in range(200):
+        for _ in range(1_500):
             connection.sendall(drop)
             time.sleep(0.02)
 
@@ -111,14 +111,17 @@ def failure(http: HttpClient, url: str, seconds: float = 5.0) -> EnvoyError:
     ids=["headers", "interim answers", "body", "chunks", "silence"],
 )
 def test_no_answer_may_outlast_the_deadline(http: HttpClient, behave: Behaviour) -> None:
-    """However it is stretched: the deadline is one for the whole request."""
+    """However it is stretched: the deadline is one for the whole request.
+
+    Only time shows that: the bound is ten times the deadline, and a tenth of what a peer takes that drips.
+    """
     with Peer(behave) as peer:
         begin = time.monotonic()
         error = failure(http, peer.url, 0.3)
         took = time.monotonic() - begin
 
     assert (type(error), error.error_code) == (OutcomeUnknown, "timeout")
-    assert 0.25 < took < 1.5
+    assert 0.25 < took < 3
 
 
 def test_a_peer_that_does_not_read_cannot_hold_a_write(http: HttpClient) -> None:

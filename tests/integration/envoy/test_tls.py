@@ -29,6 +29,7 @@ with HttpClient(max_connections=1, user_agent="t/1", trust_env=True) as http:
     print(http.send("GET", sys.argv[1], deadline_seconds=5).status)
 """
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+TRICKLES = 1_500  # half a minute of them
 
 
 def self_signed(folder: Path, *, days: int = 1) -> Path:
@@ -84,7 +85,7 @@ class TlsServer:
             stream.recv(65_536)
             self.requests += 1
             stream.sendall(b"HTTP/1.1 200 OK\r\n" if self._trickle else OK)
-            for _ in range(200 if self._trickle else 0):
+            for _ in range(TRICKLES if self._trickle else 0):
                 stream.sendall(b"X-Drop: 1\r\n")
                 time.sleep(0.02)
 
@@ -107,7 +108,10 @@ def test_a_trusted_certificate_is_accepted(trusting: HttpClient, tmp_path: Path)
 
 
 def test_deadlines_hold_inside_tls(trusting: HttpClient, tmp_path: Path) -> None:
-    """A trickling server is no slower for being encrypted."""
+    """A trickling server is no slower for being encrypted.
+
+    Only time shows that: the bound is ten times the deadline, and a small part of what the server takes.
+    """
     with TlsServer(tmp_path / "loopback.pem", trickle=True) as server:
         begin = time.monotonic()
         with pytest.raises(OutcomeUnknown) as caught:
@@ -115,7 +119,7 @@ def test_deadlines_hold_inside_tls(trusting: HttpClient, tmp_path: Path) -> None
         took = time.monotonic() - begin
 
     assert caught.value.error_code == "timeout"
-    assert took < 1.5
+    assert took < 5
 
 
 class TlsEcho(TlsServer):

@@ -17,6 +17,7 @@ INVITE: dict[str, Any] = {
     "invitee": {"name": "Test Visitor"},
     "sendEmailToInvitee": False,
 }
+LATENCY_SECONDS = 60.0  # of a request that nobody is to wait for
 
 
 @pytest.fixture
@@ -140,16 +141,14 @@ def test_a_slow_answer_is_complete(
 
 
 def test_requests_wait_side_by_side(sandbox: Sandbox, client: httpx.Client) -> None:
-    """Latency holds a request's own thread only: eight at once take hardly longer than one."""
+    """Latency holds a request's own thread only: while one waits, others come in."""
     sandbox.set_faults(Faults(latency_seconds=0.3))
     threads = [threading.Thread(target=create, args=(client,)) for _ in range(8)]
-    begin = time.monotonic()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert time.monotonic() - begin < 8 * 0.3 / 2
     assert sandbox.ledger()["most_in_flight"] > 1
     assert len(sandbox.invites()) == 8
 
@@ -192,8 +191,11 @@ def test_faults_are_set_over_http_even_in_an_outage(sandbox: Sandbox, client: ht
 
 
 def test_stopping_loses_the_answers_under_way_at_once(sandbox: Sandbox, client: httpx.Client) -> None:
-    """A request that waits ends without an answer and without an invite, long before its latency."""
-    sandbox.set_faults(Faults(latency_seconds=60))
+    """A request that waits ends without an answer and without an invite, long before its latency.
+
+    Only time shows that: half of the latency is far more than a stop ever takes.
+    """
+    sandbox.set_faults(Faults(latency_seconds=LATENCY_SECONDS))
     failed: list[type[Exception]] = []
     thread = threading.Thread(target=lambda: failed.append(_failure(lambda: create(client))))
     thread.start()
@@ -202,7 +204,7 @@ def test_stopping_loses_the_answers_under_way_at_once(sandbox: Sandbox, client: 
     sandbox.stop()
     thread.join()
 
-    assert time.monotonic() - begin < 4
+    assert time.monotonic() - begin < LATENCY_SECONDS / 2
     assert sandbox.ledger()["attempts"][0]["outcome"] == "dropped"
     assert issubclass(failed[0], httpx.TransportError)
     assert sandbox.invites() == []
@@ -212,9 +214,7 @@ def test_a_restart_keeps_the_address_and_the_state(sandbox: Sandbox, client: htt
     """Idle connections do not delay the stop, the port refuses, and later token and invite are there."""
     create(client)
     url = sandbox.url
-    begin = time.monotonic()
-    sandbox.stop()
-    assert time.monotonic() - begin < 4
+    sandbox.stop()  # which would never end if it waited for the client's connection
     with pytest.raises(httpx.TransportError):
         create(client)
     sandbox.start()

@@ -91,13 +91,13 @@ def test_into_a_file_that_was_replaced_nothing_is_offered() -> None:
 
 
 def test_a_stop_ends_the_wait_and_the_next_waits_are_real() -> None:
-    """The verdict is offered at once, and then not in a busy loop."""
+    """The verdict is offered at once, long before the pause is over, and then not in a busy loop."""
     stop = threading.Event()
     patience = Patience(stop, math.inf)
     stop.set()
     began = time.monotonic()
-    patience.pause(30)
-    assert time.monotonic() - began < 5
+    patience.pause(60)
+    assert time.monotonic() - began < 30
 
     patience.is_over(STATE)
     began = time.monotonic()
