@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psycopg
 
+from tests.torture.exactly_once import require_exactly_once
 from tests.torture.fast_installation import FIRST_ARRIVAL, FastInstallation, ended, prepared, visit
-from tests.torture.judging import require_exactly_once
 from tests.torture.scale import SEED, scaled
 from tests.workers import ForkedCommands
 from worker.errors import ExitCode

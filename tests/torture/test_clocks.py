@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.clocks import Clock, turned
+from tests.torture.exactly_once import require_exactly_once
 from tests.torture.fast_installation import FastInstallation, ended, prepared
-from tests.torture.judging import require_exactly_once
 from tests.torture.scale import FULL
 from tests.workers import ForkedCommands
 from worker.sandbox import Faults

@@ -7,8 +7,8 @@ from contextlib import closing
 import pytest
 
 from tests.own_server import Server, own_server
+from tests.torture.exactly_once import require_exactly_once
 from tests.torture.fast_installation import FastInstallation, ended, prepared
-from tests.torture.judging import require_exactly_once
 from tests.torture.scale import scaled
 from tests.workers import ForkedCommands
 from worker.sandbox import Faults

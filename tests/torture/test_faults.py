@@ -1,8 +1,8 @@
 import json
 from collections import Counter
 
+from tests.torture.exactly_once import REFUSED, require_exactly_once, require_one_story
 from tests.torture.fast_installation import SCOPES, ended, prepared
-from tests.torture.judging import REFUSED, require_exactly_once, require_one_story
 from tests.torture.scale import SEED, scaled
 from tests.workers import ForkedCommands
 from worker.sandbox import Faults

@@ -4,8 +4,8 @@ from collections import Counter
 
 import sqlalchemy as sa
 
+from tests.torture.exactly_once import require_exactly_once
 from tests.torture.fast_installation import FastInstallation, ended, prepared
-from tests.torture.judging import require_exactly_once
 from tests.workers import ForkedCommands
 from worker.sandbox import Faults
 

@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
+from tests.torture.exactly_once import require_exactly_once
 from tests.torture.fast_installation import FastInstallation, ended, prepared
-from tests.torture.judging import require_exactly_once
 from tests.torture.scale import ROUNDS, SEED, scaled
 from tests.workers import ForkedCommands, Worker
 from worker.failpoints import NAMES

@@ -1,6 +1,6 @@
 from collections import Counter
 
-from tests.torture.customers import BIG, DEAD, HELD, customers
+from tests.torture.many_customers import BIG, DEAD, HELD, customers
 from tests.torture.scale import scaled
 from tests.workers import ForkedCommands
 from worker.errors import ExitCode

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from tests.torture.exactly_once import REFUSED, require_exactly_once
 from tests.torture.fast_installation import SENDERS, FastInstallation, ended, prepared
-from tests.torture.judging import REFUSED, require_exactly_once
 from tests.torture.scale import scaled
 from tests.workers import ForkedCommands
 from worker.sandbox import Faults

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.torture.backups import Backup
+from tests.torture.exactly_once import require_each_once
 from tests.torture.fast_installation import FastInstallation, ended, prepared
-from tests.torture.judging import require_each_once
 from tests.torture.scale import SEED, scaled
 from tests.workers import ForkedCommands
 from worker.errors import ExitCode

@@ -8,8 +8,8 @@ import pytest
 
 from tests import pgbouncer
 from tests.own_server import FORGETFUL, OTHERS, Server, own_server
+from tests.torture.exactly_once import require_exactly_once
 from tests.torture.fast_installation import SENDERS, FastInstallation, ended, prepared
-from tests.torture.judging import require_exactly_once
 from tests.torture.scale import SEED, scaled
 from tests.workers import ForkedCommands
 from worker.sandbox import Faults

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.torture.exactly_once import require_exactly_once
 from tests.torture.fast_installation import FastInstallation, ended, prepared
-from tests.torture.judging import require_exactly_once
 from tests.torture.scale import scaled
 from tests.workers import ForkedCommands
 from worker.sandbox import Faults

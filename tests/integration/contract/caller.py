@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from tests.integration.standings import standing
+from tests.integration.status_columns import standing
 
 # What a driver raises when the database refuses.
 Refused = (sqlite3.DatabaseError, psycopg.Error)

@@ -12,7 +12,7 @@ from typing import Protocol
 import pytest
 import structlog
 
-from tests.integration.delivery.doubting import ARRIVAL
+from tests.integration.delivery.doubtful_creates import ARRIVAL
 from tests.integration.delivery.journal_with_rows import JournalWithRows
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.postgresql import Databases

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.integration.delivery.suspending import suspended
+from tests.integration.delivery.suspended_worker import suspended
 from tests.integration.delivery.two_workers import LEASE_SECONDS, TwoWorkers
 from worker.failpoints import armed
 from worker.sandbox import Faults

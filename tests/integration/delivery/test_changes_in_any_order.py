@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests import worker_rows
-from tests.integration.delivery import judging
+from tests.integration.delivery import invariants
 from tests.integration.delivery.conftest import MakeWorker
 from tests.integration.delivery.strategies import CHANGES, MOST_VISITS
 from tests.integration.delivery.two_workers import arrival
@@ -48,7 +48,7 @@ def play(worker: WorkerWithSandbox, rounds: list[list[tuple[int, dict[str, Any]]
         for number, columns in writes:
             write(worker, f"v-{number}", columns)
         worker.push()
-        judging.envoy_has_what_is_wanted(worker)
+        invariants.envoy_has_what_is_wanted(worker)
         touched = {number for number, _ in writes}
         assert calls(worker) - before <= len(touched), "several changes before a push are one call"
         unsettled = "SELECT 1 FROM delivery WHERE status NOT IN ('sent', 'withdrawn')"

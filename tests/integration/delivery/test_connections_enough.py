@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.integration.delivery.conftest import MakeWorker
-from tests.integration.delivery.serving import serving
+from tests.integration.delivery.controlled_api import serving
 from worker.context import JOB_THREADS, MOST_READERS
 from worker.settings.model import DRAWERS, REFRESHERS
 

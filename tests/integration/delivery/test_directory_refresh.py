@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from jobs import refresh_directory
 from tests import worker_rows
 from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorker
-from tests.integration.delivery.serving import serving
+from tests.integration.delivery.controlled_api import serving
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.connections.store import require
 from worker.directory import DuePages, Round, load, refresh

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.integration.delivery import judging, overtaken_requests
+from tests.integration.delivery import invariants, overtaken_requests
 from tests.integration.delivery.conftest import Fresh
 from tests.integration.delivery.overtaken_requests import DOUBTS
 from tests.integration.delivery.strategies import (
@@ -174,7 +174,7 @@ class Delivery(RuleBasedStateMachine):
     @invariant()
     def nothing_is_wrong(self) -> None:
         """Whatever happened: no visit is there twice, and what is said to be sent is there."""
-        judging.judge(self.two_workers)
+        invariants.judge(self.two_workers)
 
     def teardown(self) -> None:
         """Let all trouble end: then Envoy has exactly what is wanted."""
@@ -193,8 +193,8 @@ class Delivery(RuleBasedStateMachine):
         """Run dry, and judge the end."""
         try:
             self.two_workers.run_dry()
-            judging.judge(self.two_workers)
-            judging.envoy_has_what_is_wanted(self.two_workers.worker)
+            invariants.judge(self.two_workers)
+            invariants.envoy_has_what_is_wanted(self.two_workers.worker)
         except BaseException as error:
             self.failures.append(error)
             raise

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from jobs import refresh_directory
 from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorker
-from tests.integration.delivery.doubting import doubt
+from tests.integration.delivery.doubtful_creates import doubt
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.waiting import wait_until
 from worker.connections.usable.gate import Gate

@@ -5,7 +5,7 @@ import pytest
 from tests import worker_rows
 from tests.integration.delivery.conftest import MakeWorker
 from tests.integration.delivery.contested_row import FAR
-from tests.integration.delivery.doubting import doubt
+from tests.integration.delivery.doubtful_creates import doubt
 from tests.integration.delivery.two_workers import CrashError
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.waiting import wait_until

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tests import worker_rows
-from tests.integration.standings import completed
+from tests.integration.status_columns import completed
 from worker.database import Database
 from worker.invites.store import Standing, require
 

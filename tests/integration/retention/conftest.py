@@ -11,7 +11,7 @@ import structlog
 from jobs import prune_history
 from tests import worker_rows
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
-from tests.integration.standings import completed
+from tests.integration.status_columns import completed
 from worker.envoy.server_clock import ServerClock
 from worker.report import Report
 from worker.runs import RunContext

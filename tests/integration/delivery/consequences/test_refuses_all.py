@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from tests import worker_rows
 from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorker
-from tests.integration.delivery.doubting import ARRIVAL
+from tests.integration.delivery.doubtful_creates import ARRIVAL
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.worker_rows import PAST
 from worker.clock import boot_clock

@@ -10,7 +10,7 @@ import pytest
 
 from tests import worker_rows
 from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorker
-from tests.integration.delivery.hosting import LENAS_EMAIL, looks
+from tests.integration.delivery.employee_look_ups import LENAS_EMAIL, looks
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.waiting import wait_until
 from worker.report import Report

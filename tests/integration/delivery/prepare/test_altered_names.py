@@ -7,7 +7,7 @@ import pytest
 
 from jobs import refresh_directory
 from tests import worker_rows
-from tests.integration.delivery.doubting import ARRIVAL, doubt, in_envoy, names, text_of
+from tests.integration.delivery.doubtful_creates import ARRIVAL, doubt, in_envoy, names, text_of
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.delivery.reconcile.matching import CREATED_MARGIN
 from worker.sandbox import Faults

@@ -4,7 +4,15 @@ import pytest
 
 from tests import worker_rows
 from tests.integration.delivery.conftest import MakeWorker
-from tests.integration.delivery.hosting import BERLIN, LENA, LENAS_EMAIL, WITH_EMPLOYEES, error, host, looks
+from tests.integration.delivery.employee_look_ups import (
+    BERLIN,
+    LENA,
+    LENAS_EMAIL,
+    WITH_EMPLOYEES,
+    error,
+    host,
+    looks,
+)
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.worker_rows import PAST
 from worker.clock import to_millisecond

@@ -11,8 +11,8 @@ import structlog
 from jobs import refresh_directory
 from tests import worker_rows
 from tests.integration.delivery.conftest import MakeWorker
-from tests.integration.delivery.doubting import ARRIVAL, WITHOUT_READING, doubt, in_envoy
-from tests.integration.delivery.hosting import BERLIN, host, looks
+from tests.integration.delivery.doubtful_creates import ARRIVAL, WITHOUT_READING, doubt, in_envoy
+from tests.integration.delivery.employee_look_ups import BERLIN, host, looks
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.delivery.reconcile.run import MOST_BROKEN_LISTS
 from worker.errors import ExitCode

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.integration.delivery.conftest import MakeWorker
-from tests.integration.delivery.hosting import (
+from tests.integration.delivery.employee_look_ups import (
     BERLIN,
     LENA,
     LENAS_EMAIL,

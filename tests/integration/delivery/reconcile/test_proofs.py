@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import structlog
 
-from tests.integration.delivery.doubting import ARRIVAL, doubt, names
-from tests.integration.delivery.hosting import BERLIN, SINGAPORE
+from tests.integration.delivery.doubtful_creates import ARRIVAL, doubt, names
+from tests.integration.delivery.employee_look_ups import BERLIN, SINGAPORE
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.sandbox import Sandbox
 from worker.sandbox.api import Answer, Call

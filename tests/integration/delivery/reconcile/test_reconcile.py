@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests import worker_rows
-from tests.integration.delivery.doubting import (
+from tests.integration.delivery.doubtful_creates import (
     ARRIVAL,
     WITHOUT_READING,
     doubt,

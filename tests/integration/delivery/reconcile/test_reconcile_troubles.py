@@ -8,7 +8,7 @@ import structlog
 
 from tests import worker_rows
 from tests.integration.delivery.conftest import MakeWorker
-from tests.integration.delivery.doubting import doubt
+from tests.integration.delivery.doubtful_creates import doubt
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.connections import store
 from worker.connections.scopes import may_read, readers

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests import worker_rows
-from tests.integration.delivery.doubting import ARRIVAL, doubt, text_of
+from tests.integration.delivery.doubtful_creates import ARRIVAL, doubt, text_of
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.backoff import BackOff
 from worker.connections.scopes import readers

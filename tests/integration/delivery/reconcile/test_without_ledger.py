@@ -3,7 +3,7 @@
 import pytest
 
 from tests import worker_rows
-from tests.integration.delivery.doubting import doubt, names
+from tests.integration.delivery.doubtful_creates import doubt, names
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.database.owner import this_process
 

@@ -8,7 +8,7 @@ import structlog
 
 from jobs import push_invites
 from tests import worker_rows
-from tests.integration.delivery.doubting import names
+from tests.integration.delivery.doubtful_creates import names
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.interleaving import overtaken
 from worker.invites import moves, store

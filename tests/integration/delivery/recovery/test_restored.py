@@ -6,8 +6,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests import worker_rows
-from tests.integration.delivery.doubting import ARRIVAL, WITHOUT_READING, doubt, in_envoy
-from tests.integration.delivery.restoring import forget, made, sent_since, settle, standing, there, waiting
+from tests.integration.delivery.doubtful_creates import ARRIVAL, WITHOUT_READING, doubt, in_envoy
+from tests.integration.delivery.restored_database import (
+    forget,
+    made,
+    sent_since,
+    settle,
+    standing,
+    there,
+    waiting,
+)
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.delivery.preview import preview
 from worker.failpoints import armed

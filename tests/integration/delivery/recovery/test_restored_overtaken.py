@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests import worker_rows
-from tests.integration.delivery.restoring import standing, waiting
+from tests.integration.delivery.restored_database import standing, waiting
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from tests.interleaving import overtaken, stored
 from tests.waiting import wait_until

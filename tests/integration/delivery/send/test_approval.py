@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.delivery.doubting import doubt
+from tests.integration.delivery.doubtful_creates import doubt
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.invites import moves, store
 from worker.sandbox import Faults

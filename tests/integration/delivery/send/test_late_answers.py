@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import structlog
 
-from tests.integration.delivery import judging
-from tests.integration.delivery.suspending import suspended
+from tests.integration.delivery import invariants
+from tests.integration.delivery.suspended_worker import suspended
 from tests.integration.delivery.two_workers import LEASE_SECONDS, TwoWorkers
 from worker.errors import UsageError
 from worker.failpoints import armed
@@ -221,4 +221,4 @@ def test_an_update_that_was_given_up_mails_the_visitor_once(two_workers: TwoWork
 
     assert len(two_workers.sandbox.ledger()["mails"]) == mailed + 1
     assert "mail_not_repeated" in [one.get("error_code") for one in logs]
-    judging.judge(two_workers)
+    invariants.judge(two_workers)

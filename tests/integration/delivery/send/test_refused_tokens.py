@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from tests import worker_rows
 from tests.integration.delivery.conftest import ALL_SCOPES, MakeWorker
-from tests.integration.delivery.hosting import LENA, WITH_EMPLOYEES
+from tests.integration.delivery.employee_look_ups import LENA, WITH_EMPLOYEES
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.connections.vault import new_key
 from worker.sandbox import Faults, Sandbox

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 
-from tests.integration.delivery.doubting import WITHOUT_READING, doubt
+from tests.integration.delivery.doubtful_creates import WITHOUT_READING, doubt
 from tests.integration.delivery.interrupted_attempts import DEAD, interrupt
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 from worker.sandbox import Sandbox

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests import worker_rows
-from tests.integration.delivery.doubting import ARRIVAL
+from tests.integration.delivery.doubtful_creates import ARRIVAL
 from tests.integration.delivery.worker_with_sandbox import WorkerWithSandbox
 
 
