@@ -136,11 +136,15 @@ def test_a_database_s_own_words_do_not_quote_the_row() -> None:
     "text", ["a" * 6000 + "@", "://" * 2000 + "@", "1-" * 3000, 'token"' * 1000 + ":", "@" * 6000]
 )
 def test_hostile_texts_take_no_time(text: str) -> None:
-    """No pattern runs away on the longest text that it is ever given."""
+    """No pattern runs away on the longest text that it is ever given.
+
+    The processor's time of this process tells: the slowest takes a tenth of the bound, and one that runs away
+    takes minutes.
+    """
     began = time.process_time()
     mask_patterns(text)
 
-    assert time.process_time() - began < 1.0
+    assert time.process_time() - began < 5.0
 
 
 @given(WORDS, st.booleans())
