@@ -20,7 +20,7 @@ from worker.database.sqlite.mark import clear, is_marked, unsaid
 from worker.errors import SettingsError, WorkerError
 from worker.settings import Secrets, Settings, load_settings
 from worker.settings import secrets as names
-from worker.settings.model import DRAWERS, REFRESHERS
+from worker.settings.model import DRAWERS, PROVERS, REFRESHERS
 
 if TYPE_CHECKING:
     from worker.arrivals import Arrivals
@@ -157,7 +157,8 @@ class Context:
     def _others(self) -> int:
         """How many threads there may be beside the senders."""
         push = self.settings.push
-        return push.preparers + DRAWERS + push.lookers + REFRESHERS + MOST_READERS + JOB_THREADS
+        beside_stages = DRAWERS + PROVERS + REFRESHERS + MOST_READERS + JOB_THREADS
+        return push.preparers + push.lookers + beside_stages
 
     @cached_property
     def vault(self) -> "Vault":

@@ -246,7 +246,7 @@ def test_check_and_status_name_invites_that_nobody_would_send(small_connected: I
 def test_one_job_runs_by_hand_whatever_is_wrong_with_another(small_connected: Installation) -> None:
     """A mistake at one job keeps the service from its start, and an operator from that job alone."""
     small_connected.add(1)
-    mistaken = {"WORKER_JOBS__PRUNE_HISTORY__RUN": "jobs.prune_histry:run"}
+    mistaken: dict[str, Any] = {"WORKER_JOBS__PRUNE_HISTORY__RUN": "jobs.prune_histry:run"}
 
     every = small_connected.run("run-once", expect=78, **mistaken).stderr
     small_connected.run("run-once", "push_invites", **mistaken)

@@ -107,6 +107,7 @@ READY_A_SENDER, MOST_READY = 64, 10_000  # planned rows in memory
 # Threads of a process beside those that the settings name.
 REFRESHERS = 4  # more would hurry a token endpoint that all customers share, and that serves each once a day
 DRAWERS = 2  # of consequences: one may be asking whether Envoy answers
+PROVERS = 3  # of what is asked after refusals: so many customers may leave it unanswered
 MOST_LOOKERS = 4  # each may need a connection of its own, to Envoy and to the database
 
 

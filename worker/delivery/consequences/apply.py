@@ -16,7 +16,6 @@ from worker.delivery.consequences.refused_alike import Alike
 from worker.delivery.lanes.dispatch import Lanes
 from worker.delivery.lanes.lane import Lane
 from worker.delivery.send.attempt import Attempt
-from worker.delivery.store.verdicts import Stored
 from worker.errors import (
     OF_ONE_CONNECTION,
     EnvoyError,
@@ -48,7 +47,7 @@ class Consequences:
     alike: Alike
     report: Report
 
-    def draw(self, attempt: Attempt, stored: Stored, *, later: Later) -> bool:
+    def draw(self, attempt: Attempt, *, later: Later) -> bool:
         """Let the connection feel how an attempt ended; return whether its row is due at once.
 
         What waits for a refresh is done *later*, in a call of its own.
@@ -58,10 +57,25 @@ class Consequences:
         else:
             self._feel(attempt.work.lane, attempt.token, attempt.error, later)
         self._compare(attempt)
-        again = attempt.outcome.at_once or isinstance(attempt.error, Unauthorised)
-        if attempt.outcome.unproven is not None and stored is Stored.SETTLED:
-            again = self._prove(attempt, later)
-        return again
+        return attempt.outcome.at_once or isinstance(attempt.error, Unauthorised)
+
+    def prove(self, attempt: Attempt, *, later: Later) -> bool:
+        """Find out whether a refusal was Envoy's own; return whether the row is due at once for it.
+
+        Envoy is asked, and may not answer for long.
+        """
+        assert attempt.error is not None  # noqa: S101 -- it was refused
+        lane = attempt.work.lane
+        try:
+            if self.proving.prove(attempt.work, attempt.token.value, attempt.error):
+                return True
+        except EnvoyError as error:
+            self.gate.note(error)
+            self._feel(lane, attempt.token, error, later)
+        except OF_ONE_CONNECTION as error:
+            self._close(lane, error)
+        self._unproven(lane, attempt.error)
+        return False
 
     def succeeded(self, lane: Lane) -> None:
         """Let past troubles be forgotten."""
@@ -149,21 +163,6 @@ class Consequences:
             self.report.reopened(reopened)
         if reopened or lane.refusing is not None:  # one request was the trial
             self._close(lane, TryLater("Envoy refuses everyone alike"))
-
-    def _prove(self, attempt: Attempt, later: Later) -> bool:
-        """Find out whether a refusal was Envoy's own; say whether the row is due at once for it."""
-        assert attempt.error is not None  # noqa: S101 -- it was refused
-        lane = attempt.work.lane
-        try:
-            if self.proving.prove(attempt.work, attempt.token.value, attempt.error):
-                return True
-        except EnvoyError as error:
-            self.gate.note(error)
-            self._feel(lane, attempt.token, error, later)
-        except OF_ONE_CONNECTION as error:
-            self._close(lane, error)
-        self._unproven(lane, attempt.error)
-        return False
 
     def _unproven(self, lane: Lane, error: EnvoyError) -> None:
         """Count a refusal that may not be Envoy's own; several in a row hold the connection."""

@@ -40,21 +40,22 @@ class Proving:
     def prove(self, work: Work, token: str, error: EnvoyError) -> bool:
         """Store what Envoy answers after a refusal; return whether the row is due at once for it.
 
+        For one row of a connection at a time: what the first finds out serves all that were refused before.
+
         Raises:
             NeedsAuthorisation, TryLater, EnvoyError: Envoy does not answer as it should.
         """
-        with work.lane.proving:  # what the first one finds out serves all that were refused before
-            row = self._as_stored(work.row)
-            if row is None or row.refused_at is None:
-                return False
-            try:
-                self._ask(work, row, token, asked_for=speaks_of_the_invite(work.call, error))
-            except Forbidden:
-                return False
-            row = self._as_stored(row) or row
-            evidence = evidence_of(self.database, row, work.call, error, reads=work.lane.may_read)
-            settled = is_settled(work.call, error, evidence) or self._place_is_gone(work, row)
-            return settled and self._make_due(row)
+        row = self._as_stored(work.row)
+        if row is None or row.refused_at is None:
+            return False
+        try:
+            self._ask(work, row, token, asked_for=speaks_of_the_invite(work.call, error))
+        except Forbidden:
+            return False
+        row = self._as_stored(row) or row
+        evidence = evidence_of(self.database, row, work.call, error, reads=work.lane.may_read)
+        settled = is_settled(work.call, error, evidence) or self._place_is_gone(work, row)
+        return settled and self._make_due(row)
 
     def _as_stored(self, row: DueRow) -> DueRow | None:
         own = DELIVERIES.c

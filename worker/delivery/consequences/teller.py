@@ -8,13 +8,15 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Protocol, Self, TypeAlias
 
 from worker.database.failures import AWAY, DATABASE_ERRORS
 from worker.delivery import events
-from worker.delivery.consequences.apply import Consequences
+from worker.delivery.consequences.apply import Consequences, Later
+from worker.delivery.consequences.in_turn import InTurn
 from worker.delivery.lanes.dispatch import Lanes
 from worker.delivery.outcomes import Outcome
 from worker.delivery.send.attempt import Attempt
@@ -24,12 +26,19 @@ from worker.delivery.store.verdicts import Stored, Verdicts
 from worker.errors import ExitCode
 from worker.invites import Status, Verdict
 from worker.report import Report
-from worker.settings.model import DRAWERS
+from worker.settings.model import DRAWERS, PROVERS
 
 MOST_UNTOLD = 200  # verdicts, and as many again as there are senders
 LOOK_SECONDS = 0.05
 
 Fate: TypeAlias = Stored | BaseException
+
+
+class Step(Protocol):
+    """A part of what follows from an attempt; it returns whether the row is due at once."""
+
+    def __call__(self, attempt: Attempt, /, *, later: Later) -> bool:
+        """Do it."""
 
 
 class Teller:
@@ -59,6 +68,7 @@ class Teller:
         context = contextvars.copy_context()
         self._thread = threading.Thread(target=context.run, args=(self._tell_all,), name="teller")
         self._drawers = ThreadPoolExecutor(DRAWERS, thread_name_prefix="consequences")
+        self._provers = InTurn(PROVERS, "proofs")
 
     def __enter__(self) -> Self:
         """Begin to tell."""
@@ -73,6 +83,7 @@ class Teller:
         self._thread.join()
         self._has_ended = True
         self._drawers.shutdown(wait=True)
+        self._provers.shutdown()
 
     def hand_over(self, attempt: Attempt) -> None:
         """Have an attempt's verdict stored, and tell what became of it; it is quick."""
@@ -136,21 +147,34 @@ class Teller:
         self._give_back(attempt, progressed=False)
 
     def _draw(self, attempt: Attempt, stored: Stored) -> None:
-        progressed = False
+        """Draw what follows at once, and have proven what has to be, by a thread that may wait for Envoy."""
+        to_prove = attempt.outcome.unproven is not None and stored is Stored.SETTLED
+        if self._step(attempt, self._consequences.draw, is_last=not to_prove) and to_prove:
+            prove = partial(self._step, attempt, self._consequences.prove, is_last=True)
+            self._hand_to(partial(self._provers.submit, attempt.work.lane.connection_id), prove)
+
+    def _step(self, attempt: Attempt, step: Step, *, is_last: bool) -> bool:
+        """Do a part of what follows, and give the work back after the last; return whether it was done."""
+        done = again = False
         try:
             with unstored.attempting():  # a word with Envoy, or a refresh, may be part of it
-                again = self._consequences.draw(attempt, stored, later=self._later)
-            progressed = again or attempt.outcome.verdict is not Verdict.DEFERRED
+                again = step(attempt, later=self._later)
+            done = True
         except BaseException as error:  # noqa: BLE001 -- as above
             self._failed(error)
-        finally:
-            self._give_back(attempt, progressed=progressed)
+        if is_last or not done:
+            again = again or attempt.outcome.verdict is not Verdict.DEFERRED
+            self._give_back(attempt, progressed=done and again)
+        return done
 
     def _later(self, work: Callable[[], None]) -> None:
-        """Have something done by a thread that may wait."""
+        """Have something done by a thread that may wait for the database."""
+        self._hand_to(self._drawers.submit, work)
+
+    def _hand_to(self, submit: Callable[[Callable[[], object]], object], work: Callable[[], object]) -> None:
         context = contextvars.copy_context()
         try:
-            self._drawers.submit(context.run, work)
+            submit(partial(context.run, work))
         except RuntimeError as error:  # no thread is to be had
             if not self._has_ended:  # else the next run finds what is stored
                 self._failed(error)

@@ -1,7 +1,6 @@
 """One lane: the due rows of one connection as far as they were read, and what stands in their way."""
 
 import math
-import threading
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -84,7 +83,6 @@ class Lane:
     doubts: int = 0  # answers in a row that left it open what Envoy did
     locked_looks: int = 0  # in a row at its pace that met a lock of another transaction's
     unproven: int = 0  # refusals in a row that may not be Envoy's own
-    proving: threading.Lock = field(default_factory=threading.Lock, repr=False)  # of one thread at a time
     refusing: Host | None = None  # as it was seen to refuse everyone: one request is a trial
     refuted: bool = False  # a success came although everyone is held since Envoy refuses them
     on_trial: bool = False  # was held by itself: one request at a time, until one succeeds

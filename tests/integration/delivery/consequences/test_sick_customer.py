@@ -21,7 +21,6 @@ from worker.delivery.outcomes import Outcome
 from worker.delivery.plan import Call
 from worker.delivery.send.attempt import Attempt
 from worker.delivery.store.claims import Claim
-from worker.delivery.store.verdicts import Stored
 from worker.errors import OutcomeUnknown
 from worker.invites import Kind, Status, Verdict
 from worker.report import Report
@@ -148,7 +147,7 @@ def test_a_fault_of_our_own_asks_nothing_and_still_holds_the_second_time(make_wo
 
     for expected in ([], ["acme"]):
         context.gate.note(error)
-        drawn.draw(attempt, Stored.SETTLED, later=lambda _: None)
+        drawn.draw(attempt, later=lambda _: None)
         assert held(worker) == expected
     assert work.lane.closed
     assert worker.reads() == reads

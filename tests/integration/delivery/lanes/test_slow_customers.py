@@ -151,3 +151,39 @@ def test_a_run_that_is_over_ends_amid_a_page(make_worker: MakeWorker) -> None:
     assert worker.push(limit=1).counts["sent"] == 1
 
     assert 0 < looks(worker) < 20
+
+
+def test_customers_whose_refusals_cannot_be_proven_delay_no_hold_of_another(make_worker: MakeWorker) -> None:
+    """What is asked after a refusal may hang, for many customers; a 429 of another holds that one at once."""
+    worker = connected(make_worker)
+    for number in range(CUSTOMERS):
+        add(worker, f"customer-{number}", 3)
+    worker.sandbox.set_faults(
+        Faults(
+            refuse_status=404,
+            refuse_companies=",".join(str(FIRST_COMPANY + number) for number in range(CUSTOMERS)),
+            latency_seconds=HANGING,
+            latency_only="GET /v1/locations",
+            error_429_share=1.0,
+            company=str(FIRST_COMPANY + CUSTOMERS),
+            retry_after="120",
+        )
+    )
+
+    with pushing(worker):
+        wait_until(lambda: refused(worker) >= CUSTOMERS)
+        add(worker, HEALTHY, 1)
+        wait_until(lambda: hold_reason(worker, HEALTHY) == "rate_limited")
+
+
+def refused(worker: WorkerWithSandbox) -> int:
+    """Return how many visits were refused, maybe not by Envoy."""
+    return len(worker.rows("SELECT id FROM delivery WHERE refused_at IS NOT NULL"))
+
+
+def hold_reason(worker: WorkerWithSandbox, name: str) -> str | None:
+    """Return why a customer is held."""
+    reasons: dict[str, str | None] = {
+        row["name"]: row["hold_reason"] for row in worker.rows("SELECT name, hold_reason FROM connection")
+    }
+    return reasons[name]
