@@ -46,10 +46,11 @@ class InTurn:
             work()
         finally:
             with self._changed:
-                if following := self._waiting[connection_id]:
+                # Nothing is known of it where its own thread could not be started, and another took it.
+                if following := self._waiting.get(connection_id):
                     # Behind what waits for others; this thread takes it, even if no other can be started.
                     with suppress(RuntimeError):
                         self._pool.submit(self._do, connection_id, following.popleft())
                 else:
-                    del self._waiting[connection_id]
+                    self._waiting.pop(connection_id, None)
                     self._changed.notify_all()
